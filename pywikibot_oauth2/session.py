@@ -1,0 +1,262 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""The session: one user's authorization of one client on one wiki."""
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING, Callable, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from pywikibot_oauth2.errors import (
+    AuthorizationEndedError,
+    AuthorizationError,
+    ConfigurationError,
+    StoreError,
+)
+from pywikibot_oauth2.token import Token
+from pywikibot_oauth2.wiki import script_prefix
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pywikibot.site import APISite
+
+    from pywikibot_oauth2.client import OAuth2Client
+    from pywikibot_oauth2.endpoint import Endpoint
+
+
+#: The version of what :meth:`OAuth2Session.serialize` returns.
+VERSION = 1
+
+
+class Pending(NamedTuple):
+    """An authorization that was begun; neither part may be shown."""
+
+    state: str
+    verifier: str
+
+    def __repr__(self) -> str:
+        return f'<{type(self).__name__}>'
+
+
+class OAuth2Session:
+    """One user's authorization of one client on one wiki.
+
+    It is first pending: :meth:`authorization_url` says where the user
+    has to go, and :meth:`complete` takes the address the user comes back
+    with. Then it holds a token, until the user or the wiki ends it.
+
+    No method is made for being called by two threads at once.
+
+    :param client: the client that is authorized
+    :param wiki: a Pywikibot site or the address of an api.php
+    :param user: the account it is for; None if not known yet
+    :param clock: returns the seconds since 1970 UTC
+    :raises ConfigurationError: wiki is no address of an api.php
+    """
+
+    __slots__ = ('_clock', '_pending', 'client', 'ended',
+                 'prefix', 'token', 'user')
+
+    def __init__(self, client: OAuth2Client, wiki: APISite | str, *,
+                 user: str | None = None,
+                 clock: Callable[[], float] = time.time) -> None:
+        address = wiki if isinstance(wiki, str) else \
+            wiki.base_url(wiki.apipath())
+        prefix = script_prefix(address)
+        if not prefix:
+            raise ConfigurationError(
+                f'{address!r} is not the address of an api.php.')
+        self.client = client
+        self.prefix = prefix
+        self.user = user
+        self.token: Token | None = None
+        #: why the authorization has ended, or None
+        self.ended: str | None = None
+        self._pending: Pending | None = None
+        self._clock = clock
+
+    @property
+    def wiki(self) -> str:
+        """The address of the api.php of the wiki that authorizes."""
+        return f'{self.prefix}/api.php'
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is a token that the wiki has not refused."""
+        return self.token is not None and self.ended is None
+
+    def authorization_url(self) -> str:
+        """Return the address where the user allows the client to act.
+
+        It stays the same until the authorization is complete.
+
+        :raises ConfigurationError: the wiki's address is not safe
+        """
+        if self._pending is None:
+            self._pending = Pending(secrets.token_urlsafe(24),
+                                    self._wire().new_verifier())
+        return self._wire().authorization_url(*self._pending)
+
+    @property
+    def state(self) -> str | None:
+        """The state that the callback has to bring back, if pending."""
+        return self._pending.state if self._pending else None
+
+    def complete(self, callback: str) -> None:
+        """Take the address that the user was sent back to.
+
+        :param callback: the callback URL, absolute or relative, or its
+            query string beginning with a question mark
+        :raises AuthorizationError: it says that the user refused, it is
+            not the answer to this session's authorization URL, or the
+            wiki does not accept what it brings
+        :raises ClientRefusedError: the wiki refuses the client
+        :raises EndpointError: the wiki gave no usable answer; the same
+            callback may be tried again
+        """
+        if self._pending is None:
+            raise AuthorizationError(
+                'No login is waiting for an answer. Run "pwb login" again.')
+        code = authorization_code(callback, self._pending.state)
+        reply = self._wire().exchange(code, self._pending.verifier)
+        self._take(Token.from_reply(reply, self._clock()))
+        self._pending = None
+
+    def refresh(self) -> None:
+        """Renew the token; the wiki revokes the old one at once.
+
+        :raises AuthorizationEndedError: the wiki refuses for good, or
+            there is nothing to refresh with
+        :raises ClientRefusedError: the wiki refuses the client
+        :raises EndpointError: the wiki gave no usable answer; the refresh
+            token is kept
+        """
+        if self.token is None or self.token.refresh_token is None:
+            raise AuthorizationEndedError('There is no refresh token.')
+        reply = self._wire().refresh(self.token.refresh_token)
+        self._take(Token.from_reply(reply, self._clock(), self.token))
+
+    def profile(self) -> dict[str, object] | None:
+        """Ask the wiki who the user is, and what the client may do.
+
+        :return: among others username, groups, rights and grants; None
+            if the wiki does not accept the token
+        :raises EndpointError: the wiki gave no usable answer
+        """
+        return self._wire().profile(self.token.header) if self.token else None
+
+    def serialize(self) -> dict[str, object]:
+        """Return the session as a JSON-able dict.
+
+        It holds tokens and, if pending, the code verifier: keep it as
+        you would keep a password. The client's secret is not in it.
+        """
+        pending = self._pending and self._pending._asdict()
+        return {'version': VERSION,
+                'client_id': self.client.client_id,
+                'wiki': self.wiki,
+                'user': self.user,
+                'token': self.token and self.token.serialize(),
+                'ended': self.ended,
+                'pending': pending}
+
+    @classmethod
+    def deserialize(cls, data: Mapping[str, object], client: OAuth2Client, *,
+                    clock: Callable[[], float] = time.time) -> OAuth2Session:
+        """Make a session of what :meth:`serialize` returned.
+
+        :raises StoreError: it is no such dict, is of a future version or
+            belongs to another client
+        """
+        if not isinstance(data, dict) or data.get('version') != VERSION:
+            raise StoreError(
+                'it is not a session of a version that this release knows')
+        if data.get('client_id') != client.client_id:
+            raise StoreError('it belongs to another client')
+        wiki, user, token = (data.get(key) for key in
+                             ('wiki', 'user', 'token'))
+        if not (isinstance(wiki, str) and script_prefix(wiki)
+                and (user is None or isinstance(user, str))
+                and (token is None or isinstance(token, dict))):
+            raise StoreError('a field of the session in it is damaged')
+        session = cls(client, wiki, user=user, clock=clock)
+        session.token = Token.deserialize(token) if token else None
+        ended = data.get('ended')
+        session.ended = None if ended is None else str(ended)
+        session._pending = _pending(data.get('pending'))
+        return session
+
+    def _take(self, token: Token) -> None:
+        """Use a token from now on."""
+        self.token = token
+        self.ended = None
+
+    def _wire(self) -> Endpoint:
+        # Loads requests-oauthlib, which user-config.py must not.
+        from pywikibot_oauth2.endpoint import Endpoint
+
+        return Endpoint(self.prefix, self.client)
+
+    def __repr__(self) -> str:
+        status = ('complete' if self.is_complete else
+                  'ended' if self.ended else
+                  'pending' if self._pending else 'new')
+        return (f'<{type(self).__name__} of {self.user!r} on {self.prefix},'
+                f' client {self.client.client_id}, {status}>')
+
+
+def authorization_code(callback: str, state: str) -> str:
+    """Return the authorization code of a callback that belongs to a state.
+
+    :raises AuthorizationError: there is none, with the reason
+    """
+    try:
+        query = parse_qs(urlsplit(callback.strip()).query,
+                         keep_blank_values=True, max_num_fields=50)
+    except ValueError:
+        query = {}
+    again = 'Run "pwb login" again.'
+    if 'error' in query and query.get('state', [state]) == [state]:
+        # A user who cancels comes back with unauthorized_client and no
+        # state (recorded).
+        words = (query.get('error_description') or query['error'])[0]
+        raise AuthorizationError(
+            'The wiki did not authorize the client:'
+            f' {_printable(words)}. {again}')
+    if not any(query.get('code', ())):
+        raise AuthorizationError(
+            'That is no address with an authorization code (?code=…).',
+            is_final=False)
+    if 'state' not in query:
+        raise AuthorizationError(
+            'The address is cut off: its end, from &state= on, is missing.',
+            is_final=False)
+    if (len(query['state']) > 1 or len(query['code']) > 1
+            or not hmac.compare_digest(query['state'][0].encode(),
+                                       state.encode())):
+        raise AuthorizationError(
+            'That address belongs to another login than the one that waits,'
+            ' or it is cut off at its end.', is_final=False)
+    return query['code'][0]
+
+
+def _printable(text: str) -> str:
+    """Return what a server said, fit for a terminal."""
+    return re.sub(r'[^\x20-\x7e\xa1-\ud7ff\ue000-\uffff]+', ' ', text)[:300]
+
+
+def _pending(data: object) -> Pending | None:
+    if data is None:
+        return None
+    if (not isinstance(data, dict) or data.keys() != set(Pending._fields)
+            or not all(isinstance(part, str) for part in data.values())):
+        raise StoreError('the pending login in it is damaged')
+    return Pending(**data)
