@@ -1,0 +1,199 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""The token file next to Pywikibot's cookie jar."""
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pywikibot_oauth2.errors import StoreError
+from pywikibot_oauth2.store import Store
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+#: The version of the file's layout.
+VERSION = 1
+
+# A token file of more bytes than this is none.
+_SIZE_LIMIT = 1 << 20
+
+
+class FileStore(Store):
+    """One file an account, named after the account's cookie jar.
+
+    For pywikibot-Bot.lwp it is pywikibot-Bot.oauth2.json. Its mode is
+    0600 from its first byte, and a new version replaces the old one as a
+    whole. Processes exclude each other by a lock of the operating system
+    on a file beside it, which ends with the process that holds it.
+
+    :param lock_timeout: seconds to wait for another process that holds
+        the lock; a request to the wiki lasts at most config.socket_timeout
+    """
+
+    def __init__(self, lock_timeout: float = 300) -> None:
+        self._lock_timeout = lock_timeout
+        self._lockless = False
+
+    def path(self, account: str) -> Path:
+        """Return the path of an account's token file."""
+        from pywikibot import config
+        from pywikibot.tools import as_filename
+
+        return Path(config.datafilepath(
+            f'pywikibot-{as_filename(account)}.oauth2.json'))
+
+    def where(self, account: str) -> str:
+        """Return the path, for messages."""
+        return str(self.path(account))
+
+    def load(self, account: str,
+             client_id: str) -> Mapping[str, object] | None:
+        """Return a stored session, or None; see :meth:`Store.load`."""
+        session = _read(self.path(account)).get(client_id)
+        if session is None:
+            return None
+        user = session.get('user') if isinstance(session, dict) else None
+        if user != account:
+            raise _unreadable(self.path(account),
+                              f'it is for {user!r}, not for {account!r}')
+        assert isinstance(session, dict)
+        return session
+
+    def save(self, account: str, client_id: str,
+             session: Mapping[str, object]) -> None:
+        """Store a session; see :meth:`Store.save`."""
+        # A symbolic link that the user made stays one.
+        path = self.path(account).resolve()
+        sessions = {**_read(path), client_id: session}
+        text = json.dumps({'version': VERSION, 'sessions': sessions},
+                          indent=1)
+        try:
+            _replace(path, text.encode())
+        except OSError as error:
+            raise StoreError(f'{path} cannot be written:'
+                             f' {error.strerror or error}') from None
+
+    @contextlib.contextmanager
+    def lock(self, account: str,
+             client_id: str) -> Iterator[None]:  # noqa: ARG002
+        """Keep other processes away; see :meth:`Store.lock`."""
+        from filelock import FileLock, Timeout
+
+        path = self.path(account).resolve()
+        lock = FileLock(f'{path}.lock', timeout=self._lock_timeout,
+                        mode=0o600)
+        try:
+            lock.acquire(poll_interval=0.01)
+        except Timeout:
+            raise StoreError(
+                f'Another process has held {path}.lock for'
+                f' {self._lock_timeout:g} seconds. Find it with'
+                f' "lsof {path}.lock" and end it.') from None
+        except (OSError, NotImplementedError) as error:
+            # Some network file systems cannot lock, and in a folder that
+            # is read-only there is nothing to protect.
+            self._warn_once(path, error)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _warn_once(self, path: Path, error: Exception) -> None:
+        from pywikibot.logging import warning
+
+        if not self._lockless:
+            self._lockless = True
+            warning(f'{path}.lock cannot be locked ({error}): do not let'
+                    ' several bots share this token file.')
+
+
+def _read(path: Path) -> dict[str, object]:
+    """Return the sessions in a token file by client ID.
+
+    :raises StoreError: it cannot be read; it was left as it is
+    """
+    try:
+        # O_NONBLOCK: a named pipe in its place must not make us wait.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0))
+        with open(descriptor, 'rb') as file:
+            _check_owner(path, descriptor)
+            content = file.read(_SIZE_LIMIT)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from None
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        raise _unreadable(path, 'it is not JSON' if content else
+                          'it is empty') from None
+    version = data.get('version') if isinstance(data, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise StoreError(f'{path} was written by a newer release (version'
+                         f' {version}); it was left as it is. Run'
+                         ' "pip install --upgrade pywikibot-oauth2".')
+    sessions = data.get('sessions') if version == VERSION else None
+    if not isinstance(sessions, dict):
+        raise _unreadable(path, 'it is not a token file')
+    return sessions
+
+
+def _check_owner(path: Path, descriptor: int) -> None:
+    """Refuse another user's file, and close one that others can read."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError('it is not a file')
+    if not hasattr(os, 'geteuid'):
+        return
+    if status.st_uid != os.geteuid():
+        raise OSError('it belongs to another user')
+    if status.st_mode & 0o077:
+        from pywikibot.logging import warning
+
+        warning(f'{path} could be read by others; its mode is now 0600.')
+        os.fchmod(descriptor, 0o600)
+
+
+def _unreadable(path: Path, reason: str) -> StoreError:
+    return StoreError(
+        f'The token file {path} cannot be used: {reason}. It was left as it'
+        f' is. To begin anew:\n  mv {path} {path}.bad\n  pwb login')
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 in place of another, wholly or not."""
+    # mkstemp creates the file with mode 0600.
+    descriptor, name = tempfile.mkstemp(prefix=f'{path.name}.', suffix='.tmp',
+                                        dir=path.parent)
+    try:
+        with open(descriptor, 'wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the new name survive a power cut, where folders can be synced."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
