@@ -1,0 +1,33 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""What the tests share: a wiki, and a Pywikibot that knows it."""
+from __future__ import annotations
+
+import os
+import tempfile
+
+
+# Pywikibot reads its configuration when it is imported: the tests import it
+# with none, in a folder of their own.
+os.environ['PYWIKIBOT_NO_USER_CONFIG'] = '2'
+os.environ['PYWIKIBOT_DIR'] = tempfile.mkdtemp(prefix='pywikibot-oauth2-')
+
+import pytest  # noqa: E402
+
+from tests.sandbox import Clock, Sandbox  # noqa: E402
+
+
+@pytest.fixture
+def clock():
+    """Return a clock that a test can advance."""
+    return Clock()
+
+
+@pytest.fixture
+def wiki(clock):
+    """Run a sandbox wiki with the test's clock."""
+    with Sandbox(clock=clock) as sandbox:
+        yield sandbox

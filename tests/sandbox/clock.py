@@ -1,0 +1,29 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""A clock that a test can put forward."""
+from __future__ import annotations
+
+import time
+
+
+class Clock:
+
+    """Seconds since the epoch: the real time plus what was advanced."""
+
+    def __init__(self) -> None:
+        self.offset = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.offset
+
+    def advance(self, seconds: float) -> None:
+        """Put the clock *seconds* forward."""
+        self.offset += seconds
+
+
+def timestamp(seconds: float, form: str = '%Y-%m-%dT%H:%M:%SZ') -> str:
+    """Write a time the way the API does."""
+    return time.strftime(form, time.gmtime(seconds))

@@ -1,0 +1,128 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""What goes wrong on request.
+
+========== ======= ====================================================
+kind       handled what the client gets
+========== ======= ====================================================
+status     no      HTTP *status*, with *retry_after* and *body* if given
+html       no      HTTP 200 and an HTML page
+empty      no      HTTP 200 and nothing
+redirect   no      HTTP *status* (302), Location *location*
+reset_before no    the connection is reset
+hang_before  no    silence, until the client or the sandbox gives up
+half       yes     half of the body, then the connection is closed
+reset_after  yes   the connection is reset
+hang_after   yes   silence
+rewrite    yes     the JSON body as the callable *change* returns it
+slow       yes     the answer, *delay* seconds late
+========== ======= ====================================================
+
+*handled* says whether the request was carried out on the server.
+"""
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from .wire import Request, Response, html_response
+
+
+KINDS = frozenset({'status', 'html', 'empty', 'redirect', 'reset_before',
+                   'hang_before', 'half', 'reset_after', 'hang_after',
+                   'rewrite', 'slow'})
+
+
+@dataclass
+class Fault:
+
+    """A fault that waits for a request to *path*."""
+
+    kind: str
+    times: int
+    path: str
+    options: dict[str, Any]
+
+
+class Faults:
+
+    """The faults to come, and a count of those that were served."""
+
+    def __init__(self) -> None:
+        self.served: Counter[str] = Counter()
+        self._waiting: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, kind: str, times: int, path: str,
+            options: dict[str, Any]) -> None:
+        """Let *times* requests to a path containing *path* go wrong."""
+        if kind not in KINDS:
+            raise ValueError(f'unknown fault {kind!r}')
+        with self._lock:
+            self._waiting.append(Fault(kind, times, path, options))
+
+    def clear(self) -> None:
+        """Forget the faults to come."""
+        with self._lock:
+            self._waiting.clear()
+
+    def take(self, path: str) -> Fault | None:
+        """Return the fault that a request to *path* meets."""
+        if not self._waiting:
+            return None
+        with self._lock:
+            for fault in self._waiting:
+                if fault.path in path:
+                    fault.times -= 1
+                    if fault.times < 1:
+                        self._waiting.remove(fault)
+                    self.served[fault.kind] += 1
+                    return fault
+        return None
+
+
+def serve(fault: Fault, request: Request,
+          handle: Callable[[Request], Response]) -> Response:
+    """Answer *request* with *fault*; *handle* carries a request out."""
+    options = fault.options
+    request.fault = fault.kind
+    if fault.kind in ('reset_before', 'hang_before'):
+        response = Response(200)
+    elif fault.kind == 'status':
+        response = _status(**options)
+    elif fault.kind == 'html':
+        response = html_response('Error', options.get('body', 'Our servers '
+                                 'are currently under maintenance.'))
+    elif fault.kind == 'empty':
+        response = Response(200, b'', {'Content-Type': 'text/html'})
+    elif fault.kind == 'redirect':
+        response = Response(options.get('status', 302), b'',
+                            {'Location': options['location']})
+    else:
+        time.sleep(options.get('delay', 0))
+        response = handle(request)
+    if fault.kind == 'rewrite':
+        data = options['change'](json.loads(response.body))
+        response.body = json.dumps(data).encode()
+    delivery = fault.kind.partition('_')[0]
+    if delivery in ('half', 'reset', 'hang'):
+        response.delivery = delivery
+    return response
+
+
+def _status(status: int = 503, retry_after: str | int | None = None,
+            body: str = 'Our servers are currently under maintenance.',
+            content_type: str = 'text/html; charset=utf-8') -> Response:
+    headers = {'Content-Type': content_type}
+    if retry_after is not None:
+        headers['Retry-After'] = str(retry_after)
+    if 'html' in content_type:
+        body = f'<!DOCTYPE html><title>Error</title><p>{body}</p>'
+    return Response(status, body.encode(), headers)

@@ -1,0 +1,261 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""What a test can ask the sandbox and arrange in it."""
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Callable
+from urllib.parse import urlsplit
+
+from . import api, dialog, faults, rest
+from .accounts import Accounts, Caller, Session
+from .clock import Clock
+from .oauth import (
+    AccessToken,
+    AuthorizationServer,
+    AuthorizeRequest,
+    Client,
+    TokenPair,
+)
+from .pages import Edit, Pages
+from .server import Server
+from .wire import Request, Response, html_response, json_response, parse_form
+
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable
+
+
+class Sandbox:
+
+    """A wiki on 127.0.0.1, to be used in a `with` statement.
+
+    *token_life* and *refresh_life* are in seconds, *path* is the script
+    path, for example ``/w``, *version* the MediaWiki it behaves like.
+    These, *gateway* and *version* can be changed at any time.
+    """
+
+    def __init__(self, *, token_life: float = 3600,
+                 refresh_life: float = 30 * 86400,
+                 clock: Callable[[], float] | None = None, port: int = 0,
+                 version: str = '1.43', path: str = '') -> None:
+        self.token_life = token_life
+        self.refresh_life = refresh_life
+        self.clock = clock or Clock()
+        self.version = version
+        self.path = path
+        self.gateway: bool | str = False
+        self.lock = threading.RLock()
+        self.requests: list[Request] = []
+        self.edits: list[Edit] = []
+        self.secrets: set[str] = set()
+        self.pages = Pages()
+        self.accounts = Accounts()
+        self.oauth = AuthorizationServer(self)
+        self.faults = faults.Faults()
+        self._port = port
+        self._server: Server | None = None
+        self._found()
+
+    def _found(self) -> None:
+        """Set up what every wiki has."""
+        self.add_user('Admin', groups=('sysop',))
+        self.accounts.add('MediaWiki default', None, (), self.clock())
+        self.add_user('Bot', groups=('bot',))
+        self.add_page('Main Page', 'Welcome to the sandbox.')
+        self.add_page('Sandbox', 'This is the sandbox.')
+
+    def __enter__(self) -> Sandbox:
+        self._server = Server(self._port, self._answer)
+        self._port = self._server.port
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the server."""
+        if self._server:
+            self._server.close()
+
+    # Addresses
+
+    @property
+    def netloc(self) -> str:
+        """The host and port."""
+        return f'127.0.0.1:{self._port}'
+
+    @property
+    def server(self) -> str:
+        """The address of the host."""
+        return f'http://{self.netloc}'
+
+    @property
+    def url(self) -> str:
+        """What precedes /api.php."""
+        return self.server + self.path
+
+    @property
+    def api_url(self) -> str:
+        """The address of the action API."""
+        return self.url + '/api.php'
+
+    # What a test arranges
+
+    def register(self, *,
+                 redirect_uri: str = 'http://127.0.0.1:8080/',
+                 confidential: bool = True, owner_only: bool = False,
+                 grants: Iterable[str] = ('basic', 'highvolume', 'editpage',
+                                          'createeditmovepage'),
+                 approved: bool = True, owner: str = 'Bot') -> Client:
+        """Register a client; if not *approved*, for its owner only."""
+        with self.lock:
+            return self.oauth.register(
+                self.accounts.users[owner], redirect_uri=redirect_uri,
+                confidential=confidential, owner_only=owner_only,
+                grants=tuple(grants), approved=approved)
+
+    def add_user(self, name: str, password: str | None = None,
+                 groups: Iterable[str] = ()) -> None:
+        """Create an account."""
+        password = password or f'sandbox-password-{name}'
+        with self.lock:
+            self.secrets.add(password)
+            self.accounts.add(name, password, groups, self.clock())
+
+    def password(self, user: str) -> str:
+        """Return the password of *user*."""
+        return self.accounts.users[user].password
+
+    def add_page(self, title: str, text: str) -> None:
+        """Create a page, or change it, without a request."""
+        with self.lock:
+            self.pages.save(title, text, self.clock(),
+                            user='MediaWiki default', userid=2)
+
+    def block(self, user: str, blocked: bool = True) -> None:
+        """Block a user from editing."""
+        self.accounts.users[user].blocked = blocked
+
+    def issue(self, client: Client, user: str = 'Bot') -> TokenPair:
+        """Return a pair of tokens without the dance."""
+        with self.lock:
+            return self.oauth.issue(client, self.accounts.users[user])
+
+    def approve(self, authorize_url: str, user: str = 'Bot') -> str:
+        """Log in and press Allow; return the callback URL."""
+        with self.lock:
+            return self.oauth.allow(self._visit(authorize_url, user),
+                                    self.accounts.users[user])
+
+    def deny(self, authorize_url: str, user: str = 'Bot') -> str | None:
+        """Log in and press Cancel; return the callback URL, if any."""
+        with self.lock:
+            return self.oauth.deny(self._visit(authorize_url, user))
+
+    def _visit(self, authorize_url: str, user: str) -> AuthorizeRequest:
+        """Check the URL; an error page raises `oauth.AuthorizeError`."""
+        url = urlsplit(authorize_url)
+        if not authorize_url.startswith(self.url) \
+           or url.path != f'{self.path}/rest.php/oauth2/authorize':
+            raise ValueError(f'not the authorization endpoint: {url.path}')
+        return self.oauth.check_authorize(parse_form(url.query),
+                                          self.accounts.users[user])
+
+    def revoke(self, user: str, client: Client) -> None:
+        """Let *user* withdraw what was allowed to *client*."""
+        with self.lock:
+            self.oauth.revoke(self.accounts.users[user], client)
+
+    def expire_access_tokens(self) -> None:
+        """Let all access tokens expire now."""
+        with self.lock:
+            self.oauth.expire_access_tokens()
+
+    def delete_client(self, client: Client) -> None:
+        """Remove a client; its tokens are unknown from now on."""
+        with self.lock:
+            self.oauth.clients.pop(client.id, None)
+
+    def disable_client(self, client: Client) -> None:
+        """Let an administrator switch a client off."""
+        client.disabled = True
+
+    def fail_next(self, kind: str, times: int = 1, path: str = 'access_token',
+                  **options: Any) -> None:
+        """Let the next requests go wrong; see `faults.py`."""
+        self.faults.add(kind, times, path, options)
+
+    # What a test asks
+
+    @property
+    def faults_served(self) -> Counter[str]:
+        """How many requests met each kind of fault."""
+        return self.faults.served
+
+    def count(self, path_suffix: str | None = None,
+              **conditions: object) -> int:
+        """Count the requests with these values of their attributes."""
+        with self.lock:
+            requests = list(self.requests)
+        return sum(1 for request in requests
+                   if request.path.endswith(path_suffix or '')
+                   and all(getattr(request, name) == value
+                           for name, value in conditions.items()))
+
+    def since(self, *version: int) -> bool:
+        """Tell whether the sandbox behaves like this version or a newer."""
+        return tuple(map(int, self.version.split('.')[:2])) >= version
+
+    def caller_of(self, token: AccessToken) -> Caller:
+        """Return on whose behalf a request with *token* is made."""
+        return Caller(token.session, token.client.grants,
+                      (f'OAuth CID: {token.client.number}',))
+
+    # What the server asks
+
+    def _answer(self, request: Request) -> Response:
+        fault = self.faults.take(request.path)
+        if fault is None:
+            response = self._handle(request)
+        else:
+            response = faults.serve(fault, request, self._handle)
+        if response.delivery in ('whole', 'half'):
+            request.status = response.status
+        with self.lock:
+            self.requests.append(request)
+        return response
+
+    def _handle(self, request: Request) -> Response:
+        script = request.path[len(self.path):]
+        if not request.path.startswith(self.path):
+            return html_response('Not found', status=404)
+        with self.lock:
+            if script.startswith('/index.php') or script == '/':
+                return dialog.answer(self, request)
+            is_api = script == '/api.php'
+            if not is_api and not script.startswith('/rest.php/'):
+                return html_response('Not found', status=404)
+            if self.gateway and request.bearer is not None \
+               and self.oauth.valid(request.bearer) is None:
+                return self._gateway_response(request)
+            return (api if is_api else rest).answer(self, request)
+
+    def _gateway_response(self, request: Request) -> Response:
+        """Refuse a token before MediaWiki sees it, as task T419034 says."""
+        error = ('invalid_token' if self.gateway == 'unquoted'
+                 else '"invalid_token"')
+        request.error = 'invalid_token'
+        return json_response(
+            {'httpCode': 401, 'httpReason': 'Jwt is expired'}, 401,
+            WWW_Authenticate=f'Bearer realm="sandbox", error={error}, '
+                             'error_description="Jwt is expired"')
+
+    def session_of(self, request: Request) -> Session | None:
+        """Return the session of a cookie, anonymous or not."""
+        return self.accounts.session(
+            request.cookies.get(dialog.SESSION_COOKIE))

@@ -1,0 +1,115 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""HTTP/1.1 with kept-alive connections, one thread a connection."""
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+import threading
+from contextlib import suppress
+from typing import Callable
+
+from .wire import Headers, Request, Response, html_response
+
+
+log = logging.getLogger('sandbox')
+
+
+class Server:
+
+    """A web server on 127.0.0.1 that asks *answer* for every response."""
+
+    def __init__(self, port: int,
+                 answer: Callable[[Request], Response]) -> None:
+        self.answer = answer
+        self.closing = False
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(('127.0.0.1', port),
+                                              backlog=512)
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, and hang up on everyone who is still connected."""
+        if self.closing:
+            return
+        self.closing = True
+        # A blocked accept() does not notice that its socket is closed.
+        with suppress(OSError):
+            socket.create_connection(('127.0.0.1', self.port), 1).close()
+        self._thread.join()
+        self._listener.close()
+        with self._lock:
+            for connection in self._connections:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while not self.closing:
+            connection, _ = self._listener.accept()
+            threading.Thread(target=self._serve, args=(connection,),
+                             daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self._lock:
+            self._connections.add(connection)
+        try:
+            with connection, suppress(OSError), \
+                 connection.makefile('rb') as stream:
+                while not self.closing:
+                    request = read_request(stream)
+                    if request is None or not self._respond(connection,
+                                                            request):
+                        break
+        finally:
+            with self._lock:
+                self._connections.discard(connection)
+
+    def _respond(self, connection: socket.socket, request: Request) -> bool:
+        """Answer a request; return whether the connection stays open."""
+        try:
+            response = self.answer(request)
+        except Exception:
+            log.exception('%r', request)
+            response = html_response('Internal error', status=500)
+        if response.delivery == 'hang':
+            connection.recv(1)
+            return False
+        if response.delivery == 'reset':
+            # Closing with a linger time of 0 sends RST instead of FIN. The
+            # stream holds the descriptor too: a shutdown would send FIN.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                  struct.pack('ii', 1, 0))
+            return False
+        close = request.headers.get('connection', '').lower() == 'close'
+        head = response.head(close=close)
+        if response.delivery == 'half':
+            connection.sendall(head + response.body[:len(response.body) // 2])
+            return False
+        connection.sendall(
+            head if request.method == 'HEAD' else head + response.body)
+        return not close
+
+
+def read_request(stream) -> Request | None:
+    """Read one request; return None at the end of the connection."""
+    start = stream.readline(65536).decode('latin-1').split()
+    if len(start) != 3:
+        return None
+    method, target, _ = start
+    headers = Headers()
+    while True:
+        line = stream.readline(65536)
+        if not line.strip():
+            break
+        name, _, value = line.decode('latin-1').partition(':')
+        headers[name] = value.strip()
+    body = stream.read(int(headers.get('content-length', 0)))
+    return Request(method, target, headers, body)
