@@ -41,7 +41,7 @@ class FileStore(Store):
         the lock; a request to the wiki lasts at most config.socket_timeout
     """
 
-    def __init__(self, lock_timeout: float = 300) -> None:
+    def __init__(self, lock_timeout: float = 120) -> None:
         self._lock_timeout = lock_timeout
         self._lockless = False
 
@@ -73,16 +73,18 @@ class FileStore(Store):
     def save(self, account: str, client_id: str,
              session: Mapping[str, object]) -> None:
         """Store a session; see :meth:`Store.save`."""
-        # A symbolic link that the user made stays one.
-        path = self.path(account).resolve()
-        sessions = {**_read(path), client_id: session}
-        text = json.dumps({'version': VERSION, 'sessions': sessions},
-                          indent=1)
-        try:
-            _replace(path, text.encode())
-        except OSError as error:
-            raise StoreError(f'{path} cannot be written:'
-                             f' {error.strerror or error}') from None
+        path = self.path(account)
+        _write(path, {**_read(path), client_id: session})
+
+    def forget(self, account: str, client_id: str) -> None:
+        """Remove a session; to be called while the lock is held.
+
+        :raises StoreError: the file cannot be read or written
+        """
+        path = self.path(account)
+        sessions = _read(path)
+        if sessions.pop(client_id, None) is not None:
+            _write(path, sessions)
 
     @contextlib.contextmanager
     def lock(self, account: str,
@@ -126,9 +128,12 @@ def _read(path: Path) -> dict[str, object]:
     try:
         # O_NONBLOCK: a named pipe in its place must not make us wait.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0))
-        with open(descriptor, 'rb') as file:
+        try:
             _check_owner(path, descriptor)
-            content = file.read(_SIZE_LIMIT)
+            with open(descriptor, 'rb', closefd=False) as file:
+                content = file.read(_SIZE_LIMIT)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -147,6 +152,20 @@ def _read(path: Path) -> dict[str, object]:
     if not isinstance(sessions, dict):
         raise _unreadable(path, 'it is not a token file')
     return sessions
+
+
+def _write(path: Path, sessions: Mapping[str, object]) -> None:
+    """Write a token file.
+
+    :raises StoreError: it cannot be written; it is as it was
+    """
+    text = json.dumps({'version': VERSION, 'sessions': sessions}, indent=1)
+    try:
+        # A symbolic link that the user made stays one.
+        _replace(path.resolve(), text.encode())
+    except OSError as error:
+        raise StoreError(f'{path} cannot be written:'
+                         f' {error.strerror or error}') from None
 
 
 def _check_owner(path: Path, descriptor: int) -> None:

@@ -6,12 +6,13 @@
 """Where serialized sessions are kept: the interface."""
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
 
@@ -52,3 +53,24 @@ class Store(ABC):
     @abstractmethod
     def where(self, account: str) -> str:
         """Return the place, for messages."""
+
+
+class MemoryStore(Store):
+    """Keeps nothing: the session lives in memory alone."""
+
+    def load(self, account: str, client_id: str) -> None:
+        """Return None."""
+
+    def save(self, account: str, client_id: str,
+             session: Mapping[str, object]) -> None:
+        """Do nothing."""
+
+    @contextlib.contextmanager
+    def lock(self, account: str,  # noqa: ARG002
+             client_id: str) -> Iterator[None]:  # noqa: ARG002
+        """Exclude nobody: the threads exclude each other by themselves."""
+        yield
+
+    def where(self, account: str) -> str:  # noqa: ARG002
+        """Return the place, for messages."""
+        return 'memory'
