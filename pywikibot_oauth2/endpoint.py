@@ -45,12 +45,15 @@ class Endpoint:
 
     :param prefix: the address of the wiki's folder of scripts
     :param client: the client that speaks
+    :param user_agent: the User-Agent header; None for Pywikibot's
     :raises ConfigurationError: the address is not safe to send secrets to
     """
 
-    def __init__(self, prefix: str, client: OAuth2Client) -> None:
+    def __init__(self, prefix: str, client: OAuth2Client,
+                 user_agent: str | None = None) -> None:
         require_safe_transport(prefix)
         self.prefix = prefix
+        self.user_agent = user_agent
         self.client = client
         self._protocol = WebApplicationClient(client.client_id)
 
@@ -183,7 +186,7 @@ class _Session(requests_oauthlib.OAuth2Session):
         self.verify = how.verify
         self.cert = how.cert
         self.proxies.update(how.proxies)
-        self.headers['User-Agent'] = how.user_agent
+        self.headers['User-Agent'] = endpoint.user_agent or how.user_agent
         if endpoint.prefix.startswith('http://'):
             self.mount('https://', _PlainAdapter())
             # Proxies from the environment are not for this machine.

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Callable, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from pywikibot_oauth2.acting import act
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     AuthorizationError,
@@ -25,15 +26,22 @@ from pywikibot_oauth2.wiki import script_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from pywikibot.site import APISite
+    from requests import PreparedRequest
 
+    from pywikibot_oauth2.bearer import Bearer
     from pywikibot_oauth2.client import OAuth2Client
     from pywikibot_oauth2.endpoint import Endpoint
 
 
 #: The version of what :meth:`OAuth2Session.serialize` returns.
 VERSION = 1
+
+# An authorization code: visible characters (RFC 6749, appendix A.11); that
+# of MediaWiki is 760 to 820 hexadecimal ones.
+_CODE = re.compile(r'[!-~]+')
 
 
 class Pending(NamedTuple):
@@ -53,20 +61,33 @@ class OAuth2Session:
     has to go, and :meth:`complete` takes the address the user comes back
     with. Then it holds a token, until the user or the wiki ends it.
 
-    No method is made for being called by two threads at once.
+    As the ``auth`` of a request by the package requests it lets requests to
+    its own wiki carry the token, any number of threads at once. The other
+    methods are not made for being called by two threads at once.
 
     :param client: the client that is authorized
     :param wiki: a Pywikibot site or the address of an api.php
     :param user: the account it is for; None if not known yet
+    :param user_agent: sent along with requests for tokens; None for the
+        one that Pywikibot has without a site
+    :param refreshes: whether it refreshes the token by itself when used
+        as the auth of a request
+    :param asserts_user: whether requests to api.php, when it is used as
+        their auth, are to fail rather than to be anonymous (assert=user)
+    :param on_change: called with the session after each change of what
+        :meth:`serialize` returns, but for a new pending login
     :param clock: returns the seconds since 1970 UTC
     :raises ConfigurationError: wiki is no address of an api.php
     """
 
-    __slots__ = ('_clock', '_pending', 'client', 'ended',
-                 'prefix', 'token', 'user')
+    __slots__ = ('_bearer', '_clock', '_pending', 'asserts_user', 'client',
+                 'ended', 'on_change', 'prefix', 'refreshes', 'token', 'user',
+                 'user_agent')
 
     def __init__(self, client: OAuth2Client, wiki: APISite | str, *,
-                 user: str | None = None,
+                 user: str | None = None, user_agent: str | None = None,
+                 refreshes: bool = True, asserts_user: bool = True,
+                 on_change: Callable[[OAuth2Session], object] | None = None,
                  clock: Callable[[], float] = time.time) -> None:
         address = wiki if isinstance(wiki, str) else \
             wiki.base_url(wiki.apipath())
@@ -77,6 +98,11 @@ class OAuth2Session:
         self.client = client
         self.prefix = prefix
         self.user = user
+        self.user_agent = user_agent
+        self.refreshes = refreshes
+        self.asserts_user = asserts_user
+        self.on_change = on_change
+        self._bearer: Bearer | None = None
         self.token: Token | None = None
         #: why the authorization has ended, or None
         self.ended: str | None = None
@@ -127,8 +153,9 @@ class OAuth2Session:
                 'No login is waiting for an answer. Run "pwb login" again.')
         code = authorization_code(callback, self._pending.state)
         reply = self._wire().exchange(code, self._pending.verifier)
-        self._take(Token.from_reply(reply, self._clock()))
+        token = Token.from_reply(reply, self._clock())
         self._pending = None
+        self._take(token)
 
     def refresh(self) -> None:
         """Renew the token; the wiki revokes the old one at once.
@@ -170,9 +197,16 @@ class OAuth2Session:
 
     @classmethod
     def deserialize(cls, data: Mapping[str, object], client: OAuth2Client, *,
+                    user_agent: str | None = None,
+                    refreshes: bool = True, asserts_user: bool = True,
+                    on_change: Callable[[OAuth2Session], object] | None = None,
                     clock: Callable[[], float] = time.time) -> OAuth2Session:
         """Make a session of what :meth:`serialize` returned.
 
+        The parameters not named here are those of the class.
+
+        :param data: what :meth:`serialize` returned
+        :param client: the client, with its secret
         :raises StoreError: it is no such dict, is of a future version or
             belongs to another client
         """
@@ -187,23 +221,85 @@ class OAuth2Session:
                 and (user is None or isinstance(user, str))
                 and (token is None or isinstance(token, dict))):
             raise StoreError('a field of the session in it is damaged')
-        session = cls(client, wiki, user=user, clock=clock)
+        session = cls(client, wiki, user=user, user_agent=user_agent,
+                      refreshes=refreshes, asserts_user=asserts_user,
+                      on_change=on_change, clock=clock)
         session.token = Token.deserialize(token) if token else None
         ended = data.get('ended')
         session.ended = None if ended is None else str(ended)
         session._pending = _pending(data.get('pending'))
         return session
 
+    def end(self, reason: str) -> None:
+        """Note that the wiki does not accept the authorization any more.
+
+        :param reason: why, in words
+        """
+        self.ended = reason
+        self._changed()
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Authenticate a request, if it goes to the session's own wiki.
+
+        :return: the same request
+        :raises ClientRefusedError: the wiki refuses the client
+        :raises EndpointError: the token has expired and could not be
+            renewed
+        """
+        url = request.url or ''
+        if script_prefix(url) != self.prefix:
+            return request
+        if self.asserts_user and url.partition('?')[0] == self.wiki:
+            # MediaWiki takes parameters from the address of a POST, too;
+            # those in its body have precedence.
+            request.prepare_url(url, {'assert': 'user'})
+        return self.authenticate(request)
+
+    def authenticate(self, request: PreparedRequest) -> PreparedRequest:
+        """Let a request carry the token, wherever it goes.
+
+        :return: the same request
+        :raises OAuth2Error: as when the session is called
+        """
+        if self._bearer is None:
+            self._bearer = self._new_bearer()
+        return self._bearer.authenticate(request)
+
+    def use(self) -> AbstractContextManager[OAuth2Session]:
+        """Return a context in which Pywikibot acts for this session.
+
+        That holds for the current thread or task and nowhere else; a new
+        thread begins without. Get the site by pywikibot.Site(…, user=…)
+        within, with the name of the session's user.
+
+        :raises ConfigurationError: when entered, if user-config.py has
+            another kind of authentication for the wiki
+        """
+        return act(self)
+
+    def _new_bearer(self) -> Bearer:
+        from pywikibot_oauth2.bearer import Bearer
+        from pywikibot_oauth2.renewal import Renewal
+
+        return Bearer(Renewal.of_session(self, self._clock), self._clock)
+
     def _take(self, token: Token) -> None:
         """Use a token from now on."""
         self.token = token
         self.ended = None
+        self._changed()
+
+    def _changed(self) -> None:
+        if self._bearer is not None:
+            self._bearer.renewal.publish()
+        if self.on_change is not None:
+            self.on_change(self)
 
     def _wire(self) -> Endpoint:
         # Loads requests-oauthlib, which user-config.py must not.
         from pywikibot_oauth2.endpoint import Endpoint
 
-        return Endpoint(self.prefix, self.client)
+        return Endpoint(self.prefix, self.client, self.user_agent)
 
     def __repr__(self) -> str:
         status = ('complete' if self.is_complete else
@@ -227,11 +323,12 @@ def authorization_code(callback: str, state: str) -> str:
     if 'error' in query and query.get('state', [state]) == [state]:
         # A user who cancels comes back with unauthorized_client and no
         # state (recorded).
-        words = (query.get('error_description') or query['error'])[0]
+        words = next(filter(None, (*query.get('error_description', ()),
+                                   *query['error'])), '')
         raise AuthorizationError(
             'The wiki did not authorize the client:'
             f' {_printable(words)}. {again}')
-    if not any(query.get('code', ())):
+    if not any(map(_CODE.fullmatch, query.get('code', ()))):
         raise AuthorizationError(
             'That is no address with an authorization code (?code=…).',
             is_final=False)
@@ -240,12 +337,16 @@ def authorization_code(callback: str, state: str) -> str:
             'The address is cut off: its end, from &state= on, is missing.',
             is_final=False)
     if (len(query['state']) > 1 or len(query['code']) > 1
-            or not hmac.compare_digest(query['state'][0].encode(),
-                                       state.encode())):
+            or not hmac.compare_digest(_bytes(query['state'][0]),
+                                       _bytes(state))):
         raise AuthorizationError(
             'That address belongs to another login than the one that waits,'
             ' or it is cut off at its end.', is_final=False)
     return query['code'][0]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode('utf-8', 'backslashreplace')
 
 
 def _printable(text: str) -> str:

@@ -147,7 +147,8 @@ def _timestamp(value: object) -> float | None:
         time = datetime.fromisoformat(str(value))
         if time.tzinfo is None:
             raise ValueError
-        return time.timestamp()
+        # Some local times near the ends of the calendar have none in UTC.
+        return time.astimezone(timezone.utc).timestamp()
     except (ValueError, OverflowError):
         raise StoreError('the expiry in it is no time in UTC') from None
 

@@ -6,6 +6,7 @@
 """What Pywikibot knows of the wiki behind an address."""
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pywikibot.family import Family
+
+
+# The first of the two scripts in the path of an address.
+_SCRIPT = re.compile(r'([^?#]*?)/(?:api|rest)\.php(?=[/?#]|$)')
 
 
 class Transport(NamedTuple):
@@ -56,12 +61,8 @@ def script_prefix(url: str) -> str | None:
     :return: the address of the wiki's folder of scripts without a
         trailing slash, or None for any other address
     """
-    path = url.partition('?')[0].partition('#')[0]
-    for script in ('/api.php', '/rest.php'):
-        prefix, found, rest = path.partition(script)
-        if found and rest[:1] in ('', '/'):
-            return prefix
-    return None
+    match = _SCRIPT.match(url)
+    return match[1] if match else None
 
 
 def is_loopback(host: str | None) -> bool:
