@@ -1,0 +1,190 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""The token of a request, and what to do with the answer to it."""
+from __future__ import annotations
+
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Callable
+
+from requests.cookies import (
+    RequestsCookieJar,
+    extract_cookies_to_jar,
+    get_cookie_header,
+)
+
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    from requests import PreparedRequest, Response
+    from typing_extensions import Unpack
+
+    from pywikibot_oauth2.renewal import Renewal
+    from pywikibot_oauth2.session import OAuth2Session
+
+    class SendOptions(TypedDict, total=False):
+        """What requests hands to a response hook, and an adapter takes."""
+
+        stream: bool
+        timeout: float | tuple[float, float] | None
+        verify: bool | str
+        cert: str | tuple[str, str] | None
+        proxies: dict[str, str] | None
+
+
+class Bearer:
+    """Sends requests with a token, and once more if it was dead.
+
+    :param renewal: what keeps the token
+    :param clock: returns the seconds since 1970 UTC
+    """
+
+    def __init__(self, renewal: Renewal, clock: Callable[[], float]) -> None:
+        self.renewal = renewal
+        self._clock = clock
+        # Bound once, not for each request.
+        self._hook = self._on_response
+
+    def authenticate(self, request: PreparedRequest) -> PreparedRequest:
+        """Let a request carry the token, and no cookies but the token's.
+
+        :return: the same request
+        :raises ClientRefusedError: the wiki refuses the client
+        :raises EndpointError: the token has expired and could not be
+            renewed
+        :raises StoreError: what is stored cannot be read
+        """
+        renewal = self.renewal
+        headers = request.headers
+        header, due = renewal.current
+        if self._clock() >= due:
+            header = renewal.header(headers.get('User-Agent'))
+        # A cookie of another account, of an old password session for
+        # instance, makes MediaWiki 1.47 refuse the request. This is no
+        # headers.pop('Cookie', None), which takes longer than all the rest
+        # if there is none.
+        getattr(headers, '_store', headers).pop('cookie', None)
+        if renewal.cookies:
+            _add_cookies(request, renewal.cookies)
+        if header is not None:
+            headers['Authorization'] = header
+            request.hooks['response'].append(self._hook)
+        return request
+
+    def _on_response(self, response: Response,
+                     **options: Unpack[SendOptions]) -> Response:
+        """Send a request once more if the wiki calls its token dead.
+
+        Runs before Pywikibot sees the answer, which it would take for
+        the end of the authorization.
+        """
+        sent = response.request.headers.get('Authorization')
+        if sent is None:
+            # Redirected to another host, where requests drops the header.
+            return response
+        self._keep_cookies(response, sent)
+        if response.is_redirect:
+            # requests would add the cookies of Pywikibot's jar.
+            response.request.prepare_cookies(RequestsCookieJar(
+                policy=DefaultCookiePolicy(allowed_domains=[])))
+        session = self.renewal.session
+        if (session is None or not session.refreshes
+                or not self._is_refused(response, session, sent)):
+            return response
+        request = response.request.copy()
+        if not _rewind(request):
+            return response
+        header = self.renewal.replace(sent,
+                                      request.headers.get('User-Agent'))
+        # Frees the connection for the repetition.
+        response.content  # noqa: B018
+        response.close()
+        # The old token's cookies do not fit the new one; it has none yet.
+        request.headers.pop('Cookie', None)
+        if header is None:
+            del request.headers['Authorization']
+        else:
+            request.headers['Authorization'] = header
+        # The adapter calls no hooks, so this happens once a request.
+        again = response.connection.send(request, **options)
+        again.history.append(response)
+        again.request = request
+        self._keep_cookies(again, header)
+        return again
+
+    def _is_refused(self, response: Response, session: OAuth2Session,
+                    sent: str) -> bool:
+        """Return whether the wiki or its gateway calls the token dead.
+
+        Of the errors named mwoauth-invalid-authorization-…, such as
+        -wrong-wiki or -blocked-user, none is mended by a new token.
+        """
+        if response.headers.get('MediaWiki-API-Error') == \
+                'mwoauth-invalid-authorization':
+            return True
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            # The gateway's value is quoted or not (task T419034); the
+            # hint is that of rest.php/oauth2/resource (recorded).
+            return ('invalid_token' in response.headers.get(
+                        'WWW-Authenticate', '')
+                    or b'Access token could not be verified'
+                    in response.content)
+        # rest.php says the same of an expired token (recorded) and of a
+        # page that the user may not read: only the profile tells.
+        return (response.status_code == HTTPStatus.FORBIDDEN
+                and b'rest-read-denied' in response.content
+                and (self.renewal.current[0] != sent
+                     or session.profile() is None))
+
+    def _keep_cookies(self, response: Response, sent: str | None) -> None:
+        """Keep what the wiki set for this token out of Pywikibot's jar.
+
+        There it would be sent along with requests of other accounts.
+        """
+        if 'Set-Cookie' not in response.headers:
+            return
+        if sent is not None and self.renewal.current[0] == sent:
+            jar = self.renewal.cookies or RequestsCookieJar()
+            extract_cookies_to_jar(  # type: ignore[no-untyped-call]
+                jar, response.request, response.raw)
+            self.renewal.cookies = jar
+        response.raw = _WithoutCookies(response.raw)
+
+
+class _WithoutCookies:
+    """An answer in which requests finds no cookies for its own jar."""
+
+    def __init__(self, raw: object) -> None:
+        self._raw = raw
+        # Where requests.cookies looks for them, if there is anything.
+        self._original_response = None
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._raw, name)
+
+
+def _add_cookies(request: PreparedRequest,
+                 cookies: RequestsCookieJar) -> None:
+    """Send the cookies along that the wiki set for the token."""
+    value = get_cookie_header(  # type: ignore[no-untyped-call]
+        cookies, request)
+    if value:
+        request.headers['Cookie'] = value
+
+
+def _rewind(request: PreparedRequest) -> bool:
+    """Make a body that was sent ready to be sent again, if possible."""
+    if isinstance(request.body, (bytes, str, type(None))):
+        return True
+    from requests.exceptions import UnrewindableBodyError
+    from requests.utils import rewind_body
+
+    try:
+        rewind_body(request)
+    except UnrewindableBodyError:
+        return False
+    return True

@@ -1,0 +1,317 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""When a token is renewed, by whom, and what happens if that fails."""
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import TYPE_CHECKING, Callable
+
+from pywikibot_oauth2.errors import (
+    AuthorizationEndedError,
+    ClientRefusedError,
+    EndpointError,
+    StoreError,
+)
+from pywikibot_oauth2.forksafe import ForkSafeLock
+from pywikibot_oauth2.session import OAuth2Session
+from pywikibot_oauth2.store import MemoryStore
+
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from requests.cookies import RequestsCookieJar
+
+    from pywikibot_oauth2.client import OAuth2Client
+    from pywikibot_oauth2.store import Store
+    from pywikibot_oauth2.token import Token
+
+# Seconds after which a token that could not be stored is stored again.
+_SAVE_AGAIN = 10
+
+
+class Renewal:
+    """Keeps the session of one account, for any number of threads.
+
+    Which of two tokens is newer, no clock decides: as every change is
+    written to the store, a token there that differs from the one last
+    seen there was put there by someone else since, and is newer.
+
+    :ivar current: the Authorization header to send, or None if there is
+        no token, and the time from which on :meth:`header` has to be
+        asked, in seconds since 1970 UTC; replaced as a whole, so that it
+        may be read without the lock
+    :ivar cookies: those that the wiki set for the current token
+    """
+
+    def __init__(self, client: OAuth2Client, account: str, store: Store,
+                 clock: Callable[[], float]) -> None:
+        self.account = account
+        self.session: OAuth2Session | None = None
+        self.current: tuple[str | None, float] = (None, -math.inf)
+        self.cookies: RequestsCookieJar | None = None
+        self._client = client
+        self._store = store
+        self._clock = clock
+        self._lock = ForkSafeLock()
+        self._seen: Token | None = None
+        self._is_saved = True
+        self.is_patient = True
+        self._trouble: EndpointError | None = None
+        self._last_warning = ''
+
+    @classmethod
+    def of_session(cls, session: OAuth2Session,
+                   clock: Callable[[], float]) -> Renewal:
+        """Return what keeps a session that lives in memory alone.
+
+        It does not wait and try again: a web tool has a visitor waiting.
+        """
+        renewal = cls(session.client, session.user or 'the user',
+                      MemoryStore(), clock)
+        renewal.session = session
+        renewal.is_patient = False
+        renewal.publish()
+        return renewal
+
+    def header(self, user_agent: str | None = None) -> str | None:
+        """Return the header for a request; renew the token first if due.
+
+        :param user_agent: the User-Agent of that request
+        :return: None if there is no token, or the wiki ended it
+        :raises ClientRefusedError: the wiki refuses the client
+        :raises EndpointError: no usable answer came, and the old token
+            has expired
+        :raises StoreError: what is stored cannot be read
+        """
+        with self._lock:
+            header, due = self.current
+            if self._clock() < due:
+                return header
+            if self.session is None or not self.session.is_complete:
+                self._read()
+            elif not self._is_saved:
+                self._store_session()
+                self.publish()
+            header, due = self.current
+            if header is None or self._clock() < due:
+                return header
+            return self._renew(user_agent, refused=False)
+
+    def replace(self, refused: str,
+                user_agent: str | None = None) -> str | None:
+        """Return the header in place of one that the wiki refused.
+
+        :param refused: the Authorization header that was sent
+        :param user_agent: the User-Agent header that was sent
+        :return: None if the wiki ended the authorization
+        :raises: as :meth:`header`
+        """
+        with self._lock:
+            if self.current[0] != refused:
+                # Another thread has renewed it since.
+                return self.current[0]
+            return self._renew(user_agent, refused=True)
+
+    def adopt(self, session: OAuth2Session) -> None:
+        """Take a session that was just authorized, and store it.
+
+        If it cannot be stored, it serves as long as this process lives.
+        """
+        with self._lock:
+            try:
+                with self._lock_store():
+                    # What is stored now is older than this login.
+                    with contextlib.suppress(StoreError):
+                        self._read()
+                    self._trouble = None
+                    self.session = session
+                    self._is_saved = False
+                    self._save()
+            except StoreError as error:
+                self.session = session
+                self._is_saved = False
+                self._warn_unsaved(error)
+            self.publish()
+
+    def load(self) -> OAuth2Session | None:
+        """Return the session, the newest one that is stored.
+
+        :raises StoreError: what is stored cannot be read
+        """
+        with self._lock:
+            self._read()
+            return self.session
+
+    def _renew(self, user_agent: str | None, *,
+               refused: bool) -> str | None:
+        """Renew the token, or say why it stays; return the header."""
+        attempt = 0
+        while True:
+            try:
+                self._renew_once(user_agent)
+            except (ClientRefusedError, EndpointError, StoreError) as error:
+                if isinstance(error, EndpointError):
+                    self._trouble = error
+                if self._postpone(error, refused=refused):
+                    break
+                self._wait(error, attempt)
+                attempt += 1
+            else:
+                self._trouble = None
+                break
+        return self.current[0]
+
+    def _renew_once(self, user_agent: str | None) -> None:
+        """Adopt a newer token from the store, or else ask the wiki."""
+        with self._lock_store():
+            try:
+                is_readable = True
+                if self._read() and self._clock() < self.current[1]:
+                    return
+            except StoreError as error:
+                # The token in memory is good; what is stored is left as
+                # it is, for it may be a newer release's.
+                is_readable = False
+                self._warn(f'{error}\nGoing on with the token in memory.')
+            session = self.session
+            if session is None or not session.is_complete:
+                return
+            session.user_agent = user_agent or session.user_agent
+            try:
+                session.refresh()
+            except AuthorizationEndedError as error:
+                self._end(session, error)
+            self._is_saved = False
+            if is_readable:
+                self._save()
+            self.publish()
+
+    def _read(self) -> bool:
+        """Take the stored session if it is newer than the one at hand."""
+        data = self._store.load(self.account, self._client.client_id)
+        if data is None:
+            return False
+        try:
+            stored = OAuth2Session.deserialize(data, self._client,
+                                               clock=self._clock)
+        except StoreError as error:
+            raise StoreError(
+                f'{self._store.where(self.account)} cannot be used: {error}.'
+                ' It was left as it is.') from None
+        session = self.session
+        if session is not None and stored.token == self._seen and (
+                not self._is_saved
+                or bool(stored.ended) == bool(session.ended)):
+            return False
+        self.session = stored
+        self._trouble = None
+        self._seen = stored.token
+        self._is_saved = True
+        self.publish()
+        return True
+
+    def _store_session(self) -> None:
+        """Store a session that is only in memory, if it can be stored."""
+        self._is_saved = False
+        try:
+            with self._lock_store():
+                if not self._read():
+                    self._save()
+        except StoreError as error:
+            self._warn_unsaved(error)
+
+    def _save(self) -> None:
+        """Store the session; if that fails, keep it in memory and say so."""
+        session = self.session
+        assert session is not None
+        try:
+            self._store.save(self.account, self._client.client_id,
+                             session.serialize())
+        except StoreError as error:
+            self._warn_unsaved(error)
+        else:
+            self._seen = session.token
+            self._is_saved = True
+
+    def _lock_store(self) -> AbstractContextManager[None]:
+        return self._store.lock(self.account, self._client.client_id)
+
+    def _warn_unsaved(self, error: StoreError) -> None:
+        self._warn(f'{error}\nThe new token of {self.account} is only in'
+                   ' memory. Mend that before this program ends; else run'
+                   ' "pwb login" again.')
+
+    def _warn(self, message: str) -> None:
+        """Say something, but not the same twice in a row."""
+        from pywikibot.logging import warning
+
+        if message != self._last_warning:
+            self._last_warning = message
+            warning(message)
+
+    def publish(self) -> None:
+        """Let requests use the session from now on."""
+        session = self.session
+        self.cookies = None
+        if session is None or session.token is None or session.ended:
+            # The store is read at each request: a login in another
+            # terminal is to be noticed.
+            self.current = (None, -math.inf)
+        else:
+            due = math.inf
+            if session.refreshes and session.token.refresh_token:
+                due = session.token.renew_at
+            if not self._is_saved:
+                due = min(due, self._clock() + _SAVE_AGAIN)
+            self.current = (session.token.header, due)
+
+    def _end(self, session: OAuth2Session,
+             error: AuthorizationEndedError) -> None:
+        """Mark the token as dead and say so."""
+        reason = str(error)
+        if self._trouble is not None:
+            reason += ('\nThe attempt before had got no answer'
+                       f' ({self._trouble}). The wiki must have acted on it;'
+                       ' before MediaWiki 1.47 what it answered is lost.')
+        session.end(reason)
+        self._warn(f'The authorization of {self.account} has ended.'
+                   f' {reason}\nRun "pwb login" to authorize again.')
+
+    def _postpone(self, error: Exception, *, refused: bool) -> bool:
+        """Go on with the old token if it still serves."""
+        session = self.session
+        assert session is not None
+        token = session.token
+        now = self._clock()
+        if refused or token is None or not token.is_valid(now):
+            return False
+        self._warn(f'The token of {self.account} could not be renewed:'
+                   f' {error}\nThe old one still serves.')
+        # A tenth of what is left, so that there are several attempts.
+        left = math.inf if token.expires_at is None \
+            else token.expires_at - now
+        wait = getattr(error, 'retry_after', None) or 0
+        self.current = (token.header, now + min(left, max(left / 10, wait)))
+        return True
+
+    def _wait(self, error: Exception, attempt: int) -> None:
+        """Wait before the next attempt, or give up.
+
+        The bounds are those of Pywikibot's own requests.
+        """
+        import pywikibot
+        from pywikibot import config
+
+        if (isinstance(error, ClientRefusedError) or not self.is_patient
+                or attempt >= config.max_retries):
+            raise error
+        delay = min(config.retry_wait * 2 ** attempt, config.retry_max)
+        delay = max(delay, getattr(error, 'retry_after', None) or 0)
+        self._warn(f'The token of {self.account} could not be renewed:'
+                   f' {error}\nWaiting {delay:.1f} seconds before retrying.')
+        pywikibot.sleep(delay)
