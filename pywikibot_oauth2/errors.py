@@ -54,4 +54,12 @@ class EndpointError(OAuth2Error, FatalServerError):
 
 
 class StoreError(OAuth2Error, FatalServerError):
-    """A stored token cannot be read or written; it was left as it is."""
+    """A stored token cannot be read or written; it was left as it is.
+
+    :ivar is_unreachable: whether nothing is known of what is stored, and
+        the store can still take a newer token
+    """
+
+    def __init__(self, message: str, *, is_unreachable: bool = False) -> None:
+        super().__init__(message)
+        self.is_unreachable = is_unreachable

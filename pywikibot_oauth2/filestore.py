@@ -60,21 +60,17 @@ class FileStore(Store):
     def load(self, account: str,
              client_id: str) -> Mapping[str, object] | None:
         """Return a stored session, or None; see :meth:`Store.load`."""
-        session = _read(self.path(account)).get(client_id)
-        if session is None:
-            return None
-        user = session.get('user') if isinstance(session, dict) else None
-        if user != account:
-            raise _unreadable(self.path(account),
-                              f'it is for {user!r}, not for {account!r}')
-        assert isinstance(session, dict)
-        return session
+        path = self.path(account)
+        return _of_account(path, _read(path).get(client_id), account)
 
     def save(self, account: str, client_id: str,
              session: Mapping[str, object]) -> None:
         """Store a session; see :meth:`Store.save`."""
         path = self.path(account)
-        _write(path, {**_read(path), client_id: session})
+        sessions = _read(path)
+        # as_filename() gives some accounts the same name of the file.
+        _of_account(path, sessions.get(client_id), account)
+        _write(path, {**sessions, client_id: session})
 
     def forget(self, account: str, client_id: str) -> None:
         """Remove a session; to be called while the lock is held.
@@ -152,6 +148,21 @@ def _read(path: Path) -> dict[str, object]:
     if not isinstance(sessions, dict):
         raise _unreadable(path, 'it is not a token file')
     return sessions
+
+
+def _of_account(path: Path, session: object,
+                account: str) -> Mapping[str, object] | None:
+    """Return a session if it is the account's.
+
+    :raises StoreError: it is another account's
+    """
+    if session is None:
+        return None
+    user = session.get('user') if isinstance(session, dict) else None
+    if user != account:
+        raise _unreadable(path, f'it is for {user!r}, not for {account!r}')
+    assert isinstance(session, dict)
+    return session
 
 
 def _write(path: Path, sessions: Mapping[str, object]) -> None:

@@ -50,12 +50,7 @@ class KeyringStore(Store):
         left = self._files.load(account, client_id)
         if left is not None:
             return left
-        keyring, errors = _keyring()
-        try:
-            content = keyring.get_password(self._service,
-                                           _name(account, client_id))
-        except errors as error:
-            raise _unusable(error) from None
+        content = self._get(account, client_id)
         if content is None:
             return None
         try:
@@ -71,13 +66,11 @@ class KeyringStore(Store):
     def save(self, account: str, client_id: str,
              session: Mapping[str, object]) -> None:
         """Store a session; see :meth:`Store.save`."""
+        if self._files.load(account, client_id) is not None:
+            # What is in the file is read first: it must never be the older.
+            self._files.save(account, client_id, session)
         try:
-            keyring, errors = _keyring()
-            try:
-                keyring.set_password(self._service, _name(account, client_id),
-                                     json.dumps(session))
-            except errors as error:
-                raise _unusable(error) from None
+            self._put(account, client_id, json.dumps(session))
         except StoreError as error:
             from pywikibot.logging import warning
 
@@ -87,28 +80,52 @@ class KeyringStore(Store):
         else:
             self._files.forget(account, client_id)
 
+    def _get(self, account: str, client_id: str) -> str | None:
+        keyring = _keyring()
+        try:
+            content: str | None = keyring.get_password(
+                self._service, _name(account, client_id))
+        except Exception as error:  # noqa: BLE001 - see _unusable
+            raise _unusable(error) from None
+        return content
+
+    def _put(self, account: str, client_id: str, content: str) -> None:
+        keyring = _keyring()
+        try:
+            keyring.set_password(self._service, _name(account, client_id),
+                                 content)
+        except Exception as error:  # noqa: BLE001 - see _unusable
+            raise _unusable(error) from None
+        # A keyring that is switched off takes everything and keeps nothing.
+        if self._get(account, client_id) != content:
+            raise StoreError('The system keyring did not keep the token. See'
+                             ' "keyring diagnose".')
+
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self._service!r})'
 
 
-def _keyring() -> tuple[ModuleType, tuple[type[Exception], ...]]:
-    """Return the package keyring and the errors of its backends."""
+def _keyring() -> ModuleType:
+    """Return the package keyring."""
     try:
         import keyring
-        from keyring.errors import KeyringError
     except ImportError:
         raise StoreError(
             'The token is to be kept in the system keyring, but the package'
-            ' keyring is missing. Run "pip install'
-            ' pywikibot-oauth2[keyring]".') from None
-    # D-Bus errors of a backend are not all translated.
-    return keyring, (KeyringError, OSError, RuntimeError)
+            " keyring is missing. Run:\n  pip install"
+            " 'pywikibot-oauth2[keyring]'", is_unreachable=True) from None
+    return keyring
 
 
 def _unusable(error: Exception) -> StoreError:
+    """Return the error for one of a backend.
+
+    Not all of them are translated: those of D-Bus and of Windows, which
+    refuses what is long, derive from Exception alone.
+    """
     return StoreError('The system keyring cannot be used'
                       f' ({type(error).__name__}: {error}). Unlock it, or see'
-                      ' "keyring diagnose".')
+                      ' "keyring diagnose".', is_unreachable=True)
 
 
 def _name(account: str, client_id: str) -> str:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import redis
 
 
+# Seconds that the server has for an answer.
+_TIMEOUT = 5.0
+
 # Stores a session if the caller still holds the lock. Redis runs a script
 # as a whole, so nobody else can take the lock in between.
 _SAVE = """
@@ -95,11 +98,11 @@ class RedisStore(Store):
     @contextlib.contextmanager
     def lock(self, account: str, client_id: str) -> Iterator[None]:
         """Keep all others away; see :meth:`Store.lock`."""
-        from redis.exceptions import LockError
-
         key = self._key(account, client_id)
         token = secrets.token_hex(16)
         with self._errors():
+            from redis.exceptions import LockError
+
             lock = self._redis().lock(
                 f'{key}:lock', timeout=self._lock_timeout, sleep=0.01,
                 blocking_timeout=2 * self._lock_timeout)
@@ -121,20 +124,40 @@ class RedisStore(Store):
         return f'{self._prefix}{account}:{client_id}'
 
     def _server(self) -> str:
-        """Return the address without the password."""
-        parts = urlsplit(self._url)
-        return f'{parts.scheme}://{parts.netloc.rpartition("@")[2]}{parts.path}'
+        """Return the address without what may be of a password.
+
+        A password with a slash that is not written %2F seems to be a part
+        of the host, the port or the path.
+        """
+        try:
+            parts = urlsplit(self._url)
+            is_whole = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_whole = False
+        if not is_whole:
+            return 'the Redis server'
+        path = parts.path if parts.path[1:].isdigit() else ''
+        return f'{parts.scheme}://{parts.netloc.rpartition("@")[2]}{path}'
 
     def _redis(self) -> redis.Redis:
         if self._client is None:
             import redis
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
 
             try:
-                self._client = redis.Redis.from_url(self._url)
-            except ValueError as error:
+                # All threads wait meanwhile. Once more, for a connection
+                # that was idle may have been closed.
+                self._client = redis.Redis.from_url(
+                    self._url, socket_timeout=_TIMEOUT,
+                    retry=Retry(NoBackoff(), 1))
+            except ValueError:
+                # Its message may hold the password.
                 raise StoreError(
-                    f'{self._server()} is no address of a Redis server:'
-                    f' {error}') from None
+                    'The URL of RedisStore in user-config.py is no address'
+                    ' of a Redis server. It has to look like redis://'
+                    ':password@127.0.0.1:6379/0, where %2F stands for a'
+                    ' slash in the password.') from None
         return self._client
 
     @contextlib.contextmanager
@@ -145,8 +168,8 @@ class RedisStore(Store):
         except ImportError:
             raise StoreError(
                 'The token is to be kept in Redis, but the package redis is'
-                ' missing. Run "pip install pywikibot-oauth2[redis]".'
-            ) from None
+                ' missing. Run:\n'
+                "  pip install 'pywikibot-oauth2[redis]'") from None
         try:
             yield
         except LockError:

@@ -15,9 +15,9 @@ import tempfile
 os.environ['PYWIKIBOT_NO_USER_CONFIG'] = '2'
 os.environ['PYWIKIBOT_DIR'] = tempfile.mkdtemp(prefix='pywikibot-oauth2-')
 
-import pytest  # noqa: E402
+import pytest
 
-from tests.sandbox import Clock, Sandbox  # noqa: E402
+from tests.sandbox import Clock, Sandbox
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ class Page(HTMLParser):
         self.fields: dict[str, str] = {}
         self.buttons: list[str] = []
         self._words: list[str] = []
+        self._tag = ''
         self.feed(content)
         self.close()
 
@@ -64,14 +65,16 @@ class Page(HTMLParser):
                         attrs: list[tuple[str, str | None]]) -> None:
         """Note the fields and the buttons of the form."""
         field = dict(attrs)
+        self._tag = tag
         if tag == 'input':
             self.fields[field['name']] = field.get('value') or ''
         elif tag == 'button':
             self.buttons.append(field['name'])
 
     def handle_data(self, data: str) -> None:
-        """Note the text."""
-        self._words += data.split()
+        """Note the text, but no style sheet."""
+        if self._tag != 'style':
+            self._words += data.split()
 
     @property
     def text(self) -> str:
