@@ -6,18 +6,22 @@
 """What user-config.py puts into authenticate, called for every request."""
 from __future__ import annotations
 
+import atexit
 import sys
 import time
+import weakref
 from typing import TYPE_CHECKING, Callable
 
 from requests.auth import AuthBase
 
-from pywikibot_oauth2 import acting
+from pywikibot_oauth2 import acting, configuration, credentials
 from pywikibot_oauth2.bearer import Bearer
 from pywikibot_oauth2.client import OAuth2Client
 from pywikibot_oauth2.filestore import FileStore
 from pywikibot_oauth2.forksafe import ForkSafeLock
 from pywikibot_oauth2.renewal import Renewal
+from pywikibot_oauth2.session import OAuth2Session
+from pywikibot_oauth2.store import MemoryStore
 from pywikibot_oauth2.wiki import (
     known_site,
     require_safe_transport,
@@ -28,7 +32,6 @@ from pywikibot_oauth2.wiki import (
 if TYPE_CHECKING:
     from requests import PreparedRequest
 
-    from pywikibot_oauth2.session import OAuth2Session
     from pywikibot_oauth2.store import Store
 
 
@@ -42,6 +45,9 @@ class OAuth2Auth(AuthBase):
     :param client_id: the client ID that the wiki gave at registration
     :param client_secret: the client secret; None for a public client
     :param redirect_uri: the callback URL, exactly as registered
+    :param owner_only: whether the client is registered for its owner only
+    :param access_token: the access token of an owner-only client, which is
+        then all that is needed
     :param login_timeout: seconds that ``pwb login`` waits for the browser
     :param store: where tokens are kept; by default in a file next to
         Pywikibot's cookies
@@ -49,21 +55,68 @@ class OAuth2Auth(AuthBase):
     :raises ConfigurationError: a value cannot be what it should be
     """
 
-    def __init__(self, client_id: str, client_secret: str | None = None, *,
+    def __init__(self, client_id: str | None = None,
+                 client_secret: str | None = None, *,
                  redirect_uri: str | None = None,
+                 owner_only: bool = False,
+                 access_token: str | None = None,
                  login_timeout: float = 300,
                  store: Store | None = None,
                  clock: Callable[[], float] = time.time) -> None:
-        self.client = OAuth2Client(client_id, client_secret,
-                                   redirect_uri=redirect_uri)
+        self.client = OAuth2Client(
+            client_id, client_secret, redirect_uri=redirect_uri,
+            owner_only=owner_only, access_token=access_token)
         self.login_timeout = login_timeout
+        if access_token is not None:
+            store = MemoryStore()
         self.store = FileStore() if store is None else store
         self.clock = clock
         self.login_lock = ForkSafeLock()
-        self._accounts: dict[str, Bearer] = {}
+        self._bearers: dict[str, Bearer] = {}
         self._routes: dict[str, Bearer] = {}
         self._off: set[str] = set()
         self._route_lock = ForkSafeLock()
+        self._is_checked = False
+        atexit.register(_tell_if_unused, weakref.ref(self))
+
+    @classmethod
+    def from_environment(cls, *, redirect_uri: str | None = None,
+                         owner_only: bool = False,
+                         login_timeout: float = 300,
+                         store: Store | None = None) -> OAuth2Auth:
+        """Take the credentials from environment variables.
+
+        They are PYWIKIBOT_OAUTH2_CLIENT_ID, PYWIKIBOT_OAUTH2_CLIENT_SECRET
+        and PYWIKIBOT_OAUTH2_ACCESS_TOKEN. The parameters are those of the
+        class.
+
+        :raises ConfigurationError: none is set
+        """
+        found = credentials.from_environment()
+        return cls(found.client_id, found.client_secret,
+                   access_token=found.access_token,
+                   redirect_uri=redirect_uri, owner_only=owner_only,
+                   login_timeout=login_timeout, store=store)
+
+    @classmethod
+    def from_file(cls, name: str, *, redirect_uri: str | None = None,
+                  owner_only: bool = False, login_timeout: float = 300,
+                  store: Store | None = None) -> OAuth2Auth:
+        """Take the credentials from a JSON file of mode 0600.
+
+        It holds client_id, client_secret or access_token. The other
+        parameters are those of the class.
+
+        :param name: the path; a relative one begins at the folder of
+            user-config.py
+        :raises ConfigurationError: there is no such file, others can read
+            it, or it holds something else
+        """
+        found = credentials.from_file(name)
+        return cls(found.client_id, found.client_secret,
+                   access_token=found.access_token,
+                   redirect_uri=redirect_uri, owner_only=owner_only,
+                   login_timeout=login_timeout, store=store)
 
     def __len__(self) -> int:
         """Return 2: then Pywikibot hands the object to requests as it is.
@@ -100,11 +153,11 @@ class OAuth2Auth(AuthBase):
     def account(self, username: str) -> Renewal:
         """Return what keeps the token of an account."""
         with self._route_lock:
-            if username not in self._accounts:
-                self._accounts[username] = Bearer(
+            if username not in self._bearers:
+                self._bearers[username] = Bearer(
                     Renewal(self.client, username, self.store, self.clock),
                     self.clock)
-            return self._accounts[username].renewal
+            return self._bearers[username].renewal
 
     def use(self, prefix: str, username: str | None) -> None:
         """Let requests to a wiki run under an account from now on.
@@ -116,10 +169,14 @@ class OAuth2Auth(AuthBase):
             if username is None:
                 self._off.add(prefix)
                 self._routes.pop(f'{prefix}/api.php', None)
-            else:
-                self.account(username)
-                self._routes[f'{prefix}/api.php'] = self._accounts[username]
-                self._off.discard(prefix)
+                return
+            renewal = self.account(username)
+            if self.client.owner_only and renewal.session is None:
+                renewal.begin(OAuth2Session(
+                    self.client, f'{prefix}/api.php', user=username,
+                    clock=self.clock))
+            self._routes[f'{prefix}/api.php'] = self._bearers[username]
+            self._off.discard(prefix)
 
     def _find_account(self, url: str) -> Bearer | None:
         """Return the account of a request that is not to api.php as before.
@@ -127,13 +184,14 @@ class OAuth2Auth(AuthBase):
         :return: None if the request is not to be touched
         """
         prefix = script_prefix(url)
-        if prefix is None:
+        if prefix is None or prefix in self._off:
             return None
-        if prefix in self._off:
-            return None
-        account = self._routes.get(f'{prefix}/api.php')
-        if account is None and self._is_configured(url):
+        bearer = self._routes.get(f'{prefix}/api.php')
+        if bearer is None and self._is_configured(url):
             require_safe_transport(prefix)
+            if not self._is_checked:
+                configuration.check(self)
+                self._is_checked = True
             # Pywikibot is complete by now, and no login can come before
             # a request.
             from pywikibot_oauth2.login import install_login_manager
@@ -142,8 +200,8 @@ class OAuth2Auth(AuthBase):
             site = known_site(prefix)
             if site is not None and site.username is not None:
                 self.use(prefix, site.username)
-                account = self._routes[f'{prefix}/api.php']
-        return account
+                bearer = self._routes[f'{prefix}/api.php']
+        return bearer
 
     def _is_for(self, session: OAuth2Session, url: str) -> bool:
         """Return whether a request belongs to the acting session.
@@ -166,3 +224,14 @@ class OAuth2Auth(AuthBase):
     def __repr__(self) -> str:
         return (f'{type(self).__name__}({self.client.client_id!r},'
                 f' redirect_uri={self.client.redirect_uri!r})')
+
+
+def _tell_if_unused(reference: weakref.ref[OAuth2Auth]) -> None:
+    """Say so, when Python ends, if no request could ever be authenticated.
+
+    A host that is misspelt is asked for by no request, so there is no
+    other moment at which it would be noticed.
+    """
+    auth = reference()
+    if auth is not None and 'pywikibot.comms.http' in sys.modules:
+        configuration.warn_of_useless_hosts(auth)

@@ -42,7 +42,7 @@ _BARE_CODE = re.compile(r'[0-9a-fA-F]{64,}')
 
 
 def authorize(session: OAuth2Session, accept: Callable[[], str], *,
-              site: str, timeout: float) -> str:
+              site: str, command: str, timeout: float) -> str:
     """Let a person authorize the client, in a browser.
 
     The answer comes back to a listener on this machine, or is pasted
@@ -52,13 +52,13 @@ def authorize(session: OAuth2Session, accept: Callable[[], str], *,
     :param accept: called when there is a token; raises if it is not to be
         used, and returns what the browser's last page says
     :param site: the name of the site, such as wikipedia:en
+    :param command: what to run in a terminal to do this again
     :param timeout: seconds to wait for the answer
     :return: what accept returned
     :raises AuthorizationError: there is no terminal, the person refused,
         the time ran out, or the wiki did not accept the answer
     :raises OAuth2Error: as raised by accept or by the wiki's answer
     """
-    command = f'pwb login -site:{site}'
     if not is_terminal():
         raise AuthorizationError(
             f'{session.user} has not authorized the client'
@@ -85,7 +85,7 @@ def authorize(session: OAuth2Session, accept: Callable[[], str], *,
         while True:
             if time.monotonic() > deadline:
                 raise AuthorizationError(
-                    f'Nobody answered within {timeout:g} seconds. Run it'
+                    f'Nobody answered within {timeout:g} s. Run it'
                     f' again:\n  {command}')
             text = _arrived(listener, session, accept) if listener else None
             text = text or _pasted(line, session, accept)

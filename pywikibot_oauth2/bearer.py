@@ -88,12 +88,15 @@ class Bearer:
             return response
         self._keep_cookies(response, sent)
         if response.is_redirect:
-            # requests would add the cookies of Pywikibot's jar.
-            response.request.prepare_cookies(RequestsCookieJar(
-                policy=DefaultCookiePolicy(allowed_domains=[])))
+            _keep_from_redirect(response.request)
         session = self.renewal.session
-        if (session is None or not session.refreshes
-                or not self._is_refused(response, session, sent)):
+        if session is None:
+            return response
+        error = response.headers.get('MediaWiki-API-Error')
+        if error is not None:
+            self.renewal.explain(error)
+        if not session.refreshes or not self._is_refused(
+                response, session, sent):
             return response
         request = response.request.copy()
         if not _rewind(request):
@@ -114,6 +117,9 @@ class Bearer:
         again.history.append(response)
         again.request = request
         self._keep_cookies(again, header)
+        if again.is_redirect:
+            # It is the first request that requests makes the next one of.
+            _keep_from_redirect(response.request)
         return again
 
     def _is_refused(self, response: Response, session: OAuth2Session,
@@ -138,7 +144,7 @@ class Bearer:
         return (response.status_code == HTTPStatus.FORBIDDEN
                 and b'rest-read-denied' in response.content
                 and (self.renewal.current[0] != sent
-                     or session.profile() is None))
+                     or session.profile(sent) is None))
 
     def _keep_cookies(self, response: Response, sent: str | None) -> None:
         """Keep what the wiki set for this token out of Pywikibot's jar.
@@ -165,6 +171,12 @@ class _WithoutCookies:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._raw, name)
+
+
+def _keep_from_redirect(request: PreparedRequest) -> None:
+    """Keep requests from adding the cookies of Pywikibot's jar."""
+    request.prepare_cookies(RequestsCookieJar(
+        policy=DefaultCookiePolicy(allowed_domains=[])))
 
 
 def _add_cookies(request: PreparedRequest,

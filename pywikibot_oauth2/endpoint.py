@@ -18,9 +18,13 @@ from typing import TYPE_CHECKING, Callable
 
 import requests
 import requests_oauthlib
+from oauthlib.oauth2 import (
+    BackendApplicationClient,
+    WebApplicationClient,
+)
 from oauthlib.oauth2 import OAuth2Error as ProtocolError
-from oauthlib.oauth2 import WebApplicationClient
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from pywikibot_oauth2 import refusals
 from pywikibot_oauth2.errors import EndpointError, OAuth2Error
@@ -102,6 +106,21 @@ class Endpoint:
                 self._oauthlib_address('access_token'),
                 refresh_token=refresh_token, headers=_headers(session)))
 
+    def fetch(self) -> dict[str, object]:
+        """Get a token for the owner of an owner-only client.
+
+        :return: the decoded answer, without a refresh token (recorded)
+        :raises ClientRefusedError: the wiki refuses the client
+        :raises EndpointError: no usable answer came
+        """
+        client = self.client
+        with self._session(refusals.of_owner) as session:
+            session.switch_to_owner()
+            return dict(session.fetch_token(
+                self._oauthlib_address('access_token'),
+                include_client_id=True, headers=_headers(session),
+                client_secret=client.credentials().get('client_secret')))
+
     def profile(self, header: str) -> dict[str, object] | None:
         """Ask the wiki whose token it is, and with which grants.
 
@@ -131,7 +150,8 @@ class Endpoint:
         try:
             with session, _unlogged():
                 yield session
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError, UnicodeError) as error:
+            # The latter two come of host names that cannot be.
             raise EndpointError(
                 f'{self.prefix}: {_reason(error)}') from None
         except ProtocolError as error:
@@ -149,7 +169,7 @@ class Endpoint:
             raise EndpointError(f'{where}: a redirect, which is not followed')
         try:
             body = json.loads(response.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
             raise EndpointError(f'{where}: an answer that is no JSON object')
@@ -192,6 +212,11 @@ class _Session(requests_oauthlib.OAuth2Session):
             # Proxies from the environment are not for this machine.
             self.trust_env = False
 
+    def switch_to_owner(self) -> None:
+        """Speak as a client that needs no authorization code."""
+        self._client = BackendApplicationClient(str(self.client_id))
+        self.redirect_uri = None
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Follow no redirect: what is sent is meant for one host."""
 
@@ -206,7 +231,11 @@ class _Session(requests_oauthlib.OAuth2Session):
             kwargs['timeout'] = self.timeout
         if kwargs.get('verify') is None:
             kwargs['verify'] = self.verify
-        return super().request(method, url, **kwargs)  # type: ignore[arg-type]
+        response = super().request(
+            method, url, **kwargs)  # type: ignore[arg-type]
+        # JSON is UTF-8; requests-oauthlib decodes by what the server says.
+        response.encoding = 'utf-8'
+        return response
 
 
 class _PlainAdapter(HTTPAdapter):
@@ -255,7 +284,7 @@ def _retry_after(response: requests.Response) -> float | None:
     return wait if wait is not None and wait > 0 else None
 
 
-def _reason(error: requests.RequestException) -> str:
+def _reason(error: Exception) -> str:
     """Return the innermost cause of a failed request, in one line."""
     cause: object = error.args[0] if error.args else error
     cause = getattr(cause, 'reason', cause)

@@ -6,6 +6,8 @@
 """The login manager that takes the place of Pywikibot's own."""
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import TYPE_CHECKING
 
 import pywikibot
@@ -66,6 +68,12 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         auth.use(prefix, self.username)
         if self._is_accepted(auth):
             return
+        if auth.client.owner_only:
+            session = auth.account(self.username).session
+            raise AuthorizationError(
+                f'{self.username} cannot be logged in on {self.site} with'
+                ' the owner-only client in user-config.py.'
+                f' {session.ended if session else ""}')
         # Loads what only a login needs, such as the listener.
         from pywikibot_oauth2.authorize import authorize
 
@@ -78,14 +86,22 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             if profile is None:
                 raise AuthorizationError(
                     f'{self.site} does not accept the token that it has just'
-                    f' issued. Run "pwb login -site:{self.site}" again.')
-            return _check_user(session, profile, str(self.site))
+                    f' issued. Run it again:\n  {self._command()}')
+            return self._check_user(session, profile)
 
         pywikibot.info(authorize(session, accept, site=str(self.site),
+                                 command=self._command(),
                                  timeout=auth.login_timeout))
         auth.account(self.username).adopt(session)
         pywikibot.info('The token is kept in'
                        f' {auth.store.where(self.username)}')
+
+    def _command(self) -> str:
+        """Return what to run in a terminal to log in to the account."""
+        command = f'pwb login -site:{self.site}'
+        if _is_chosen(self.username):
+            command += f' {shlex.quote(f"-user:{self.username}")}'
+        return command
 
     def _is_accepted(self, auth: OAuth2Auth) -> bool:
         """Return whether there is a token that is the account's.
@@ -101,8 +117,37 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         profile = renewal.session.profile()
         if profile is None:
             return False
-        _check_user(renewal.session, profile, str(self.site))
+        self._check_user(renewal.session, profile)
         return True
+
+    def _check_user(self, session: OAuth2Session,
+                    profile: Mapping[str, object]) -> str:
+        """Check that a token is the account's that it is for.
+
+        :return: what the token allows, in words
+        :raises AuthorizationError: it is another account's
+        """
+        site = self.site
+        name = normalize_username(str(profile.get('username'))) or ''
+        if name != session.user:
+            line = ('put into user-config.py:\n'
+                    f'usernames[{site.family.name!r}][{site.code!r}]'
+                    f' = {name!r}')
+            if session.client.owner_only:
+                raise AuthorizationError(
+                    f'The owner-only client in user-config.py is that of'
+                    f' {name}, not of {session.user}. If {name} is right for'
+                    f' {site}, {line}')
+            raise AuthorizationError(
+                f'"Allow" was clicked as {name}, but user-config.py says'
+                f' {session.user} for {site}; nothing was kept. Log out of'
+                f' the wiki in the browser, log in as {session.user} and run'
+                f' it again:\n  {self._command()}\nOr, if {name} is right,'
+                f' {line}')
+        grants = profile.get('grants')
+        names = ', '.join(map(str, grants)) if isinstance(grants, list) \
+            else '?'
+        return f'{name} is authorized on {site} with the grants {names}.'
 
     def _has_only_password(self, auth: OAuth2Auth) -> bool:
         """Return whether -user names an account with a password only.
@@ -133,33 +178,12 @@ def install_login_manager() -> None:
             OAuth2LoginManager)
 
 
-def _check_user(session: OAuth2Session, profile: Mapping[str, object],
-                site: str) -> str:
-    """Check that a token is the account's that it is for.
-
-    :return: what the token allows, in words
-    :raises AuthorizationError: it is another account's
-    """
-    name = normalize_username(str(profile.get('username'))) or ''
-    if name != session.user:
-        raise AuthorizationError(
-            f'"Allow" was clicked as {name}, but user-config.py says'
-            f' {session.user} for {site}; nothing was kept. Log out of the'
-            f' wiki in the browser, log in as {session.user} and run'
-            f' "pwb login -site:{site}" again. Or, if {name} is right, put'
-            f' into user-config.py:\n{_usernames_line(site, name)}')
-    grants = profile.get('grants')
-    names = ', '.join(map(str, grants)) if isinstance(grants, list) else '?'
-    return f'{name} is authorized on {site} with the grants {names}.'
-
-
-def _usernames_line(site: str, name: str) -> str:
-    family, _, code = site.partition(':')
-    return f'usernames[{family!r}][{code!r}] = {name!r}'
-
-
 def _is_chosen(username: str) -> bool:
     """Return whether the account was named by the option -user."""
+    # Before the name of the script, it is pwb that takes the option.
+    wrapper = sys.modules.get('pywikibot.scripts.wrapper')
+    arguments = [*sys.argv, *pywikibot.argvu,
+                 *getattr(wrapper, 'global_args', ()),
+                 *(getattr(bot, 'global_args', None) or ())]
     return any(normalize_username(argument.partition(':')[2]) == username
-               for argument in bot.global_args or ()
-               if argument.startswith('-user:'))
+               for argument in arguments if argument.startswith('-user:'))

@@ -75,6 +75,19 @@ def of_refresh_token(prefix: str, client: OAuth2Client,
     return EndpointError(f'{prefix}: {_words(body)}')
 
 
+def of_owner(prefix: str, client: OAuth2Client,
+             body: Mapping[str, object]) -> OAuth2Error:
+    """Return the error for refused credentials of an owner-only client."""
+    refused = _of_client(prefix, client, body)
+    if refused:
+        # Before MediaWiki 1.47 any other client gets this, too (recorded).
+        return ClientRefusedError(
+            f'{refused}\nOr it is not registered for use by its owner only:'
+            ' then take owner_only=True out of user-config.py and run "pwb'
+            ' login".')
+    return EndpointError(f'{prefix}: {_words(body)}')
+
+
 def _of_client(prefix: str, client: OAuth2Client,
                body: Mapping[str, object]) -> ClientRefusedError | None:
     """Return the error if it is the client that is refused."""
@@ -100,3 +113,36 @@ def _words(body: Mapping[str, object]) -> str:
     """Return what the wiki says of an error, in one line."""
     words = body.get('hint') or body.get('error_description') or ''
     return ' '.join(f'{body.get("error")} {words}'.split()).rstrip('.')[:300]
+
+
+# What an error of api.php may mean where OAuth 2.0 is used.
+_OF_REQUESTS = {
+    'permissiondenied':
+        'If the account itself may do that, the client lacks the grant for'
+        ' it. Grants cannot be added: register a client with them.',
+    'mwoauth-invalid-authorization-wrong-wiki':
+        'The client is registered for another wiki than this one.',
+    'mwoauth-invalid-authorization-invalid-user':
+        'The account does not exist on this wiki. Log in to it once in the'
+        ' browser, as that account.',
+    'mwoauth-invalid-authorization-blocked-user':
+        'The account is blocked or locked.',
+    'mwoauth-invalid-authorization-not-approved':
+        'The client is not approved for this account, or was disabled. Until'
+        ' it is approved only the account that registered it can use it.',
+    'blocked': 'The account is blocked.',
+}
+
+
+def of_request(prefix: str, client: OAuth2Client, code: str) -> str | None:
+    """Return what an error code of api.php means here, and what to do.
+
+    :return: None for a code that has nothing to do with OAuth 2.0
+    """
+    meaning = _OF_REQUESTS.get(code)
+    if meaning is None:
+        return None
+    return (f'{prefix} answered {code}. {meaning}\nThe client is'
+            f' {client.client_id or "owner-only"}:'
+            f' {prefix}/index.php?title='
+            'Special:OAuthConsumerRegistration/list')

@@ -10,6 +10,7 @@ import contextlib
 import math
 from typing import TYPE_CHECKING, Callable
 
+from pywikibot_oauth2 import refusals
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     ClientRefusedError,
@@ -19,6 +20,7 @@ from pywikibot_oauth2.errors import (
 from pywikibot_oauth2.forksafe import ForkSafeLock
 from pywikibot_oauth2.session import OAuth2Session
 from pywikibot_oauth2.store import MemoryStore
+from pywikibot_oauth2.token import Token
 
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 
     from pywikibot_oauth2.client import OAuth2Client
     from pywikibot_oauth2.store import Store
-    from pywikibot_oauth2.token import Token
+
+# A wiki that asks to wait for more seconds than this is not waited for.
+_PATIENCE = 600
 
 # Seconds after which a token that could not be stored is stored again.
 _SAVE_AGAIN = 10
@@ -63,6 +67,7 @@ class Renewal:
         self.is_patient = True
         self._trouble: EndpointError | None = None
         self._last_warning = ''
+        self._explained: set[str] = set()
 
     @classmethod
     def of_session(cls, session: OAuth2Session,
@@ -93,12 +98,19 @@ class Renewal:
             if self._clock() < due:
                 return header
             if self.session is None or not self.session.is_complete:
-                self._read()
+                try:
+                    self._read()
+                except StoreError as error:
+                    # Reading goes on without a token; the login manager,
+                    # which comes before any edit, ends with the same words.
+                    self._warn(str(error))
+                    return None
             elif not self._is_saved:
                 self._store_session()
                 self.publish()
             header, due = self.current
-            if header is None or self._clock() < due:
+            if self._clock() < due or (header is None
+                                       and not self._fetches_by_itself()):
                 return header
             return self._renew(user_agent, refused=False)
 
@@ -138,6 +150,18 @@ class Renewal:
                 self._warn_unsaved(error)
             self.publish()
 
+    def begin(self, session: OAuth2Session) -> None:
+        """Take the session of an owner-only client, which needs no login.
+
+        What is stored is used before the wiki is asked for a token.
+        """
+        with self._lock:
+            fixed_token = session.client.fixed_token()
+            if fixed_token is not None:
+                session.token = Token(fixed_token)
+            self.session = session
+            self.publish()
+
     def load(self) -> OAuth2Session | None:
         """Return the session, the newest one that is stored.
 
@@ -146,6 +170,15 @@ class Renewal:
         with self._lock:
             self._read()
             return self.session
+
+    def explain(self, code: str) -> None:
+        """Say once what an error code of api.php means, if it is known."""
+        session = self.session
+        assert session is not None
+        meaning = refusals.of_request(session.prefix, session.client, code)
+        if meaning is not None and code not in self._explained:
+            self._explained.add(code)
+            self._warn(meaning)
 
     def _renew(self, user_agent: str | None, *,
                refused: bool) -> str | None:
@@ -169,17 +202,18 @@ class Renewal:
     def _renew_once(self, user_agent: str | None) -> None:
         """Adopt a newer token from the store, or else ask the wiki."""
         with self._lock_store():
+            unread = None
             try:
-                is_readable = True
                 if self._read() and self._clock() < self.current[1]:
                     return
             except StoreError as error:
                 # The token in memory is good; what is stored is left as
                 # it is, for it may be a newer release's.
-                is_readable = False
+                unread = error
                 self._warn(f'{error}\nGoing on with the token in memory.')
             session = self.session
-            if session is None or not session.is_complete:
+            if session is None or not (session.is_complete
+                                       or self._fetches_by_itself()):
                 return
             session.user_agent = user_agent or session.user_agent
             try:
@@ -187,9 +221,17 @@ class Renewal:
             except AuthorizationEndedError as error:
                 self._end(session, error)
             self._is_saved = False
-            if is_readable:
+            # That it ended may be wrong where the newest was not read.
+            if unread is None or (unread.is_unreachable
+                                  and not session.ended):
                 self._save()
             self.publish()
+
+    def _fetches_by_itself(self) -> bool:
+        """Return whether a first token can be had without a person."""
+        session = self.session
+        return (session is not None and session.token is None
+                and session.can_refresh and session.ended is None)
 
     def _read(self) -> bool:
         """Take the stored session if it is newer than the one at hand."""
@@ -242,9 +284,12 @@ class Renewal:
         return self._store.lock(self.account, self._client.client_id)
 
     def _warn_unsaved(self, error: StoreError) -> None:
-        self._warn(f'{error}\nThe new token of {self.account} is only in'
-                   ' memory. Mend that before this program ends; else run'
-                   ' "pwb login" again.')
+        if self.session is not None and self.session.ended is not None:
+            self._warn(str(error))
+        else:
+            self._warn(f'{error}\nThe new token of {self.account} is only in'
+                       ' memory. Mend that before this program ends; else'
+                       ' run "pwb login" again.')
 
     def _warn(self, message: str) -> None:
         """Say something, but not the same twice in a row."""
@@ -264,7 +309,7 @@ class Renewal:
             self.current = (None, -math.inf)
         else:
             due = math.inf
-            if session.refreshes and session.token.refresh_token:
+            if session.refreshes and session.can_refresh:
                 due = session.token.renew_at
             if not self._is_saved:
                 due = min(due, self._clock() + _SAVE_AGAIN)
@@ -275,12 +320,15 @@ class Renewal:
         """Mark the token as dead and say so."""
         reason = str(error)
         if self._trouble is not None:
-            reason += ('\nThe attempt before had got no answer'
-                       f' ({self._trouble}). The wiki must have acted on it;'
-                       ' before MediaWiki 1.47 what it answered is lost.')
+            reason += ('\nThe attempt before had got no usable answer'
+                       f' ({self._trouble}). If the wiki acted on it all the'
+                       ' same, the new token got lost with the answer; from'
+                       ' MediaWiki 1.47 on it would have been given again.')
         session.end(reason)
+        advice = '' if session.client.owner_only \
+            else '\nRun "pwb login" to authorize again.'
         self._warn(f'The authorization of {self.account} has ended.'
-                   f' {reason}\nRun "pwb login" to authorize again.')
+                   f' {reason}{advice}')
 
     def _postpone(self, error: Exception, *, refused: bool) -> bool:
         """Go on with the old token if it still serves."""
@@ -307,11 +355,12 @@ class Renewal:
         import pywikibot
         from pywikibot import config
 
+        asked = getattr(error, 'retry_after', None) or 0
         if (isinstance(error, ClientRefusedError) or not self.is_patient
-                or attempt >= config.max_retries):
+                or attempt >= config.max_retries or asked > _PATIENCE):
             raise error
         delay = min(config.retry_wait * 2 ** attempt, config.retry_max)
-        delay = max(delay, getattr(error, 'retry_after', None) or 0)
+        delay = max(delay, asked)
         self._warn(f'The token of {self.account} could not be renewed:'
                    f' {error}\nWaiting {delay:.1f} seconds before retrying.')
         pywikibot.sleep(delay)

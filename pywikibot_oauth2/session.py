@@ -160,25 +160,68 @@ class OAuth2Session:
     def refresh(self) -> None:
         """Renew the token; the wiki revokes the old one at once.
 
+        An owner-only client gets a token of its own each time, beside
+        which the older ones stay valid.
+
         :raises AuthorizationEndedError: the wiki refuses for good, or
             there is nothing to refresh with
         :raises ClientRefusedError: the wiki refuses the client
+        :raises ConfigurationError: the client is not owner-only
         :raises EndpointError: the wiki gave no usable answer; the refresh
             token is kept
         """
-        if self.token is None or self.token.refresh_token is None:
+        old = self.token
+        if self.client.fixed_token() is not None:
+            raise AuthorizationEndedError(
+                f'{self.prefix} does not accept the access token in'
+                ' user-config.py. It belongs to another wiki, or it was'
+                ' reset: see Special:OAuthConsumerRegistration/list there.')
+        if self.client.owner_only:
+            self._take(self._fetch())
+        elif old is not None and old.refresh_token is not None:
+            reply = self._wire().refresh(old.refresh_token)
+            self._take(Token.from_reply(reply, self._clock(), old))
+        else:
             raise AuthorizationEndedError('There is no refresh token.')
-        reply = self._wire().refresh(self.token.refresh_token)
-        self._take(Token.from_reply(reply, self._clock(), self.token))
 
-    def profile(self) -> dict[str, object] | None:
+    @property
+    def can_refresh(self) -> bool:
+        """Whether there is something to get a new token with."""
+        if self.client.owner_only:
+            return self.client.fixed_token() is None
+        return self.token is not None and self.token.refresh_token is not None
+
+    def _fetch(self) -> Token:
+        """Return a token for the owner of the client."""
+        wire = self._wire()
+        token = Token.from_reply(wire.fetch(), self._clock())
+        profile = wire.profile(token.header) or {}
+        # From MediaWiki 1.47 on any other client gets an anonymous token.
+        if profile.get('username') is None:
+            raise ConfigurationError(
+                f'The client {self.client.client_id} is not registered for'
+                f' use by its owner only on {self.prefix}: with the token it'
+                ' gets, edits would be anonymous. Take owner_only=True out'
+                ' of user-config.py and run "pwb login".')
+        if self.user is not None and profile['username'] != self.user:
+            raise ConfigurationError(
+                f'The owner of the client {self.client.client_id} is'
+                f' {profile["username"]}, but user-config.py says'
+                f' {self.user}. Correct usernames[…] there.')
+        return token
+
+    def profile(self, header: str | None = None) -> dict[str, object] | None:
         """Ask the wiki who the user is, and what the client may do.
 
+        :param header: the Authorization header of the token to ask about,
+            in place of the present one
         :return: among others username, groups, rights and grants; None
             if the wiki does not accept the token
         :raises EndpointError: the wiki gave no usable answer
         """
-        return self._wire().profile(self.token.header) if self.token else None
+        if header is None and self.token is not None:
+            header = self.token.header
+        return None if header is None else self._wire().profile(header)
 
     def serialize(self) -> dict[str, object]:
         """Return the session as a JSON-able dict.
@@ -358,6 +401,7 @@ def _pending(data: object) -> Pending | None:
     if data is None:
         return None
     if (not isinstance(data, dict) or data.keys() != set(Pending._fields)
-            or not all(isinstance(part, str) for part in data.values())):
+            or not all(isinstance(part, str) and _CODE.fullmatch(part)
+                       for part in data.values())):
         raise StoreError('the pending login in it is damaged')
     return Pending(**data)

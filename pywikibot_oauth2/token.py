@@ -26,6 +26,8 @@ LEEWAY = 60.0
 # such as a line break, would make requests print the whole header.
 _BEARER = re.compile(r'[A-Za-z0-9._~+/-]+=*')
 
+_VISIBLE = re.compile(r'[ -~]+')
+
 # A token that lives longer has no practical expiry: that of an owner-only
 # client lies about 1,000 years ahead.
 _ENDLESS = 100 * 365 * 86400.0
@@ -75,11 +77,13 @@ class Token:
         if not is_bearer(access_token):
             raise EndpointError('the answer holds no usable access token')
         refresh_token = reply.get('refresh_token')
-        if not isinstance(refresh_token, str) or not refresh_token:
+        if not _is_visible(refresh_token):
             refresh_token = previous.refresh_token if previous else None
         lifetime = seconds(reply.get('expires_in'))
         expires_at = None if lifetime is None else now + lifetime
-        return cls(str(access_token), refresh_token, expires_at, lifetime)
+        return cls(str(access_token),
+                   None if refresh_token is None else str(refresh_token),
+                   expires_at, lifetime)
 
     @property
     def renew_at(self) -> float:
@@ -115,11 +119,11 @@ class Token:
         refresh_token = data.get('refresh_token')
         expires_at = data.get('expires_at')
         if not is_bearer(access_token) or not (
-                refresh_token is None
-                or (isinstance(refresh_token, str) and refresh_token)):
+                refresh_token is None or _is_visible(refresh_token)):
             raise StoreError('it holds no usable token')
-        return cls(str(access_token), refresh_token, _timestamp(expires_at),
-                   seconds(data.get('lifetime')))
+        return cls(str(access_token),
+                   None if refresh_token is None else str(refresh_token),
+                   _timestamp(expires_at), seconds(data.get('lifetime')))
 
     def __eq__(self, other: object) -> bool:
         return (isinstance(other, Token)
@@ -137,6 +141,11 @@ class Token:
 def is_bearer(value: object) -> bool:
     """Return whether a value can be an access token (RFC 6750)."""
     return isinstance(value, str) and bool(_BEARER.fullmatch(value))
+
+
+def _is_visible(value: object) -> bool:
+    """Return whether a value can be a refresh token (RFC 6749, A.17)."""
+    return isinstance(value, str) and bool(_VISIBLE.fullmatch(value))
 
 
 def _timestamp(value: object) -> float | None:

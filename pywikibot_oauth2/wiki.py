@@ -6,6 +6,7 @@
 """What Pywikibot knows of the wiki behind an address."""
 from __future__ import annotations
 
+import ipaddress
 import re
 import sys
 from typing import TYPE_CHECKING, NamedTuple
@@ -67,10 +68,12 @@ def script_prefix(url: str) -> str | None:
 
 def is_loopback(host: str | None) -> bool:
     """Return whether a host name means this machine without a look-up."""
-    host = (host or '').lower()
-    return (host in ('localhost', '::1')
-            or (host.startswith('127.')
-                and all(part.isdigit() for part in host.split('.'))))
+    if (host or '').lower() == 'localhost':
+        return True
+    try:
+        return ipaddress.ip_address(host or '').is_loopback
+    except ValueError:
+        return False
 
 
 def require_safe_transport(url: str) -> None:
@@ -104,6 +107,13 @@ def known_site(prefix: str) -> KnownSite | None:
                     == f'{prefix}/api.php'):
                 return KnownSite(family, code, _username(family, code))
     return None
+
+
+def configured_hosts() -> set[str]:
+    """Return the hosts of all sites that usernames names an account for."""
+    return {urlsplit(family.base_url(code, '')).netloc
+            for family in _families() for code in family.langs
+            if _username(family, code) is not None}
 
 
 def transport(prefix: str) -> Transport:
