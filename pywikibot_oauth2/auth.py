@@ -233,5 +233,7 @@ def _tell_if_unused(reference: weakref.ref[OAuth2Auth]) -> None:
     other moment at which it would be noticed.
     """
     auth = reference()
-    if auth is not None and 'pywikibot.comms.http' in sys.modules:
+    http = sys.modules.get('pywikibot.comms.http')
+    # The cookie jar has a file as soon as there was a site.
+    if auth is not None and http and http.cookie_jar.filename:
         configuration.warn_of_useless_hosts(auth)
