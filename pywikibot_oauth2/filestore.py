@@ -11,6 +11,7 @@ import json
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ VERSION = 1
 
 # A token file of more bytes than this is none.
 _SIZE_LIMIT = 1 << 20
+
+# A temporary file that is older, in seconds, is nobody's any more.
+_SWEEP_AGE = 3600
 
 
 class FileStore(Store):
@@ -88,7 +92,7 @@ class FileStore(Store):
         """Keep other processes away; see :meth:`Store.lock`."""
         from filelock import FileLock, Timeout
 
-        path = self.path(account).resolve()
+        path = _target(self.path(account))
         lock = FileLock(f'{path}.lock', timeout=self._lock_timeout,
                         mode=0o600)
         try:
@@ -173,10 +177,19 @@ def _write(path: Path, sessions: Mapping[str, object]) -> None:
     text = json.dumps({'version': VERSION, 'sessions': sessions}, indent=1)
     try:
         # A symbolic link that the user made stays one.
-        _replace(path.resolve(), text.encode())
+        _replace(_target(path), text.encode())
     except OSError as error:
         raise StoreError(f'{path} cannot be written:'
                          f' {error.strerror or error}') from None
+
+
+def _target(path: Path) -> Path:
+    """Return where the symbolic links of a path lead.
+
+    Before Python 3.13 Path.resolve raises RuntimeError if they lead in a
+    circle.
+    """
+    return Path(os.path.realpath(path))
 
 
 def _check_owner(path: Path, descriptor: int) -> None:
@@ -203,6 +216,7 @@ def _unreadable(path: Path, reason: str) -> StoreError:
 
 def _replace(path: Path, content: bytes) -> None:
     """Write a file of mode 0600 in place of another, wholly or not."""
+    _sweep(path)
     # mkstemp creates the file with mode 0600.
     descriptor, name = tempfile.mkstemp(prefix=f'{path.name}.', suffix='.tmp',
                                         dir=path.parent)
@@ -217,6 +231,16 @@ def _replace(path: Path, content: bytes) -> None:
             os.unlink(name)
         raise
     _sync_folder(path.parent)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes left that were killed while they wrote."""
+    for left in path.parent.iterdir():
+        if (left.name.startswith(f'{path.name}.')
+                and left.name.endswith('.tmp')):
+            with contextlib.suppress(OSError):
+                if left.stat().st_mtime < time.time() - _SWEEP_AGE:
+                    left.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -10,6 +10,7 @@ dead refresh token is an invalid_grant from 1.47 on.
 """
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pywikibot_oauth2.errors import (
@@ -112,7 +113,12 @@ def _of_client(prefix: str, client: OAuth2Client,
 def _words(body: Mapping[str, object]) -> str:
     """Return what the wiki says of an error, in one line."""
     words = body.get('hint') or body.get('error_description') or ''
-    return ' '.join(f'{body.get("error")} {words}'.split()).rstrip('.')[:300]
+    return printable(f'{body.get("error")} {words}').rstrip('. ')
+
+
+def printable(text: str) -> str:
+    """Return what a server said in one short line, fit for a terminal."""
+    return re.sub(r'[^\x21-\x7e\xa1-\ud7ff\ue000-\uffff]+', ' ', text)[:300]
 
 
 # What an error of api.php may mean where OAuth 2.0 is used.

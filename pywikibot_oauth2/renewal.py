@@ -37,6 +37,9 @@ _PATIENCE = 600
 # Seconds after which a token that could not be stored is stored again.
 _SAVE_AGAIN = 10
 
+#: Why a session has ended that :meth:`Renewal.forget` ended.
+LOGGED_OUT = 'logged out'
+
 
 class Renewal:
     """Keeps the session of one account, for any number of threads.
@@ -171,6 +174,51 @@ class Renewal:
             self._read()
             return self.session
 
+    def refresh(self, user_agent: str | None = None) -> str | None:
+        """Renew the token now, due or not, as for a right that is new.
+
+        What others stored in the meantime is renewed, too: it may have
+        been issued before the right was given.
+
+        :param user_agent: the User-Agent to send
+        :return: as :meth:`header`; the header stays if there is nothing
+            to renew it with
+        :raises: as :meth:`header`, after one attempt
+        """
+        with self._lock, self._lock_store():
+            self._read()
+            session = self.session
+            if session is not None and session.can_refresh \
+                    and session.ended is None:
+                self._ask(session, user_agent)
+                self._save()
+                self.publish()
+            return self.current[0]
+
+    def forget(self) -> bool:
+        """Log out: drop the token, for all who share the store.
+
+        A session that has ended is stored in its place. If it was merely
+        removed, another bot would store the token that it renews next.
+
+        :return: whether there was a token
+        :raises StoreError: what is stored cannot be read or written;
+            nothing was changed
+        """
+        with self._lock, self._lock_store():
+            self._read()
+            session = self.session
+            if session is None or session.token is None:
+                return False
+            self._store.save(
+                self.account, self._client.client_id,
+                {**session.serialize(), 'token': None, 'ended': LOGGED_OUT})
+            self._seen, self._is_saved = None, True
+            session.token = None
+            session.end(LOGGED_OUT)
+            self.publish()
+            return True
+
     def explain(self, code: str) -> None:
         """Say once what an error code of api.php means, if it is known."""
         session = self.session
@@ -215,17 +263,23 @@ class Renewal:
             if session is None or not (session.is_complete
                                        or self._fetches_by_itself()):
                 return
-            session.user_agent = user_agent or session.user_agent
-            try:
-                session.refresh()
-            except AuthorizationEndedError as error:
-                self._end(session, error)
-            self._is_saved = False
+            self._ask(session, user_agent)
             # That it ended may be wrong where the newest was not read.
             if unread is None or (unread.is_unreachable
                                   and not session.ended):
                 self._save()
+            else:
+                self._warn_unsaved(unread)
             self.publish()
+
+    def _ask(self, session: OAuth2Session, user_agent: str | None) -> None:
+        """Ask the wiki for a new token, or note that it refuses."""
+        session.user_agent = user_agent or session.user_agent
+        try:
+            session.refresh()
+        except AuthorizationEndedError as error:
+            self._end(session, error)
+        self._is_saved = False
 
     def _fetches_by_itself(self) -> bool:
         """Return whether a first token can be had without a person."""
@@ -358,6 +412,11 @@ class Renewal:
         asked = getattr(error, 'retry_after', None) or 0
         if (isinstance(error, ClientRefusedError) or not self.is_patient
                 or attempt >= config.max_retries or asked > _PATIENCE):
+            if isinstance(error, EndpointError):
+                raise EndpointError(
+                    f'{error}\nThe token of {self.account} could not be'
+                    ' renewed, but the authorization is kept: run this again'
+                    ' when the wiki answers.', error.retry_after) from None
             raise error
         delay = min(config.retry_wait * 2 ** attempt, config.retry_max)
         delay = max(delay, asked)

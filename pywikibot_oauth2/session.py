@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Callable, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from pywikibot_oauth2 import refusals
 from pywikibot_oauth2.acting import act
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
@@ -370,7 +371,7 @@ def authorization_code(callback: str, state: str) -> str:
                                    *query['error'])), '')
         raise AuthorizationError(
             'The wiki did not authorize the client:'
-            f' {_printable(words)}. {again}')
+            f' {refusals.printable(words)}. {again}')
     if not any(map(_CODE.fullmatch, query.get('code', ()))):
         raise AuthorizationError(
             'That is no address with an authorization code (?code=…).',
@@ -390,11 +391,6 @@ def authorization_code(callback: str, state: str) -> str:
 
 def _bytes(text: str) -> bytes:
     return text.encode('utf-8', 'backslashreplace')
-
-
-def _printable(text: str) -> str:
-    """Return what a server said, fit for a terminal."""
-    return re.sub(r'[^\x20-\x7e\xa1-\ud7ff\ue000-\uffff]+', ' ', text)[:300]
 
 
 def _pending(data: object) -> Pending | None:

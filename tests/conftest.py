@@ -11,13 +11,18 @@ import tempfile
 
 
 # Pywikibot reads its configuration when it is imported: the tests import it
-# with none, in a folder of their own.
+# with none, and it writes into a folder of its own.
 os.environ['PYWIKIBOT_NO_USER_CONFIG'] = '2'
-os.environ['PYWIKIBOT_DIR'] = tempfile.mkdtemp(prefix='pywikibot-oauth2-')
+FOLDER = tempfile.TemporaryDirectory(prefix='pywikibot-oauth2-')
+
+import pywikibot.config
 
 import pytest
 
 from tests.sandbox import Clock, Sandbox
+
+
+pywikibot.config.base_dir = FOLDER.name
 
 
 @pytest.fixture

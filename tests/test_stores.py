@@ -305,9 +305,12 @@ def test_a_session_of_a_future_version_is_reported_and_left(
     future = session_of(version=99)
     keep(store, future, client=bot.client.client_id)
     with pytest.raises(StoreError) as info:
-        renewal(bot, store).header()
+        renewal(bot, store).load()
     assert store.where(ACCOUNT) in str(info.value)
     assert 'left as it is' in str(info.value)
+    with listening() as said:
+        assert renewal(bot, store).header() is None
+    assert store.where(ACCOUNT) in said[-1]
     assert place.open().load(ACCOUNT, bot.client.client_id) == future
 
 
@@ -838,7 +841,10 @@ def test_a_locked_keyring_is_reported_and_not_taken_for_empty(bot):
     logged_in(bot, place.open())
     keyring.set_keyring(LockedKeyring())
     with pytest.raises(StoreError, match='Unlock it'):
-        renewal(bot, KeyringStore()).header()
+        renewal(bot, KeyringStore()).load()
+    with listening() as said:
+        assert renewal(bot, KeyringStore()).header() is None
+    assert 'Unlock it' in said[-1]
     assert renewal(bot, place.open()).header() is not None
 
 
