@@ -4,7 +4,7 @@ PYTHON = python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo wiki test lint stress faults clean
+.PHONY: demo wiki test test-pywikibots lint stress faults clean
 
 $(VENV)/installed: setup.cfg
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +22,10 @@ wiki: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest $(TESTS)
+
+# The newest of each major version of Pywikibot from 9 on.
+test-pywikibots: $(VENV)/installed
+	@$(BIN)/python -m tests.pywikibots
 
 # Many processes on one authorization, some of them killed all the time.
 stress: $(VENV)/installed

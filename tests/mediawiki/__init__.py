@@ -1,0 +1,26 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""MediaWiki itself, behind the OAuth endpoints of the sandbox.
+
+Debian has MediaWiki, but not Extension:OAuth. So clients, codes, tokens
+and the dialog are those of the sandbox, and all that a token is used for
+is carried out by MediaWiki::
+
+    with RealWiki(token_life=20) as wiki:
+        client = wiki.register(redirect_uri='http://127.0.0.1:8080/')
+        wiki.mediawiki.edit('Title', 'Text')
+
+Where things are: `front.py` which requests go where, `server.py` setting
+MediaWiki up and asking it things, `settings.php` its configuration and the
+sessions of access tokens, `oauth1.py` requests under OAuth 1, `packages.py`
+what has to be installed, `chromium.py` a real browser.
+"""
+from __future__ import annotations
+
+from .front import RealWiki
+
+
+__all__ = ['RealWiki']

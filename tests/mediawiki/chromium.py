@@ -1,0 +1,198 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""A real browser: headless Chromium, by WebDriver."""
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from .packages import need_chromium
+
+
+SECONDS = 30  # more than anything here takes
+
+# As wide as a phone, and as dense.
+PHONE = {'width': 390, 'height': 844, 'pixelRatio': 2, 'touch': True}
+ARGUMENTS = ['--headless', '--no-sandbox', '--disable-gpu',
+             '--disable-quic', '--no-first-run', '--no-proxy-server',
+             '--disable-background-networking', '--disable-component-update',
+             '--disable-sync', '--disable-dev-shm-usage']
+
+# The key under which WebDriver (W3C) hands out elements.
+ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'
+
+
+class WebDriverError(Exception):
+    """The browser could not do what it was told."""
+
+
+class Chromium:
+    """A browser with nothing in it, to be used in a `with` statement."""
+
+    def __init__(self):
+        need_chromium()
+        self._folder = None
+        self._driver = None
+        self._session = ''
+
+    def __enter__(self):
+        self._folder = tempfile.mkdtemp(prefix='chromium-')
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc_info):
+        if self._session:
+            with contextlib.suppress(OSError, WebDriverError):
+                self._ask('DELETE', '')
+        if self._driver is not None:
+            # With it Chromium, if it is still there.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._driver.pid, signal.SIGKILL)
+            self._driver.wait(SECONDS)
+            self._driver.stdout.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _start(self):
+        self._driver = subprocess.Popen(
+            ['chromedriver', '--port=0'], stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True,
+            cwd=self._folder, start_new_session=True,
+            env={**os.environ, 'HOME': self._folder,
+                 'TMPDIR': self._folder})
+        for line in self._driver.stdout:
+            found = re.search('started successfully on port ([0-9]+)', line)
+            if found:
+                self._port = int(found[1])
+                break
+        else:
+            raise WebDriverError('chromedriver does not start')
+        answer = self._ask('POST', None, {'capabilities': {'alwaysMatch': {
+            'browserName': 'chrome',
+            # A page that does not end loading must not hold up the test.
+            'pageLoadStrategy': 'none',
+            'goog:loggingPrefs': {'performance': 'ALL', 'browser': 'ALL'},
+            'goog:chromeOptions': {
+                'binary': shutil.which('chromium'),
+                'args': [*ARGUMENTS,
+                         f'--user-data-dir={self._folder}/profile'],
+                'mobileEmulation': {'deviceMetrics': PHONE}}}}})
+        self._session = answer['sessionId']
+
+    def _ask(self, method, path, data=None):
+        """Send a command to the driver; return its value."""
+        connection = http.client.HTTPConnection('127.0.0.1', self._port,
+                                                timeout=SECONDS)
+        body = json.dumps({} if data is None else data) \
+            if method == 'POST' else None
+        address = '/session' if path is None \
+            else f'/session/{self._session}{path}'
+        with contextlib.closing(connection):
+            connection.request(method, address, body)
+            answer = json.loads(connection.getresponse().read())['value']
+        if isinstance(answer, dict) and 'error' in answer:
+            raise WebDriverError(f'{answer["error"]}: {answer["message"]}')
+        return answer
+
+    # What a person does
+
+    def open(self, url):
+        """Type an address."""
+        self._ask('POST', '/url', {'url': url})
+
+    def back(self):
+        """Go back a page."""
+        self._ask('POST', '/back')
+
+    def click(self, name):
+        """Click on what has a name in a form."""
+        self._ask('POST', f'/element/{self._find(name)}/click')
+
+    def type(self, name, text):
+        """Type something into a field of a form."""
+        self._ask('POST', f'/element/{self._find(name)}/value',
+                  {'text': text})
+
+    def new_tab(self):
+        """Open a tab and look at it; return the one looked at before."""
+        tab = self._ask('GET', '/window')
+        new = self._ask('POST', '/window/new', {'type': 'tab'})
+        self.look_at(new['handle'])
+        return tab
+
+    def look_at(self, tab):
+        """Change to a tab."""
+        self._ask('POST', '/window', {'handle': tab})
+
+    def close_tab(self):
+        """Close the tab, and look at another one."""
+        left = self._ask('DELETE', '/window')
+        self.look_at(left[0])
+
+    # What a person sees
+
+    def _find(self, name):
+        return self._until(lambda: self._ask('POST', '/element', {
+            'using': 'css selector', 'value': f'[name="{name}"]'})[ELEMENT],
+            f'nothing named {name}')
+
+    def run(self, script):
+        """Return what a function body in JavaScript returns."""
+        return self._ask('POST', '/execute/sync',
+                         {'script': script, 'args': []})
+
+    @property
+    def text(self):
+        """What can be read on the page."""
+        return self.run('return document.body ?'
+                        ' document.body.innerText : ""')
+
+    def expect(self, text):
+        """Wait until the page says something; return all it says."""
+        def read():
+            shown = self.text
+            return shown if text in shown else None
+        return self._until(read, f'no {text!r}')
+
+    def _until(self, ask, failure):
+        """Wait for something that a page that is loading has not yet."""
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(WebDriverError):
+                answer = ask()
+                if answer is not None:
+                    return answer
+            time.sleep(0.02)
+        raise WebDriverError(f'{failure} on the page:\n{self.text}')
+
+    def screenshot(self, path):
+        """Write what is seen to a PNG file."""
+        path.write_bytes(base64.b64decode(self._ask('GET', '/screenshot')))
+
+    def requests(self):
+        """Return the addresses on the web that were asked for so far."""
+        events = [json.loads(entry['message'])['message'] for entry in
+                  self._ask('POST', '/se/log', {'type': 'performance'})]
+        urls = [event['params']['request']['url'] for event in events
+                if event['method'] == 'Network.requestWillBeSent']
+        return [url for url in urls if url.startswith(('http', 'ws'))]
+
+    def complaints(self):
+        """Return what the browser's console says."""
+        return [entry['message'] for entry in
+                self._ask('POST', '/se/log', {'type': 'browser'})]

@@ -1,0 +1,105 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""Which requests the sandbox answers, and which MediaWiki."""
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from tests.sandbox import Sandbox
+from tests.sandbox.accounts import Caller, Session
+from tests.sandbox.api import ApiError, Call, identify
+from tests.sandbox.wire import Response
+
+from .oauth1 import OAuth1
+from .server import MediaWiki, session_headers
+
+
+# The authorization is checked here, the rest is of this connection.
+NOT_PASSED_ON = {'authorization', 'connection', 'content-length', 'expect',
+                 'host'}
+
+
+class RealWiki(Sandbox):
+    """A sandbox that passes on to MediaWiki what it is not there for.
+
+    Its own are the endpoints and the dialog of OAuth 2.0, and refusing
+    tokens that are dead. `edits` and `pages` are not used: what was done,
+    ``wiki.mediawiki`` tells.
+
+    :param interwiki: addresses of other wikis by their prefixes
+    """
+
+    def __init__(self, interwiki=(), **options):
+        self.mediawiki = None
+        super().__init__(**options)
+        self.oauth1 = OAuth1(self)
+        self._interwiki = interwiki
+        self._stack = ExitStack()
+
+    def __enter__(self):
+        with ExitStack() as stack:
+            super().__enter__()
+            stack.callback(super().close)
+            self.mediawiki = stack.enter_context(MediaWiki(
+                self.server, [(user.name, user.password, user.groups)
+                              for user in self.accounts.users.values()
+                              if user.password], self._interwiki))
+            self._stack = stack.pop_all()
+        return self
+
+    def close(self):
+        """Stop the sandbox, then MediaWiki."""
+        super().close()
+        self._stack.close()
+
+    def add_user(self, name, password=None, groups=()):
+        """Create an account on both sides."""
+        super().add_user(name, password, groups)
+        if self.mediawiki is not None:
+            self.mediawiki.add_account(name, self.password(name), groups)
+
+    def _handle(self, request):
+        with self.lock:
+            if not self._is_for_mediawiki(request):
+                return super()._handle(request)
+            try:
+                caller, token = self._caller(request)
+            except ApiError:
+                # The token is dead, and the sandbox says so.
+                return super()._handle(request)
+        headers = {name: value for name, value in request.headers.items()
+                   if name not in NOT_PASSED_ON
+                   and not name.startswith('x-sandbox-')}
+        if token is not None and caller.user is not None:
+            headers.update(session_headers(
+                caller.user.name, token, caller.grants, caller.tags))
+        status, fields, body = self.mediawiki.send(
+            request.method, request.target, request.body, headers)
+        request.error = dict(fields).get('MediaWiki-API-Error')
+        return Response(status, body, fields)
+
+    def _is_for_mediawiki(self, request):
+        path = request.path[len(self.path):]
+        if path.startswith('/index.php'):
+            return (request.bearer is None
+                    and not request.query.get('title', '').startswith((
+                        'Special:UserLogin', 'Special:OAuth')))
+        return not path.startswith('/rest.php/oauth2/')
+
+    def _caller(self, request):
+        """Return for whom a request is made, and with which token.
+
+        :raises ApiError: the token is dead
+        """
+        signed = self.oauth1.caller(request)
+        if signed is not None:
+            user, token = signed
+            request.user = user.name
+            return Caller(Session(user), self.oauth1.grants,
+                          ('OAuth 1',)), token
+        call = Call(self, request)
+        identify(call)
+        return call.caller, request.bearer

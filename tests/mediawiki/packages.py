@@ -1,0 +1,68 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""What has to be installed for a test, and how it gets installed."""
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+MEDIAWIKI = Path('/usr/share/mediawiki')
+PHP_MODULES = {'intl', 'mbstring', 'pdo_sqlite', 'xml'}
+
+
+def need_mediawiki():
+    """Install MediaWiki, or skip the test (in CI: let it fail)."""
+    _need(_has_mediawiki, 'mediawiki', 'php-cli', 'php-sqlite3',
+          'php-mbstring', 'php-xml', 'php-intl')
+
+
+def need_chromium():
+    """Install Chromium and its driver, or skip the test (in CI: fail)."""
+    _need(_has_chromium, 'chromium', 'chromium-driver')
+
+
+def _has_mediawiki():
+    if not (MEDIAWIKI / 'api.php').exists() or not shutil.which('php'):
+        return False
+    modules = subprocess.run(['php', '-m'], capture_output=True, text=True)
+    return modules.stdout.split() and PHP_MODULES.issubset(
+        modules.stdout.split())
+
+
+def _has_chromium():
+    return shutil.which('chromium') and shutil.which('chromedriver')
+
+
+def _need(is_there, *packages):
+    if is_there():
+        return
+    _install(packages)
+    if is_there():
+        return
+    missing = (f'run "apt-get install {" ".join(packages)}"'
+               ' to have these tests run')
+    if os.environ.get('CI'):
+        pytest.fail(missing, pytrace=False)
+    pytest.skip(missing)
+
+
+@functools.lru_cache(None)
+def _install(packages):
+    """Try once to install packages, if this is a machine for tests."""
+    is_root = hasattr(os, 'geteuid') and os.geteuid() == 0
+    if not shutil.which('apt-get') or not (is_root or os.environ.get('CI')):
+        return
+    environment = {**os.environ, 'DEBIAN_FRONTEND': 'noninteractive'}
+    for arguments in (['update'], ['install', '--yes',
+                                   '--no-install-recommends', *packages]):
+        subprocess.run(['apt-get', '--quiet', *arguments], env=environment,
+                       stdin=subprocess.DEVNULL)

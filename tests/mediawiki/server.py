@@ -1,0 +1,236 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""A real MediaWiki, set up afresh in a temporary folder."""
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from .packages import MEDIAWIKI, need_mediawiki
+
+
+SECONDS = 60  # more than anything here takes
+WORKERS = 3
+SETTINGS = Path(__file__).with_name('settings.php')
+GRANTS = ('basic', 'highvolume', 'editpage', 'createeditmovepage',
+          'uploadfile', 'uploadeditmovefile', 'delete', 'protect',
+          'editprotected')
+
+# Of the whole connection, not of a message.
+HOP = {'connection', 'content-length', 'keep-alive', 'transfer-encoding'}
+
+
+class MediaWiki:
+    """MediaWiki with SQLite, to be used in a `with` statement.
+
+    :param server: the address under which it is known to its clients
+    :param accounts: names, passwords and groups; the first one installs it
+    :param interwiki: addresses of other wikis by their prefixes; a prefix
+        that is a language code makes links between languages
+    """
+
+    def __init__(self, server, accounts, interwiki=()):
+        need_mediawiki()
+        self.server = server
+        self.port = None
+        self._accounts = list(accounts)
+        self._interwiki = dict(interwiki)
+        self._folder = None
+        self._process = None
+        self._environment = {}
+
+    def __enter__(self):
+        self._folder = tempfile.mkdtemp(prefix='mediawiki-')
+        try:
+            self._install()
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def close(self):
+        """End it, and leave nothing."""
+        if self._process is not None:
+            # With it the workers, which it does not end by itself.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(SECONDS)
+        shutil.rmtree(self._folder)
+
+    def _install(self):
+        folder = self._folder
+        for name in ('data', 'cache', 'images', 'temporary'):
+            os.mkdir(os.path.join(folder, name))
+        # PHP keeps what is uploaded in the folder for temporary files.
+        self._environment = {
+            **os.environ, 'SANDBOX_FOLDER': folder,
+            'SANDBOX_SERVER': self.server,
+            'TMPDIR': os.path.join(folder, 'temporary'),
+            'PHP_CLI_SERVER_WORKERS': str(WORKERS)}
+        (name, password, _), *others = self._accounts
+        self._run('install.php', '--dbtype=sqlite', f'--confpath={folder}',
+                  f'--dbpath={folder}/data', '--dbname=wiki',
+                  f'--server={self.server}', '--scriptpath=',
+                  f'--pass={password}', 'Sandboxwiki', name)
+        self._environment['MW_CONFIG_FILE'] = str(SETTINGS)
+        for account in others:
+            self.add_account(*account)
+        for prefix, url in self._interwiki.items():
+            self.sql('INSERT INTO interwiki VALUES (?, ?, ?, ?, 1, 0)',
+                     prefix, f'{url}/index.php?title=$1', f'{url}/api.php',
+                     'wiki')
+
+    def add_account(self, name, password, groups=()):
+        """Create an account, or put one into other groups."""
+        self._run('createAndPromote.php', '--force',
+                  *([f'--custom-groups={",".join(groups)}'] if groups
+                    else []), name, password)
+
+    def _run(self, script, *arguments):
+        done = subprocess.run(
+            ['php', str(MEDIAWIKI / 'maintenance' / script), *arguments],
+            env=self._environment, cwd=self._folder, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=SECONDS)
+        if done.returncode:
+            raise RuntimeError(f'{script} failed:\n{done.stdout}')
+
+    def _start(self):
+        for _ in range(5):
+            port = _free_port()
+            with open(os.path.join(self._folder, 'server.log'), 'w') as log:
+                self._process = subprocess.Popen(
+                    ['php', '-d', 'upload_max_filesize=100M',
+                     '-d', 'post_max_size=100M', '-d', 'memory_limit=512M',
+                     '-d', 'opcache.validate_timestamps=0',
+                     '-S', f'127.0.0.1:{port}', '-t', str(MEDIAWIKI)],
+                    env=self._environment, stdin=subprocess.DEVNULL,
+                    stdout=log, stderr=log, start_new_session=True)
+            if self._is_up(port):
+                self.port = port
+                # The first request of all makes the caches.
+                self.ask(action='query', meta='siteinfo')
+                return
+        raise RuntimeError(f'php does not serve:\n{self.log}')
+
+    def _is_up(self, port):
+        deadline = time.monotonic() + SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                socket.create_connection(('127.0.0.1', port)).close()
+                return True
+            time.sleep(0.01)
+        return False
+
+    @property
+    def log(self):
+        """What PHP had to say."""
+        return Path(self._folder, 'server.log').read_text()
+
+    def send(self, method, target, body=b'', headers=()):
+        """Send a request; return status, header fields and body.
+
+        MediaWiki works on after it has answered; the request is over when
+        it is done with that too.
+        """
+        connection = http.client.HTTPConnection('127.0.0.1', self.port,
+                                                timeout=SECONDS)
+        with contextlib.closing(connection):
+            connection.putrequest(method, target, skip_host=True,
+                                  skip_accept_encoding=True)
+            for name, value in {
+                    **dict(headers), 'Host': urlsplit(self.server).netloc,
+                    'Content-Length': str(len(body)),
+                    'Connection': 'close'}.items():
+                connection.putheader(name, value)
+            connection.endheaders(body)
+            with connection.sock.dup() as wire:
+                response = connection.getresponse()
+                content = response.read()
+                fields = [field for field in response.getheaders()
+                          if field[0].lower() not in HOP]
+                # The end of the connection is the end of the script.
+                wire.recv(1)
+        return response.status, fields, content
+
+    # What a test asks, past the sandbox
+
+    def ask(self, user=None, **params):
+        """Ask the API, under all grants if a user is given."""
+        params = {'format': 'json', 'formatversion': 2, **params}
+        headers = session_headers(user, 'tests', GRANTS, ['tests']) \
+            if user else {}
+        headers['Content-Type'] = 'application/x-www-form-urlencoded'
+        content = self.send('POST', '/api.php', urlencode(params).encode(),
+                            headers)[2]
+        data = json.loads(content)
+        if 'error' in data:
+            raise RuntimeError(data['error'])
+        return data
+
+    def do(self, user='Admin', **params):
+        """Let a user do something that takes a token."""
+        tokens = self.ask(user, action='query', meta='tokens')
+        return self.ask(user, token=tokens['query']['tokens']['csrftoken'],
+                        **params)
+
+    def edit(self, title, text):
+        """Create a page or change it."""
+        self.do(action='edit', title=title, text=text)
+
+    def page(self, title, **params):
+        """Return what the API tells of a page."""
+        query = {'action': 'query', 'titles': title, 'prop': 'revisions',
+                 'rvprop': 'content|user|comment|tags|ids',
+                 'rvslots': 'main', **params}
+        return self.ask(**query)['query']['pages'][0]
+
+    def text(self, title):
+        """Return the text of a page, None if there is none."""
+        page = self.page(title)
+        if 'missing' in page:
+            return None
+        return page['revisions'][0]['slots']['main']['content']
+
+    def sql(self, statement, *values):
+        """Change what is in the database."""
+        path = os.path.join(self._folder, 'data', 'wiki.sqlite')
+        with contextlib.closing(sqlite3.connect(path)) as database, \
+             database:
+            database.execute(statement, values)
+
+    def changes(self, **params):
+        """Return the recent changes, the oldest first."""
+        return self.ask(action='query', list='recentchanges', rclimit='max',
+                        rcdir='newer', rcprop='title|user|comment|tags|'
+                        'loginfo|ids', **params)['query']['recentchanges']
+
+
+def session_headers(user, token, grants, tags):
+    """Return the headers that settings.php makes a session of."""
+    return {'X-Sandbox-User': user, 'X-Sandbox-Token': token,
+            'X-Sandbox-Grants': '|'.join(grants),
+            'X-Sandbox-Tags': '|'.join(tags)}
+
+
+def _free_port():
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        return server.getsockname()[1]
