@@ -190,6 +190,7 @@ class OAuth2Auth(AuthBase):
         if bearer is None and self._is_configured(url):
             require_safe_transport(prefix)
             if not self._is_checked:
+                configuration.check_pywikibot()
                 configuration.check(self)
                 self._is_checked = True
             # Pywikibot is complete by now, and no login can come before

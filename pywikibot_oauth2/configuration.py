@@ -6,6 +6,7 @@
 """What can be seen to be wrong in user-config.py at the first request."""
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -47,6 +48,30 @@ def check(auth: OAuth2Auth) -> None:
                 f' {client.redirect_uri!r} {reason}. Put the callback URL'
                 ' there that you registered.')
     _check_others(auth, entries)
+
+
+def check_pywikibot() -> None:
+    """Check that Pywikibot has the place where the login hooks in.
+
+    ``APISite.login`` has to look ``login.ClientLoginManager`` up when it
+    is called; else it would ask for a password instead.
+
+    :raises SystemExit: this version of Pywikibot does not; any other
+        exception would reach the user below a traceback
+    """
+    import pywikibot
+    from pywikibot import login
+    from pywikibot.site import APISite
+
+    method = inspect.unwrap(APISite.login)
+    names = getattr(getattr(method, '__code__', None), 'co_names', ())
+    if not (hasattr(login, 'ClientLoginManager')
+            and 'ClientLoginManager' in names):
+        raise SystemExit(
+            f'pywikibot-oauth2 does not work with Pywikibot'
+            f' {pywikibot.__version__}: this version logs in in another way.'
+            ' Look for a newer pywikibot-oauth2, or run'
+            ' "pip install \'pywikibot<12\'".')
 
 
 def warn_of_useless_hosts(auth: OAuth2Auth) -> None:

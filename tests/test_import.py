@@ -131,3 +131,44 @@ print(len({id(auth) for auth in config.authenticate.values()}),
       sorted(config.authenticate))
 """, text) == ("1 ['*.wikidata.org', '*.wikimedia.org',"
                " '*.wikipedia.org']\n")
+
+
+# What a future Pywikibot might do instead.
+RENAMED = """
+login.LoginManagerOfTheFuture = login.ClientLoginManager
+del login.ClientLoginManager
+"""
+BOUND_EARLY = """
+def log_in(self, autocreate=False, user=None, *, cookie_only=False):
+    if not cookie_only:
+        print('Password:')
+APISite.login = log_in
+"""
+
+
+@pytest.mark.parametrize('future', [RENAMED, BOUND_EARLY])
+def test_a_pywikibot_without_the_hook_is_named_and_not_used(
+        tmp_path, wiki, future):
+    from tests.journey import Owner
+
+    owner = Owner(tmp_path, wiki)
+    script = tmp_path / 'script.py'
+    script.write_text(f"""
+import pywikibot
+from pywikibot import login
+from pywikibot.site import APISite
+pywikibot.__version__ = '99.1'
+{future}
+site = pywikibot.Site()
+print(site.siteinfo['generator'])
+site.login()
+""")
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path,
+                          env=owner.environment, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0
+    said = ' '.join((done.stdout + done.stderr).split())
+    assert 'pywikibot-oauth2 does not work with Pywikibot 99.1' in said
+    assert 'Password' not in said
+    assert 'Traceback' not in said
+    assert not wiki.requests
