@@ -142,7 +142,7 @@ def _arrived(listener: CallbackListener, session: OAuth2Session,
     except OAuth2Error as error:
         arrival.answer(False, 'Not authorized', str(error))
         raise
-    arrival.answer(True, 'Authorized', f'{text} You can close this page.')
+    arrival.answer(True, 'Authorized', f'{text}\nYou can close this page.')
     return text
 
 
