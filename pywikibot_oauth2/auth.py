@@ -21,7 +21,7 @@ from pywikibot_oauth2.filestore import FileStore
 from pywikibot_oauth2.forksafe import ForkSafeLock
 from pywikibot_oauth2.renewal import Renewal
 from pywikibot_oauth2.session import OAuth2Session
-from pywikibot_oauth2.store import MemoryStore
+from pywikibot_oauth2.store import MEMORY
 from pywikibot_oauth2.wiki import (
     known_site,
     require_safe_transport,
@@ -68,7 +68,7 @@ class OAuth2Auth(AuthBase):
             owner_only=owner_only, access_token=access_token)
         self.login_timeout = login_timeout
         if access_token is not None:
-            store = MemoryStore()
+            store = MEMORY
         self.store = FileStore() if store is None else store
         self.clock = clock
         self.login_lock = ForkSafeLock()

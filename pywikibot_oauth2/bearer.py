@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from requests import PreparedRequest, Response
+    from requests.structures import CaseInsensitiveDict
     from typing_extensions import Unpack
 
     from pywikibot_oauth2.renewal import Renewal
@@ -43,6 +44,8 @@ class Bearer:
     :param clock: returns the seconds since 1970 UTC
     """
 
+    __slots__ = ('_clock', '_hook', 'renewal')
+
     def __init__(self, renewal: Renewal, clock: Callable[[], float]) -> None:
         self.renewal = renewal
         self._clock = clock
@@ -58,20 +61,15 @@ class Bearer:
             renewed
         :raises StoreError: what is stored cannot be read
         """
+        # Written for speed: this runs for every request.
         renewal = self.renewal
-        headers = request.headers
         header, due = renewal.current
         if self._clock() >= due:
-            header = renewal.header(headers.get('User-Agent'))
-        # A cookie of another account, of an old password session for
-        # instance, makes MediaWiki 1.47 refuse the request. This is no
-        # headers.pop('Cookie', None), which takes longer than all the rest
-        # if there is none.
-        getattr(headers, '_store', headers).pop('cookie', None)
+            header = renewal.header(request.headers.get('User-Agent'))
+        _set_header(request.headers, header)
         if renewal.cookies:
             _add_cookies(request, renewal.cookies)
         if header is not None:
-            headers['Authorization'] = header
             request.hooks['response'].append(self._hook)
         return request
 
@@ -107,11 +105,8 @@ class Bearer:
         response.content  # noqa: B018
         response.close()
         # The old token's cookies do not fit the new one; it has none yet.
-        request.headers.pop('Cookie', None)
-        if header is None:
-            del request.headers['Authorization']
-        else:
-            request.headers['Authorization'] = header
+        del request.headers['Authorization']
+        _set_header(request.headers, header)
         # The adapter calls no hooks, so this happens once a request.
         again = response.connection.send(request, **options)
         again.history.append(response)
@@ -177,6 +172,27 @@ def _keep_from_redirect(request: PreparedRequest) -> None:
     """Keep requests from adding the cookies of Pywikibot's jar."""
     request.prepare_cookies(RequestsCookieJar(
         policy=DefaultCookiePolicy(allowed_domains=[])))
+
+
+def _set_header(headers: CaseInsensitiveDict[str],
+                header: str | None) -> None:
+    """Set the header Authorization, and remove the header Cookie.
+
+    A cookie of another account, of an old password session for instance,
+    makes MediaWiki 1.47 refuse the request.
+    """
+    # What the methods of requests' mapping do to the dict within, without
+    # their calls: those for a header that is missing take longer than all
+    # the rest of the authentication.
+    store = getattr(headers, '_store', None)
+    if store is None:
+        headers.pop('Cookie', None)
+        if header is not None:
+            headers['Authorization'] = header
+        return
+    store.pop('cookie', None)
+    if header is not None:
+        store['authorization'] = 'Authorization', header
 
 
 def _add_cookies(request: PreparedRequest,

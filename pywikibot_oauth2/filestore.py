@@ -22,12 +22,19 @@ from pywikibot_oauth2.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from filelock import BaseFileLock
+
 
 #: The version of the file's layout.
 VERSION = 1
 
 # A token file of more bytes than this is none.
 _SIZE_LIMIT = 1 << 20
+
+# How long who waits for the lock looks at the file, and how often, before
+# the lock is tried again.
+_LOOK_SECONDS = 0.003
+_LOOKS = 10
 
 # A temporary file that is older, in seconds, is nobody's any more.
 _SWEEP_AGE = 3600
@@ -90,11 +97,10 @@ class FileStore(Store):
     def lock(self, account: str,
              client_id: str) -> Iterator[None]:  # noqa: ARG002
         """Keep other processes away; see :meth:`Store.lock`."""
-        from filelock import FileLock, Timeout
+        from filelock import Timeout
 
         path = _target(self.path(account))
-        lock = FileLock(f'{path}.lock', timeout=self._lock_timeout,
-                        mode=0o600)
+        lock = self._new_lock(path)
         try:
             lock.acquire(poll_interval=0.01)
         except Timeout:
@@ -110,6 +116,35 @@ class FileStore(Store):
             yield
         finally:
             lock.release()
+
+    def wait_for_change(self, account: str,
+                        client_id: str) -> bool:  # noqa: ARG002
+        """Wait for the lock's holder; see :meth:`Store.wait_for_change`."""
+        from filelock import Timeout
+
+        path = _target(self.path(account))
+        lock = self._new_lock(path)
+        before = _signature(path)
+        deadline = time.monotonic() + self._lock_timeout
+        while time.monotonic() < deadline:
+            try:
+                with lock.acquire(timeout=0):
+                    return False
+            except Timeout:
+                # To look at the file is much cheaper than to try the lock.
+                for _ in range(_LOOKS):
+                    time.sleep(_LOOK_SECONDS)
+                    if _signature(path) != before:
+                        return True
+            except (OSError, NotImplementedError):
+                return False
+        return False
+
+    def _new_lock(self, path: Path) -> BaseFileLock:
+        from filelock import FileLock
+
+        return FileLock(f'{path}.lock', timeout=self._lock_timeout,
+                        mode=0o600)
 
     def _warn_once(self, path: Path, error: Exception) -> None:
         from pywikibot.logging import warning
@@ -181,6 +216,15 @@ def _write(path: Path, sessions: Mapping[str, object]) -> None:
     except OSError as error:
         raise StoreError(f'{path} cannot be written:'
                          f' {error.strerror or error}') from None
+
+
+def _signature(path: Path) -> tuple[int, int] | None:
+    """Return what is another one for each version of a file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _target(path: Path) -> Path:

@@ -23,6 +23,8 @@ class ForkSafeLock:
     child, where the lock would stay held for ever.
     """
 
+    __slots__ = ('__weakref__', '_lock')
+
     def __init__(self) -> None:
         self._lock = threading.RLock()
         _locks.add(self)

@@ -19,7 +19,7 @@ from pywikibot_oauth2.errors import (
 )
 from pywikibot_oauth2.forksafe import ForkSafeLock
 from pywikibot_oauth2.session import OAuth2Session
-from pywikibot_oauth2.store import MemoryStore
+from pywikibot_oauth2.store import MEMORY
 from pywikibot_oauth2.token import Token
 
 
@@ -55,6 +55,10 @@ class Renewal:
     :ivar cookies: those that the wiki set for the current token
     """
 
+    __slots__ = ('_client', '_clock', '_explained', '_is_saved',
+                 '_last_warning', '_lock', '_seen', '_store', '_trouble',
+                 'account', 'cookies', 'current', 'is_patient', 'session')
+
     def __init__(self, client: OAuth2Client, account: str, store: Store,
                  clock: Callable[[], float]) -> None:
         self.account = account
@@ -70,7 +74,7 @@ class Renewal:
         self.is_patient = True
         self._trouble: EndpointError | None = None
         self._last_warning = ''
-        self._explained: set[str] = set()
+        self._explained: frozenset[str] = frozenset()
 
     @classmethod
     def of_session(cls, session: OAuth2Session,
@@ -80,7 +84,7 @@ class Renewal:
         It does not wait and try again: a web tool has a visitor waiting.
         """
         renewal = cls(session.client, session.user or 'the user',
-                      MemoryStore(), clock)
+                      MEMORY, clock)
         renewal.session = session
         renewal.is_patient = False
         renewal.publish()
@@ -225,7 +229,7 @@ class Renewal:
         assert session is not None
         meaning = refusals.of_request(session.prefix, session.client, code)
         if meaning is not None and code not in self._explained:
-            self._explained.add(code)
+            self._explained |= {code}
             self._warn(meaning)
 
     def _renew(self, user_agent: str | None, *,
@@ -249,6 +253,11 @@ class Renewal:
 
     def _renew_once(self, user_agent: str | None) -> None:
         """Adopt a newer token from the store, or else ask the wiki."""
+        while self._store.wait_for_change(self.account,
+                                          self._client.client_id):
+            with contextlib.suppress(StoreError):
+                if self._read() and self._clock() < self.current[1]:
+                    return
         with self._lock_store():
             unread = None
             try:

@@ -50,6 +50,17 @@ class Store(ABC):
         :raises StoreError: another holder does not give it back
         """
 
+    def wait_for_change(self, account: str,  # noqa: ARG002
+                        client_id: str) -> bool:  # noqa: ARG002
+        """Wait while somebody else has the lock and has stored nothing.
+
+        When many wait for a token that one of them refreshes, all can read
+        it at once, instead of one after the other under the lock.
+
+        :return: whether something was stored; if not, take the lock
+        """
+        return False
+
     @abstractmethod
     def where(self, account: str) -> str:
         """Return the place, for messages."""
@@ -74,3 +85,7 @@ class MemoryStore(Store):
     def where(self, account: str) -> str:  # noqa: ARG002
         """Return the place, for messages."""
         return 'memory'
+
+
+#: The one that is needed: it has no state.
+MEMORY = MemoryStore()
