@@ -9,27 +9,21 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import logging
-import threading
 import time
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Callable
 
 import requests
-import requests_oauthlib
-from oauthlib.oauth2 import (
-    BackendApplicationClient,
-    WebApplicationClient,
-)
 from oauthlib.oauth2 import OAuth2Error as ProtocolError
-from requests.adapters import HTTPAdapter
+from oauthlib.oauth2 import WebApplicationClient
 from urllib3.exceptions import HTTPError
 
 from pywikibot_oauth2 import refusals
 from pywikibot_oauth2.errors import EndpointError, OAuth2Error
+from pywikibot_oauth2.exchange import Exchange, unlogged
 from pywikibot_oauth2.token import seconds
-from pywikibot_oauth2.wiki import require_safe_transport, transport
+from pywikibot_oauth2.wiki import require_safe_transport
 
 
 if TYPE_CHECKING:
@@ -88,7 +82,7 @@ class Endpoint:
             return dict(session.fetch_token(
                 self._oauthlib_address('access_token'), code=code,
                 include_client_id=True, client_secret=secret,
-                code_verifier=verifier, headers=_headers(session)))
+                code_verifier=verifier, headers=session.own_headers))
 
     def refresh(self, refresh_token: str) -> dict[str, object]:
         """Exchange a refresh token for new tokens.
@@ -104,7 +98,7 @@ class Endpoint:
             session.auto_refresh_kwargs = self.client.credentials()
             return dict(session.refresh_token(
                 self._oauthlib_address('access_token'),
-                refresh_token=refresh_token, headers=_headers(session)))
+                refresh_token=refresh_token, headers=session.own_headers))
 
     def fetch(self) -> dict[str, object]:
         """Get a token for the owner of an owner-only client.
@@ -118,7 +112,7 @@ class Endpoint:
             session.switch_to_owner()
             return dict(session.fetch_token(
                 self._oauthlib_address('access_token'),
-                include_client_id=True, headers=_headers(session),
+                include_client_id=True, headers=session.own_headers,
                 client_secret=client.credentials().get('client_secret')))
 
     def profile(self, header: str) -> dict[str, object] | None:
@@ -131,16 +125,16 @@ class Endpoint:
         with self._session(refusals.of_code) as session:
             response = session.request(
                 'GET', self._oauthlib_address('resource/profile'),
-                headers={**_headers(session), 'Authorization': header})
+                headers={**session.own_headers, 'Authorization': header})
             # 401, error access_denied (recorded), or the gateway's 401.
             if response.status_code == HTTPStatus.UNAUTHORIZED:
                 return None
             return self._decode(response, refusals.of_code)
 
     @contextlib.contextmanager
-    def _session(self, refusal: Refusal) -> Iterator[_Session]:
+    def _session(self, refusal: Refusal) -> Iterator[Exchange]:
         """Give a session for one exchange, and translate its errors."""
-        session = _Session(self)
+        session = Exchange(self.prefix, self.client, self.user_agent)
 
         def check(response: requests.Response) -> requests.Response:
             return _parsable(self._decode(response, refusal))
@@ -148,7 +142,7 @@ class Endpoint:
         for hook in ('access_token_response', 'refresh_token_response'):
             session.register_compliance_hook(hook, check)
         try:
-            with session, _unlogged():
+            with session, unlogged():
                 yield session
         except (requests.RequestException, HTTPError, UnicodeError) as error:
             # The latter two come of host names that cannot be.
@@ -184,7 +178,7 @@ class Endpoint:
 
         oauthlib refuses any other, even for this machine, unless an
         environment variable says otherwise. The safety was checked when
-        this object was made; :class:`_PlainAdapter` undoes it.
+        this object was made; the adapter of :class:`Exchange` undoes it.
         """
         host = self.prefix.partition('://')[2]
         return f'https://{host}/rest.php/oauth2/{name}'
@@ -192,64 +186,6 @@ class Endpoint:
     def _real_address(self, url: str) -> str:
         scheme = self.prefix.partition('://')[0]
         return f'{scheme}://{url.partition("://")[2]}'
-
-
-class _Session(requests_oauthlib.OAuth2Session):
-    """One exchange: no cookies, no stored passwords, no redirects."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        client = endpoint.client
-        super().__init__(client=WebApplicationClient(client.client_id),
-                         redirect_uri=client.redirect_uri)
-        how = transport(endpoint.prefix)
-        self.timeout = how.timeout
-        self.verify = how.verify
-        self.cert = how.cert
-        self.proxies.update(how.proxies)
-        self.headers['User-Agent'] = endpoint.user_agent or how.user_agent
-        if endpoint.prefix.startswith('http://'):
-            self.mount('https://', _PlainAdapter())
-            # Proxies from the environment are not for this machine.
-            self.trust_env = False
-
-    def switch_to_owner(self) -> None:
-        """Speak as a client that needs no authorization code."""
-        self._client = BackendApplicationClient(str(self.client_id))
-        self.redirect_uri = None
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Follow no redirect: what is sent is meant for one host."""
-
-    def request(self, method: str, url: str,  # type: ignore[override]
-                **kwargs: object) -> requests.Response:
-        """Send a request as Pywikibot would.
-
-        fetch_token knows no time-out, and of the certificate settings of
-        a session requests lets the environment override False.
-        """
-        if kwargs.get('timeout') is None:
-            kwargs['timeout'] = self.timeout
-        if kwargs.get('verify') is None:
-            kwargs['verify'] = self.verify
-        response = super().request(
-            method, url, **kwargs)  # type: ignore[arg-type]
-        # JSON is UTF-8; requests-oauthlib decodes by what the server says.
-        response.encoding = 'utf-8'
-        return response
-
-
-class _PlainAdapter(HTTPAdapter):
-    """Speaks http to a wiki on this machine."""
-
-    def send(self, request: requests.PreparedRequest,  # type: ignore[override]
-             **kwargs: object) -> requests.Response:
-        request.url = f'http://{(request.url or "").partition("://")[2]}'
-        return super().send(request, **kwargs)  # type: ignore[arg-type]
-
-
-def _headers(session: _Session) -> dict[str, str]:
-    return {'Accept': 'application/json',
-            'User-Agent': str(session.headers['User-Agent'])}
 
 
 def _parsable(body: dict[str, object]) -> requests.Response:
@@ -289,24 +225,3 @@ def _reason(error: Exception) -> str:
     cause: object = error.args[0] if error.args else error
     cause = getattr(cause, 'reason', cause)
     return f'{type(error).__name__}: {" ".join(str(cause).split())[:300]}'
-
-
-_exchanging = threading.local()
-
-
-@contextlib.contextmanager
-def _unlogged() -> Iterator[None]:
-    """Keep requests-oauthlib from logging what is said meanwhile.
-
-    On level DEBUG it logs the bodies of requests and answers whole, with
-    the client secret and all tokens in them.
-    """
-    _exchanging.now = True
-    try:
-        yield
-    finally:
-        _exchanging.now = False
-
-
-logging.getLogger('requests_oauthlib.oauth2_session').addFilter(
-    lambda _record: not getattr(_exchanging, 'now', False))

@@ -6,15 +6,12 @@
 """The session: one user's authorization of one client on one wiki."""
 from __future__ import annotations
 
-import hmac
-import re
 import secrets
 import time
-from typing import TYPE_CHECKING, Callable, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Callable
 
-from pywikibot_oauth2 import refusals
 from pywikibot_oauth2.acting import act
+from pywikibot_oauth2.callback import Pending
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     AuthorizationError,
@@ -39,20 +36,6 @@ if TYPE_CHECKING:
 
 #: The version of what :meth:`OAuth2Session.serialize` returns.
 VERSION = 1
-
-# An authorization code: visible characters (RFC 6749, appendix A.11); that
-# of MediaWiki is 760 to 820 hexadecimal ones.
-_CODE = re.compile(r'[!-~]+')
-
-
-class Pending(NamedTuple):
-    """An authorization that was begun; neither part may be shown."""
-
-    state: str
-    verifier: str
-
-    def __repr__(self) -> str:
-        return f'<{type(self).__name__}>'
 
 
 class OAuth2Session:
@@ -152,7 +135,7 @@ class OAuth2Session:
         if self._pending is None:
             raise AuthorizationError(
                 'No login is waiting for an answer. Run "pwb login" again.')
-        code = authorization_code(callback, self._pending.state)
+        code = self._pending.code_of(callback)
         reply = self._wire().exchange(code, self._pending.verifier)
         token = Token.from_reply(reply, self._clock())
         self._pending = None
@@ -230,7 +213,7 @@ class OAuth2Session:
         It holds tokens and, if pending, the code verifier: keep it as
         you would keep a password. The client's secret is not in it.
         """
-        pending = self._pending and self._pending._asdict()
+        pending = self._pending and self._pending.serialize()
         return {'version': VERSION,
                 'client_id': self.client.client_id,
                 'wiki': self.wiki,
@@ -271,7 +254,7 @@ class OAuth2Session:
         session.token = Token.deserialize(token) if token else None
         ended = data.get('ended')
         session.ended = None if ended is None else str(ended)
-        session._pending = _pending(data.get('pending'))
+        session._pending = Pending.deserialize(data.get('pending'))
         return session
 
     def end(self, reason: str) -> None:
@@ -351,53 +334,3 @@ class OAuth2Session:
                   'pending' if self._pending else 'new')
         return (f'<{type(self).__name__} of {self.user!r} on {self.prefix},'
                 f' client {self.client.client_id}, {status}>')
-
-
-def authorization_code(callback: str, state: str) -> str:
-    """Return the authorization code of a callback that belongs to a state.
-
-    :raises AuthorizationError: there is none, with the reason
-    """
-    try:
-        query = parse_qs(urlsplit(callback.strip()).query,
-                         keep_blank_values=True, max_num_fields=50)
-    except ValueError:
-        query = {}
-    again = 'Run "pwb login" again.'
-    if 'error' in query and query.get('state', [state]) == [state]:
-        # A user who cancels comes back with unauthorized_client and no
-        # state (recorded).
-        words = next(filter(None, (*query.get('error_description', ()),
-                                   *query['error'])), '')
-        raise AuthorizationError(
-            'The wiki did not authorize the client:'
-            f' {refusals.printable(words)}. {again}')
-    if not any(map(_CODE.fullmatch, query.get('code', ()))):
-        raise AuthorizationError(
-            'That is no address with an authorization code (?code=…).',
-            is_final=False)
-    if 'state' not in query:
-        raise AuthorizationError(
-            'The address is cut off: its end, from &state= on, is missing.',
-            is_final=False)
-    if (len(query['state']) > 1 or len(query['code']) > 1
-            or not hmac.compare_digest(_bytes(query['state'][0]),
-                                       _bytes(state))):
-        raise AuthorizationError(
-            'That address belongs to another login than the one that waits,'
-            ' or it is cut off at its end.', is_final=False)
-    return query['code'][0]
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode('utf-8', 'backslashreplace')
-
-
-def _pending(data: object) -> Pending | None:
-    if data is None:
-        return None
-    if (not isinstance(data, dict) or data.keys() != set(Pending._fields)
-            or not all(isinstance(part, str) and _CODE.fullmatch(part)
-                       for part in data.values())):
-        raise StoreError('the pending login in it is damaged')
-    return Pending(**data)

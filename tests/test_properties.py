@@ -31,9 +31,9 @@ from pywikibot_oauth2 import (
     OAuth2Session,
     StoreError,
 )
+from pywikibot_oauth2.callback import authorization_code
 from pywikibot_oauth2.endpoint import Endpoint
 from pywikibot_oauth2.filestore import FileStore
-from pywikibot_oauth2.session import authorization_code
 from pywikibot_oauth2.token import Token
 from pywikibot_oauth2.wiki import (
     is_loopback,

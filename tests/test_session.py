@@ -25,7 +25,7 @@ from pywikibot_oauth2 import (
     OAuth2Session,
     StoreError,
 )
-from pywikibot_oauth2.session import authorization_code
+from pywikibot_oauth2.callback import authorization_code
 from tests.sandbox import Sandbox
 
 
