@@ -34,8 +34,8 @@ class AuthorizationError(OAuth2Error, NoUsernameError):
         self.is_final = is_final
 
 
-class AuthorizationEndedError(OAuth2Error):
-    """The wiki refused the refresh token for good: authorize again."""
+class AuthorizationEndedError(OAuth2Error, FatalServerError):
+    """The authorization has ended, or was never given: authorize (again)."""
 
 
 class ClientRefusedError(OAuth2Error, FatalServerError):

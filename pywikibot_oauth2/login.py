@@ -17,6 +17,7 @@ from pywikibot.comms import http
 from pywikibot.exceptions import NoUsernameError
 from pywikibot.tools import normalize_username
 
+from pywikibot_oauth2.acting import ActingAuth, acting_session
 from pywikibot_oauth2.auth import OAuth2Auth
 from pywikibot_oauth2.errors import AuthorizationError, OAuth2Error
 from pywikibot_oauth2.session import OAuth2Session
@@ -46,6 +47,12 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             authorized; the message says what to do
         """
         auth = http.get_authentication(self.site.base_url(''))
+        session = acting_session()
+        if isinstance(auth, ActingAuth) or (
+                session is not None and isinstance(auth, OAuth2Auth)
+                and auth.client.client_id == session.client.client_id):
+            self._check_acting(session)
+            return True
         if not isinstance(auth, OAuth2Auth):
             return bool(super().login(retry=retry, autocreate=autocreate))
         prefix = script_prefix(self.site.base_url(self.site.apipath()))
@@ -62,6 +69,22 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         except OAuth2Error as error:
             raise AuthorizationError(str(error)) from None
         return True
+
+    def _check_acting(self, session: OAuth2Session | None) -> None:
+        """Check that the acting session is that of the site's user.
+
+        :raises AuthorizationError: it is another one's, or there is none
+        """
+        if session is None or session.user != self.username:
+            acting = 'nobody' if session is None else session.user
+            raise AuthorizationError(
+                f'The site {self.site} is for {self.username}, but Pywikibot'
+                f' acts for {acting} here. Get and use it within "with'
+                f' session.use():" of a session of {self.username}.')
+        if not session.is_complete:
+            raise AuthorizationError(
+                session.ended or f'{session.user} has not authorized the'
+                ' client yet: send the user to session.authorization_url().')
 
     def _authorize(self, auth: OAuth2Auth, prefix: str) -> None:
         """Get a token for the account, from the store or from the user."""

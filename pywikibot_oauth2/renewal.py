@@ -20,7 +20,6 @@ from pywikibot_oauth2.errors import (
 from pywikibot_oauth2.forksafe import ForkSafeLock
 from pywikibot_oauth2.session import OAuth2Session
 from pywikibot_oauth2.store import MEMORY
-from pywikibot_oauth2.token import Token
 
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from pywikibot_oauth2.client import OAuth2Client
     from pywikibot_oauth2.store import Store
+    from pywikibot_oauth2.token import Token
 
 # A wiki that asks to wait for more seconds than this is not waited for.
 _PATIENCE = 600
@@ -57,7 +57,7 @@ class Renewal:
 
     __slots__ = ('_client', '_clock', '_explained', '_is_saved',
                  '_last_warning', '_lock', '_seen', '_store', '_trouble',
-                 'account', 'cookies', 'current', 'is_patient', 'session')
+                 'account', 'cookies', 'current', 'is_alone', 'session')
 
     def __init__(self, client: OAuth2Client, account: str, store: Store,
                  clock: Callable[[], float]) -> None:
@@ -71,7 +71,7 @@ class Renewal:
         self._lock = ForkSafeLock()
         self._seen: Token | None = None
         self._is_saved = True
-        self.is_patient = True
+        self.is_alone = False
         self._trouble: EndpointError | None = None
         self._last_warning = ''
         self._explained: frozenset[str] = frozenset()
@@ -82,11 +82,13 @@ class Renewal:
         """Return what keeps a session that lives in memory alone.
 
         It does not wait and try again: a web tool has a visitor waiting.
+        And without a token it raises AuthorizationEndedError, since there
+        is no login manager to ask.
         """
         renewal = cls(session.client, session.user or 'the user',
                       MEMORY, clock)
         renewal.session = session
-        renewal.is_patient = False
+        renewal.is_alone = True
         renewal.publish()
         return renewal
 
@@ -116,10 +118,10 @@ class Renewal:
                 self._store_session()
                 self.publish()
             header, due = self.current
-            if self._clock() < due or (header is None
-                                       and not self._fetches_by_itself()):
-                return header
-            return self._renew(user_agent, refused=False)
+            if self._clock() >= due and (header is not None
+                                         or self._fetches_by_itself()):
+                header = self._renew(user_agent, refused=False)
+            return self._checked(header)
 
     def replace(self, refused: str,
                 user_agent: str | None = None) -> str | None:
@@ -133,8 +135,18 @@ class Renewal:
         with self._lock:
             if self.current[0] != refused:
                 # Another thread has renewed it since.
-                return self.current[0]
-            return self._renew(user_agent, refused=True)
+                return self._checked(self.current[0])
+            return self._checked(self._renew(user_agent, refused=True))
+
+    def _checked(self, header: str | None) -> str | None:
+        """Return a header, if only Pywikibot may do without one."""
+        if header is None and self.is_alone:
+            reason = self.session.ended if self.session else None
+            raise AuthorizationEndedError(
+                f'The authorization of {self.account} has not been given yet.'
+                if reason is None else
+                f'The authorization of {self.account} has ended. {reason}')
+        return header
 
     def adopt(self, session: OAuth2Session) -> None:
         """Take a session that was just authorized, and store it.
@@ -163,9 +175,6 @@ class Renewal:
         What is stored is used before the wiki is asked for a token.
         """
         with self._lock:
-            fixed_token = session.client.fixed_token()
-            if fixed_token is not None:
-                session.token = Token(fixed_token)
             self.session = session
             self.publish()
 
@@ -419,7 +428,7 @@ class Renewal:
         from pywikibot import config
 
         asked = getattr(error, 'retry_after', None) or 0
-        if (isinstance(error, ClientRefusedError) or not self.is_patient
+        if (isinstance(error, ClientRefusedError) or self.is_alone
                 or attempt >= config.max_retries or asked > _PATIENCE):
             if isinstance(error, EndpointError):
                 raise EndpointError(

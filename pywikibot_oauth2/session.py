@@ -18,6 +18,7 @@ from pywikibot_oauth2.errors import (
     ConfigurationError,
     StoreError,
 )
+from pywikibot_oauth2.forksafe import ForkSafeLock
 from pywikibot_oauth2.token import Token
 from pywikibot_oauth2.wiki import script_prefix
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from pywikibot_oauth2.client import OAuth2Client
     from pywikibot_oauth2.endpoint import Endpoint
 
+
+_making_bearers = ForkSafeLock()
 
 #: The version of what :meth:`OAuth2Session.serialize` returns.
 VERSION = 1
@@ -87,7 +90,8 @@ class OAuth2Session:
         self.asserts_user = asserts_user
         self.on_change = on_change
         self._bearer: Bearer | None = None
-        self.token: Token | None = None
+        fixed_token = client.fixed_token()
+        self.token = None if fixed_token is None else Token(fixed_token)
         #: why the authorization has ended, or None
         self.ended: str | None = None
         self._pending: Pending | None = None
@@ -251,7 +255,8 @@ class OAuth2Session:
         session = cls(client, wiki, user=user, user_agent=user_agent,
                       refreshes=refreshes, asserts_user=asserts_user,
                       on_change=on_change, clock=clock)
-        session.token = Token.deserialize(token) if token else None
+        if token is not None:
+            session.token = Token.deserialize(token)
         ended = data.get('ended')
         session.ended = None if ended is None else str(ended)
         session._pending = Pending.deserialize(data.get('pending'))
@@ -269,6 +274,8 @@ class OAuth2Session:
         """Authenticate a request, if it goes to the session's own wiki.
 
         :return: the same request
+        :raises AuthorizationEndedError: nobody has authorized the session
+            yet, or the authorization has ended
         :raises ClientRefusedError: the wiki refuses the client
         :raises EndpointError: the token has expired and could not be
             renewed
@@ -289,7 +296,9 @@ class OAuth2Session:
         :raises OAuth2Error: as when the session is called
         """
         if self._bearer is None:
-            self._bearer = self._new_bearer()
+            # Two of them would refresh beside each other.
+            with _making_bearers:
+                self._bearer = self._bearer or self._new_bearer()
         return self._bearer.authenticate(request)
 
     def use(self) -> AbstractContextManager[OAuth2Session]:
