@@ -4,12 +4,12 @@ PYTHON = python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo wiki test test-pywikibots lint stress faults clean
+.PHONY: demo wiki test test-pywikibots lint stress faults bench clean
 
 $(VENV)/installed: setup.cfg
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check \
-	    --editable '.[test,lint]'
+	    --editable '.[test,lint,bench]'
 	touch $@
 
 # A bot owner's whole way, on a wiki on this machine.
@@ -34,6 +34,10 @@ stress: $(VENV)/installed
 # Every fault that the disk, the clock, the network or the wiki can have.
 faults: $(VENV)/installed
 	@$(BIN)/python -m tests.faults
+
+# What it costs, beside what users would pick instead.
+bench: $(VENV)/installed
+	@$(BIN)/python -m benchmarks
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check
