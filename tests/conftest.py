@@ -6,14 +6,18 @@
 """What the tests share: a wiki, and a Pywikibot that knows it."""
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 
 
 # Pywikibot reads its configuration when it is imported: the tests import it
 # with none, and it writes into a folder of its own.
 os.environ['PYWIKIBOT_NO_USER_CONFIG'] = '2'
-FOLDER = tempfile.TemporaryDirectory(prefix='pywikibot-oauth2-')
+FOLDER = tempfile.mkdtemp(prefix='pywikibot-oauth2-')
+# Registered before Pywikibot's own, so that it comes after them.
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 import pytest  # noqa: E402
 import pywikibot.config  # noqa: E402
@@ -21,7 +25,7 @@ import pywikibot.config  # noqa: E402
 from tests.sandbox import Clock, Sandbox  # noqa: E402
 
 
-pywikibot.config.base_dir = FOLDER.name
+pywikibot.config.base_dir = FOLDER
 
 
 @pytest.fixture
