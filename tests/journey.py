@@ -22,7 +22,7 @@ from tests.sandbox import browser
 from tests.sandbox.config import make_config
 
 
-SECONDS = 30  # more than any command here takes
+SECONDS = 90  # more than any command here takes
 
 CONFIG = """
 import pywikibot_oauth2 as _oauth2
