@@ -17,6 +17,7 @@ from requests.auth import AuthBase
 from pywikibot_oauth2 import acting, configuration, credentials
 from pywikibot_oauth2.bearer import Bearer
 from pywikibot_oauth2.client import OAuth2Client
+from pywikibot_oauth2.errors import ConfigurationError
 from pywikibot_oauth2.filestore import FileStore
 from pywikibot_oauth2.forksafe import ForkSafeLock
 from pywikibot_oauth2.renewal import Renewal
@@ -44,6 +45,7 @@ class OAuth2Auth(AuthBase):
 
     :param client_id: the client ID that the wiki gave at registration
     :param client_secret: the client secret; None for a public client
+    :param oauth1: nothing; who gives the values of OAuth 1.0a is told so
     :param redirect_uri: the callback URL, exactly as registered
     :param owner_only: whether the client is registered for its owner only
     :param access_token: the access token of an owner-only client, which is
@@ -55,14 +57,24 @@ class OAuth2Auth(AuthBase):
     :raises ConfigurationError: a value cannot be what it should be
     """
 
+    #: Held during a login: one terminal takes one question at a time.
+    login_lock = ForkSafeLock()
+
     def __init__(self, client_id: str | None = None,
-                 client_secret: str | None = None, *,
+                 client_secret: str | None = None, *oauth1: str,
                  redirect_uri: str | None = None,
                  owner_only: bool = False,
                  access_token: str | None = None,
                  login_timeout: float = 300,
                  store: Store | None = None,
                  clock: Callable[[], float] = time.time) -> None:
+        if oauth1 or (isinstance(client_id, (tuple, list))
+                      and len(client_id) == 4):
+            raise ConfigurationError(
+                'These are the values of OAuth 1.0a: consumer key and secret,'
+                ' access key and secret. OAuth 2.0 has others: register a'
+                ' client of OAuth 2.0 at Special:OAuthConsumerRegistration,'
+                ' and give its client ID and client secret to OAuth2Auth.')
         self.client = OAuth2Client(
             client_id, client_secret, redirect_uri=redirect_uri,
             owner_only=owner_only, access_token=access_token)
@@ -71,7 +83,6 @@ class OAuth2Auth(AuthBase):
             store = MEMORY
         self.store = FileStore() if store is None else store
         self.clock = clock
-        self.login_lock = ForkSafeLock()
         self._bearers: dict[str, Bearer] = {}
         self._routes: dict[str, Bearer] = {}
         self._off: set[str] = set()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Callable
 
 import pywikibot
 
+from pywikibot_oauth2 import refusals
 from pywikibot_oauth2.errors import (
     AuthorizationError,
     EndpointError,
@@ -86,11 +87,23 @@ def authorize(session: OAuth2Session, accept: Callable[[], str], *,
             if time.monotonic() > deadline:
                 raise AuthorizationError(
                     f'Nobody answered within {timeout:g} s. Run it'
-                    f' again:\n  {command}')
+                    f' again:\n  {command}\n{_error_page_advice(session)}')
             text = _arrived(listener, session, accept) if listener else None
             text = text or _pasted(line, session, accept)
             if text is not None:
                 return text
+
+
+def _error_page_advice(session: OAuth2Session) -> str:
+    """Return what to do where the wiki did not show the question."""
+    client = session.client
+    callback = '' if client.redirect_uri is None else (
+        f' or the callback URL {client.redirect_uri}, compared to the letter')
+    return ('If the browser showed an error page of the wiki, it does not'
+            f' know the client ID {client.client_id}{callback}. Or the client'
+            ' is not approved: Until it is approved only the account that'
+            ' registered it can use it. See\n'
+            f'{refusals.client_list(session.prefix)}')
 
 
 def _listen(stack: ExitStack,

@@ -6,6 +6,7 @@
 """The token of a request, and what to do with the answer to it."""
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Callable
@@ -92,7 +93,7 @@ class Bearer:
             return response
         error = response.headers.get('MediaWiki-API-Error')
         if error is not None:
-            self.renewal.explain(error)
+            self.renewal.explain(error, _action(response.request))
         if not session.refreshes or not self._is_refused(
                 response, session, sent):
             return response
@@ -172,6 +173,16 @@ def _keep_from_redirect(request: PreparedRequest) -> None:
     """Keep requests from adding the cookies of Pywikibot's jar."""
     request.prepare_cookies(RequestsCookieJar(
         policy=DefaultCookiePolicy(allowed_domains=[])))
+
+
+def _action(request: PreparedRequest) -> str:
+    """Return the action of a request to api.php, if it can be seen."""
+    body = request.body
+    text = body.decode(errors='replace') if isinstance(body, bytes) \
+        else body if isinstance(body, str) else ''
+    query = f'{(request.url or "").partition("?")[2]}&{text}'
+    match = re.search(r'(?:^|&)action=([a-z]+)', query)
+    return match[1] if match else ''
 
 
 def _set_header(headers: CaseInsensitiveDict[str],

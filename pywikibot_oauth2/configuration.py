@@ -48,6 +48,18 @@ def check(auth: OAuth2Auth) -> None:
                 f' {client.redirect_uri!r} {reason}. Put the callback URL'
                 ' there that you registered.')
     _check_others(auth, entries)
+    _warn_of_oauth_1()
+
+
+def _warn_of_oauth_1() -> None:
+    """Warn of an option of "pwb login" that asks for OAuth 1.0a values."""
+    import pywikibot
+    from pywikibot.bot import calledModuleName
+    from pywikibot.logging import warning
+
+    if calledModuleName() == 'login' and '-oauth' in pywikibot.argvu:
+        warning('-oauth is for OAuth 1.0a. For OAuth 2.0, which'
+                ' user-config.py is set up for, run "pwb login" without it.')
 
 
 def check_pywikibot() -> None:

@@ -17,9 +17,11 @@ from pywikibot.comms import http
 from pywikibot.exceptions import NoUsernameError
 from pywikibot.tools import normalize_username
 
+from pywikibot_oauth2 import refusals
 from pywikibot_oauth2.acting import ActingAuth, acting_session
 from pywikibot_oauth2.auth import OAuth2Auth
 from pywikibot_oauth2.errors import AuthorizationError, OAuth2Error
+from pywikibot_oauth2.renewal import LOGGED_OUT
 from pywikibot_oauth2.session import OAuth2Session
 from pywikibot_oauth2.wiki import script_prefix
 
@@ -93,6 +95,10 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             return
         if auth.client.owner_only:
             session = auth.account(self.username).session
+            if session is not None and session.ended == LOGGED_OUT:
+                raise AuthorizationError(
+                    f'{self.username} was logged out of {self.site}. To log'
+                    f' in again run:\n  pwb oauth2 -login -site:{self.site}')
             raise AuthorizationError(
                 f'{self.username} cannot be logged in on {self.site} with'
                 ' the owner-only client in user-config.py.'
@@ -170,7 +176,12 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         grants = profile.get('grants')
         names = ', '.join(map(str, grants)) if isinstance(grants, list) \
             else '?'
-        return f'{name} is authorized on {site} with the grants {names}.'
+        text = f'{name} is authorized on {site} with the grants {names}.'
+        rights = profile.get('rights')
+        if isinstance(rights, list) and 'edit' not in rights:
+            text += (' It cannot edit: for that the client needs the grant'
+                     f' {refusals.grant_for("edit")}.')
+        return text
 
     def _has_only_password(self, auth: OAuth2Auth) -> bool:
         """Return whether -user names an account with a password only.

@@ -57,6 +57,10 @@ def of_code(prefix: str, client: OAuth2Client,
         meaning = next((words for start, words in _CODE_HINTS.items()
                         if hint.startswith(start)),
                        f'The wiki refused the login: {_words(body)}.')
+        if 'callback URL' in meaning:
+            meaning += (f' In user-config.py redirect_uri is'
+                        f' {client.redirect_uri}; the registered one is shown'
+                        f' at\n{client_list(prefix)}\n')
         return AuthorizationError(
             f'{meaning} Run "pwb login" again.\nWiki: {prefix}',
             is_final=False)
@@ -106,8 +110,12 @@ def _of_client(prefix: str, client: OAuth2Client,
                   ' refresh (task T323855). The client is listed at')
     return ClientRefusedError(
         f'{prefix} does not accept the client {client.client_id}:'
-        f' {_words(body)}.\n{advice}\n'
-        f'{prefix}/index.php?title=Special:OAuthConsumerRegistration/list')
+        f' {_words(body)}.\n{advice}\n{client_list(prefix)}')
+
+
+def client_list(prefix: str) -> str:
+    """Return the address of the page that lists one's own clients."""
+    return f'{prefix}/index.php?title=Special:OAuthConsumerRegistration/list'
 
 
 def _words(body: Mapping[str, object]) -> str:
@@ -125,7 +133,10 @@ def printable(text: str) -> str:
 _OF_REQUESTS = {
     'permissiondenied':
         'If the account itself may do that, the client lacks the grant for'
-        ' it. Grants cannot be added: register a client with them.',
+        ' it{grant}. Grants cannot be added: register a client with them.',
+    'cannotlogout':
+        'To forget the token here run "pwb oauth2 -logout"; to end the'
+        ' authorization on the wiki see Special:OAuthManageMyGrants there.',
     'mwoauth-invalid-authorization-wrong-wiki':
         'The client is registered for another wiki than this one.',
     'mwoauth-invalid-authorization-invalid-user':
@@ -140,15 +151,33 @@ _OF_REQUESTS = {
 }
 
 
-def of_request(prefix: str, client: OAuth2Client, code: str) -> str | None:
+# The names that the registration form has for what most bots need.
+_GRANTS = {
+    'edit': '"Edit existing pages"',
+    'move': '"Create, edit, and move pages"',
+    'delete': '"Delete pages, revisions, and log entries"',
+    'protect': '"Protect and unprotect pages"',
+    'upload': '"Upload new files"',
+}
+
+
+def grant_for(action: str) -> str:
+    """Return what the wiki calls the grant for an action, if known."""
+    return _GRANTS.get(action, '')
+
+
+def of_request(prefix: str, client: OAuth2Client, code: str,
+               action: str) -> str | None:
     """Return what an error code of api.php means here, and what to do.
 
+    :param action: the action of the request, if known
     :return: None for a code that has nothing to do with OAuth 2.0
     """
     meaning = _OF_REQUESTS.get(code)
     if meaning is None:
         return None
-    return (f'{prefix} answered {code}. {meaning}\nThe client is'
-            f' {client.client_id or "owner-only"}:'
-            f' {prefix}/index.php?title='
-            'Special:OAuthConsumerRegistration/list')
+    asked = f' to action={action}' if action else ''
+    meaning = meaning.format(grant=f': {grant_for(action)}'
+                             if grant_for(action) else '')
+    return (f'{prefix} answered {code}{asked}. {meaning}\nThe client is'
+            f' {client.client_id or "owner-only"}: {client_list(prefix)}')

@@ -232,11 +232,12 @@ class Renewal:
             self.publish()
             return True
 
-    def explain(self, code: str) -> None:
+    def explain(self, code: str, action: str) -> None:
         """Say once what an error code of api.php means, if it is known."""
         session = self.session
         assert session is not None
-        meaning = refusals.of_request(session.prefix, session.client, code)
+        meaning = refusals.of_request(session.prefix, session.client, code,
+                                      action)
         if meaning is not None and code not in self._explained:
             self._explained |= {code}
             self._warn(meaning)

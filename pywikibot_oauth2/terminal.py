@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,10 @@ else:
                 self._mode = termios.tcgetattr(self._fd)
                 mode = termios.tcgetattr(self._fd)
                 mode[3] &= ~(termios.ICANON | termios.ECHO)
+                if threading.current_thread() is not threading.main_thread():
+                    # The signal would end the main thread alone, which then
+                    # waits for this one: let Ctrl-C come as a key.
+                    mode[3] &= ~termios.ISIG
                 mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
                 termios.tcsetattr(self._fd, termios.TCSAFLUSH, mode)
             except termios.error as error:

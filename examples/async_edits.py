@@ -1,0 +1,83 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""Asynchronous code that edits for many users: a thread for each call.
+
+Pywikibot is synchronous: a call of it in a coroutine stops all the others.
+Hence each call is given a thread, and there the session is used: within the
+function that the thread runs, all of it. To try it with sessions that were
+stored in files::
+
+    python -m examples.async_edits SITE TITLE LINE FILE...
+
+Each file holds what session.serialize() returned; the client is in the
+environment variables CLIENT_ID and CLIENT_SECRET.
+"""
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import pywikibot
+
+from pywikibot_oauth2 import OAuth2Client, OAuth2Session
+
+
+#: So many threads edit at once, the others wait.
+AT_ONCE = 8
+
+
+def add_line(session: OAuth2Session, site: str, title: str,
+             line: str) -> str:
+    """Add a line to a page, in the name of the session's user."""
+    with session.use():
+        wiki = pywikibot.Site(site, user=session.user)
+        wiki.editpage(pywikibot.Page(wiki, title), summary='Add a line',
+                      minor=False, bot=False, appendtext=f'\n{line}')
+    return f'{session.user} has edited {title}.'
+
+
+async def add_lines(sessions: list[OAuth2Session], site: str, title: str,
+                    line: str) -> None:
+    """Let all users add a line."""
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def add(session: OAuth2Session) -> None:
+        async with limit:
+            # This coroutine waits; the event loop goes on.
+            done = await asyncio.to_thread(add_line, session, site, title,
+                                           line)
+        pywikibot.stdout(done)
+
+    await asyncio.gather(*map(add, sessions))
+
+
+def keep(path: Path, session: OAuth2Session) -> None:
+    """Store a session that has changed."""
+    temporary = path.with_suffix('.new')
+    temporary.touch(mode=0o600)
+    temporary.write_text(json.dumps(session.serialize()))
+    temporary.replace(path)
+
+
+def main(site: str, title: str, line: str, *files: str) -> None:
+    """Read the sessions, and let their users edit."""
+    pywikibot.config.put_throttle = 0
+    client = OAuth2Client(os.environ['CLIENT_ID'],
+                          os.environ['CLIENT_SECRET'])
+    # Made once beforehand: the first sites of several threads would race.
+    pywikibot.Site(site)
+    sessions = [OAuth2Session.deserialize(
+        json.loads(path.read_text()), client, on_change=partial(keep, path))
+        for path in map(Path, files)]
+    asyncio.run(add_lines(sessions, site, title, line))
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])

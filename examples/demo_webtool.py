@@ -1,0 +1,76 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""Run the web tool for a person, with a wiki: both on this machine."""
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.sandbox import Sandbox
+from tests.sandbox.config import make_config
+
+
+TOKEN_LIFE = 60  # seconds
+WELCOME = """\
+Open {tool} and log in to the wiki as Alice ({alice!r}) or, in another
+browser or a private window, as Bob ({bob!r}). What they wrote is then at
+{wiki}/index.php?title=Guestbook if they named that page.
+An access token lives for {life} seconds. Press Ctrl-C to end all this.
+"""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def start(wiki: Sandbox, folder: Path, port: int,
+          **options: object) -> subprocess.Popen[bytes]:
+    """Start the tool for a wiki.
+
+    :param folder: where it may keep its files
+    :param options: how its output is treated
+    """
+    redirect_uri = f'http://127.0.0.1:{port}/callback'
+    client = wiki.register(redirect_uri=redirect_uri)
+    return subprocess.Popen(
+        [sys.executable, '-m', 'flask', '--app', 'examples.webtool', 'run',
+         '--port', str(port)], cwd=Path(__file__).parent.parent,
+        env={**make_config(folder, wiki), 'WEBTOOL_SITE': 'sandbox:en',
+             'WEBTOOL_CLIENT_ID': client.id,
+             'WEBTOOL_CLIENT_SECRET': client.secret,
+             'WEBTOOL_REDIRECT_URI': redirect_uri,
+             'WEBTOOL_FOLDER': str(folder / 'visits')},
+        **options)  # type: ignore[call-overload]
+
+
+def main() -> None:
+    """Serve until Ctrl-C."""
+    port = free_port()
+    with Sandbox(token_life=TOKEN_LIFE) as wiki, \
+            tempfile.TemporaryDirectory() as folder:
+        for name in ('Alice', 'Bob'):
+            wiki.add_user(name)
+        with start(wiki, Path(folder), port,
+                   stderr=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL) as tool:
+            sys.stdout.write(WELCOME.format(
+                tool=f'http://127.0.0.1:{port}/', wiki=wiki.url,
+                alice=wiki.password('Alice'), bob=wiki.password('Bob'),
+                life=TOKEN_LIFE))
+            sys.stdout.flush()
+            with contextlib.suppress(KeyboardInterrupt):
+                tool.wait()
+            tool.terminate()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,87 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""What a web tool knows of a visitor, kept on the server.
+
+It is a JSON file for each visitor, in a folder that nobody else can read,
+for it holds tokens. The browser has only a key, in a cookie: 256 random bits
+that need no signature. The file is named after a hash of it, so that a list
+of the files is worth nothing. A tool on several machines would keep the same
+in Redis.
+
+Remove what was not used for long now and then, for instance by
+``find /var/lib/webtool -name '*.json' -mtime +30 -delete``.
+"""
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+
+from filelock import FileLock
+
+
+class Visit(dict):  # type: ignore[type-arg]
+    """What is known of a visitor; locked until it is closed.
+
+    Requests of one visitor are handled one after another, across threads
+    and processes, so that two of them do not refresh one token. Those of
+    other visitors go on meanwhile.
+
+    :param folder: where the files are
+    :param key: what the browser sent, if anything
+    """
+
+    def __init__(self, folder: str, key: str | None) -> None:
+        super().__init__()
+        self._folder = Path(folder)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        #: whether the browser does not know the key yet
+        self.is_new = False
+        self.key = key or ''
+        # There are 4,096 locks, so that their files need not be removed.
+        self._lock = FileLock(self._folder / f'{self._path.name[:3]}.lock')
+        self._lock.acquire()
+        try:
+            self.update(json.loads(self._path.read_text()))
+        except FileNotFoundError:
+            # A key that somebody else made up is not taken.
+            self.key = secrets.token_urlsafe(32)
+
+    @property
+    def _path(self) -> Path:
+        digest = hashlib.sha256(self.key.encode()).hexdigest()
+        return self._folder / f'{digest}.json'
+
+    def save(self, **changes: object) -> None:
+        """Change it, and write the file in place of the old one."""
+        self.update(changes)
+        self.is_new = self.is_new or not self._path.exists()
+        temporary = self._path.with_suffix('.new')
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY,
+                             0o600)
+        with open(descriptor, 'w') as file:
+            json.dump(self, file)
+        temporary.replace(self._path)
+
+    def renew(self) -> None:
+        """Begin anew with another key, as after a login."""
+        self.forget()
+        self.key = secrets.token_urlsafe(32)
+
+    def forget(self) -> None:
+        """Forget the visitor."""
+        self.clear()
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+
+    def close(self) -> None:
+        """Let the visitor's next request go on."""
+        self._lock.release()

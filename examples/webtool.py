@@ -1,0 +1,191 @@
+#
+# (C) pywikibot-oauth2 authors, 2026
+#
+# Distributed under the terms of the MIT license.
+#
+"""A web tool whose visitors edit in their own names, with Flask.
+
+A visitor logs in by OAuth 2.0, sees who they are, and adds a line to a page
+through Pywikibot. To see it on a wiki on your own machine::
+
+    python -m examples.demo_webtool
+
+On a real wiki, with a client registered there whose callback URL is
+https://your.tool.example/callback, behind a web server that speaks https::
+
+    export WEBTOOL_SITE=wikipedia:test
+    export WEBTOOL_CLIENT_ID=… WEBTOOL_CLIENT_SECRET=…
+    export WEBTOOL_REDIRECT_URI=https://your.tool.example/callback
+    export WEBTOOL_FOLDER=/var/lib/webtool
+    export PYWIKIBOT_NO_USER_CONFIG=2
+    gunicorn --threads 8 'examples.webtool:create_app()'
+"""
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+import pywikibot
+import pywikibot.exceptions
+from flask import Flask, abort, g, redirect, render_template_string, request
+
+from examples.visits import Visit
+from pywikibot_oauth2 import (
+    AuthorizationEndedError,
+    AuthorizationError,
+    OAuth2Client,
+    OAuth2Session,
+)
+
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+
+PAGE = """\
+<!DOCTYPE html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>Add a line</title>
+<h1>Add a line</h1>
+{% if message %}<p role="alert">{{ message }}</p>{% endif %}
+{% if profile %}
+<p>You are {{ profile.username }}, in the groups
+{{ profile.groups | join(', ') }}.</p>
+<form method="post" action="/edit">
+<input type="hidden" name="csrf" value="{{ csrf }}">
+<p><label>Page <input name="title" required></label></p>
+<p><label>Line <input name="line" required></label></p>
+<button name="save">Save</button></form>
+<form method="post" action="/logout">
+<input type="hidden" name="csrf" value="{{ csrf }}">
+<button name="logout">Log out</button></form>
+{% else %}<p><a id="login" href="/login">Log in</a></p>{% endif %}
+"""
+
+
+def create_app() -> Flask:
+    """Return the tool, as the environment variables configure it."""
+    settings = {name: os.environ[f'WEBTOOL_{name}'] for name in (
+        'SITE', 'CLIENT_ID', 'CLIENT_SECRET', 'REDIRECT_URI', 'FOLDER')}
+    # Pywikibot lets a bot wait between two edits; a person does so anyway.
+    pywikibot.config.put_throttle = 0
+    # Nobody is logged in here, this is only the wiki.
+    wiki = pywikibot.Site(settings['SITE'])
+    client = OAuth2Client(settings['CLIENT_ID'], settings['CLIENT_SECRET'],
+                          redirect_uri=settings['REDIRECT_URI'])
+    # Only on this machine, to try it, is there no https.
+    is_secure = settings['REDIRECT_URI'].startswith('https:')
+    cookie = '__Host-visit' if is_secure else 'visit'
+    app = Flask(__name__)
+
+    @app.before_request
+    def open_visit() -> None:
+        g.visit = Visit(settings['FOLDER'], request.cookies.get(cookie))
+
+    @app.after_request
+    def send_cookie(response: Response) -> Response:
+        if g.visit.is_new:
+            response.set_cookie(cookie, g.visit.key, secure=is_secure,
+                                httponly=True, samesite='Lax')
+        response.headers['Cache-Control'] = 'no-store'
+        response.headers['Content-Security-Policy'] = (
+            "default-src 'none'; form-action 'self'; base-uri 'none';"
+            " frame-ancestors 'none'")
+        return response
+
+    @app.teardown_request
+    def close_visit(_error: BaseException | None) -> None:
+        if 'visit' in g:
+            g.visit.close()
+
+    def session() -> OAuth2Session:
+        """Return the visitor's session, or a new one."""
+        def keep(changed: OAuth2Session) -> None:
+            # A refreshed token is kept at once: the one before is dead.
+            g.visit.save(session=changed.serialize())
+
+        if 'session' in g.visit:
+            return OAuth2Session.deserialize(g.visit['session'], client,
+                                             on_change=keep)
+        return OAuth2Session(client, wiki, on_change=keep)
+
+    def check_csrf() -> None:
+        """Refuse a form that this visitor did not get from us."""
+        if not hmac.compare_digest(g.visit.get('csrf', '').encode(),
+                                   request.form.get('csrf', '').encode()) \
+                or 'csrf' not in g.visit:
+            abort(403, 'That form is not yours, or you have logged out.')
+
+    def page(message: str = '', status: int = 200) -> tuple[str, int]:
+        return render_template_string(
+            PAGE, message=message, profile=g.visit.get('profile'),
+            csrf=g.visit.get('csrf')), status
+
+    @app.get('/')
+    def home() -> tuple[str, int]:
+        return page()
+
+    @app.get('/login')
+    def login() -> Response:
+        """Send the visitor to the wiki."""
+        pending = OAuth2Session(client, wiki) if 'profile' in g.visit \
+            else session()
+        address = pending.authorization_url()
+        # With it the state, so that no other visitor can bring the answer.
+        g.visit.save(session=pending.serialize())
+        return redirect(address)
+
+    @app.get('/callback')
+    def callback() -> Response:
+        """Take the visitor back from the wiki."""
+        completed = session()
+        completed.complete(request.full_path)
+        profile = completed.profile()
+        if profile is None:
+            raise AuthorizationError('The wiki refuses its own token.')
+        completed.user = str(profile['username'])
+        # Whoever knew the key of the visit until now is not logged in.
+        g.visit.renew()
+        g.visit.save(session=completed.serialize(), profile=profile,
+                     csrf=secrets.token_urlsafe(32))
+        return redirect('/')
+
+    @app.post('/edit')
+    def edit() -> tuple[str, int]:
+        """Add a line to a page, in the visitor's name."""
+        check_csrf()
+        with session().use() as used:
+            site = pywikibot.Site(settings['SITE'], user=used.user)
+            target = pywikibot.Page(site, request.form['title'])
+            site.editpage(target, summary='Add a line', minor=False,
+                          bot=False, appendtext=f'\n{request.form["line"]}')
+        return page(f'Saved on {target.title()}: {request.form["line"]}')
+
+    @app.post('/logout')
+    def logout() -> Response:
+        """Forget the visitor; the wiki goes on to allow the tool.
+
+        Special:OAuthManageMyGrants there is where a user revokes that.
+        """
+        check_csrf()
+        g.visit.forget()
+        return redirect('/')
+
+    @app.errorhandler(AuthorizationError)
+    def not_authorized(error: AuthorizationError) -> tuple[str, int]:
+        app.logger.warning('%s', error)
+        return page('You were not logged in: you clicked "Cancel", or you'
+                    ' did not come here by "Log in".', 403)
+
+    @app.errorhandler(AuthorizationEndedError)
+    def ended(_error: AuthorizationEndedError) -> tuple[str, int]:
+        g.visit.forget()
+        return page('The wiki does not let this tool act for you any more.'
+                    ' Log in again.', 403)
+
+    @app.errorhandler(pywikibot.exceptions.Error)
+    def not_done(error: pywikibot.exceptions.Error) -> tuple[str, int]:
+        return page(f'The wiki did not do that: {error}', 502)
+
+    return app
