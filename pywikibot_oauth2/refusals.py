@@ -20,6 +20,7 @@ from pywikibot_oauth2.errors import (
     EndpointError,
     OAuth2Error,
 )
+from pywikibot_oauth2.wiki import special_page
 
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _of_client(prefix: str, client: OAuth2Client,
 
 def client_list(prefix: str) -> str:
     """Return the address of the page that lists one's own clients."""
-    return f'{prefix}/index.php?title=Special:OAuthConsumerRegistration/list'
+    return special_page(prefix, 'OAuthConsumerRegistration/list')
 
 
 def _words(body: Mapping[str, object]) -> str:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pywikibot.family import Family
 
 
+#: Where Wikimedia's wikis have their pages about clients.
+META = 'https://meta.wikimedia.org/wiki/'
+
 # The first of the two scripts in the path of an address.
 _SCRIPT = re.compile(r'([^?#]*?)/(?:api|rest)\.php(?=[/?#]|$)')
 
@@ -91,6 +94,22 @@ def require_safe_transport(url: str) -> None:
         raise ConfigurationError(
             f'OAuth 2.0 needs https, but the address of the wiki is {url}\n'
             "Let the method protocol() of its family file return 'https'.")
+
+
+def special_page(prefix: str, name: str) -> str:
+    """Return the address of a wiki's page about clients or grants.
+
+    Of Wikimedia's wikis only Meta has all of them.
+
+    :param prefix: the address of the wiki's folder of scripts
+    :param name: the title of the page without its namespace
+    """
+    from pywikibot.family import WikimediaFamily
+
+    site = known_site(prefix)
+    if site is not None and isinstance(site.family, WikimediaFamily):
+        return f'{META}Special:{name}'
+    return f'{prefix}/index.php?title=Special:{name}'
 
 
 def known_site(prefix: str) -> KnownSite | None:

@@ -15,7 +15,7 @@ from pywikibot.comms import http
 from pywikibot.exceptions import FatalServerError
 from pywikibot.site import BaseSite
 
-from pywikibot_oauth2 import ConfigurationError
+from pywikibot_oauth2 import ConfigurationError, refusals
 from pywikibot_oauth2.wiki import (
     is_loopback,
     known_site,
@@ -280,3 +280,13 @@ def test_a_session_without_a_setting_verifies(monkeypatch):
     assert transport('https://wiki.example').verify is True
     monkeypatch.setattr(http.session, 'verify', False)
     assert transport('https://wiki.example').verify is False
+
+
+def test_wikimedia_lists_its_clients_on_meta(monkeypatch):
+    monkeypatch.setitem(config.usernames['wikipedia'], 'en', 'Bot')
+    assert refusals.client_list('https://en.wikipedia.org/w') == (
+        'https://meta.wikimedia.org/wiki/'
+        'Special:OAuthConsumerRegistration/list')
+    assert refusals.client_list('https://wiki.example/w') == (
+        'https://wiki.example/w/index.php?title='
+        'Special:OAuthConsumerRegistration/list')

@@ -19,15 +19,11 @@ from pywikibot.site import BaseSite
 
 from pywikibot_oauth2.auth import OAuth2Auth
 from pywikibot_oauth2.errors import ConfigurationError
-from pywikibot_oauth2.wiki import script_prefix
+from pywikibot_oauth2.wiki import META, script_prefix
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-# The central wiki of Wikimedia's, where clients and grants are managed.
-_META = 'https://meta.wikimedia.org/wiki/'
 
 
 class _NoSiteinfo:
@@ -140,5 +136,5 @@ def is_wikimedia(site: BaseSite) -> bool:
 def special_page(site: BaseSite, name: str) -> str:
     """Return the address of a page about clients and grants."""
     if is_wikimedia(site):
-        return f'{_META}Special:{name}'
+        return f'{META}Special:{name}'
     return f'{prefix_of(site)}/index.php?title=Special:{name}'
