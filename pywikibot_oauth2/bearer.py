@@ -100,11 +100,11 @@ class Bearer:
         request = response.request.copy()
         if not _rewind(request):
             return response
-        header = self.renewal.replace(sent,
-                                      request.headers.get('User-Agent'))
-        # Frees the connection for the repetition.
+        # Frees the connection for the repetition, and also if there is none.
         response.content  # noqa: B018
         response.close()
+        header = self.renewal.replace(sent,
+                                      request.headers.get('User-Agent'))
         # The old token's cookies do not fit the new one; it has none yet.
         del request.headers['Authorization']
         _set_header(request.headers, header)

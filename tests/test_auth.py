@@ -899,3 +899,16 @@ def test_the_connection_is_used_again_for_the_repetition(logged_in):
             session.get(f'{other.url}/api.php')
     assert len(other.requests) == 3
     assert len(other.connections) == 1
+
+
+def test_a_repetition_that_cannot_be_made_frees_the_connection(logged_in):
+    with PlainWiki(DEAD, GOOD) as other, requests.Session() as session:
+        logged_in.know('other', other.url)
+        session.auth = logged_in.auth
+        logged_in.wiki.disable_client(logged_in.bot.registered)
+        with pytest.raises(ClientRefusedError) as refused:
+            session.get(f'{other.url}/api.php')
+        session.auth = None
+        assert session.get(f'{other.url}/api.php').ok
+    assert refused.traceback, 'which holds the first answer'
+    assert len(other.connections) == 1
