@@ -9,9 +9,14 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
+
+# Where the tests run in the background of a shell, Ctrl-C is ignored, also
+# by what they start; there are tests of it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Pywikibot reads its configuration when it is imported: the tests import it
 # with none, and it writes into a folder of its own.
