@@ -57,7 +57,7 @@ def from_file(name: str) -> Credentials:
     """
     from pywikibot import config
 
-    path = Path(config.base_dir, name).expanduser()
+    path = Path(config.base_dir, os.path.expanduser(name))
     try:
         with path.open('rb') as file:
             mode = os.fstat(file.fileno()).st_mode

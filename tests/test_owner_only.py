@@ -193,6 +193,15 @@ def test_a_credentials_file_of_another_shape_is_refused(
     assert 'secret-word' not in str(caught.value)
 
 
+def test_a_credentials_file_may_be_in_the_home(tmp_path, monkeypatch):
+    path = tmp_path / 'client.json'
+    path.write_text('{"client_id": "the client"}')
+    path.chmod(0o600)
+    monkeypatch.setenv('HOME', str(tmp_path))
+    auth = OAuth2Auth.from_file('~/client.json')
+    assert auth.client.client_id == 'the client'
+
+
 def test_a_missing_credentials_file_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match=r'none\.json'):
         OAuth2Auth.from_file(str(tmp_path / 'none.json'))
