@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import stat
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pywikibot_oauth2 import privatefile
 from pywikibot_oauth2.errors import StoreError
 from pywikibot_oauth2.store import Store
 
@@ -28,16 +26,10 @@ if TYPE_CHECKING:
 #: The version of the file's layout.
 VERSION = 1
 
-# A token file of more bytes than this is none.
-_SIZE_LIMIT = 1 << 20
-
 # How long who waits for the lock looks at the file, and how often, before
 # the lock is tried again.
 _LOOK_SECONDS = 0.003
 _LOOKS = 10
-
-# A temporary file that is older, in seconds, is nobody's any more.
-_SWEEP_AGE = 3600
 
 
 class FileStore(Store):
@@ -99,7 +91,7 @@ class FileStore(Store):
         """Keep other processes away; see :meth:`Store.lock`."""
         from filelock import Timeout
 
-        path = _target(self.path(account))
+        path = privatefile.target(self.path(account))
         lock = self._new_lock(path)
         try:
             lock.acquire(poll_interval=0.01)
@@ -122,9 +114,9 @@ class FileStore(Store):
         """Wait for the lock's holder; see :meth:`Store.wait_for_change`."""
         from filelock import Timeout
 
-        path = _target(self.path(account))
+        path = privatefile.target(self.path(account))
         lock = self._new_lock(path)
-        before = _signature(path)
+        before = privatefile.signature(path)
         deadline = time.monotonic() + self._lock_timeout
         while time.monotonic() < deadline:
             try:
@@ -134,7 +126,7 @@ class FileStore(Store):
                 # To look at the file is much cheaper than to try the lock.
                 for _ in range(_LOOKS):
                     time.sleep(_LOOK_SECONDS)
-                    if _signature(path) != before:
+                    if privatefile.signature(path) != before:
                         return True
             except (OSError, NotImplementedError):
                 return False
@@ -161,14 +153,7 @@ def _read(path: Path) -> dict[str, object]:
     :raises StoreError: it cannot be read; it was left as it is
     """
     try:
-        # O_NONBLOCK: a named pipe in its place must not make us wait.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0))
-        try:
-            _check_owner(path, descriptor)
-            with open(descriptor, 'rb', closefd=False) as file:
-                content = file.read(_SIZE_LIMIT)
-        finally:
-            os.close(descriptor)
+        content = privatefile.read(path)
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -211,87 +196,13 @@ def _write(path: Path, sessions: Mapping[str, object]) -> None:
     """
     text = json.dumps({'version': VERSION, 'sessions': sessions}, indent=1)
     try:
-        # A symbolic link that the user made stays one.
-        _replace(_target(path), text.encode())
+        privatefile.replace(path, text.encode())
     except OSError as error:
         raise StoreError(f'{path} cannot be written:'
                          f' {error.strerror or error}') from None
-
-
-def _signature(path: Path) -> tuple[int, int] | None:
-    """Return what is another one for each version of a file."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns
-
-
-def _target(path: Path) -> Path:
-    """Return where the symbolic links of a path lead.
-
-    Before Python 3.13 Path.resolve raises RuntimeError if they lead in a
-    circle.
-    """
-    return Path(os.path.realpath(path))
-
-
-def _check_owner(path: Path, descriptor: int) -> None:
-    """Refuse another user's file, and close one that others can read."""
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError('it is not a file')
-    if not hasattr(os, 'geteuid'):
-        return
-    if status.st_uid != os.geteuid():
-        raise OSError('it belongs to another user')
-    if status.st_mode & 0o077:
-        from pywikibot.logging import warning
-
-        warning(f'{path} could be read by others; its mode is now 0600.')
-        os.fchmod(descriptor, 0o600)
 
 
 def _unreadable(path: Path, reason: str) -> StoreError:
     return StoreError(
         f'The token file {path} cannot be used: {reason}. It was left as it'
         f' is. To begin anew:\n  mv {path} {path}.bad\n  pwb login')
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600 in place of another, wholly or not."""
-    _sweep(path)
-    # mkstemp creates the file with mode 0600.
-    descriptor, name = tempfile.mkstemp(prefix=f'{path.name}.', suffix='.tmp',
-                                        dir=path.parent)
-    try:
-        with open(descriptor, 'wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sweep(path: Path) -> None:
-    """Remove what processes left that were killed while they wrote."""
-    for left in path.parent.iterdir():
-        if (left.name.startswith(f'{path.name}.')
-                and left.name.endswith('.tmp')):
-            with contextlib.suppress(OSError):
-                if left.stat().st_mtime < time.time() - _SWEEP_AGE:
-                    left.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Let the new name survive a power cut, where folders can be synced."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

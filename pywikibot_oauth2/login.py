@@ -21,7 +21,7 @@ from pywikibot_oauth2 import refusals
 from pywikibot_oauth2.acting import ActingAuth, acting_session
 from pywikibot_oauth2.auth import OAuth2Auth
 from pywikibot_oauth2.errors import AuthorizationError, OAuth2Error
-from pywikibot_oauth2.renewal import LOGGED_OUT
+from pywikibot_oauth2.kept import LOGGED_OUT
 from pywikibot_oauth2.session import OAuth2Session
 from pywikibot_oauth2.wiki import script_prefix
 

@@ -23,7 +23,7 @@ from pywikibot_oauth2.errors import (
     OAuth2Error,
     StoreError,
 )
-from pywikibot_oauth2.renewal import LOGGED_OUT
+from pywikibot_oauth2.kept import LOGGED_OUT
 from pywikibot_oauth2.scripts.parts.sites import (
     is_wikimedia,
     login_command,
