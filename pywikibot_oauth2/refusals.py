@@ -137,7 +137,7 @@ _OF_REQUESTS = {
         ' it{grant}. Grants cannot be added: register a client with them.',
     'cannotlogout':
         'To forget the token here run "pwb oauth2 -logout"; to end the'
-        ' authorization on the wiki see Special:OAuthManageMyGrants there.',
+        ' authorization on the wiki see\n{grants_page}',
     'mwoauth-invalid-authorization-wrong-wiki':
         'The client is registered for another wiki than this one.',
     'mwoauth-invalid-authorization-invalid-user':
@@ -178,7 +178,8 @@ def of_request(prefix: str, client: OAuth2Client, code: str,
     if meaning is None:
         return None
     asked = f' to action={action}' if action else ''
-    meaning = meaning.format(grant=f': {grant_for(action)}'
-                             if grant_for(action) else '')
+    meaning = meaning.format(
+        grant=f': {grant_for(action)}' if grant_for(action) else '',
+        grants_page=special_page(prefix, 'OAuthManageMyGrants'))
     return (f'{prefix} answered {code}{asked}. {meaning}\nThe client is'
             f' {client.client_id or "owner-only"}: {client_list(prefix)}')

@@ -138,7 +138,11 @@ class Renewal(KeptSession):
             return self.current[0]
 
     def explain(self, code: str, action: str) -> None:
-        """Say once what an error code of api.php means, if it is known."""
+        """Say once what an error code of api.php means, if it is known.
+
+        :raises SystemExit: "pwb login -logout" is refused by the wiki;
+            Pywikibot would go on to a traceback
+        """
         session = self.session
         assert session is not None
         meaning = refusals.of_request(session.prefix, session.client, code,
@@ -146,6 +150,11 @@ class Renewal(KeptSession):
         if meaning is not None and code not in self._explained:
             self._explained |= {code}
             self._warn(meaning)
+        if code == 'cannotlogout':
+            from pywikibot.bot import calledModuleName
+
+            if calledModuleName() == 'login':
+                raise SystemExit(1)
 
     def _renew(self, user_agent: str | None, *,
                refused: bool) -> str | None:

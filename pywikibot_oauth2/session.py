@@ -19,6 +19,7 @@ from pywikibot_oauth2.errors import (
     StoreError,
 )
 from pywikibot_oauth2.forksafe import ForkSafeLock
+from pywikibot_oauth2.refusals import client_list
 from pywikibot_oauth2.token import Token
 from pywikibot_oauth2.wiki import script_prefix
 
@@ -163,7 +164,7 @@ class OAuth2Session:
             raise AuthorizationEndedError(
                 f'{self.prefix} does not accept the access token in'
                 ' user-config.py. It belongs to another wiki, or it was'
-                ' reset: see Special:OAuthConsumerRegistration/list there.')
+                f' reset: see\n{client_list(self.prefix)}')
         if self.client.owner_only:
             self._take(self._fetch())
         elif old is not None and old.refresh_token is not None:

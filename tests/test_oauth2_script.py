@@ -705,7 +705,10 @@ def test_the_script_writes_nothing_secret_anywhere(owner, wiki):
 def test_pwb_login_logout_says_what_to_use_instead(owner):
     owner.log_in()
     done = owner.alone('login', '-logout')
+    assert done.returncode == 1
     assert 'pwb oauth2 -logout' in done.stdout
+    assert 'Special:OAuthManageMyGrants' in done.stdout
+    assert 'Traceback' not in done.stdout
     assert token_in(owner) is not None
 
 
