@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 VERSION = 1
 
 # How long who waits for the lock looks at the file, and how often, before
-# the lock is tried again.
+# the lock is tried again: only a holder that stores nothing, because the
+# wiki did not answer or the process died, lets others wait for the latter.
 _LOOK_SECONDS = 0.003
-_LOOKS = 10
+_LOOKS = 30
 
 
 class FileStore(Store):
