@@ -48,14 +48,20 @@ class FileStore(Store):
     def __init__(self, lock_timeout: float = 120) -> None:
         self._lock_timeout = lock_timeout
         self._lockless = False
+        self._paths: dict[tuple[str, str], Path] = {}
 
     def path(self, account: str) -> Path:
         """Return the path of an account's token file."""
         from pywikibot import config
-        from pywikibot.tools import as_filename
 
-        return Path(config.datafilepath(
-            f'pywikibot-{as_filename(account)}.oauth2.json'))
+        # Asked for by each process that waits for a new token, at once.
+        key = config.base_dir, account
+        if key not in self._paths:
+            from pywikibot.tools import as_filename
+
+            self._paths[key] = Path(config.datafilepath(
+                f'pywikibot-{as_filename(account)}.oauth2.json'))
+        return self._paths[key]
 
     def where(self, account: str) -> str:
         """Return the path, for messages."""

@@ -27,11 +27,11 @@ def read(path: Path) -> bytes:
     :raises OSError: it cannot be read, or is none or another user's
     """
     # O_NONBLOCK: a named pipe in its place must not make us wait.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0))
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0)
+                         | getattr(os, 'O_BINARY', 0))
     try:
-        _check_owner(path, descriptor)
-        with open(descriptor, 'rb', closefd=False) as file:
-            return file.read(_SIZE_LIMIT)
+        size = _check_owner(path, descriptor)
+        return os.read(descriptor, min(size, _SIZE_LIMIT))
     finally:
         os.close(descriptor)
 
@@ -78,13 +78,16 @@ def target(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _check_owner(path: Path, descriptor: int) -> None:
-    """Refuse another user's file, and close one that others can read."""
+def _check_owner(path: Path, descriptor: int) -> int:
+    """Refuse another user's file, and close one that others can read.
+
+    :return: the size of the file
+    """
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise OSError('it is not a file')
     if not hasattr(os, 'geteuid'):
-        return
+        return status.st_size
     if status.st_uid != os.geteuid():
         raise OSError('it belongs to another user')
     if status.st_mode & 0o077:
@@ -92,6 +95,7 @@ def _check_owner(path: Path, descriptor: int) -> None:
 
         warning(f'{path} could be read by others; its mode is now 0600.')
         os.fchmod(descriptor, 0o600)
+    return status.st_size
 
 
 def _sweep(path: Path) -> None:
