@@ -16,10 +16,11 @@ import pytest
 
 pytest.importorskip('resource')
 
-from tests import faults
+from tests.faults.table import TABLE, Row, run
+from tests.faults.watch import check
 
 
-ROWS = [row for row in faults.TABLE if row.is_short]
+ROWS = [row for row in TABLE if row.is_short]
 
 
 @pytest.fixture(scope='module')
@@ -53,20 +54,21 @@ def test_last_line_counts_what_was_injected_lost_and_leaked(shown):
 
 
 def test_faults_have_names_of_their_own():
-    names = [row.name for row in faults.TABLE]
+    names = [row.name for row in TABLE]
     assert len(set(names)) == len(names)
 
 
 def test_failing_fault_is_named_above_a_last_line_that_says_so():
     def fails():
-        faults.check(False, 'the bot did', 'this')
+        check(False, 'the bot did', 'this')
 
     lines = []
-    assert not faults.run([faults.Row('good', 'goes on', int, True),
-                           faults.Row('bad one', 'goes on', fails, True)],
-                          lines.append)
+    assert not run([Row('good', 'goes on', int, True),
+                    Row('bad one', 'goes on', fails, True)],
+                   lines.append)
     assert lines[1:2] == ['good         0  goes on']
-    assert re.fullmatch(r'bad one      0  FAILED \(lines [\d, ]+\)'
-                        ' BrokenError: the bot did this', lines[2])
+    assert re.fullmatch(
+        r'bad one      0  FAILED \(table\.py:\d+, watch\.py:\d+\)'
+        ' BrokenError: the bot did this', lines[2])
     assert lines[3:] == ['faults: FAILED kinds=2 failed=1 injected=0 lost=0'
                          ' leaked=0']
