@@ -21,8 +21,9 @@ from tests.faults.watch import BrokenError
 
 def main() -> int:
     """Inject all faults, or with --short the most important ones."""
-    parser = argparse.ArgumentParser(prog='python -m tests.faults',
-                                     description=faults.__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog='python -m tests.faults',
+        description=faults.__doc__.splitlines()[0])
     parser.add_argument('--short', action='store_true')
     parser.add_argument('words', nargs='*',
                         help='only the faults whose name contains one')
