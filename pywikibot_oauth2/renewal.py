@@ -10,7 +10,7 @@ import contextlib
 import math
 from typing import TYPE_CHECKING, Callable
 
-from pywikibot_oauth2 import refusals
+from pywikibot_oauth2 import refusals, signals
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     ClientRefusedError,
@@ -132,9 +132,10 @@ class Renewal(KeptSession):
             session = self.session
             if session is not None and session.can_refresh \
                     and session.ended is None:
-                self._ask(session, user_agent)
-                self._save()
-                self.publish()
+                with signals.deferred():
+                    self._ask(session, user_agent)
+                    self._save()
+                    self.publish()
             return self.current[0]
 
     def explain(self, code: str, action: str) -> None:
@@ -196,14 +197,15 @@ class Renewal(KeptSession):
             if session is None or not (session.is_complete
                                        or self._fetches_by_itself()):
                 return
-            self._ask(session, user_agent)
-            # That it ended may be wrong where the newest was not read.
-            if unread is None or (unread.is_unreachable
-                                  and not session.ended):
-                self._save()
-            else:
-                self._warn_unsaved(unread)
-            self.publish()
+            with signals.deferred():
+                self._ask(session, user_agent)
+                # That it ended may be wrong where the newest was not read.
+                if unread is None or (unread.is_unreachable
+                                      and not session.ended):
+                    self._save()
+                else:
+                    self._warn_unsaved(unread)
+                self.publish()
 
     def _ask(self, session: OAuth2Session, user_agent: str | None) -> None:
         """Ask the wiki for a new token, or note that it refuses."""

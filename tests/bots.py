@@ -212,6 +212,17 @@ class Child:
         self._process.kill()
         self._process.wait(SECONDS)
 
+    def send_signal(self, number):
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def wait(self, seconds=SECONDS):
+        """Wait until it ends; return its status, None if it does not."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
     def end(self):
         """Let it end; return what it said to its user."""
         return self._process.communicate(timeout=SECONDS)[1]

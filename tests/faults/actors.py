@@ -220,8 +220,8 @@ class Child:
         finally:
             os._exit(status)
 
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        os.kill(self.pid, number)
 
     def join(self):
         """Return what the function returned; None if it was killed."""

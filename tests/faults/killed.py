@@ -143,3 +143,16 @@ def _() -> None:
 @fault('kill -9 while waiting for the answer, 1.43', 'message: pwb login')
 def _() -> None:
     killed_by_wiki(OLD, 'hang_after', goes_on=False)
+
+
+@fault('SIGTERM while waiting for the answer', 'goes on')
+def _() -> None:
+    with lab.case(OLD) as case:
+        case.clock.advance(DEAD)
+        case.wiki.fail_next('slow', delay=0.3)
+        child = case.child(told)
+        check(case.wiki.is_met.wait(SECONDS), 'no token request')
+        child.kill(signal.SIGTERM)
+        child.join()
+        check(child.was_killed, 'it did not end')
+        succeed(case, goes_on=True)
