@@ -114,6 +114,8 @@ def _install(folder: Path) -> str:
                       folder).split()[-1]
         modules = folder / 'node_modules'
         with tarfile.open(folder / packed) as archive:
+            # Where Python has no filter yet, the attribute does nothing.
+            archive.extraction_filter = getattr(tarfile, 'data_filter', None)
             # Every member lies below package/.
             archive.extractall(modules, members=[
                 member for member in archive
