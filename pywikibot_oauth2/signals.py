@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from typing import TYPE_CHECKING
 
 
@@ -26,10 +25,6 @@ def deferred() -> Iterator[None]:
     """
     import signal
 
-    if threading.current_thread() is not threading.main_thread():
-        # Python runs handlers in the main thread only, which goes on.
-        yield
-        return
     # One that is ignored stays so; one that was not set from Python (None)
     # could not be restored.
     usual = {number: handler for number in (signal.SIGINT, signal.SIGTERM)
@@ -48,8 +43,12 @@ def deferred() -> Iterator[None]:
         if len(came) > 1:
             restore()
 
-    for number in usual:
-        signal.signal(number, note)
+    try:
+        for number in usual:
+            signal.signal(number, note)
+    except ValueError:
+        # Another thread than the main one: signals do not interrupt it.
+        usual.clear()
     try:
         yield
     finally:
