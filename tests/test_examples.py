@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import pywikibot
 
 from pywikibot_oauth2 import OAuth2Client, OAuth2Session
 from tests.bots import at_once, wait_until
@@ -94,7 +95,9 @@ def tool(wiki, tmp_path):
         pytest.skip('Flask is missing')
     with Tool(wiki, tmp_path) as tool:
         yield tool
-        assert 'Traceback' not in ''.join(tool.said)
+        if not pywikibot.__version__.startswith('9.'):
+            # Pywikibot 9.0 shows where any error of a server comes from.
+            assert 'Traceback' not in ''.join(tool.said)
 
 
 # Two people, each with a browser
