@@ -69,7 +69,7 @@ def measure(*, short: bool = False) -> Table:
         _between_edits(table, wiki, client, folder)
         for number in WAITING[:2] if short else WAITING:
             _waiting(table, wiki, client, folder, number,
-                     1 if short else 5)
+                     1 if short else 9)
         workers.authorize(wiki, client, folder)
         handed = workers.run(folder, 'expiry', 'hand over', [
             wiki.netloc, client.id, client.secret, 3 if short else 40])
