@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -48,6 +49,20 @@ class ActingAuth(AuthBase):
 def acting_session() -> OAuth2Session | None:
     """Return the session that the current thread or task acts for."""
     return None if variable is None else variable.get()
+
+
+def refuse_without_session() -> None:
+    """Refuse requests of the thread in which Pywikibot saves later.
+
+    It knows nothing of the context in which page.save() was called, so it
+    would edit as another account than that of the session.
+
+    :raises ConfigurationError: this is that thread
+    """
+    if threading.current_thread().name == 'Put-Thread':
+        raise ConfigurationError(
+            'Where one process acts for many users, a page cannot be saved'
+            ' asynchronously: take asynchronous=True out of page.save().')
 
 
 @contextlib.contextmanager

@@ -157,8 +157,12 @@ class OAuth2Auth(AuthBase):
         url = request.url or ''
         session = acting.acting_session()
         if session is not None and self._is_for(session, url):
+            require_safe_transport(script_prefix(url) or '')
             return session.authenticate(request)
         bearer = self._find_account(url)
+        if bearer is not None and session is None \
+                and acting.variable is not None:
+            acting.refuse_without_session()
         return request if bearer is None else bearer.authenticate(request)
 
     def account(self, username: str) -> Renewal:
@@ -175,12 +179,14 @@ class OAuth2Auth(AuthBase):
 
         :param prefix: the address of the wiki's folder of scripts
         :param username: None switches OAuth 2.0 off for the wiki
+        :raises ConfigurationError: the wiki is not reached by https
         """
         with self._route_lock:
             if username is None:
                 self._off.add(prefix)
                 self._routes.pop(f'{prefix}/api.php', None)
                 return
+            require_safe_transport(prefix)
             renewal = self.account(username)
             if self.client.owner_only and renewal.session is None:
                 renewal.begin(OAuth2Session(
@@ -223,7 +229,7 @@ class OAuth2Auth(AuthBase):
         prefix = script_prefix(url)
         return prefix is not None and (
             prefix == session.prefix
-            or session.client.client_id == self.client.client_id)
+            or session.client.is_one_with(self.client))
 
     def _is_configured(self, url: str) -> bool:
         """Return whether authenticate names this object for an address."""

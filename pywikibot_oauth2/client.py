@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from pywikibot_oauth2.errors import ConfigurationError
+from pywikibot_oauth2.token import is_bearer
 
 
 class OAuth2Client:
@@ -42,6 +43,11 @@ class OAuth2Client:
         if not self.client_id and self._access_token is None:
             raise _wrong('The client ID is missing, and there is no access'
                          ' token in its place.')
+        if self._access_token is not None \
+                and not is_bearer(self._access_token):
+            raise _wrong('The access token holds what no access token can,'
+                         ' such as a blank or a line break: it is only what'
+                         ' the wiki showed, without "Bearer".')
         if owner_only and not (self._secret or self._access_token):
             raise _wrong('An owner-only client needs its client secret or'
                          ' its access token.')
@@ -76,6 +82,15 @@ class OAuth2Client:
                 and self.redirect_uri == other.redirect_uri
                 and self.owner_only == other.owner_only
                 and self._access_token == other.fixed_token())
+
+    def is_one_with(self, other: OAuth2Client) -> bool:
+        """Return whether another object stands for the same client.
+
+        An access token alone has no client ID, and is a client by itself.
+        """
+        return (self.client_id == other.client_id
+                and (self.client_id != ''
+                     or self._access_token == other.fixed_token()))
 
     def __repr__(self) -> str:
         kind = ('owner-only' if self.owner_only else

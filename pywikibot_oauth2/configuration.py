@@ -137,7 +137,7 @@ def _check_others(auth: OAuth2Auth, entries: str) -> None:
     values: dict[str, object] = dict(config.authenticate)
     for key, other in values.items():
         if (isinstance(other, type(auth)) and other is not auth
-                and other.client.client_id == auth.client.client_id
+                and other.client.is_one_with(auth.client)
                 and not other.client.is_same(auth.client)):
             raise ConfigurationError(
                 f'{entries} and authenticate[{key!r}] in user-config.py name'

@@ -66,7 +66,7 @@ def from_file(name: str) -> Credentials:
         raise ConfigurationError(
             f'The credentials file {path} cannot be read:'
             f' {error.strerror or error}.') from None
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if os.name == 'posix' and mode & 0o077:
         raise ConfigurationError(

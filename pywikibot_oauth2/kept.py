@@ -44,12 +44,13 @@ class KeptSession:
         no token, and the time from which on that may be out of date, in
         seconds since 1970 UTC; replaced as a whole, so that it may be read
         without the lock
+    :ivar lock: held by a thread that changes any of this
     :ivar cookies: those that the wiki set for the current token
     """
 
-    __slots__ = ('_client', '_clock', '_is_saved', '_last_warning', '_lock',
+    __slots__ = ('_client', '_clock', '_is_saved', '_last_warning',
                  '_seen', '_store', '_trouble', 'account', 'cookies',
-                 'current', 'session')
+                 'current', 'lock', 'session')
 
     def __init__(self, client: OAuth2Client, account: str, store: Store,
                  clock: Callable[[], float]) -> None:
@@ -60,7 +61,7 @@ class KeptSession:
         self._client = client
         self._store = store
         self._clock = clock
-        self._lock = ForkSafeLock()
+        self.lock = ForkSafeLock()
         self._seen: Token | None = None
         self._is_saved = True
         # Why the last attempt to renew this session failed.
@@ -72,7 +73,7 @@ class KeptSession:
 
         :raises StoreError: what is stored cannot be read
         """
-        with self._lock:
+        with self.lock:
             self._read()
             return self.session
 
@@ -81,7 +82,7 @@ class KeptSession:
 
         If it cannot be stored, it serves as long as this process lives.
         """
-        with self._lock:
+        with self.lock:
             try:
                 with self._lock_store():
                     # What is stored now is older than this login.
@@ -102,7 +103,7 @@ class KeptSession:
 
         What is stored is used before the wiki is asked for a token.
         """
-        with self._lock:
+        with self.lock:
             self.session = session
             self.publish()
 
@@ -116,7 +117,7 @@ class KeptSession:
         :raises StoreError: what is stored cannot be read or written;
             nothing was changed
         """
-        with self._lock, self._lock_store():
+        with self.lock, self._lock_store():
             self._read()
             session = self.session
             if session is None or session.token is None:

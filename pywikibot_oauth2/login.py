@@ -52,7 +52,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         session = acting_session()
         if isinstance(auth, ActingAuth) or (
                 session is not None and isinstance(auth, OAuth2Auth)
-                and auth.client.client_id == session.client.client_id):
+                and auth.client.is_one_with(session.client)):
             self._check_acting(session)
             return True
         if not isinstance(auth, OAuth2Auth):

@@ -70,7 +70,7 @@ class Renewal(KeptSession):
             has expired
         :raises StoreError: what is stored cannot be read
         """
-        with self._lock:
+        with self.lock:
             header, due = self.current
             if self._clock() < due:
                 return header
@@ -100,7 +100,7 @@ class Renewal(KeptSession):
         :return: None if the wiki ended the authorization
         :raises: as :meth:`header`
         """
-        with self._lock:
+        with self.lock:
             if self.current[0] != refused:
                 # Another thread has renewed it since.
                 return self._checked(self.current[0])
@@ -127,7 +127,7 @@ class Renewal(KeptSession):
             to renew it with
         :raises: as :meth:`header`, after one attempt
         """
-        with self._lock, self._lock_store():
+        with self.lock, self._lock_store():
             self._read()
             session = self.session
             if session is not None and session.can_refresh \

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Callable
 
 from pywikibot_oauth2.acting import act
@@ -21,7 +22,7 @@ from pywikibot_oauth2.errors import (
 from pywikibot_oauth2.forksafe import ForkSafeLock
 from pywikibot_oauth2.refusals import client_list
 from pywikibot_oauth2.token import Token
-from pywikibot_oauth2.wiki import script_prefix
+from pywikibot_oauth2.wiki import require_safe_transport, script_prefix
 
 
 if TYPE_CHECKING:
@@ -159,6 +160,11 @@ class OAuth2Session:
         :raises EndpointError: the wiki gave no usable answer; the refresh
             token is kept
         """
+        with self._kept_still():
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Renew the token, while no request of another thread does."""
         old = self.token
         if self.client.fixed_token() is not None:
             raise AuthorizationEndedError(
@@ -259,7 +265,7 @@ class OAuth2Session:
         if token is not None:
             session.token = Token.deserialize(token)
         ended = data.get('ended')
-        session.ended = None if ended is None else str(ended)
+        session.ended = None if ended is None else str(ended) or 'unknown'
         session._pending = Pending.deserialize(data.get('pending'))
         return session
 
@@ -294,6 +300,7 @@ class OAuth2Session:
         """Let a request carry the token, wherever it goes.
 
         :return: the same request
+        :raises ConfigurationError: the wiki is not reached by https
         :raises OAuth2Error: as when the session is called
         """
         if self._bearer is None:
@@ -314,10 +321,16 @@ class OAuth2Session:
         """
         return act(self)
 
+    def _kept_still(self) -> AbstractContextManager[None]:
+        """Return what keeps requests of other threads from renewing."""
+        return nullcontext() if self._bearer is None \
+            else self._bearer.renewal.lock
+
     def _new_bearer(self) -> Bearer:
         from pywikibot_oauth2.bearer import Bearer
         from pywikibot_oauth2.renewal import Renewal
 
+        require_safe_transport(self.prefix)
         return Bearer(Renewal.of_session(self, self._clock), self._clock)
 
     def _take(self, token: Token) -> None:

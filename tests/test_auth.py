@@ -912,3 +912,8 @@ def test_a_repetition_that_cannot_be_made_frees_the_connection(logged_in):
         assert session.get(f'{other.url}/api.php').ok
     assert refused.traceback, 'which holds the first answer'
     assert len(other.connections) == 1
+
+
+def test_no_wiki_is_used_in_plain_text_on_another_machine(bench):
+    with pytest.raises(ConfigurationError, match='https'):
+        bench.auth.use('http://wiki.example/w', 'Bot')

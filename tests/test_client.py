@@ -162,3 +162,19 @@ def test_a_bad_value_names_the_line_to_correct(make, name, arguments):
     # Pywikibot would repeat the request for any other error.
     assert isinstance(info.value, FatalServerError)
     assert isinstance(info.value, OAuth2Error)
+
+
+@pytest.mark.parametrize('token', [
+    'Bearer hidden', 'hid\nden', 'hidden…', '"hidden"'])
+def test_what_can_be_no_access_token_is_refused_and_not_shown(token):
+    with pytest.raises(ConfigurationError, match='without "Bearer"') as info:
+        OAuth2Client(access_token=token)
+    assert 'hid' not in str(info.value)
+
+
+def test_access_tokens_without_a_client_id_are_clients_of_their_own():
+    one, two = (OAuth2Client(access_token=token) for token in ('a', 'b'))
+    assert one.is_one_with(OAuth2Client(access_token='a'))
+    assert not one.is_one_with(two)
+    assert not one.is_one_with(make_client())
+    assert make_client().is_one_with(OAuth2Client(CLIENT_ID))

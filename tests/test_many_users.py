@@ -774,3 +774,45 @@ def test_a_password_in_authenticate_is_reported(tool, wiki):
             session.use():
         pass
     assert config.authenticate == {wiki.netloc: ('user', 'password')}
+
+
+def test_an_asynchronous_save_is_refused_rather_than_made_by_another(
+        tool, wiki):
+    config.usernames['sandbox']['en'] = 'Bot'
+    config.authenticate[wiki.netloc] = auth = OAuth2Auth(
+        tool.client.client_id, tool.registered.secret, clock=wiki.clock)
+    auth.account('Bot').adopt(tool.session('Bot'))
+    session, = tool.sessions(1)
+    is_over, errors = threading.Event(), []
+
+    def over(page, error):
+        errors.append(error)
+        is_over.set()
+
+    with session.use():
+        site = pywikibot.Site('en', 'sandbox', user=session.user)
+        page = pywikibot.Page(site, 'Sandbox')
+        page.text = 'later'
+        page.save(asynchronous=True, callback=over, quiet=True)
+        assert is_over.wait(60)
+    assert 'take asynchronous=True out' in str(errors)
+    assert tool.editors == []
+
+
+def test_a_refresh_by_hand_beside_requests_ends_nothing(tool, wiki):
+    session, = tool.sessions(1)
+    requests.get(wiki.api_url, WHO, auth=session)
+    wiki.requests.clear()
+
+    def work(index):
+        for _ in range(5):
+            if index:
+                answer = requests.get(wiki.api_url, WHO, auth=session)
+                assert answer.json()['query']['userinfo'][
+                    'name'] == session.user
+            else:
+                session.refresh()
+
+    at_once(6, work)
+    assert session.is_complete
+    assert wiki.count('/access_token') == 5

@@ -14,6 +14,7 @@ import socket
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
+import requests
 
 from pywikibot_oauth2 import (
     AuthorizationEndedError,
@@ -743,3 +744,13 @@ def test_plain_http_on_loopback_needs_no_environment_variable(
     session.complete(wiki.approve(session.authorization_url()))
     session.refresh()
     assert session.profile()['username'] == 'Bot'
+
+
+def test_no_token_goes_to_another_machine_in_plain_text():
+    session = OAuth2Session(OAuth2Client(access_token='hidden'),
+                            'http://wiki.example/w/api.php')
+    request = requests.Request('GET', session.wiki).prepare()
+    with pytest.raises(ConfigurationError, match='https') as info:
+        session(request)
+    assert 'Authorization' not in request.headers
+    assert 'hidden' not in str(info.value)
