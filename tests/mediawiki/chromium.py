@@ -162,12 +162,12 @@ class Chromium:
         return self.run('return document.body ?'
                         ' document.body.innerText : ""')
 
-    def expect(self, text):
-        """Wait until the page says something; return all it says."""
+    def expect(self, *texts):
+        """Wait until the page says one of these; return all it says."""
         def read():
             shown = self.text
-            return shown if text in shown else None
-        return self._until(read, f'no {text!r}')
+            return shown if any(text in shown for text in texts) else None
+        return self._until(read, f'no {" or ".join(map(repr, texts))}')
 
     def _until(self, ask, failure):
         """Wait for something that a page that is loading has not yet."""
