@@ -1,102 +1,281 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
-"""The client: what is registered on the wiki and named in user-config.py."""
+"""The client: what was registered on the wiki, and its credentials."""
+
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pywikibot_oauth2 import private_file
 from pywikibot_oauth2.errors import ConfigurationError
 from pywikibot_oauth2.token import is_bearer
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+#: What the names of the environment variables begin with.
+PREFIX = 'PYWIKIBOT_OAUTH2_'
+
+# Seconds that a command has, a person's answer to it included.
+_COMMAND_TIMEOUT = 120
 
 
 class OAuth2Client:
     """A client as registered at Special:OAuthConsumerRegistration.
 
-    Neither the secret nor the access token is shown by any representation
-    of the object.
+    No representation of the object shows the client secret or the access
+    token.
 
-    :param client_id: the client ID (called "client application key" by
-        the wiki); may be left out if there is an access token
+    :param client_id: the client ID (the wiki calls it "client application
+        key"); may be omitted if there is an access token
     :param client_secret: the client secret; None for a public client
     :param redirect_uri: the callback URL, exactly as registered; None if
-        it shall not be sent, which makes the wiki take the registered one
+        it shall not be sent, which makes the wiki use the registered one
     :param owner_only: whether the client is registered for use by its
-        owner only: then it needs no browser
+        owner only; such a client needs no browser
     :param access_token: the access token that the wiki showed when an
         owner-only client was registered; it has no practical expiry
-    :raises ConfigurationError: a value cannot be what it should be
+    :raises ConfigurationError: a value cannot be right
     """
 
-    __slots__ = ('_access_token', '_secret', 'client_id', 'owner_only',
-                 'redirect_uri')
+    __slots__ = (
+        'access_token',
+        'client_id',
+        'client_secret',
+        'owner_only',
+        'redirect_uri',
+    )
 
-    def __init__(self, client_id: str | None = None,
-                 client_secret: str | None = None, *,
-                 redirect_uri: str | None = None, owner_only: bool = False,
-                 access_token: str | None = None) -> None:
-        self._access_token = _text('access token', access_token)
-        self._secret = _text('client secret', client_secret)
-        self.redirect_uri = _text('redirect URI', redirect_uri)
-        self.client_id = _text('client ID', client_id) or ''
-        self.owner_only = owner_only or self._access_token is not None
-        if not self.client_id and self._access_token is None:
-            raise _wrong('The client ID is missing, and there is no access'
-                         ' token in its place.')
-        if self._access_token is not None \
-                and not is_bearer(self._access_token):
-            raise _wrong('The access token holds what no access token can,'
-                         ' such as a blank or a line break: it is only what'
-                         ' the wiki showed, without "Bearer".')
-        if owner_only and not (self._secret or self._access_token):
-            raise _wrong('An owner-only client needs its client secret or'
-                         ' its access token.')
-        if self._access_token is not None and (self._secret
-                                               or self.redirect_uri):
-            raise _wrong('With an access token neither a client secret nor a'
-                         ' redirect URI is of use.')
+    access_token: str | None
+    client_id: str
+    client_secret: str | None
+    owner_only: bool
+    redirect_uri: str | None
+
+    def __init__(
+        self,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        *,
+        redirect_uri: str | None = None,
+        owner_only: bool = False,
+        access_token: str | None = None,
+    ) -> None:
+        values = {
+            'client_id': _text('client ID', client_id) or '',
+            'client_secret': _text('client secret', client_secret),
+            'redirect_uri': _text('callback URL', redirect_uri),
+            'access_token': _text('access token', access_token),
+            'owner_only': owner_only or access_token is not None,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        reason = self._contradiction(owner_only)
+        if reason is not None:
+            raise ConfigurationError(reason, client_id=self.client_id or None)
+
+    def _contradiction(self, owner_only: bool) -> str | None:
+        """Return why the values cannot be right together."""
+        if self.access_token is None:
+            if not self.client_id:
+                return 'There is neither a client ID nor an access token.'
+            if owner_only and not self.client_secret:
+                return (
+                    'An owner-only client needs its client secret or its'
+                    ' access token.'
+                )
+        elif not is_bearer(self.access_token):
+            return (
+                'The access token contains a character that an access token'
+                ' cannot contain, such as a space or a line break.'
+            )
+        elif self.client_secret or self.redirect_uri:
+            return (
+                'A client with a fixed access token uses neither a client'
+                ' secret nor a callback URL.'
+            )
+        return None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f'{type(self).__name__} is immutable')
 
     @property
     def is_confidential(self) -> bool:
         """Whether the client has a secret."""
-        return self._secret is not None
+        return self.client_secret is not None
 
-    def credentials(self) -> dict[str, str]:
-        """Return the form fields that authenticate the client.
+    @property
+    def kind(self) -> str:
+        """The kind of client: owner-only, confidential or public."""
+        if self.owner_only:
+            return 'owner-only'
+        return 'confidential' if self.is_confidential else 'public'
 
-        MediaWiki takes them in the form or by HTTP Basic; the form is
-        what it documents.
-        """
-        fields = {'client_id': self.client_id}
-        if self._secret is not None:
-            fields['client_secret'] = self._secret
-        return fields
-
-    def fixed_token(self) -> str | None:
-        """Return the access token that was given, if any."""
-        return self._access_token
-
-    def is_same(self, other: OAuth2Client) -> bool:
-        """Return whether another object says the same of one client."""
-        return (self.credentials() == other.credentials()
-                and self.redirect_uri == other.redirect_uri
-                and self.owner_only == other.owner_only
-                and self._access_token == other.fixed_token())
-
-    def is_one_with(self, other: OAuth2Client) -> bool:
+    def same_registration(self, other: OAuth2Client) -> bool:
         """Return whether another object stands for the same client.
 
-        An access token alone has no client ID, and is a client by itself.
+        A fixed access token without a client ID is a client by itself.
         """
-        return (self.client_id == other.client_id
-                and (self.client_id != ''
-                     or self._access_token == other.fixed_token()))
+        return self.client_id == other.client_id and (
+            self.client_id != '' or self.access_token == other.access_token
+        )
+
+    def _values(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, OAuth2Client)
+            and self._values() == other._values()
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __reduce__(self) -> str:
+        raise TypeError(
+            'An OAuth2Client holds a secret and cannot be pickled or copied.'
+        )
+
+    def __copy__(self) -> OAuth2Client:
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, object]) -> OAuth2Client:
+        return self
 
     def __repr__(self) -> str:
-        kind = ('owner-only' if self.owner_only else
-                'confidential' if self.is_confidential else 'public')
-        return (f'<{type(self).__name__} {self.client_id!r} ({kind}),'
-                f' redirect_uri={self.redirect_uri!r}>')
+        return (
+            f'<{type(self).__name__} {self.client_id!r} ({self.kind}),'
+            f' redirect_uri={self.redirect_uri!r}>'
+        )
+
+
+class Credentials(NamedTuple):
+    """What a client's credentials may consist of; the repr shows nothing.
+
+    A credentials file has these names, and the environment variables have
+    them in capitals after :data:`PREFIX`.
+    """
+
+    client_id: str | None = None
+    client_secret: str | None = None
+    access_token: str | None = None
+
+    @classmethod
+    def from_environment(cls) -> Credentials:
+        """Return the credentials in environment variables.
+
+        :raises ConfigurationError: no variable is set
+        """
+        names = {name: PREFIX + name.upper() for name in cls._fields}
+        found = {
+            name: os.environ[variable]
+            for name, variable in names.items()
+            if os.environ.get(variable)
+        }
+        if not found:
+            raise ConfigurationError(
+                'None of the environment variables'
+                f' {", ".join(names.values())} is set.'
+            )
+        return cls(**found)
+
+    @classmethod
+    def from_file(cls, name: str) -> Credentials:
+        """Return the credentials in a JSON file that nobody else can read.
+
+        :param name: the path; a relative path starts at the folder of
+            Pywikibot's configuration, as that of password_file does
+        :raises ConfigurationError: the file is missing or is not a
+            credentials file, or others can read it
+        """
+        from pywikibot import config
+
+        path = Path(config.base_dir, os.path.expanduser(name))
+        try:
+            content = private_file.read(path)
+        except private_file.ExposedFileError:
+            raise ConfigurationError(
+                f'Others can read the credentials file {path}.',
+                error='exposed_file',
+                hint=str(path),
+            ) from None
+        except OSError as error:
+            raise ConfigurationError(
+                f'The credentials file {path} cannot be read:'
+                f' {error.strerror or error}.'
+            ) from None
+        return cls._from_json(content, f'The credentials file {path}')
+
+    @classmethod
+    def from_command(
+        cls, command: Sequence[str], client_id: str | None = None
+    ) -> Credentials:
+        """Return the credentials that a command writes to its output.
+
+        :param command: the program and its arguments; no shell is used
+        :param client_id: the client ID; if given, the output is the
+            client secret, otherwise it is what a credentials file holds
+        :raises ConfigurationError: the command fails, or its output is
+            not that
+        """
+        import subprocess
+
+        if isinstance(command, str) or not command:
+            raise ConfigurationError(
+                'The command for the credentials must be a list of strings.'
+            )
+        try:
+            # Run on the bot owner's behalf: it is in their configuration.
+            result = subprocess.run(  # noqa: S603
+                command,
+                stdout=subprocess.PIPE,
+                timeout=_COMMAND_TIMEOUT,
+                check=False,
+            )
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            raise ConfigurationError(
+                f'The command {command[0]} for the credentials cannot be'
+                f' run ({type(error).__name__}).'
+            ) from None
+        if result.returncode:
+            raise ConfigurationError(
+                f'The command {command[0]} for the credentials ended with'
+                f' status {result.returncode}.'
+            )
+        if client_id is not None:
+            secret = result.stdout.decode(errors='replace').strip()
+            return cls(client_id, secret or None)
+        return cls._from_json(result.stdout, f'The output of {command[0]}')
+
+    @classmethod
+    def _from_json(cls, content: bytes, what: str) -> Credentials:
+        """Return the credentials in a JSON object.
+
+        :raises ConfigurationError: it is something else; what it is does
+            not appear in the error
+        """
+        try:
+            data = json.loads(content)
+        except (ValueError, RecursionError):
+            data = None
+        if (
+            not isinstance(data, dict)
+            or not data
+            or not data.keys() <= set(cls._fields)
+            or not all(isinstance(value, str) for value in data.values())
+        ):
+            raise ConfigurationError(
+                f'{what} must be a JSON object with strings for some of'
+                f' {", ".join(cls._fields)}, and nothing else.'
+            )
+        return cls(**data)
+
+    def __repr__(self) -> str:
+        return f'<{type(self).__name__}>'
 
 
 def _text(name: str, value: object) -> str | None:
@@ -106,12 +285,10 @@ def _text(name: str, value: object) -> str | None:
     """
     if value is None:
         return None
-    if not isinstance(value, str) or not value.strip():
-        raise _wrong(f'The {name} must be a non-empty string, not'
-                     f' {type(value).__name__}.')
+    if not isinstance(value, str):
+        raise ConfigurationError(
+            f'The {name} must be a string, not {type(value).__name__}.'
+        )
+    if not value.strip():
+        raise ConfigurationError(f'The {name} is empty.')
     return value.strip()
-
-
-def _wrong(message: str) -> ConfigurationError:
-    return ConfigurationError(f'{message} Correct the OAuth2Auth(…) line in'
-                              ' user-config.py.')

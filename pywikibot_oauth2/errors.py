@@ -1,56 +1,107 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
-"""What can go wrong, by what the user can do about it."""
+"""What can go wrong: errors that carry facts and leave advice to others."""
+
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pywikibot.exceptions import Error, FatalServerError, NoUsernameError
+
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class OAuth2Error(Error):
     """The base of all errors that this package raises.
 
-    Leaves that may come out of a request also derive from Pywikibot's
-    FatalServerError: any other exception Pywikibot would print and
-    repeat up to 15 times, though waiting does not mend it.
+    The message is one neutral sentence. What is known besides it is in
+    the attributes, so that a program can decide what to do.
+
+    Subclasses that may come out of a request also derive from Pywikibot's
+    FatalServerError: Pywikibot prints any other exception and repeats the
+    request up to 15 times, although waiting does not help.
+
+    :param message: what went wrong
+    :param wiki: the address of the wiki's script folder
+    :param account: the account that the authorization is for
+    :param client_id: the client ID
+    :param error: the error code that the wiki gave
+    :param hint: what the wiki said about it
+    :param retry_after: seconds that the wiki asked to wait
     """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        wiki: str | None = None,
+        account: str | None = None,
+        client_id: str | None = None,
+        error: str | None = None,
+        hint: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.wiki = wiki
+        self.account = account
+        self.client_id = client_id
+        self.error = error
+        self.hint = hint
+        self.retry_after = retry_after
+
+    def about(self, account: str | None, client_id: str | None) -> Self:
+        """Add facts that were not known where the error arose.
+
+        :return: the error itself
+        """
+        self.account = self.account or account
+        self.client_id = self.client_id or client_id
+        return self
 
 
 class ConfigurationError(OAuth2Error, FatalServerError):
-    """What stands in user-config.py cannot work."""
+    """The configuration cannot work."""
 
 
 class AuthorizationError(OAuth2Error, NoUsernameError):
     """An authorization was not given: denied, timed out, not completed.
 
-    :ivar is_final: whether the login that waits is over; if not, another
+    :ivar is_final: whether the pending login is over; if not, another
         answer may still complete it
     """
 
-    def __init__(self, message: str, *, is_final: bool = True) -> None:
-        super().__init__(message)
-        self.is_final = is_final
+    is_final = True
+
+
+class AnswerNotAcceptedError(AuthorizationError):
+    """An answer does not complete the login, which is still pending."""
+
+    is_final = False
 
 
 class AuthorizationEndedError(OAuth2Error, FatalServerError):
-    """The authorization has ended, or was never given: authorize (again)."""
+    """The authorization has ended or was never given."""
 
 
 class ClientRefusedError(OAuth2Error, FatalServerError):
-    """The wiki does not accept the client ID or the client secret."""
+    """The wiki does not accept the client.
+
+    :ivar is_unusable: whether nobody may use the client (it expired, was
+        rejected or was disabled) even though its credentials are right
+    :ivar ends_refresh_token: whether the refused refresh has used up the
+        refresh token (as before Extension:OAuth of August 2026)
+    """
+
+    is_unusable = False
 
 
 class EndpointError(OAuth2Error, FatalServerError):
     """The wiki gave no usable answer; the same may work later.
 
-    :ivar retry_after: seconds the wiki asked to wait, or None
+    :ivar status: the HTTP status, or None if there was no answer
     """
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+    status: int | None = None
 
 
 class StoreError(OAuth2Error, FatalServerError):
@@ -60,6 +111,4 @@ class StoreError(OAuth2Error, FatalServerError):
         the store can still take a newer token
     """
 
-    def __init__(self, message: str, *, is_unreachable: bool = False) -> None:
-        super().__init__(message)
-        self.is_unreachable = is_unreachable
+    is_unreachable = False

@@ -1,0 +1,169 @@
+"""What one user allowed one client on one wiki."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pywikibot_oauth2.errors import StoreError
+from pywikibot_oauth2.token import Token
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+#: The version of what :meth:`Authorization.serialize` returns.
+VERSION = 1
+
+#: Why an authorization has ended that its owner logged out of.
+LOGGED_OUT = 'logged out'
+
+# Visible characters (RFC 6749, appendices A.5 and A.11).
+_VISIBLE = re.compile(r'[!-~]+')
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """What one user allowed one client on one wiki.
+
+    It is immutable. The methods return the authorization that follows;
+    its generation is higher by one, so that of two authorizations in
+    different places the newer one is known without any clock.
+
+    :param client_id: the client ID
+    :param wiki: the address of the script folder of the wiki
+    :param user: the account; None if it is not known yet
+    :param token: the token, or None
+    :param ended: why the authorization has ended, or None
+    :param generation: the number of changes that led to it
+    """
+
+    client_id: str
+    wiki: str
+    user: str | None = None
+    token: Token | None = None
+    ended: str | None = None
+    generation: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is a token that the wiki has not refused."""
+        return self.token is not None and self.ended is None
+
+    def with_token(
+        self, token: Token, generation: int | None = None
+    ) -> Authorization:
+        """Return the authorization with a new token.
+
+        :param token: the new token
+        :param generation: the generation that it follows; by default that
+            of this authorization
+        """
+        base = self.generation if generation is None else generation
+        return replace(self, token=token, ended=None, generation=base + 1)
+
+    def end(self, reason: str) -> Authorization:
+        """Return the authorization as ended, without its token."""
+        return replace(
+            self, token=None, ended=reason, generation=self.generation + 1
+        )
+
+    def serialize(self) -> dict[str, object]:
+        """Return it as a JSON-able dict, which holds the tokens."""
+        return {
+            'version': VERSION,
+            'client_id': self.client_id,
+            'wiki': f'{self.wiki}/api.php',
+            'user': self.user,
+            'token': self.token and self.token.serialize(),
+            'ended': self.ended,
+            'generation': self.generation,
+        }
+
+    @classmethod
+    def deserialize(cls, data: Mapping[str, object]) -> Authorization:
+        """Make an authorization of what :meth:`serialize` returned.
+
+        :raises StoreError: it is not such a dict, or a newer release
+            wrote it
+        """
+        version = data.get('version') if isinstance(data, dict) else None
+        if isinstance(version, int) and version > VERSION:
+            raise StoreError('a newer release wrote it')
+        client_id, wiki, user, token, ended, generation = (
+            data.get(name) if version == VERSION else None
+            for name in (
+                'client_id',
+                'wiki',
+                'user',
+                'token',
+                'ended',
+                'generation',
+            )
+        )
+        if not (
+            isinstance(client_id, str)
+            and isinstance(wiki, str)
+            and wiki.endswith('/api.php')
+            and isinstance(user, (str, type(None)))
+            and isinstance(ended, (str, type(None)))
+            and type(generation) is int
+            and generation >= 0
+        ):
+            raise StoreError('a field is damaged')
+        return cls(
+            client_id,
+            wiki.removesuffix('/api.php'),
+            user,
+            None if token is None else Token.deserialize(token),
+            None if ended is None else ended or 'unknown',
+            generation,
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class PendingLogin:
+    """A login that was begun and not completed; no part may be shown.
+
+    :param state: what the callback has to bring back
+    :param verifier: the PKCE code verifier
+    :param redirect_uri: the callback URL that was sent, or None
+    """
+
+    state: str
+    verifier: str
+    redirect_uri: str | None = None
+
+    def serialize(self) -> dict[str, str | None]:
+        """Return it as a JSON-able dict."""
+        return dict(vars(self))
+
+    @classmethod
+    def deserialize(cls, data: object) -> PendingLogin | None:
+        """Make it of what :meth:`serialize` returned; None of None.
+
+        :raises StoreError: it is not such a dict
+        """
+        if data is None:
+            return None
+        if not isinstance(data, dict) or data.keys() != {
+            'state',
+            'verifier',
+            'redirect_uri',
+        }:
+            raise StoreError('the pending login is damaged')
+        redirect_uri = data['redirect_uri']
+        if not (
+            all(
+                isinstance(data[name], str) and _VISIBLE.fullmatch(data[name])
+                for name in ('state', 'verifier')
+            )
+            and isinstance(redirect_uri, (str, type(None)))
+        ):
+            raise StoreError('the pending login is damaged')
+        return cls(**data)
+
+    def __repr__(self) -> str:
+        return f'<{type(self).__name__}>'

@@ -1,0 +1,466 @@
+"""All that is known of Pywikibot and done to it."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import inspect
+import ipaddress
+import re
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from pywikibot_oauth2.errors import ConfigurationError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pywikibot.family import Family
+    from pywikibot.site import APISite, BaseSite
+
+
+# The address of a request as requests has prepared it. Whatever does not
+# look like this is left alone: a backslash or an "@" in the host, for one,
+# which urllib.parse and urllib3 take for different hosts.
+_PREPARED = re.compile(
+    r'(?P<origin>https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d+)?)'
+    r'(?P<folder>(?:/[^/?#\\]+)*?)'
+    r'/(?:api\.php|rest\.php(?P<rest>/[^?#\\]*)?)'
+    r'(?:[?#].*)?',
+    re.DOTALL,
+)
+_DOT_SEGMENT = re.compile(r'(?:^|/|%2f|\\|%5c)(?:\.|%2e){1,2}(?=$|/|%2f|\\|%5c)', re.I)
+_DEFAULT_PORT = re.compile(r'(?<=^http:)(//.*):80$|(?<=^https:)(//.*):443$')
+
+
+class Transport(NamedTuple):
+    """How Pywikibot would send a request to a wiki.
+
+    :ivar timeout: seconds, or seconds for connecting and for each read
+    """
+
+    user_agent: str
+    timeout: float | tuple[float, float] | None
+    verify: bool | str
+    cert: str | tuple[str, str] | None
+    proxies: dict[str, str]
+
+
+class KnownSite(NamedTuple):
+    """A site of a family that Pywikibot knows, and its account, if any."""
+
+    family: Family
+    code: str
+    username: str | None
+
+    @property
+    def name(self) -> str:
+        """The name as Pywikibot prints it, such as wikipedia:en."""
+        return f'{self.family.name}:{self.code}'
+
+
+# Addresses
+
+
+def wiki_of(url: str) -> str | None:
+    """Return the address of the script folder that a request goes to.
+
+    A wiki accepts tokens at api.php and below rest.php only; elsewhere
+    they are an error (recorded: HTTP 400 on index.php).
+
+    :param url: the address of a prepared request
+    :return: the address without a trailing slash and without a default
+        port; None if the request is not to one of these scripts
+    """
+    match = _PREPARED.fullmatch(url)
+    if match is None or _DOT_SEGMENT.search(
+        match['folder'] + (match['rest'] or '')
+    ):
+        return None
+    return _without_default_port(match['origin']) + match['folder']
+
+
+def wiki_at(url: str) -> str | None:
+    """Return :func:`wiki_of` for an address that was not prepared yet.
+
+    A family may write its host in capitals, or a path with characters
+    that requests encodes.
+    """
+    from requests import PreparedRequest, RequestException
+
+    prepared = PreparedRequest()
+    try:
+        prepared.prepare_url(url, None)
+    except (RequestException, UnicodeError):
+        return None
+    return wiki_of(prepared.url or '')
+
+
+def wiki_of_site(site: BaseSite) -> str:
+    """Return the address of the script folder of a site.
+
+    :raises ConfigurationError: its family gives no usable address
+    """
+    address = site.base_url(site.apipath())
+    wiki = wiki_at(address)
+    if wiki is None:
+        raise ConfigurationError(f'{address!r} is not the address of a wiki.')
+    return wiki
+
+
+def _without_default_port(origin: str) -> str:
+    return _DEFAULT_PORT.sub(r'\1\2', origin)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Return whether a host name means this machine without a look-up."""
+    if (host or '').lower() == 'localhost':
+        return True
+    try:
+        return ipaddress.ip_address(host or '').is_loopback
+    except ValueError:
+        return False
+
+
+def require_safe_transport(wiki: str) -> None:
+    """Check that nobody can listen in on the way to a wiki.
+
+    :raises ConfigurationError: it is neither https nor this machine
+    """
+    try:
+        parts = urlsplit(wiki)
+        is_safe = (
+            bool(parts.hostname)
+            if parts.scheme == 'https'
+            else parts.scheme == 'http' and is_loopback(parts.hostname)
+        )
+    except ValueError:
+        is_safe = False
+    if not is_safe:
+        raise ConfigurationError(
+            f'OAuth 2.0 needs https, but the address of the wiki is {wiki}',
+            wiki=wiki,
+            error='not_https',
+        )
+
+
+def is_sent_through_proxy(wiki: str) -> bool:
+    """Return whether Pywikibot would use a proxy for this machine.
+
+    The environment says so (``HTTP_PROXY`` without ``NO_PROXY``).
+    """
+    if not is_loopback(urlsplit(wiki).hostname):
+        return False
+    from pywikibot.comms import http
+    from requests.utils import get_environ_proxies
+
+    return bool(http.session.trust_env and get_environ_proxies(wiki))
+
+
+# Sites and accounts
+
+
+def known_site(wiki: str) -> KnownSite | None:
+    """Find the site at an address among the families of Pywikibot.
+
+    :param wiki: what :func:`wiki_of` returned
+    """
+    host = urlsplit(wiki).hostname or ''
+    for family in _families():
+        for code in family.langs:
+            # The first look is quick, for families of 300 languages.
+            if (
+                host in family.base_url(code, '').lower()
+                and wiki_at(family.base_url(code, family.apipath(code)))
+                == wiki
+            ):
+                return KnownSite(family, code, _username(family, code))
+    return None
+
+
+def configured_sites() -> Iterator[KnownSite]:
+    """Yield the sites that usernames has an account for."""
+    for family in _families():
+        for code in family.langs:
+            username = _username(family, code)
+            if username is not None:
+                yield KnownSite(family, code, username)
+
+
+def _families() -> Iterator[Family]:
+    """Yield the families with a user name first, then all others."""
+    from pywikibot import config
+    from pywikibot.exceptions import UnknownFamilyError
+    from pywikibot.family import Family
+
+    names = dict.fromkeys([config.family, *config.usernames])
+    if names.pop('*', '') is None:
+        names.update(dict.fromkeys(config.family_files))
+    for name in names:
+        try:
+            yield Family.load(name)
+        except UnknownFamilyError:
+            # Reporting a misspelled family in usernames is up to Pywikibot.
+            continue
+
+
+def _username(family: Family, code: str) -> str | None:
+    """Return the account that pywikibot.Site would use."""
+    from pywikibot import config
+    from pywikibot.tools import normalize_username
+
+    names: dict[str, str] = {
+        **config.usernames.get('*', {}),
+        **config.usernames.get(str(family), {}),
+    }
+    name: str | None = normalize_username(names.get(code) or names.get('*'))
+    return name
+
+
+def is_wikimedia(site: KnownSite | BaseSite) -> bool:
+    """Return whether a site is one of the Wikimedia Foundation's wikis."""
+    from pywikibot.family import WikimediaFamily
+
+    return isinstance(site.family, WikimediaFamily)
+
+
+def central_wiki(wiki: str) -> str:
+    """Return the wiki that has the pages about clients and grants.
+
+    For the wikis of the Wikimedia Foundation that is Meta, and for its
+    beta wikis the Meta of these.
+
+    :param wiki: the address of a wiki's script folder
+    :return: the address of the central wiki's script folder
+    """
+    from pywikibot.family import Family
+
+    site = known_site(wiki)
+    if site is None or not is_wikimedia(site):
+        return wiki
+    meta = Family.load('meta')
+    code = 'beta' if site.code == 'beta' else 'meta'
+    return wiki_at(meta.base_url(code, meta.apipath(code))) or wiki
+
+
+def special_page(wiki: str, name: str) -> str:
+    """Return the address of a wiki's page about clients or grants.
+
+    :param wiki: the address of a wiki's script folder
+    :param name: the title of the page without its namespace
+    """
+    return f'{central_wiki(wiki)}/index.php?title=Special:{name}'
+
+
+def user_override() -> str | None:
+    """Return the account that the global option ``-user`` chose, if any.
+
+    Pywikibot 11 keeps it in ``bot._user_override``, which no public name
+    stands for; before that it is to be found on the command line only.
+    """
+    from pywikibot import bot
+    from pywikibot.tools import normalize_username
+
+    if hasattr(bot, '_user_override'):
+        override = bot._user_override  # noqa: SLF001 - see above
+        chosen = override[2] if override else None
+    else:
+        # pwb takes options that precede the name of the script.
+        wrapper = sys.modules.get('pywikibot.scripts.wrapper')
+        arguments = [*getattr(wrapper, 'global_args', ()), *sys.argv]
+        chosen = next(
+            (
+                argument.partition(':')[2]
+                for argument in arguments
+                if argument.startswith('-user:')
+            ),
+            None,
+        )
+    username: str | None = normalize_username(chosen) if chosen else None
+    return username
+
+
+# The HTTP layer
+
+
+def transport(wiki: str) -> Transport:
+    """Return how Pywikibot sends requests to a wiki."""
+    from pywikibot import config
+    from pywikibot.comms import http
+
+    site = known_site(wiki)
+    verify = True if http.session.verify is None else http.session.verify
+    if site and not site.family.verify_SSL_certificate(site.code):
+        verify = False
+    return Transport(
+        http.user_agent(),
+        config.socket_timeout,
+        verify,
+        http.session.cert,
+        dict(http.session.proxies),
+    )
+
+
+def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
+    """Let sites fetch CSRF tokens anew, after an access token was renewed.
+
+    A CSRF token belongs to the access token it was fetched with
+    (recorded: badtoken). Pywikibot would notice only when an edit failed,
+    and print a warning.
+
+    Pywikibot lists its sites nowhere in public, and a site need not have
+    been made by ``pywikibot.Site()``; so the garbage collector is asked.
+    That takes some milliseconds, once each time a token is renewed.
+
+    :param wikis: the addresses of the wikis' script folders
+    :param username: the account that the sites must be for
+    """
+    site_module = sys.modules.get('pywikibot.site')
+    if site_module is None:
+        return
+    addresses = set(wikis)
+    site_class: type[APISite] = site_module.APISite
+    for site in gc.get_objects():
+        if (
+            issubclass(type(site), site_class)
+            and hasattr(site, 'tokens')
+            and site.username() == username
+            and wiki_of_site(site) in addresses
+        ):
+            site.tokens.clear()
+
+
+# What user-config.py has put into authenticate
+
+
+def entries_of(auth: object) -> list[str]:
+    """Return the keys under which an object stands in authenticate."""
+    return [key for key, value in _entries().items() if value is auth]
+
+
+def entry_for(wiki: str) -> object:
+    """Return what authenticate has for a wiki, as Pywikibot chooses it.
+
+    A specific host beats a wildcard. Unlike Pywikibot, this ignores the
+    case of letters and a default port.
+    """
+    host = urlsplit(wiki).netloc.lower()
+    entries = {key.lower(): value for key, value in _entries().items()}
+    labels = host.split('.')
+    names = [host, *('.'.join(['*', *labels[n:]]) for n in range(1, 99))]
+    return next((entries[name] for name in names if name in entries), None)
+
+
+def is_match(key: str, wiki: str) -> bool:
+    """Return whether a key of authenticate matches a wiki."""
+    host = urlsplit(wiki).netloc.lower()
+    key = key.lower()
+    return key in ('*', host) or (
+        key.startswith('*.') and host.endswith(key[1:])
+    )
+
+
+def _entries() -> dict[str, object]:
+    from pywikibot import config
+
+    return dict(config.authenticate)
+
+
+def check_wildcards(auth: object) -> None:
+    """Refuse wildcards that reach wikis of several operators.
+
+    With OAuth 1 a wildcard is harmless, because a signature is of no use
+    to the wiki that receives it. A bearer token is.
+
+    :param auth: what stands in authenticate
+    :raises ConfigurationError: a wildcard is too wide; the hint has the
+        keys to use instead
+    """
+    for key in entries_of(auth):
+        if not key.startswith('*'):
+            continue
+        wikis = {
+            wiki_at(site.family.base_url(site.code, '/api.php')): site
+            for site in configured_sites()
+        }
+        reached = {
+            wiki: site
+            for wiki, site in wikis.items()
+            if wiki is not None and is_match(key, wiki)
+        }
+        operators = {_operator(site) for site in reached.values()}
+        if _is_public_suffix(key) or len(operators) > 1:
+            raise ConfigurationError(
+                f'authenticate[{key!r}] would send the token to wikis of'
+                ' different operators.',
+                error='wildcard',
+                hint=' '.join(
+                    sorted({_narrow(wiki) for wiki in reached})
+                ),
+            )
+
+
+def _operator(site: KnownSite) -> str:
+    return 'Wikimedia' if is_wikimedia(site) else str(site.family.name)
+
+
+def _is_public_suffix(key: str) -> bool:
+    """Return whether anyone can register a name below a wildcard."""
+    domain = key.lstrip('*').lstrip('.').partition(':')[0]
+    if '.' not in domain:
+        return True
+    from publicsuffixlist import PublicSuffixList
+
+    return bool(PublicSuffixList().is_public(domain))
+
+
+def _narrow(wiki: str) -> str:
+    """Return a key of authenticate that is narrow enough for a wiki."""
+    host = urlsplit(wiki).netloc
+    parent = host.partition('.')[2]
+    if is_loopback(urlsplit(wiki).hostname) or _is_public_suffix(parent):
+        return host
+    return f'*.{parent}'
+
+
+# The one thing that is done to Pywikibot
+
+
+def install_login_manager() -> None:
+    """Let Pywikibot use the login manager of this package.
+
+    This is the one place where something of Pywikibot is replaced:
+    ``APISite.login`` looks the class up under this name at each login.
+
+    It is also the one place where a lower module reaches for a higher
+    one. The login manager needs all of Pywikibot, which is not complete
+    when user-config.py imports this package; it is complete at the first
+    request, and no login precedes that.
+    """
+    login = importlib.import_module('pywikibot.login')
+    ours = importlib.import_module('pywikibot_oauth2.login')
+    setattr(login, 'ClientLoginManager', ours.OAuth2LoginManager)  # noqa: B010
+
+
+def has_login_hook() -> bool:
+    """Return whether this Pywikibot has the place for the login manager.
+
+    Otherwise it would ask for a password instead.
+    """
+    from pywikibot import login
+    from pywikibot.site import APISite
+
+    method: Callable[..., object] = inspect.unwrap(APISite.login)
+    names = getattr(getattr(method, '__code__', None), 'co_names', ())
+    return hasattr(login, 'ClientLoginManager') and (
+        'ClientLoginManager' in names
+    )
+
+
+def is_running(script: str) -> bool:
+    """Return whether the script that runs has this name."""
+    from pywikibot.bot import calledModuleName
+
+    return bool(calledModuleName() == script)
