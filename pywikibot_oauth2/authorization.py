@@ -52,17 +52,31 @@ class Authorization:
         """Whether there is a token that the wiki has not refused."""
         return self.token is not None and self.ended is None
 
-    def with_token(
-        self, token: Token, generation: int | None = None
-    ) -> Authorization:
-        """Return the authorization with a new token.
+    def with_token(self, token: Token) -> Authorization:
+        """Return the authorization with a new token."""
+        return replace(
+            self, token=token, ended=None, generation=self.generation + 1
+        )
 
-        :param token: the new token
-        :param generation: the generation that it follows; by default that
-            of this authorization
+    def is_newer(
+        self, other: Authorization, refused: str | None = None
+    ) -> bool:
+        """Return whether it should take the place of another one.
+
+        :param other: the other one
+        :param refused: the Authorization header that the wiki refused, if
+            any: of two of the same generation, as where a lock was lost,
+            the one with another token is worth a try
         """
-        base = self.generation if generation is None else generation
-        return replace(self, token=token, ended=None, generation=base + 1)
+        if self.generation != other.generation:
+            return self.generation > other.generation
+        return (
+            refused is not None
+            and self.is_complete
+            and self.token is not None
+            and self.token.header != refused
+            and self.token != other.token
+        )
 
     def end(self, reason: str) -> Authorization:
         """Return the authorization as ended, without its token."""

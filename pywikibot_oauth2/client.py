@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from pywikibot_oauth2 import private_file
 from pywikibot_oauth2.errors import ConfigurationError
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 #: What the names of the environment variables begin with.
 PREFIX = 'PYWIKIBOT_OAUTH2_'
+
+# MediaWiki's client IDs (recorded).
+_CLIENT_ID = re.compile(r'[0-9a-f]{32}')
 
 # Seconds that a command has, a person's answer to it included.
 _COMMAND_TIMEOUT = 120
@@ -113,6 +118,27 @@ class OAuth2Client:
         if self.owner_only:
             return 'owner-only'
         return 'confidential' if self.is_confidential else 'public'
+
+    def check(self) -> None:
+        """Check the values that a person may have confused or misspelled.
+
+        :raises ConfigurationError: the client ID or the callback URL has
+            another form than MediaWiki's have
+        """
+        if self.client_id and not _CLIENT_ID.fullmatch(self.client_id):
+            raise ConfigurationError(
+                f'{self.client_id!r} is not a client ID, which consists of'
+                ' 32 digits and letters from a to f.',
+                client_id=self.client_id,
+                error='client_id',
+            )
+        reason = self.redirect_uri and _callback_error(self.redirect_uri)
+        if reason:
+            raise ConfigurationError(
+                f'The callback URL {self.redirect_uri!r} {reason}.',
+                client_id=self.client_id,
+                error='redirect_uri',
+            )
 
     def same_registration(self, other: OAuth2Client) -> bool:
         """Return whether another object stands for the same client.
@@ -276,6 +302,20 @@ class Credentials(NamedTuple):
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__}>'
+
+
+def _callback_error(url: str) -> str | None:
+    """Return what is wrong with a callback URL, if anything."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises ValueError
+    except ValueError:
+        return 'is not a URL'
+    if parts.scheme not in ('http', 'https') or not parts.hostname:
+        return 'does not begin with http:// or https:// and a host'
+    if parts.fragment or re.search(r'\s', url):
+        return 'contains a fragment (#) or a space'
+    return None
 
 
 def _text(name: str, value: object) -> str | None:

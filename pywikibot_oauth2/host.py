@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pywikibot.family import Family
     from pywikibot.site import APISite, BaseSite
+    from requests import PreparedRequest
 
 
 # The address of a request as requests has prepared it. Whatever does not
@@ -31,8 +32,12 @@ _PREPARED = re.compile(
     r'(?:[?#].*)?',
     re.DOTALL,
 )
-_DOT_SEGMENT = re.compile(r'(?:^|/|%2f|\\|%5c)(?:\.|%2e){1,2}(?=$|/|%2f|\\|%5c)', re.I)
+_DOT_SEGMENT = re.compile(
+    r'(?:^|/|%2f|\\|%5c)(?:\.|%2e){1,2}(?=$|/|%2f|\\|%5c)', re.I
+)
 _DEFAULT_PORT = re.compile(r'(?<=^http:)(//.*):80$|(?<=^https:)(//.*):443$')
+# In a form, or as a part of a body in several parts.
+_CSRF_TOKEN = re.compile(rb'(?:^|&)token=|; name="token"')
 
 
 class Transport(NamedTuple):
@@ -189,6 +194,11 @@ def configured_sites() -> Iterator[KnownSite]:
                 yield KnownSite(family, code, username)
 
 
+def netloc_of(site: KnownSite) -> str:
+    """Return the host and port of a site."""
+    return urlsplit(site.family.base_url(site.code, '')).netloc.lower()
+
+
 def _families() -> Iterator[Family]:
     """Yield the families with a user name first, then all others."""
     from pywikibot import config
@@ -303,6 +313,14 @@ def transport(wiki: str) -> Transport:
     )
 
 
+def carries_csrf_token(request: PreparedRequest) -> bool:
+    """Return whether a request carries a CSRF token, as every change does."""
+    body = request.body
+    if isinstance(body, str):
+        body = body.encode()
+    return isinstance(body, bytes) and bool(_CSRF_TOKEN.search(body))
+
+
 def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     """Let sites fetch CSRF tokens anew, after an access token was renewed.
 
@@ -337,7 +355,7 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
 
 def entries_of(auth: object) -> list[str]:
     """Return the keys under which an object stands in authenticate."""
-    return [key for key, value in _entries().items() if value is auth]
+    return [key for key, value in entries().items() if value is auth]
 
 
 def entry_for(wiki: str) -> object:
@@ -347,22 +365,22 @@ def entry_for(wiki: str) -> object:
     case of letters and a default port.
     """
     host = urlsplit(wiki).netloc.lower()
-    entries = {key.lower(): value for key, value in _entries().items()}
+    entries = {key.lower(): value for key, value in entries().items()}
     labels = host.split('.')
     names = [host, *('.'.join(['*', *labels[n:]]) for n in range(1, 99))]
     return next((entries[name] for name in names if name in entries), None)
 
 
-def is_match(key: str, wiki: str) -> bool:
-    """Return whether a key of authenticate matches a wiki."""
-    host = urlsplit(wiki).netloc.lower()
+def is_match(key: str, host: str) -> bool:
+    """Return whether a key of authenticate matches a host and port."""
     key = key.lower()
     return key in ('*', host) or (
         key.startswith('*.') and host.endswith(key[1:])
     )
 
 
-def _entries() -> dict[str, object]:
+def entries() -> dict[str, object]:
+    """Return what stands in authenticate by its keys."""
     from pywikibot import config
 
     return dict(config.authenticate)
@@ -388,7 +406,7 @@ def check_wildcards(auth: object) -> None:
         reached = {
             wiki: site
             for wiki, site in wikis.items()
-            if wiki is not None and is_match(key, wiki)
+            if wiki is not None and is_match(key, urlsplit(wiki).netloc)
         }
         operators = {_operator(site) for site in reached.values()}
         if _is_public_suffix(key) or len(operators) > 1:
@@ -396,9 +414,7 @@ def check_wildcards(auth: object) -> None:
                 f'authenticate[{key!r}] would send the token to wikis of'
                 ' different operators.',
                 error='wildcard',
-                hint=' '.join(
-                    sorted({_narrow(wiki) for wiki in reached})
-                ),
+                hint=' '.join(sorted({_narrow(wiki) for wiki in reached})),
             )
 
 
@@ -457,6 +473,21 @@ def has_login_hook() -> bool:
     return hasattr(login, 'ClientLoginManager') and (
         'ClientLoginManager' in names
     )
+
+
+def had_a_site() -> bool:
+    """Return whether Pywikibot has used a site in this process."""
+    http = sys.modules.get('pywikibot.comms.http')
+    # The cookie jar has a file as soon as there was a site.
+    return http is not None and bool(http.cookie_jar.filename)
+
+
+def is_reading_user_config() -> bool:
+    """Return whether user-config.py runs by now.
+
+    Pywikibot runs it while it is half imported itself.
+    """
+    return not hasattr(sys.modules.get('pywikibot'), 'Site')
 
 
 def is_running(script: str) -> bool:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import threading
 import weakref
 from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
+    from typing import Union
+
+    Handler = Union[Callable[[int, FrameType | None], object], int, None]
+
+# Windows has no SIGHUP.
+_DELAYED = [
+    getattr(signal, name)
+    for name in ('SIGINT', 'SIGTERM', 'SIGHUP')
+    if hasattr(signal, name)
+]
 
 
 class ForkSafeLock:
@@ -56,7 +67,7 @@ if hasattr(os, 'register_at_fork'):
 
 
 @contextlib.contextmanager
-def delayed_signals() -> Iterator[None]:
+def delayed_signals() -> Iterator[Callable[[], None]]:
     """Delay SIGINT, SIGTERM and SIGHUP until the end of the context.
 
     From the moment the wiki is asked for a new token until that token is
@@ -65,20 +76,12 @@ def delayed_signals() -> Iterator[None]:
 
     Python runs signal handlers in the main thread only. While another
     thread refreshes, a signal therefore takes effect at once; so does one
-    that no handler can be set for, such as SIGKILL.
-    """
-    import signal
+    that cannot be handled, such as SIGKILL.
 
-    numbers = {signal.SIGINT, signal.SIGTERM}
-    if hasattr(signal, 'SIGHUP'):
-        numbers.add(signal.SIGHUP)
-    # An ignored signal stays ignored; a handler that was not set from
-    # Python (None) could not be restored.
-    usual = {
-        number: handler
-        for number in numbers
-        if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
-    }
+    :return: a context that gives a function; the delay begins when that
+        is called, so that a wait for a lock before it can be interrupted
+    """
+    usual: dict[int, Handler] = {}
     came: list[int] = []
 
     def restore() -> None:
@@ -92,13 +95,18 @@ def delayed_signals() -> Iterator[None]:
         if len(came) > 1:
             restore()
 
+    def delay() -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in _DELAYED:
+            handler = signal.getsignal(number)
+            # An ignored signal stays ignored; a handler that was not set
+            # from Python (None) could not be restored.
+            if handler not in (signal.SIG_IGN, None):
+                usual[number] = handler
+                signal.signal(number, note)
+
     try:
-        for number in usual:
-            signal.signal(number, note)
-    except ValueError:
-        # Not the main thread.
-        usual.clear()
-    try:
-        yield
+        yield delay
     finally:
         restore()

@@ -6,6 +6,9 @@ import contextlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from pywikibot_oauth2.authorization import Authorization
+from pywikibot_oauth2.errors import StoreError
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +37,11 @@ class Store(ABC):
 
     An authorization is a JSON-able dict; a store need not know what is in
     it, and returns what it was given.
+
+    :cvar is_shared: whether other processes see what is stored
     """
+
+    is_shared = True
 
     @abstractmethod
     def load(
@@ -85,6 +92,34 @@ class Store(ABC):
         :param account: the name of the account
         """
 
+    def read(self, account: str, client_id: str) -> Authorization | None:
+        """Return a stored authorization after checking whose it is.
+
+        :param account: the name of the account
+        :param client_id: the client ID
+        :raises StoreError: it is damaged, or another account's or client's
+        """
+        data = self.load(account, client_id)
+        if data is None:
+            return None
+        try:
+            found = Authorization.deserialize(data)
+        except StoreError as error:
+            raise StoreError(
+                f'{self.where(account)} cannot be used: {error}.',
+                error='damaged',
+                hint=self.where(account),
+            ) from None
+        if (found.user, found.client_id) != (account, client_id):
+            raise StoreError(
+                f'{self.where(account)} holds an authorization of'
+                f' {found.user} for the client {found.client_id}, not of'
+                f' {account} for the client {client_id}.',
+                error='other_account',
+                hint=self.where(account),
+            )
+        return found
+
     @contextlib.contextmanager
     def reserve(self, account: str, client_id: str) -> Iterator[Save]:
         """Secure the place for an authorization that is about to come.
@@ -107,6 +142,8 @@ class Store(ABC):
 
 class MemoryStore(Store):
     """Keeps nothing: the authorization lives in memory alone."""
+
+    is_shared = False
 
     def load(self, account: str, client_id: str) -> None:
         """Return None."""
