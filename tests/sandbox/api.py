@@ -171,7 +171,7 @@ def _identify_bearer(call: Call, text: str) -> None:
     if user and not token.client.usable_by(user):
         raise ApiError(f'{INVALID}-not-approved',
                        'This application is not approved.')
-    if wiki.since(1, 47):
+    if wiki.is_master:
         _check_session_jwt(call, user)
         if token.client.owner_only:
             jwt = wiki.oauth.session_jwt(user)

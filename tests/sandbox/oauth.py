@@ -197,7 +197,7 @@ class AuthorizationServer:
         # Task T323855: a public client needs its secret to refresh.
         secretless = not client.confidential and (
             grant == 'authorization_code'
-            or (grant == 'refresh_token' and self._wiki.since(1, 46)))
+            or (grant == 'refresh_token' and self._wiki.is_master))
         if secret != client.secret and not (secretless and secret is None):
             raise _invalid_client()
         return client
@@ -230,7 +230,7 @@ class AuthorizationServer:
             return True
         # For IP literals, and only for them, the port does not count.
         uris = urlsplit(sent), urlsplit(registered)
-        return (self._wiki.since(1, 47)
+        return (self._wiki.is_master
                 and uris[0].hostname in ('127.0.0.1', '::1')
                 and len({uri._replace(netloc=uri.hostname or '')
                          for uri in uris}) == 1)
@@ -347,7 +347,7 @@ class AuthorizationServer:
         if token.expires < now:
             raise self._dead('Token has expired')
         if token.revoked or (token.used is not None and not (
-                self._wiki.since(1, 47) and now < token.used + GRACE)):
+                self._wiki.is_master and now < token.used + GRACE)):
             raise self._dead('Token has been revoked')
         if token.used is None:
             token.used = now
@@ -357,7 +357,7 @@ class AuthorizationServer:
         return self.issue(client, user)
 
     def _dead(self, hint: str) -> TokenError:
-        status, error = ((400, 'invalid_grant') if self._wiki.since(1, 47)
+        status, error = ((400, 'invalid_grant') if self._wiki.is_master
                          else (401, 'invalid_request'))
         return TokenError(status, error, 'The refresh token is invalid.',
                           hint)
@@ -365,7 +365,7 @@ class AuthorizationServer:
     def _credentials(self, client: Client, request: Request) -> TokenPair:
         user = client.owner if client.owner_only else None
         if not client.confidential or (user is None
-                                       and not self._wiki.since(1, 47)):
+                                       and not self._wiki.is_master):
             raise _invalid_client()
         request.user = user.name if user else None
         life = self._wiki.token_life

@@ -35,20 +35,20 @@ class Sandbox:
     """A wiki on loopback, to be used in a `with` statement.
 
     *token_life* and *refresh_life* are in seconds, *path* is the script
-    path, for example ``/w``, *version* the MediaWiki it behaves like,
-    *host* an address of this machine.
-    These, *gateway* and *version* can be changed at any time.
+    path, for example ``/w``, *host* an address of this machine. *like* is
+    '1.43' (MediaWiki 1.43 LTS) or 'master' (Extension:OAuth of August 2026,
+    as on Wikimedia). These and *gateway* can be changed at any time.
     """
 
     def __init__(self, *, token_life: float = 3600,
                  refresh_life: float = 30 * 86400,
                  clock: Callable[[], float] | None = None, port: int = 0,
-                 version: str = '1.43', path: str = '',
+                 like: str = '1.43', path: str = '',
                  host: str = '127.0.0.1') -> None:
         self.token_life = token_life
         self.refresh_life = refresh_life
         self.clock = clock or Clock()
-        self.version = version
+        self.like = like
         self.path = path
         self.host = host
         self.gateway: bool | str = False
@@ -210,9 +210,10 @@ class Sandbox:
                    and all(getattr(request, name) == value
                            for name, value in conditions.items()))
 
-    def since(self, *version: int) -> bool:
-        """Tell whether the sandbox behaves like this version or a newer."""
-        return tuple(map(int, self.version.split('.')[:2])) >= version
+    @property
+    def is_master(self) -> bool:
+        """Whether the sandbox behaves like the newest Extension:OAuth."""
+        return self.like == 'master'
 
     def caller_of(self, token: AccessToken) -> Caller:
         """Return on whose behalf a request with *token* is made."""

@@ -159,7 +159,7 @@ def _general(call: Call) -> dict[str, Any]:
         'mainpage': 'Main Page', 'base': f'{wiki.url}/index.php/Main_Page',
         'sitename': 'SandboxWiki', 'mainpageisdomainroot': False,
         'logo': f'{wiki.url}/logo.png',
-        'generator': f'MediaWiki {wiki.version}.9',
+        'generator': 'MediaWiki ' + ('1.45.0' if wiki.is_master else '1.43.9'),
         'phpversion': '8.2.29', 'phpsapi': 'fpm-fcgi', 'dbtype': 'sqlite',
         'dbversion': '3.40.1', 'imagewhitelistenabled': False,
         'langconversion': True, 'linkconversion': True,
