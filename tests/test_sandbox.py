@@ -233,7 +233,7 @@ def test_of_six_concurrent_refreshes_one_wins(
 def test_since_1_47_a_refresh_token_works_again_for_600_seconds(
         wiki: Sandbox, visitor: Visitor, client: Client,
         clock: Clock) -> None:
-    wiki.version = '1.47'
+    wiki.like = 'master'
     pair = wiki.issue(client)
     assert visitor.refresh(client, pair.refresh_token).status_code == 200
     clock.advance(590)
@@ -259,7 +259,7 @@ def test_since_1_47_the_port_of_a_loopback_address_does_not_count(
     url = authorize_url(wiki, client, redirect_uri=sent)
     with pytest.raises(AuthorizeError):
         wiki.approve(url)
-    wiki.version = '1.47'
+    wiki.like = 'master'
     if accepted:
         assert wiki.approve(url).startswith(sent + '?code=')
     else:
@@ -269,7 +269,7 @@ def test_since_1_47_the_port_of_a_loopback_address_does_not_count(
 
 def test_since_1_46_a_public_client_refreshes_without_a_secret(
         wiki: Sandbox, visitor: Visitor) -> None:
-    wiki.version = '1.46'
+    wiki.like = 'master'
     client = wiki.register(confidential=False)
     reply = visitor.tokens(grant_type='refresh_token', client_id=client.id,
                            refresh_token=wiki.issue(client).refresh_token)
@@ -278,7 +278,7 @@ def test_since_1_46_a_public_client_refreshes_without_a_secret(
 
 def test_since_1_47_other_clients_get_an_anonymous_token(
         wiki: Sandbox, visitor: Visitor, client: Client) -> None:
-    wiki.version = '1.47'
+    wiki.like = 'master'
     reply = visitor.tokens(
         grant_type='client_credentials', client_id=client.id,
         client_secret=client.secret).json()
@@ -293,7 +293,7 @@ def test_since_1_47_a_cookie_names_the_user_of_an_owner_only_token(
               for owner in ('Bot', 'Admin')}
     assert visitor.user(tokens['Bot']) == FRESH
     assert not visitor.session.cookies
-    wiki.version = '1.47'
+    wiki.like = 'master'
     assert visitor.user(tokens['Bot']) == FRESH
     assert 'sessionJwt' in visitor.session.cookies
     assert visitor.user(tokens['Bot']) == FRESH

@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """A stand-in for a MediaWiki with Extension:OAuth, on loopback.
 
 It answers as `tests/recordings.json` says a real one does::

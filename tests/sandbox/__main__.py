@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """Run the sandbox for a person: python -m tests.sandbox."""
 from __future__ import annotations
 

@@ -1,64 +1,65 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
-"""Users, their rights, and the sessions they are logged in with."""
+"""Users, what they may do, and the sessions they are logged in with."""
+
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 ANONYMOUS = '127.0.0.1'
 SESSION_COOKIE = 'sandboxwiki_session'
 
+# MediaWiki lists rights in the order of the groups and of their rights.
 GROUP_RIGHTS = {
-    'bot': ('bot', 'autoconfirmed', 'editsemiprotected', 'nominornewtalk',
-            'autopatrol', 'suppressredirect', 'apihighlimits'),
-    'sysop': ('block', 'delete', 'bigdelete', 'deletedhistory',
-              'deletedtext', 'undelete', 'editprotected', 'protect',
-              'rollback', 'patrol', 'autopatrol', 'suppressredirect',
-              'apihighlimits', 'noratelimit'),
-    '*': ('createaccount', 'read', 'edit', 'createpage', 'createtalk',
-          'viewmyprivateinfo', 'editmyprivateinfo', 'editmyoptions'),
-    'user': ('move', 'move-subpages', 'move-rootuserpages',
-             'move-categorypages', 'movefile', 'upload', 'reupload',
-             'minoredit', 'sendemail', 'applychangetags', 'changetags',
-             'viewmywatchlist', 'editmywatchlist', 'editcontentmodel'),
-    'autoconfirmed': ('autoconfirmed', 'editsemiprotected'),
+    'bot': (
+        'bot autoconfirmed editsemiprotected nominornewtalk autopatrol '
+        'suppressredirect apihighlimits'
+    ).split(),
+    'sysop': (
+        'block delete undelete editprotected protect rollback patrol '
+        'autopatrol suppressredirect apihighlimits noratelimit'
+    ).split(),
+    '*': (
+        'createaccount read edit createpage createtalk viewmyprivateinfo '
+        'editmyprivateinfo editmyoptions'
+    ).split(),
+    'user': (
+        'move move-subpages move-rootuserpages move-categorypages movefile '
+        'upload reupload reupload-shared minoredit editmyusercss '
+        'editmyuserjson editmyuserjs editmyuserjsredirect applychangetags '
+        'changetags editcontentmodel viewmywatchlist editmywatchlist '
+        'mwoauthproposeconsumer mwoauthupdateownconsumer '
+        'mwoauthmanagemygrants'
+    ).split(),
+    'autoconfirmed': ['autoconfirmed', 'editsemiprotected'],
 }
-
 GRANT_RIGHTS = {
-    'basic': ('autoconfirmed', 'autopatrol', 'editsemiprotected',
-              'nominornewtalk', 'read'),
-    'highvolume': ('apihighlimits', 'bot', 'noratelimit'),
-    'editpage': ('applychangetags', 'changetags', 'edit',
-                 'editcontentmodel', 'minoredit'),
-    'createeditmovepage': ('createpage', 'createtalk', 'edit', 'move',
-                           'move-categorypages', 'move-rootuserpages',
-                           'move-subpages', 'suppressredirect'),
-    'delete': ('bigdelete', 'delete', 'deletedhistory', 'deletedtext',
-               'undelete'),
-    'editprotected': ('editprotected',),
-    'patrol': ('patrol',),
-    'protect': ('protect',),
-    'rollback': ('rollback',),
-    'uploadfile': ('upload', 'reupload'),
-    'viewmywatchlist': ('viewmywatchlist',),
-    'editmywatchlist': ('editmywatchlist',),
+    'mwoauth-authonly': '',
+    'mwoauth-authonlyprivate': '',
+    'basic': 'autoconfirmed autopatrol editsemiprotected nominornewtalk read',
+    'highvolume': 'apihighlimits bot noratelimit',
+    'import': '',
+    'editpage': 'applychangetags changetags edit editcontentmodel minoredit',
+    'editprotected': 'editprotected',
+    'editmycssjs': 'editmyusercss editmyuserjson editmyuserjs',
+    'editmyoptions': 'editmyoptions editmyuserjson',
+    'createeditmovepage': 'createpage createtalk edit move '
+    'move-categorypages move-rootuserpages move-subpages suppressredirect',
+    'uploadfile': 'upload',
+    'patrol': 'patrol',
+    'rollback': 'rollback',
+    'delete': 'delete undelete',
+    'protect': 'protect',
+    'viewmywatchlist': 'viewmywatchlist',
+    'editmywatchlist': 'editmywatchlist',
+    'privateinfo': 'viewmyprivateinfo',
+    'oauthmanageownclient': 'mwoauthproposeconsumer mwoauthupdateownconsumer',
 }
 
 
 @dataclass(eq=False)
 class User:
-
-    """An account."""
+    """An account; *denied* are rights that its groups do not give it."""
 
     id: int
     name: str
@@ -66,21 +67,32 @@ class User:
     groups: tuple[str, ...]
     registered: float
     editcount: int = 0
-    blocked: bool = False
+    blocked: float | None = None
+    email: str = ''
+    email_confirmed: bool = True
+    denied: set[str] = field(default_factory=set)
+    second_factor: tuple[str, str] | None = field(default=None, repr=False)
 
     @property
     def all_groups(self) -> list[str]:
-        """The groups of the user, those that everyone is in included."""
+        """The groups of the user, including those everyone is in."""
         return [*self.groups, '*', 'user', 'autoconfirmed']
 
 
 @dataclass(eq=False)
 class Session:
+    """What CSRF tokens belong to.
 
-    """What CSRF tokens belong to: a cookie or an access token."""
+    There is one for each cookie. By OAuth there is one for each person and
+    client, and *used_with* is the access token of its last request: a request
+    with another one starts it anew (recorded as the cases `csrf: …`).
+    """
 
     user: User | None = None
     tokens: dict[str, str] = field(default_factory=dict)
+    used_with: object = None
+    pending: User | None = None  # gave the password, not the second factor
+    failures: int = 0
 
     def token(self, kind: str) -> str:
         """Return the token for *kind* of action."""
@@ -88,15 +100,22 @@ class Session:
             self.tokens[kind] = secrets.token_hex(20) + '+\\'
         return self.tokens[kind]
 
+    def use(self, access_token: object) -> Session:
+        """Note that a request came with *access_token*."""
+        if self.used_with is not access_token:
+            self.tokens.clear()
+            self.used_with = access_token
+        return self
+
 
 @dataclass(eq=False)
 class Caller:
-
     """On whose behalf a request is carried out, and with which rights."""
 
     session: Session
     grants: tuple[str, ...] | None = None
     tags: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = ()  # rights that the wiki does not have
 
     @property
     def user(self) -> User | None:
@@ -117,43 +136,52 @@ class Caller:
     @property
     def rights(self) -> list[str]:
         """The rights of the account, as far as the grants go."""
-        groups = self.user.all_groups if self.user else ['*']
-        # A dict keeps the order, in which MediaWiki lists them too.
-        rights = dict.fromkeys(
-            right for group in groups for right in GROUP_RIGHTS.get(group, ()))
-        if self.grants is None:
-            return list(rights)
-        granted = granted_rights(self.grants)
-        return [right for right in rights if right in granted]
+        rights = rights_of(self.user)
+        if self.grants is not None:
+            granted = {
+                right
+                for grant in self.grants
+                for right in GRANT_RIGHTS[grant].split()
+            }
+            rights = [right for right in rights if right in granted]
+        return [right for right in rights if right not in self.unsupported]
 
 
-def granted_rights(grants: Iterable[str]) -> set[str]:
-    """Return the rights that *grants* leave to a user."""
-    return {right for grant in grants
-            for right in GRANT_RIGHTS.get(grant, ())}
+def rights_of(user: User | None) -> list[str]:
+    """Return the rights of an account, whatever it granted."""
+    denied = user.denied if user else ()
+    rights = dict.fromkeys(
+        right
+        for group in (user.all_groups if user else ['*'])
+        for right in GROUP_RIGHTS.get(group, ())
+    )
+    return [right for right in rights if right not in denied]
 
 
 class Accounts:
-
     """All users, and the sessions of those who logged in by password."""
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
         self._sessions: dict[str, Session] = {}
 
-    def add(self, name: str, password: str | None, groups: Iterable[str],
-            now: float) -> User:
+    def add(
+        self,
+        name: str,
+        password: str | None,
+        groups: Iterable[str],
+        now: float,
+    ) -> User:
         """Create an account."""
         user = User(len(self.users) + 1, name, password, tuple(groups), now)
+        user.email = f'{name.lower()}@example.org'
         self.users[name] = user
         return user
 
     def check(self, name: str, password: str) -> User | None:
         """Return the user of that name and password."""
         user = self.users.get(name[:1].upper() + name[1:])
-        if user and user.password and user.password == password:
-            return user
-        return None
+        return user if user and password and user.password == password else None
 
     def start(self, user: User | None) -> str:
         """Start a session; return the value of its cookie."""

@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """A person with a browser, as a program.
 
 It opens an authorization URL, logs in if it is asked to, presses Allow (or

@@ -1,16 +1,11 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
-"""A clock that a test can put forward."""
+"""A clock that a test can advance."""
+
 from __future__ import annotations
 
 import time
 
 
 class Clock:
-
     """Seconds since the epoch: the real time plus what was advanced."""
 
     def __init__(self) -> None:
@@ -20,7 +15,7 @@ class Clock:
         return time.time() + self.offset
 
     def advance(self, seconds: float) -> None:
-        """Put the clock *seconds* forward."""
+        """Put the clock forward."""
         self.offset += seconds
 
 

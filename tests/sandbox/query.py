@@ -1,178 +1,386 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
-"""action=query: finds pages, describes them, and says who is asking."""
+"""action=query and action=paraminfo, as far as Pywikibot needs them."""
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from . import siteinfo
-from .accounts import Caller
+from .accounts import Session, User
 from .clock import timestamp
 from .dialog import session_cookie
-from .lists import LISTS, Module, blockinfo
-from .pages import NAMESPACES, normal_title
-from .properties import PROPS, Entry
-
+from .pages import NAMESPACES, Page, namespace, normal_title
 
 if TYPE_CHECKING:
-    from .api import Call
+    from .api import Action, Call
+
+TOKEN_TYPES = (
+    'createaccount', 'csrf', 'deleteglobalaccount', 'login', 'patrol',
+    'rollback', 'userrights', 'watch',
+)  # fmt: skip
+# The submodules: prefix, and whether there are a limit and namespaces
+MODULES = {
+    'prop': {
+        'categoryinfo': ('ci', False),
+        'imageinfo': ('ii', True),
+        'info': ('in', False),
+        'pageprops': ('pp', False),
+        'revisions': ('rv', True),
+        'templates': ('tl', True),
+    },
+    'list': {'allpages': ('ap', True), 'users': ('us', False)},
+    'meta': {
+        'siteinfo': ('si', False),
+        'tokens': ('', False),
+        'userinfo': ('ui', False),
+    },
+}
+VALUES = {'tokens': ('type', TOKEN_TYPES), 'info': ('prop', ('protection',))}
+GENERATORS = ('allpages', 'templates')
 
 
 def run(call: Call) -> dict[str, Any]:
     """Return the result of action=query."""
-    proceed: dict[str, str] = {}
     result: dict[str, Any] = {}
-    for name in call.known('meta', METAS):
-        result[name] = METAS[name](call)
-    result.update(result.pop('siteinfo', {}))
-    for name in call.known('list', LISTS):
-        prefix, limited = siteinfo.LIST[name][:2]
-        module = Module(call, name, prefix)
-        items = LISTS[name](module)
-        result[name] = module.cut(items, proceed) if limited else items
-        if name == 'search':
-            result['searchinfo'] = {'totalhits': len(items)}
-    info, entries = select_pages(call)
-    if call.flag('generator'):
-        entries = _generate(call, entries, proceed)
-    _describe(call, entries)
-    result.update(info)
-    if entries:
-        result.update(_pages(call, entries))
-    output: dict[str, Any] = {'batchcomplete': True}
-    if proceed:
-        output['continue'] = proceed
-    if result:
-        output['query'] = result
-    return output
+    for name in call.many('meta'):
+        result.update(METAS[name](call))
+    for name in call.many('list'):
+        result[name] = LISTS[name](call)
+    titles, ids = call.many('titles'), call.many('pageids')
+    if ids:
+        titles = [
+            page.title
+            for page in call.wiki.pages.all()
+            if str(page.id) in ids
+        ]
+    if call.get('generator') == 'allpages':
+        titles = [item['title'] for item in _allpages(call, 'gap')]
+    elif call.get('generator'):
+        titles = []
+    pages: dict[str, Any] = {}
+    for title in dict.fromkeys(map(normal_title, titles)):
+        page = call.wiki.pages.page(title)
+        key = page.id if page else -1 - len(pages)
+        pages[str(key)] = _described(call, title, page)
+    if call.get('indexpageids') is not None and pages:
+        result['pageids'] = list(pages)
+    if pages:
+        result['pages'] = list(pages.values()) if call.fv2 else pages
+    if normalized := [
+        {'fromencoded': False, 'from': title, 'to': normal_title(title)}
+        for title in titles
+        if normal_title(title) != title
+    ]:
+        result['normalized'] = normalized
+    return {'batchcomplete': True, **({'query': result} if result else {})}
 
 
-def select_pages(call: Call) -> tuple[dict[str, Any], list[Entry]]:
-    """Return the pages that are asked for, and how titles were changed."""
-    pages = call.wiki.pages
-    info: dict[str, Any] = {}
-    entries: dict[str, Entry] = {}
-    for title in call.many('titles'):
-        normal = normal_title(title)
-        if normal != title:
-            info.setdefault('normalized', []).append(
-                {'fromencoded': False, 'from': title, 'to': normal})
-        page = pages.page(normal)
-        if page and page.redirect and call.flag('redirects'):
-            info.setdefault('redirects', []).append(
-                {'from': normal, 'to': page.redirect})
-            normal, page = page.redirect, pages.page(page.redirect)
-        entries.setdefault(normal, Entry(normal, page))
-    for number in call.many('pageids'):
-        page = pages.by_id(int(number))
-        if page:
-            entries.setdefault(page.title, Entry(page.title, page))
-    for number in call.many('revids'):
-        if 0 < int(number) <= len(pages.revisions):
-            page, revision = pages.revisions[int(number) - 1]
-            entry = entries.setdefault(page.title, Entry(page.title, page))
-            entry.revisions.append(revision)
-    return info, list(entries.values())
+# Pages
 
 
-def _generate(call: Call, entries: list[Entry],
-              proceed: dict[str, str]) -> list[Entry]:
-    """Return the pages that the generator finds."""
-    name = call.get('generator')
-    if name in LISTS:
-        module = Module(call, name, 'g' + siteinfo.LIST[name][0])
-        titles = [item['title'] if 'title' in item
-                  else f'Category:{item["category"]}'
-                  for item in LISTS[name](module)]
-    elif name in siteinfo.PROP:
-        module = Module(call, name, 'g' + siteinfo.PROP[name][0])
-        titles = [item['title'] for entry in entries
-                  for item in PROPS[name](module, entry).get(name, ())]
+def _described(call: Call, title: str, page: Page | None) -> dict[str, Any]:
+    """Return what is asked about a page."""
+    data: dict[str, Any] = {'ns': namespace(title), 'title': title}
+    if page is None:
+        data['missing'] = True
     else:
-        return []
-    titles = module.cut(list(dict.fromkeys(titles)), proceed)
-    return [Entry(title, call.wiki.pages.page(title)) for title in titles]
-
-
-def _describe(call: Call, entries: list[Entry]) -> None:
-    """Add the properties that are asked for."""
-    for name in call.known('prop', PROPS):
-        module = Module(call, name, siteinfo.PROP[name][0])
-        for entry in entries:
-            entry.data.update(PROPS[name](module, entry))
-
-
-def _pages(call: Call, entries: list[Entry]) -> dict[str, Any]:
-    """Return the pages as the format version has them."""
-    result: dict[str, Any] = {}
-    ids: dict[str, dict[str, Any]] = {}
-    missing = 0
-    for entry in entries:
-        if entry.page is None:
-            missing -= 1
-        key = str(entry.page.id if entry.page else missing)
-        ids[key] = {**entry.head, **entry.data}
-    if call.flag('indexpageids'):
-        result['pageids'] = list(ids)
-    result['pages'] = list(ids.values()) if call.fv2 else ids
-    return result
-
-
-def _userinfo(call: Call) -> dict[str, Any]:
-    user = call.caller.user
-    data: dict[str, Any] = {'id': user.id if user else 0,
-                            'name': call.caller.name}
-    if user is None:
-        data['anon'] = True
-    groups = user.all_groups if user else ['*']
-    for prop in call.many('uiprop'):
-        if prop == 'blockinfo':
-            data.update(blockinfo() if user and user.blocked else {})
-        elif prop == 'hasmsg':
-            data['messages'] = False
-        elif prop == 'groups':
-            data['groups'] = groups
-        elif prop == 'rights':
-            data['rights'] = call.caller.rights
-        elif prop == 'ratelimits':
-            data['ratelimits'] = {}
-        elif prop == 'editcount':
-            data['editcount'] = user.editcount if user else 0
-        elif prop == 'registrationdate' and user:
-            data['registrationdate'] = timestamp(user.registered)
-        elif prop == 'options':
-            data['options'] = {f'searchNs{number}': int(number == 0)
-                               for number in NAMESPACES if number >= 0}
+        data = {'pageid': page.id, **data}
+    if 'info' in call.many('prop'):
+        data.update(_info(call, page))
+    if 'revisions' in call.many('prop') and page:
+        data['revisions'] = [_revision(call, page)]
     return data
 
 
-def _tokens(call: Call) -> dict[str, str]:
-    kinds = call.many('type', 'csrf')
-    if 'login' in kinds and call.request.bearer is None \
-       and call.wiki.session_of(call.request) is None:
+def _info(call: Call, page: Page | None) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        'contentmodel': 'wikitext',
+        'pagelanguage': 'en',
+        'pagelanguagehtmlcode': 'en',
+        'pagelanguagedir': 'ltr',
+    }
+    if page:
+        last = page.revisions[-1]
+        data.update(
+            touched=timestamp(last.time),
+            lastrevid=last.id,
+            length=len(last.text.encode()),
+            redirect=page.is_redirect,
+            new=not last.parent,
+        )
+    if 'protection' in call.many('inprop'):
+        data.update(protection=[], restrictiontypes=['edit', 'move'])
+    return data
+
+
+def _revision(call: Call, page: Page) -> dict[str, Any]:
+    revision = page.revisions[-1]
+    digest = hashlib.sha1(revision.text.encode()).hexdigest()
+    fields: dict[str, dict[str, Any]] = {
+        'ids': {'revid': revision.id, 'parentid': revision.parent},
+        'flags': {'minor': False},
+        'user': {'user': revision.user, 'anon': not revision.userid},
+        'userid': {'userid': revision.userid},
+        'timestamp': {'timestamp': timestamp(revision.time)},
+        'size': {'size': len(revision.text.encode())},
+        'sha1': {'sha1': digest},
+        'roles': {'roles': ['main']},
+        'comment': {'comment': revision.summary},
+        'parsedcomment': {'parsedcomment': revision.summary},
+        'tags': {'tags': list(revision.tags)},
+    }
+    wanted = call.many('rvprop', 'ids|timestamp|flags|comment|user')
+    data: dict[str, Any] = {}
+    for name in wanted:
+        data.update(fields.get(name, {}))
+    content = {'contentmodel': 'wikitext'}
+    if 'content' in wanted:
+        key = 'content' if call.fv2 else '*'
+        content.update({'contentformat': 'text/x-wiki', key: revision.text})
+    if call.get('rvslots') is not None:
+        data['slots'] = {'main': content}
+    elif 'content' in wanted or 'contentmodel' in wanted:
+        data.update(content)
+    return data
+
+
+def _allpages(call: Call, prefix: str = 'ap') -> list[dict[str, Any]]:
+    """Return all pages of a namespace from a title on, without batches."""
+    number = int(call.get(f'{prefix}namespace') or 0)
+    start = (call.get(f'{prefix}from') or '').replace('_', ' ')
+    return [
+        {'pageid': page.id, 'ns': number, 'title': page.title}
+        for page in call.wiki.pages.all()
+        if namespace(page.title) == number
+        and page.title.removeprefix(f'{NAMESPACES[number]}:') >= start
+    ]
+
+
+def _users(call: Call) -> list[dict[str, Any]]:
+    known, result = call.wiki.accounts.users, []
+    for name in map(normal_title, call.many('ususers')):
+        user = known.get(name)
+        if user is None:
+            result.append({'name': name, 'missing': True})
+            continue
+        fields = {
+            'editcount': user.editcount,
+            'groups': user.all_groups,
+            'rights': call.wiki.caller(Session(user)).rights,
+            'registration': timestamp(user.registered),
+        }
+        wanted = {key: fields[key] for key in call.many('usprop')
+                  if key in fields}
+        result.append({'userid': user.id, 'name': user.name, **wanted})
+    return result
+
+
+LISTS = {'allpages': _allpages, 'users': _users}
+
+
+# The caller
+
+
+def blockinfo(user: User) -> dict[str, object]:
+    """Return what is said about the block of a user."""
+    return {
+        'blockid': 1,
+        'blockedby': 'Admin',
+        'blockedbyid': 1,
+        'blockreason': 'test',
+        'blockedtimestamp': timestamp(user.blocked),
+        'blockexpiry': 'infinite',
+        'blockpartial': False,
+        'blocknocreate': True,
+        'blockanononly': False,
+        'blockemail': False,
+        'blockowntalk': True,
+        'blockedtimestampformatted': timestamp(
+            user.blocked, '%H:%M, %d %B %Y'
+        ),
+    }
+
+
+def _userinfo(call: Call) -> dict[str, Any]:
+    user, caller = call.caller.user, call.caller
+    data: dict[str, Any] = {
+        'id': user.id if user else 0,
+        'name': caller.name,
+    }
+    if user is None:
+        data['anon'] = True
+    private = user and 'viewmyprivateinfo' in caller.rights
+    fields: dict[str, dict[str, Any]] = {
+        'blockinfo': blockinfo(user) if user and user.blocked else {},
+        'hasmsg': {'messages': False},
+        'groups': {'groups': user.all_groups if user else ['*']},
+        'rights': {'rights': caller.rights},
+        'ratelimits': {'ratelimits': {}},
+        'editcount': {'editcount': user.editcount if user else 0},
+        'options': {'options': {'language': 'en'}},
+        'email': {'email': user.email if private else ''},
+    }
+    if private and user.email_confirmed:
+        fields['email']['emailauthenticated'] = timestamp(user.registered)
+    for name in call.many('uiprop'):
+        data.update(fields.get(name, {}))
+    return {'userinfo': data}
+
+
+def _tokens(call: Call) -> dict[str, Any]:
+    kinds, accounts = call.many('type', 'csrf'), call.wiki.accounts
+    if (
+        'login' in kinds
+        and call.request.bearer is None
+        and call.wiki.session_of(call.request) is None
+    ):
         # A login token needs a session, which needs a cookie.
-        cookie = call.wiki.accounts.start(None)
-        call.caller = Caller(call.wiki.accounts.session(cookie))
-        call.set_cookie(session_cookie(cookie))
-    return {f'{kind}token': call.caller.token(kind)
-            for kind in kinds if kind in siteinfo.TOKEN_TYPES}
+        cookie = accounts.start(None)
+        call.caller = call.wiki.caller(accounts.session(cookie))
+        call.cookies.append(session_cookie(cookie))
+    tokens = {
+        f'{kind}token': call.caller.token(kind)
+        for kind in kinds
+        if kind in TOKEN_TYPES
+    }
+    return {'tokens': tokens}
 
 
-def _allmessages(call: Call) -> list[dict[str, Any]]:
-    messages = {'and': ' and', 'comma-separator': ', ',
-                'semicolon-separator': '; ', 'word-separator': ' '}
-    return [{'name': name, 'normalizedname': name,
-             **({'content' if call.fv2 else '*': messages[name]}
-                if name in messages else {'missing': True})}
-            for name in call.many('ammessages')]
+# The wiki
 
 
-METAS: dict[str, Callable[[Call], Any]] = {
-    'allmessages': _allmessages,
-    'siteinfo': siteinfo.siteinfo,
+def _siteinfo(call: Call) -> dict[str, Any]:
+    wiki, key = call.wiki, 'name' if call.fv2 else '*'
+    master = wiki.is_master
+    namespaces = {
+        str(number): {
+            'id': number,
+            'case': 'first-letter',
+            'subpages': number > 0,
+            'content': number == 0,
+            'canonical': name,
+            key: name,
+        }
+        for number, name in NAMESPACES.items()
+    }
+    words = {'redirect': '#REDIRECT', 'img_thumbnail': 'thumb'}
+    properties: dict[str, Any] = {
+        'general': {
+            'mainpage': 'Main Page',
+            'base': f'{wiki.url}/index.php/Main_Page',
+            'sitename': 'SandboxWiki',
+            'generator': f'MediaWiki {"1.45.0" if master else "1.43.9"}',
+            'case': 'first-letter',
+            'lang': 'en',
+            'timezone': 'UTC',
+            'timeoffset': 0,
+            'articlepath': f'{wiki.path}/index.php/$1',
+            'scriptpath': wiki.path,
+            'script': f'{wiki.path}/index.php',
+            'server': wiki.server,
+            'servername': wiki.host,
+            'wikiid': 'sandboxwiki',
+            'time': timestamp(wiki.clock()),
+            'maxarticlesize': 2097152,
+            'writeapi': True,
+            'galleryoptions': {},
+            'thumblimits': {'0': 120},
+            'imagelimits': {'0': {'width': 320, 'height': 240}},
+            'magiclinks': {},
+            'misermode': False,
+        },
+        'namespaces': namespaces,
+        'namespacealiases': [],
+        'magicwords': [
+            {'name': name, 'aliases': [alias], 'case-sensitive': False}
+            for name, alias in words.items()
+        ],
+        'extensions': [
+            {
+                'type': 'other',
+                'name': 'OAuth',
+                'version': '1.1.0',
+                'url': 'https://www.mediawiki.org/wiki/Extension:OAuth',
+            }
+        ],
+    }
+    return {
+        name: properties[name]
+        for name in call.many('siprop', 'general')
+        if name in properties
+    }
+
+
+METAS: dict[str, Callable[[Call], dict[str, Any]]] = {
+    'siteinfo': _siteinfo,
     'tokens': _tokens,
     'userinfo': _userinfo,
 }
+
+
+# paraminfo
+
+
+def paraminfo(call: Call, actions: Mapping[str, Action]) -> dict[str, Any]:
+    """Return the result of action=paraminfo."""
+    infos = (_module_info(path, actions) for path in call.many('modules'))
+    modules = [info for info in infos if info]
+    return {'paraminfo': {'helpformat': 'none', 'modules': modules}}
+
+
+def _module_info(path: str, actions: Mapping[str, Action]) -> dict[str, Any] | None:
+    parent, _, name = path.rpartition('+')
+    parameters: list[dict[str, Any]] = []
+    info = {
+        'name': name,
+        'path': path,
+        'prefix': '',
+        'classname': 'Api',
+        'source': 'MediaWiki',
+        'parameters': parameters,
+    }
+    if path == 'main':
+        parameters.append(_choice('action', {act: act for act in actions}))
+        parameters.append(_choice('format', {'json': 'json'}))
+    elif path == 'query':
+        for kind, modules in MODULES.items():
+            paths = {name: f'query+{name}' for name in modules}
+            parameters.append(_several(_choice(kind, paths)))
+        paths = {name: f'query+{name}' for name in GENERATORS}
+        parameters.append(_choice('generator', paths))
+    elif path in actions:
+        info['mustbeposted'] = actions[path].token is not None
+    elif parent == 'query':
+        for modules in MODULES.values():
+            if name in modules:
+                info['prefix'], limited = modules[name]
+                parameters += LIMITED if limited else []
+                info['generator'] = name in GENERATORS
+                break
+        else:
+            return None
+        if name in VALUES:
+            parameter, values = VALUES[name]
+            kinds = {'name': parameter, 'type': list(values)}
+            parameters.append(_several(kinds))
+    else:
+        return None
+    return info
+
+
+def _choice(name: str, submodules: dict[str, str]) -> dict[str, Any]:
+    return {'name': name, 'type': list(submodules), 'submodules': submodules}
+
+
+def _several(parameter: dict[str, Any]) -> dict[str, Any]:
+    limits = {'limit': 50, 'lowlimit': 50, 'highlimit': 500}
+    return {**parameter, 'multi': True, **limits}
+
+
+LIMITED = [
+    {
+        'name': 'limit', 'type': 'limit', 'default': 10, 'min': 1,
+        'max': 500, 'highmax': 5000,
+    },
+    {'name': 'namespace', 'type': 'namespace'},
+]  # fmt: skip

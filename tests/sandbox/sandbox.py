@@ -1,19 +1,18 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """What a test can ask the sandbox and arrange in it."""
+
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 from . import api, dialog, faults, rest
-from .accounts import Accounts, Caller, Session
+from .accounts import SESSION_COOKIE, Accounts, Caller, Session
 from .clock import Clock
 from .oauth import (
+    STAGES,
     AccessToken,
     AuthorizationServer,
     AuthorizeRequest,
@@ -25,32 +24,41 @@ from .server import Server
 from .wire import Request, Response, html_response, json_response, parse_form
 
 
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterable
-
-
 class Sandbox:
-
     """A wiki on loopback, to be used in a `with` statement.
 
-    *token_life* and *refresh_life* are in seconds, *path* is the script
-    path, for example ``/w``, *version* the MediaWiki it behaves like,
-    *host* an address of this machine.
-    These, *gateway* and *version* can be changed at any time.
+    These and *gateway* can be changed at any time.
+
+    :param token_life: how long an access token lives, in seconds
+    :param refresh_life: how long a refresh token lives, in seconds
+    :param clock: the time, in seconds since the epoch
+    :param like: '1.43' (MediaWiki 1.43 LTS) or 'master' (Extension:OAuth of
+        August 2026, as on Wikimedia)
+    :param path: the script path, for example ``/w``
+    :param host: an address of this machine
+    :param session_jwt: send the cookie sessionJwt to owner-only clients, as
+        Wikimedia does
     """
 
-    def __init__(self, *, token_life: float = 3600,
-                 refresh_life: float = 30 * 86400,
-                 clock: Callable[[], float] | None = None, port: int = 0,
-                 version: str = '1.43', path: str = '',
-                 host: str = '127.0.0.1') -> None:
+    def __init__(
+        self,
+        *,
+        token_life: float = 3600,
+        refresh_life: float = 30 * 86400,
+        clock: Callable[[], float] | None = None,
+        port: int = 0,
+        like: str = '1.43',
+        path: str = '',
+        host: str = '127.0.0.1',
+        session_jwt: bool = False,
+    ) -> None:
         self.token_life = token_life
         self.refresh_life = refresh_life
         self.clock = clock or Clock()
-        self.version = version
+        self.like = like
         self.path = path
         self.host = host
+        self.session_jwt = session_jwt
         self.gateway: bool | str = False
         self.lock = threading.RLock()
         self.requests: list[Request] = []
@@ -62,10 +70,6 @@ class Sandbox:
         self.faults = faults.Faults()
         self._port = port
         self._server: Server | None = None
-        self._found()
-
-    def _found(self) -> None:
-        """Set up what every wiki has."""
         self.add_user('Admin', groups=('sysop',))
         self.accounts.add('MediaWiki default', None, (), self.clock())
         self.add_user('Bot', groups=('bot',))
@@ -84,6 +88,22 @@ class Sandbox:
         """Stop the server."""
         if self._server:
             self._server.close()
+
+    @property
+    def like(self) -> str:
+        """The server that is played: '1.43' or 'master'."""
+        return self._like
+
+    @like.setter
+    def like(self, like: str) -> None:
+        if like not in ('1.43', 'master'):
+            raise ValueError(f'no such server was recorded: {like!r}')
+        self._like = like
+
+    @property
+    def is_master(self) -> bool:
+        """Whether Extension:OAuth of August 2026 is played."""
+        return self._like == 'master'
 
     # Addresses
 
@@ -109,21 +129,53 @@ class Sandbox:
 
     # What a test arranges
 
-    def register(self, *,
-                 redirect_uri: str = 'http://127.0.0.1:8080/',
-                 confidential: bool = True, owner_only: bool = False,
-                 grants: Iterable[str] = ('basic', 'highvolume', 'editpage',
-                                          'createeditmovepage'),
-                 approved: bool = True, owner: str = 'Bot') -> Client:
-        """Register a client; if not *approved*, for its owner only."""
+    def register(
+        self,
+        *,
+        redirect_uri: str = 'http://127.0.0.1:8080/',
+        confidential: bool = True,
+        owner_only: bool = False,
+        grants: Iterable[str] = (
+            'basic',
+            'highvolume',
+            'editpage',
+            'createeditmovepage',
+        ),
+        owner: str = 'Bot',
+        **fields: Any,
+    ) -> Client:
+        """Register a client; *fields* are others of `oauth.Client`."""
         with self.lock:
             return self.oauth.register(
-                self.accounts.users[owner], redirect_uri=redirect_uri,
-                confidential=confidential, owner_only=owner_only,
-                grants=tuple(grants), approved=approved)
+                self.accounts.users[owner],
+                redirect_uri=redirect_uri,
+                confidential=confidential,
+                owner_only=owner_only,
+                grants=tuple(grants),
+                **fields,
+            )
 
-    def add_user(self, name: str, password: str | None = None,
-                 groups: Iterable[str] = ()) -> None:
+    def set_stage(self, client: Client, stage: str) -> None:
+        """Let an administrator, or time, put a client into a stage."""
+        if stage not in STAGES:
+            raise ValueError(f'unknown stage {stage!r}')
+        client.stage = stage
+
+    def disable_client(self, client: Client) -> None:
+        """Let an administrator disable a client."""
+        self.set_stage(client, 'disabled')
+
+    def delete_client(self, client: Client) -> None:
+        """Remove a client; its tokens are unknown from now on."""
+        with self.lock:
+            self.oauth.clients.pop(client.id, None)
+
+    def add_user(
+        self,
+        name: str,
+        password: str | None = None,
+        groups: Iterable[str] = (),
+    ) -> None:
         """Create an account."""
         password = password or f'sandbox-password-{name}'
         with self.lock:
@@ -134,15 +186,20 @@ class Sandbox:
         """Return the password of *user*."""
         return self.accounts.users[user].password
 
+    def second_factor(self, user: str, kind: str, code: str) -> None:
+        """Ask *user* for a code at login: kind 'totp' or 'email'."""
+        self.accounts.users[user].second_factor = kind, code
+
     def add_page(self, title: str, text: str) -> None:
         """Create a page, or change it, without a request."""
         with self.lock:
-            self.pages.save(title, text, self.clock(),
-                            user='MediaWiki default', userid=2)
+            self.pages.save(
+                title, text, self.clock(), user='MediaWiki default', userid=2
+            )
 
     def block(self, user: str, blocked: bool = True) -> None:
         """Block a user from editing."""
-        self.accounts.users[user].blocked = blocked
+        self.accounts.users[user].blocked = self.clock() if blocked else None
 
     def issue(self, client: Client, user: str = 'Bot') -> TokenPair:
         """Return a pair of tokens without the dance."""
@@ -152,8 +209,9 @@ class Sandbox:
     def approve(self, authorize_url: str, user: str = 'Bot') -> str:
         """Log in and press Allow; return the callback URL."""
         with self.lock:
-            return self.oauth.allow(self._visit(authorize_url, user),
-                                    self.accounts.users[user])
+            return self.oauth.allow(
+                self._visit(authorize_url, user), self.accounts.users[user]
+            )
 
     def deny(self, authorize_url: str, user: str = 'Bot') -> str | None:
         """Log in and press Cancel; return the callback URL, if any."""
@@ -163,11 +221,14 @@ class Sandbox:
     def _visit(self, authorize_url: str, user: str) -> AuthorizeRequest:
         """Check the URL; an error page raises `oauth.AuthorizeError`."""
         url = urlsplit(authorize_url)
-        if not authorize_url.startswith(self.url) \
-           or url.path != f'{self.path}/rest.php/oauth2/authorize':
+        if (
+            not authorize_url.startswith(self.url)
+            or url.path != f'{self.path}/rest.php/oauth2/authorize'
+        ):
             raise ValueError(f'not the authorization endpoint: {url.path}')
-        return self.oauth.check_authorize(parse_form(url.query),
-                                          self.accounts.users[user])
+        return self.oauth.check_authorize(
+            parse_form(url.query), self.accounts.users[user]
+        )
 
     def revoke(self, user: str, client: Client) -> None:
         """Let *user* withdraw what was allowed to *client*."""
@@ -179,17 +240,13 @@ class Sandbox:
         with self.lock:
             self.oauth.expire_access_tokens()
 
-    def delete_client(self, client: Client) -> None:
-        """Remove a client; its tokens are unknown from now on."""
-        with self.lock:
-            self.oauth.clients.pop(client.id, None)
-
-    def disable_client(self, client: Client) -> None:
-        """Let an administrator switch a client off."""
-        client.disabled = True
-
-    def fail_next(self, kind: str, times: int = 1, path: str = 'access_token',
-                  **options: Any) -> None:
+    def fail_next(
+        self,
+        kind: str,
+        times: int = 1,
+        path: str = 'access_token',
+        **options: Any,
+    ) -> None:
         """Let the next requests go wrong; see `faults.py`."""
         self.faults.add(kind, times, path, options)
 
@@ -200,26 +257,43 @@ class Sandbox:
         """How many requests met each kind of fault."""
         return self.faults.served
 
-    def count(self, path_suffix: str | None = None,
-              **conditions: object) -> int:
+    def count(
+        self, path_suffix: str | None = None, **conditions: object
+    ) -> int:
         """Count the requests with these values of their attributes."""
         with self.lock:
             requests = list(self.requests)
-        return sum(1 for request in requests
-                   if request.path.endswith(path_suffix or '')
-                   and all(getattr(request, name) == value
-                           for name, value in conditions.items()))
+        return sum(
+            1
+            for request in requests
+            if request.path.endswith(path_suffix or '')
+            and all(
+                getattr(request, name) == value
+                for name, value in conditions.items()
+            )
+        )
 
-    def since(self, *version: int) -> bool:
-        """Tell whether the sandbox behaves like this version or a newer."""
-        return tuple(map(int, self.version.split('.')[:2])) >= version
+    # What the server asks
+
+    def caller(
+        self,
+        session: Session | None,
+        grants: tuple[str, ...] | None = None,
+        tags: tuple[str, ...] = (),
+    ) -> Caller:
+        """Return on whose behalf a request of *session* is made."""
+        # Master's core gives editcontentmodel to nobody but administrators.
+        missing = ('editcontentmodel',) if self.is_master else ()
+        return Caller(session or Session(), grants, tags, missing)
 
     def caller_of(self, token: AccessToken) -> Caller:
         """Return on whose behalf a request with *token* is made."""
-        return Caller(token.session, token.client.grants,
-                      (f'OAuth CID: {token.client.number}',))
+        tag = f'OAuth CID: {token.client.number}'
+        return self.caller(token.session.use(token), token.grants, (tag,))
 
-    # What the server asks
+    def session_of(self, request: Request) -> Session | None:
+        """Return the session of a cookie, anonymous or not."""
+        return self.accounts.session(request.cookies.get(SESSION_COOKIE))
 
     def _answer(self, request: Request) -> Response:
         fault = self.faults.take(request.path)
@@ -235,7 +309,7 @@ class Sandbox:
         return response
 
     def _handle(self, request: Request) -> Response:
-        script = request.path[len(self.path):]
+        script = request.path[len(self.path) :]
         if not request.path.startswith(self.path):
             return html_response('Not found', status=404)
         with self.lock:
@@ -244,22 +318,23 @@ class Sandbox:
             is_api = script == '/api.php'
             if not is_api and not script.startswith('/rest.php/'):
                 return html_response('Not found', status=404)
-            if self.gateway and request.bearer is not None \
-               and self.oauth.valid(request.bearer) is None:
+            if (
+                self.gateway
+                and request.bearer is not None
+                and self.oauth.valid(request.bearer) is None
+            ):
                 return self._gateway_response(request)
             return (api if is_api else rest).answer(self, request)
 
     def _gateway_response(self, request: Request) -> Response:
         """Refuse a token before MediaWiki sees it, as task T419034 says."""
-        error = ('invalid_token' if self.gateway == 'unquoted'
-                 else '"invalid_token"')
+        error = (
+            'invalid_token' if self.gateway == 'unquoted' else '"invalid_token"'
+        )
         request.error = 'invalid_token'
         return json_response(
-            {'httpCode': 401, 'httpReason': 'Jwt is expired'}, 401,
+            {'httpCode': 401, 'httpReason': 'Jwt is expired'},
+            401,
             WWW_Authenticate=f'Bearer realm="sandbox", error={error}, '
-                             'error_description="Jwt is expired"')
-
-    def session_of(self, request: Request) -> Session | None:
-        """Return the session of a cookie, anonymous or not."""
-        return self.accounts.session(
-            request.cookies.get(dialog.SESSION_COOKIE))
+            'error_description="Jwt is expired"',
+        )

@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """HTTP/1.1 with kept-alive connections, one thread a connection."""
 from __future__ import annotations
 

@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """What goes over the wire: a request and a response."""
 from __future__ import annotations
 
@@ -73,7 +68,7 @@ class Request:
     def bearer(self) -> str | None:
         """The access token that was sent; the scheme is case-sensitive."""
         scheme, _, token = self.headers.get('authorization', '').partition(' ')
-        return token if scheme == 'Bearer' else None
+        return token.strip() if scheme == 'Bearer' else None
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -137,6 +132,39 @@ def html_response(title: str, text: str = '', status: int = 200,
             f'<title>{html.escape(title)}</title></head>\n<body>'
             f'<h1>{html.escape(title)}</h1>\n{text}\n</body></html>\n')
     return Response(status, body.encode(), headers(content_type, fields))
+
+
+class RestError(Exception):
+    """An error of rest.php; *fields* come before its status."""
+
+    def __init__(
+        self,
+        status: int,
+        text: str = '',
+        headers: dict[str, str] | None = None,
+        **fields: object,
+    ) -> None:
+        super().__init__(text)
+        self.status = status
+        self.headers = headers or {}
+        self.fields = fields
+
+    @property
+    def code(self) -> str | None:
+        """What tells this error from others."""
+        for name in ('errorKey', 'error', 'message'):
+            if name in self.fields:
+                return str(self.fields[name])
+        return None
+
+    def response(self) -> Response:
+        """Return what is sent."""
+        data = dict(self.fields)
+        if self.args[0]:
+            data['messageTranslations'] = {'en': self.args[0]}
+        data.update(httpCode=self.status, httpReason=reason(self.status))
+        headers = {'Cache_Control': 'private, max-age=0, s-maxage=0'}
+        return json_response(data, self.status, **headers, **self.headers)
 
 
 def headers(content_type: str,
