@@ -112,3 +112,9 @@ class StoreError(OAuth2Error, FatalServerError):
     """
 
     is_unreachable = False
+
+
+class StoreUnreachableError(StoreError):
+    """The store cannot be asked, and puts a new token somewhere else."""
+
+    is_unreachable = True
