@@ -115,6 +115,12 @@ class StoreError(OAuth2Error, FatalServerError):
     is_unreachable = False
 
 
+class StoreUnreachableError(StoreError):
+    """The store cannot be asked, and puts a new token somewhere else."""
+
+    is_unreachable = True
+
+
 def printable(text: object) -> str:
     """Return what a wiki said as one short line that suits a terminal.
 

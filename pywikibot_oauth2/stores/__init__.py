@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    #: A serialized authorization.
+    Data = Mapping[str, object]
     #: Stores an authorization in the place that was reserved for it.
-    Save = Callable[[Mapping[str, object]], None]
+    Save = Callable[[Data], None]
 
 
 class Store(ABC):
@@ -34,9 +37,11 @@ class Store(ABC):
     * Nobody but the owner of the account can read what is stored, from
       its first byte.
     * What cannot be read is left as it is and reported.
+    * What :meth:`load` returns is for the account and the client that it
+      was asked for, whoever put it there.
 
-    An authorization is a JSON-able dict; a store need not know what is in
-    it, and returns what it was given.
+    An authorization is a JSON-able dict; of its fields a store need only
+    know ``user`` and ``client_id``, and it returns what it was given.
 
     :cvar is_shared: whether other processes see what is stored
     """
@@ -44,9 +49,7 @@ class Store(ABC):
     is_shared = True
 
     @abstractmethod
-    def load(
-        self, account: str, client_id: str
-    ) -> Mapping[str, object] | None:
+    def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization, or None if there is none.
 
         The lock need not be held.
@@ -57,12 +60,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def save(
-        self,
-        account: str,
-        client_id: str,
-        authorization: Mapping[str, object],
-    ) -> None:
+    def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization in place of the one before.
 
         The caller holds the lock.
@@ -99,26 +97,18 @@ class Store(ABC):
         :param client_id: the client ID
         :raises StoreError: it is damaged, or another account's or client's
         """
-        data = self.load(account, client_id)
+        place = self.where(account)
+        data = verify(
+            self.load(account, client_id), account, client_id, place
+        )
         if data is None:
             return None
         try:
-            found = Authorization.deserialize(data)
+            return Authorization.deserialize(data)
         except StoreError as error:
-            raise StoreError(
-                f'{self.where(account)} cannot be used: {error}.',
-                error='damaged',
-                hint=self.where(account),
+            raise left_alone(
+                place, 'damaged', f'cannot be used: {error}'
             ) from None
-        if (found.user, found.client_id) != (account, client_id):
-            raise StoreError(
-                f'{self.where(account)} holds an authorization of'
-                f' {found.user} for the client {found.client_id}, not of'
-                f' {account} for the client {client_id}.',
-                error='other_account',
-                hint=self.where(account),
-            )
-        return found
 
     @contextlib.contextmanager
     def reserve(self, account: str, client_id: str) -> Iterator[Save]:
@@ -148,12 +138,7 @@ class MemoryStore(Store):
     def load(self, account: str, client_id: str) -> None:
         """Return None."""
 
-    def save(
-        self,
-        account: str,
-        client_id: str,
-        authorization: Mapping[str, object],
-    ) -> None:
+    def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Do nothing."""
 
     @contextlib.contextmanager
@@ -164,3 +149,65 @@ class MemoryStore(Store):
     def where(self, account: str) -> str:  # noqa: ARG002 - the interface
         """Return the place as it appears in messages."""
         return 'memory'
+
+
+def parse(content: str | bytes | None, place: str) -> Data | None:
+    """Return a decoded JSON object; None of None.
+
+    Neither the error nor its context holds the content, and no frame of
+    its traceback does.
+
+    :param content: what is stored, or None
+    :param place: the place as it appears in messages
+    :raises StoreError: it is not a JSON object
+    """
+    if content is None:
+        return None
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        data = None
+    if isinstance(data, dict):
+        return data
+    reason = 'not a JSON object' if content else 'empty'
+    del content, data
+    raise left_alone(place, 'damaged', f'is damaged: it is {reason}')
+
+
+def verify(
+    found: object, account: str, client_id: str, place: str
+) -> Data | None:
+    """Return a stored authorization if it is what was asked for.
+
+    No frame of the error's traceback holds the authorization.
+
+    :param found: the authorization, or None
+    :param account: the name of the account
+    :param client_id: the client ID
+    :param place: the place as it appears in messages
+    :raises StoreError: it is for another account or client
+    """
+    if found is None:
+        return None
+    fields = found if isinstance(found, dict) else {}
+    user, client = fields.get('user'), fields.get('client_id')
+    if user == account and client == client_id:
+        return fields
+    del found, fields
+    raise left_alone(
+        place,
+        'other_account' if user != account else 'other_client',
+        f'is for account {user!r} and client {client!r}, not for'
+        f' {account!r} and {client_id!r}',
+    )
+
+
+def left_alone(place: str, code: str, what: str) -> StoreError:
+    """Return the error for content that cannot be used and was not touched.
+
+    :param place: the place as it appears in messages
+    :param code: the error code
+    :param what: the rest of the sentence that begins with the place
+    """
+    message = f'{place} {what}. It was left as it is.'
+    return StoreError(message, error=code, hint=place)
