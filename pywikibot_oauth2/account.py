@@ -6,7 +6,6 @@ import contextlib
 import math
 import os
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pywikibot_oauth2.authorization import LOGGED_OUT, Authorization
@@ -19,7 +18,8 @@ from pywikibot_oauth2.errors import (
     StoreError,
     printable,
 )
-from pywikibot_oauth2.locks import ForkSafeLock, delayed_signals
+from pywikibot_oauth2.locks import ForkSafeLock, undisturbed
+from pywikibot_oauth2.protocol import OAuth2Wiki
 from pywikibot_oauth2.token import Header, Token
 
 
@@ -70,11 +70,8 @@ class Policy:
         """
         return False
 
-    def renewed(self) -> None:
-        """Learn that requests carry another access token from now on."""
 
-
-class _State(NamedTuple):
+class State(NamedTuple):
     """All that changes, replaced as a whole.
 
     :ivar due: when to look after the header, in seconds since 1970 UTC
@@ -132,6 +129,7 @@ class Account:
         self.client = client
         self.user = user
         self.is_automatic = is_automatic
+        self._key = user or '', client.client_id
         self._wiki = wiki
         self._store = store
         self._policy = policy
@@ -145,24 +143,22 @@ class Account:
             authorization = Authorization(
                 client.client_id, wiki, user, Token(fixed) if fixed else None
             )
-        self.state = _State()
+        self.state = State()
         self._set(authorization)
 
     # What a request asks
 
     def header(
-        self,
-        user_agent: str | None = None,
-        is_bound: Callable[[], bool] | None = None,
+        self, user_agent: str | None = None, *, is_bound: bool = False
     ) -> Header | None:
         """Return the Authorization header; renew the token first if due.
 
         As long as it is not due, :attr:`state` has it.
 
         :param user_agent: the User-Agent of the request
-        :param is_bound: tells whether the request carries a CSRF token,
-            which belongs to the present access token; it then goes out
-            under that as long as it lasts for a request
+        :param is_bound: whether the request carries a CSRF token, which
+            belongs to the present access token; it then goes out under
+            that as long as it lasts for a request
         :return: None if there is no token
         :raises ClientRefusedError: the wiki refuses the client
         :raises ConfigurationError: secrets would go to the wrong wiki
@@ -170,7 +166,7 @@ class Account:
             has expired
         :raises StoreError: what is stored cannot be used
         """
-        return self._renewed(None, user_agent, is_bound)
+        return self._renewed(None, user_agent, is_bound=is_bound)
 
     def replace(
         self, refused: str, user_agent: str | None = None
@@ -184,7 +180,7 @@ class Account:
         :raises OAuth2Error: as :meth:`header`
         """
         if self.client.access_token is None:
-            return self._renewed(refused, user_agent, None)
+            return self._renewed(refused, user_agent, is_bound=False)
         message = f'{self.wiki} did not accept the fixed access token.'
         self._policy.warn(
             self._error(AuthorizationEndedError, message, 'fixed_token')
@@ -199,7 +195,7 @@ class Account:
         :param sent: the Authorization header that they were set for
         :param cookies: the cookies; None drops those that are kept
         """
-        with self._lock:
+        with self._lock.held:
             state = self.state
             if state.header != sent:
                 return
@@ -239,8 +235,8 @@ class Account:
         :raises ConfigurationError: secrets would go to the wrong wiki
         :raises StoreError: what is stored cannot be used
         """
-        with self._lock:
-            self._take_stored()
+        with self._lock.held:
+            self._take(self._store.load(*self._key))
             return self.state.authorization
 
     def refresh(self, user_agent: str | None = None) -> None:
@@ -252,8 +248,8 @@ class Account:
         :param user_agent: the User-Agent to send
         :raises OAuth2Error: as :meth:`header`
         """
-        with self._lock, self._guarded() as is_free:
-            if is_free:
+        with self._lock.held:
+            if not self._is_busy:
                 self._renew_once(user_agent, None, is_forced=True)
 
     def adopt(self, authorization: Authorization) -> None:
@@ -262,11 +258,11 @@ class Account:
         If it cannot be stored, it serves as long as this process lives;
         :attr:`is_saved` tells.
         """
-        with self._lock, self._guarded():
+        with self._lock.held:
             try:
-                with self._exclusively():
+                with undisturbed(self._store.lock(*self._key)):
                     self._set(self._following(authorization), is_saved=False)
-                    self._save(self._save_plainly)
+                    self._save(self._store.reserve(*self._key))
             except StoreError as error:
                 self._set(self._following(authorization), is_saved=False)
                 self._warn_unsaved(error)
@@ -281,24 +277,25 @@ class Account:
         :raises StoreError: what is stored cannot be read or written;
             nothing was changed
         """
-        with self._lock, self._exclusively():
-            self._take_stored()
+        with self._lock.held, undisturbed(self._store.lock(*self._key)):
+            self._take(self._store.load(*self._key))
             authorization = self.state.authorization
             if authorization is None or authorization.token is None:
                 return False
             ended = authorization.end(LOGGED_OUT)
-            self._save_plainly(ended.serialize())
+            self._store.save(*self._key, ended.serialize())
             self._set(ended)
             return True
 
     def identify(self, user: str) -> None:
         """Note whose authorization it is."""
-        with self._lock:
+        with self._lock.held:
             self.user = user
+            self._key = user, self.client.client_id
             state = self.state
             if state.authorization is not None:
                 self._set(
-                    replace(state.authorization, user=user),
+                    state.authorization._replace(user=user),
                     is_saved=state.is_saved,
                     cookies=state.cookies,
                 )
@@ -306,36 +303,26 @@ class Account:
     # Renewing
 
     def _renewed(
-        self,
-        refused: str | None,
-        user_agent: str | None,
-        is_bound: Callable[[], bool] | None,
+        self, refused: str | None, user_agent: str | None, *, is_bound: bool
     ) -> Header | None:
         """Return the header after looking after it."""
-        with self._lock, self._guarded() as is_free:
-            if is_free and self._needs_care(refused):
-                if is_bound is None or not self._lasts(is_bound):
-                    self._renew(user_agent, refused)
+        with self._lock.held:
+            if (
+                not self._is_busy
+                and self._needs_care(refused)
+                and not (is_bound and self._lasts())
+            ):
+                self._renew(user_agent, refused)
             return self.state.header
 
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[bool]:
-        """Tell whether this thread may change the authorization.
+    @property
+    def _is_busy(self) -> bool:
+        """Whether this thread renews the token right now.
 
-        A signal handler may come here while its own thread renews the
-        token; it goes on with the header there is.
+        A signal handler may come back here while it does; it goes on with
+        the header there is.
         """
-        if self._busy_pid == os.getpid():
-            yield False
-            return
-        before = self.state.header
-        self._busy_pid = os.getpid()
-        try:
-            yield True
-        finally:
-            self._busy_pid = None
-        if before is not None and self.state.header not in (None, before):
-            self._policy.renewed()
+        return self._busy_pid == os.getpid()
 
     def _needs_care(self, refused: str | None) -> bool:
         """Return whether no other thread or process was faster."""
@@ -343,16 +330,16 @@ class Account:
             return self.state.header == refused
         return self._clock() >= self.state.due
 
-    def _lasts(self, is_bound: Callable[[], bool]) -> bool:
-        """Return whether a request should go under the present token.
+    def _lasts(self) -> bool:
+        """Return whether the present token lasts for a request.
 
         If another process has renewed the token, the present one is dead;
         adopting the new one at once spares a refused request.
         """
-        if self.state.header is None or not is_bound():
+        if self.state.header is None:
             return False
         with contextlib.suppress(OAuth2Error):
-            self._take_stored()
+            self._take(self._store.load(*self._key))
         return self._clock() < self.state.last_use
 
     def _renew(self, user_agent: str | None, refused: str | None) -> None:
@@ -386,69 +373,84 @@ class Account:
         is_forced: bool = False,
     ) -> None:
         """Adopt a newer token from the store, or else ask the wiki."""
-        with self._exclusively(), contextlib.ExitStack() as reserved:
-            save: Save | None = None
-            try:
-                self._take_stored(refused)
-                if not self.state.is_saved:
-                    self._save(self._save_plainly)
-                if not is_forced and not self._needs_care(refused):
-                    return
-                if self.can_renew:
-                    save = reserved.enter_context(
-                        self._store.reserve(*self._key)
-                    )
-            except StoreError as error:
-                if refused is None and self._serves():
-                    raise
-                self._warn(error)
-            if self.can_renew:
-                self._ask(user_agent, save)
+        self._busy_pid = os.getpid()
+        try:
+            with undisturbed(self._store.lock(*self._key)):
+                try:
+                    self._take(self._store.load(*self._key), refused)
+                    if not self.state.is_saved:
+                        self._save(self._store.reserve(*self._key))
+                except StoreError as error:
+                    self._go_without_store(error, refused)
+                    self._ask(user_agent, refused, is_stored=False)
+                else:
+                    if is_forced or self._needs_care(refused):
+                        self._ask(user_agent, refused, is_stored=True)
+        finally:
+            self._busy_pid = None
 
-    def _ask(self, user_agent: str | None, save: Save | None) -> None:
+    def _go_without_store(
+        self, error: StoreError, refused: str | None
+    ) -> None:
+        """Warn of a store that cannot be used, if the wiki is asked anyway.
+
+        :raises StoreError: the present token still serves
+        """
+        if refused is None and self._serves():
+            raise error
+        self._warn(error)
+
+    def _ask(
+        self, user_agent: str | None, refused: str | None, *, is_stored: bool
+    ) -> None:
         """Ask the wiki for a new token, and store what it answers."""
         authorization = self.state.authorization
-        assert authorization is not None
+        if authorization is None or not self._is_renewable(authorization):
+            return
+        self._check_process()
+        save: Save | None = None
         try:
-            token = self._fetch(authorization, user_agent)
+            if is_stored:
+                save = self._store.reserve(*self._key)
+            wiki = OAuth2Wiki(
+                self.client, authorization.wiki, user_agent, self._clock
+            )
+            if authorization.token is None or self.client.owner_only:
+                token = wiki.client_credentials()
+                self._check_owner(wiki.profile(token.header) or {}, token)
+            else:
+                token = wiki.refresh(authorization.token)
+            new = authorization.with_token(token)
+            data = new.serialize()
+            self._set(new, is_saved=False)
+            self._save(save, data)
+            self._lost_answer = None
         except AuthorizationEndedError as error:
             self._end(error, save)
         except EndpointError as error:
             self._lost_answer = error
             raise
-        else:
-            self._set(authorization.with_token(token), is_saved=False)
-            self._save(save)
-        self._lost_answer = None
+        except StoreError as error:
+            self._go_without_store(error, refused)
+            self._ask(user_agent, refused, is_stored=False)
 
-    def _fetch(
-        self, authorization: Authorization, user_agent: str | None
-    ) -> Token:
-        """Get a new token from the wiki.
+    def _check_process(self) -> None:
+        """Refuse to spend a refresh token that a fork has copied.
 
-        :raises ConfigurationError: a fork has copied the refresh token, or
-            the client is not an owner-only client of this account
-        :raises OAuth2Error: as :class:`OAuth2Wiki` does
+        :raises ConfigurationError: this is another process, and there is
+            no store that both share
         """
-        # Loads requests-oauthlib, which user-config.py must not.
-        from pywikibot_oauth2.protocol import OAuth2Wiki
-
-        wiki = OAuth2Wiki(
-            self.client, authorization.wiki, user_agent, self._clock
-        )
-        if self.client.owner_only:
-            token = wiki.client_credentials()
-            self._check_owner(wiki.profile(token.header) or {}, token)
-            return token
-        if self._pid != os.getpid() and not self._store.is_shared:
+        if (
+            self._pid != os.getpid()
+            and not self._store.is_shared
+            and not self.client.owner_only
+        ):
             message = (
                 'A session that was made before a fork cannot be refreshed'
                 ' in the child process: both would spend the same refresh'
                 ' token.'
             )
             raise self._error(ConfigurationError, message, 'fork')
-        assert authorization.token is not None
-        return wiki.refresh(authorization.token)
 
     def _check_owner(
         self, profile: Mapping[str, object], token: Token
@@ -484,7 +486,9 @@ class Account:
         assert before.token is not None
         if save is not None:
             with contextlib.suppress(OAuth2Error):
-                if self._take_stored(before.token.header):
+                if self._take(
+                    self._store.load(*self._key), before.token.header
+                ):
                     return
         reason = str(error)
         if self._lost_answer is not None:
@@ -495,6 +499,7 @@ class Account:
             )
         self._set(before.end(reason), is_saved=False)
         self._save(save)
+        self._lost_answer = None
         message = f'The authorization of {self.user} has ended: {reason}'
         self._policy.warn(
             self._error(AuthorizationEndedError, message, 'ended')
@@ -525,69 +530,96 @@ class Account:
 
     # The store
 
-    @property
-    def _key(self) -> tuple[str, str]:
-        return self.user or '', self.client.client_id
-
-    @contextlib.contextmanager
-    def _exclusively(self) -> Iterator[None]:
-        """Hold the store lock; from then on signals are delayed."""
-        with delayed_signals() as delay, self._store.lock(*self._key):
-            delay()
-            yield
-
-    def _take_stored(self, refused: str | None = None) -> bool:
+    def _take(
+        self, data: Mapping[str, object] | None, refused: str | None = None
+    ) -> bool:
         """Adopt what is stored if it is newer than what is in memory.
 
+        Of two with the same generation, as where a lock was lost, the
+        stored one is adopted if the wiki refused the token of the other.
+
+        :param data: what the store holds
         :param refused: the Authorization header that the wiki refused
         :return: whether it was adopted
         :raises ConfigurationError: secrets would go to the wrong wiki
         :raises StoreError: it cannot be used
         """
-        stored = self._store.read(*self._key)
-        state = self.state
-        if stored is None:
+        if data is None:
             return False
-        if not self._policy.trusts(stored.wiki):
+        stored = self._checked(data)
+        mine = self.state.authorization
+        is_newer = mine is None or stored.generation > mine.generation
+        if (
+            mine is not None
+            and stored.generation == mine.generation
+            and refused is not None
+            and stored.token is not None
+        ):
+            is_newer = stored.token.header != refused
+        if is_newer:
+            self._set(stored)
+        elif mine is not None and stored.generation < mine.generation:
+            # The store went back in time.
+            self._set(
+                mine,
+                is_saved=False,
+                cookies=self.state.cookies,
+                not_before=self.state.due,
+            )
+        return is_newer
+
+    def _checked(self, data: Mapping[str, object]) -> Authorization:
+        """Return a stored authorization after checking whose it is.
+
+        :raises ConfigurationError: secrets would go to the wrong wiki
+        :raises StoreError: it is damaged, or another account's or client's
+        """
+        try:
+            stored = Authorization.deserialize(data)
+        except StoreError as error:
+            raise self._unusable('damaged', str(error)) from None
+        if (stored.user or '', stored.client_id) != self._key:
+            reason = (
+                f'it is for {stored.user} and the client {stored.client_id},'
+                f' not for {self.user} and the client {self.client.client_id}'
+            )
+            raise self._unusable('other_account', reason)
+        if stored.wiki != self._wiki and not self._policy.trusts(stored.wiki):
             message = (
                 f'The authorization of {self.user} in'
                 f' {self._store.where(self.user or "")} is for'
                 f' {stored.wiki}, not for {self._wiki}.'
             )
             raise self._error(ConfigurationError, message, 'other_wiki')
-        if state.authorization is None or stored.is_newer(
-            state.authorization, refused
-        ):
-            self._set(stored)
-            return True
-        if stored.generation < state.authorization.generation:
-            # The store went back in time.
-            self._set(
-                state.authorization,
-                is_saved=False,
-                cookies=state.cookies,
-                not_before=state.due,
-            )
-        return False
+        return stored
+
+    def _unusable(self, code: str, reason: str) -> StoreError:
+        place = self._store.where(self.user or '')
+        return StoreError(
+            f'{place} cannot be used: {reason}. It was left as it is.',
+            error=code,
+            hint=place,
+        )
 
     def _following(self, authorization: Authorization) -> Authorization:
         """Return an authorization with a generation above all others."""
         known = [authorization, self.state.authorization]
         with contextlib.suppress(StoreError):
-            known.append(self._store.read(*self._key))
+            data = self._store.load(*self._key)
+            if data is not None:
+                known.append(Authorization.deserialize(data))
         generation = max(found.generation for found in known if found)
-        return replace(authorization, generation=generation + 1)
+        return authorization._replace(generation=generation + 1)
 
-    def _save_plainly(self, data: Mapping[str, object]) -> None:
-        self._store.save(*self._key, data)
-
-    def _save(self, save: Save | None) -> None:
+    def _save(
+        self, save: Save | None, data: Mapping[str, object] | None = None
+    ) -> None:
         """Store what is in memory; if that fails, say so and go on."""
         authorization = self.state.authorization
         if save is None or authorization is None:
             return
         try:
-            save(authorization.serialize())
+            save(data or authorization.serialize())
         except StoreError as error:
             self._warn_unsaved(error)
         else:
@@ -622,7 +654,7 @@ class Account:
                 due = last_use = math.inf
             if not is_saved:
                 due = min(due, self._clock() + _SAVE_AGAIN)
-        self.state = _State(
+        self.state = State(
             authorization, header, due, last_use, is_saved, cookies, refusal
         )
 

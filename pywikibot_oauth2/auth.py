@@ -17,7 +17,7 @@ from requests.exceptions import UnrewindableBodyError
 from requests.utils import rewind_body
 
 from pywikibot_oauth2 import blocks, host, messages
-from pywikibot_oauth2.account import Account, Policy
+from pywikibot_oauth2.account import Account, Policy, State
 from pywikibot_oauth2.client import Credentials, OAuth2Client
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
@@ -28,12 +28,17 @@ from pywikibot_oauth2.errors import (
 from pywikibot_oauth2.locks import ForkSafeLock
 from pywikibot_oauth2.protocol import Meaning, OAuth2Wiki, meaning_of_response
 from pywikibot_oauth2.stores import MemoryStore
-from pywikibot_oauth2.stores.file import FileStore
+from pywikibot_oauth2.stores.file import (
+    ExposedFileError,
+    FileStore,
+    read_private,
+)
 from pywikibot_oauth2.token import Header
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
     from typing import TypedDict
 
     from requests import PreparedRequest, Response
@@ -69,6 +74,7 @@ class BearerAuth(AuthBase):
 
     :param account: the account that has the token
     :param clock: returns the seconds since 1970 UTC
+    :ivar wikis: the wikis on which Pywikibot acts for the account
     """
 
     #: Whether a request must not be sent without a token.
@@ -76,6 +82,7 @@ class BearerAuth(AuthBase):
 
     def __init__(self, account: Account, clock: Callable[[], float]) -> None:
         self.account = account
+        self.wikis: set[str] = set()
         self._clock = clock
         # Bound once, not for each request.
         self._hook = self._answered
@@ -92,16 +99,15 @@ class BearerAuth(AuthBase):
         headers = request.headers
         if 'Cookie' in headers:
             del headers['Cookie']
+        # The one place where the state is read without asking the account,
+        # since this runs for every request.
         state = self.account.state
-        if self._clock() < state.due:
-            header = state.header
-        else:
-            header = self._renewed(request)
-            state = self.account.state
-        if header is None:
+        if self._clock() >= state.due:
+            state = self._renewed(request, state)
+        if state.header is None:
             self.without_token(state.refusal)
             return request
-        headers['Authorization'] = header
+        headers['Authorization'] = state.header
         if state.cookies is not None:
             self._add_cookies(request)
         request.hooks['response'].append(self._hook)
@@ -130,20 +136,31 @@ class BearerAuth(AuthBase):
     def passed_on(self, response: Response) -> None:
         """Learn of an answer that is not repeated; for subclasses."""
 
-    def _renewed(self, request: PreparedRequest) -> Header | None:
-        """Return the header after the account has looked after it."""
+    def _renewed(self, request: PreparedRequest, before: State) -> State:
+        """Return the state after the account has looked after it."""
         try:
-            return self.account.header(
+            self.account.header(
                 request.headers.get('User-Agent'),
-                lambda: host.carries_csrf_token(request),
+                is_bound=before.header is not None
+                and request.method != 'GET'
+                and host.carries_csrf_token(request),
             )
         except OAuth2Error as error:
             self.without_token(error)
-            return None
+        if self.wikis and before.header is not None:
+            self._notice_renewal(before.header)
+        return self.account.state
+
+    def _notice_renewal(self, before: str) -> None:
+        """Let Pywikibot fetch CSRF tokens anew, if it holds old ones."""
+        if self.account.state.header not in (before, None):
+            host.clear_csrf_tokens(self.wikis, self.account.user)
 
     def _add_cookies(self, request: PreparedRequest) -> None:
         """Send the cookies along that the wiki set for the token."""
-        value = get_cookie_header(self.account.state.cookies, request)
+        value = get_cookie_header(  # type: ignore[no-untyped-call] # of requests
+            self.account.state.cookies, request
+        )
         if value:
             request.headers['Cookie'] = value
 
@@ -213,6 +230,7 @@ class BearerAuth(AuthBase):
         except OAuth2Error as error:
             self.without_token(error)
             return None
+        self._notice_renewal(sent)
         if header == sent:
             # A fixed access token, which there is no other for.
             return sent if self.needs_token else None
@@ -351,10 +369,6 @@ class _BotPolicy(Policy):
         pywikibot.sleep(delay)
         return True
 
-    def renewed(self) -> None:
-        """Let Pywikibot fetch new CSRF tokens."""
-        host.clear_csrf_tokens(self._auth.wikis_of(self._user), self._user)
-
 
 class _BotAuth(BearerAuth):
     """Sends the requests of Pywikibot for one account.
@@ -402,7 +416,7 @@ class _BotAuth(BearerAuth):
             raise SystemExit(1)
 
 
-class OAuth2Auth(blocks.BlockAwareAuth):
+class OAuth2Auth(AuthBase):
     """Lets Pywikibot's requests to some hosts run under OAuth 2.0.
 
     To be put into ``authenticate``, once or for several hosts that share
@@ -424,6 +438,9 @@ class OAuth2Auth(blocks.BlockAwareAuth):
 
     #: Held during a login: a terminal takes one question at a time.
     login_lock = ForkSafeLock()
+
+    #: Lets the blocks of ``session.use()`` take precedence.
+    heeds_blocks = True
 
     def __init__(
         self,
@@ -492,7 +509,7 @@ class OAuth2Auth(blocks.BlockAwareAuth):
             it, or it holds something else
         """
         with _no_traceback():
-            found = Credentials.from_file(name)
+            found = _credentials_in(host.config_path(name))
         return cls(**found._asdict(), **options)
 
     @classmethod
@@ -516,6 +533,14 @@ class OAuth2Auth(blocks.BlockAwareAuth):
             found = Credentials.from_command(command, client_id)
         return cls(**found._asdict(), **options)
 
+    def __len__(self) -> int:
+        """Return 2: then Pywikibot passes the object to requests as it is.
+
+        With 4 it would take it for OAuth 1 and make each request a POST;
+        it refuses other lengths.
+        """
+        return 2
+
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Authenticate a request to api.php or rest.php of a wiki.
 
@@ -525,7 +550,7 @@ class OAuth2Auth(blocks.BlockAwareAuth):
             renewed
         """
         bearer = self._routes.get((request.url or '').partition('?')[0])
-        if bearer is None or blocks.were_used():
+        if bearer is None or blocks.used_wikis:
             return self._authenticate(request)
         blocks.own_account.is_used = True
         return bearer(request)
@@ -535,10 +560,11 @@ class OAuth2Auth(blocks.BlockAwareAuth):
         wiki = host.wiki_of(request.url or '')
         if wiki is None or wiki in self._off:
             return request
-        block = blocks.current_block()
-        if block is not None and self._is_for(block, wiki):
-            return block.auth(request)
-        if blocks.were_used() and not blocks.uses_own_account():
+        if blocks.used_wikis:
+            block = blocks.current_block()
+            if block is not None and self._is_for(block, wiki):
+                return block.auth(request)
+        if wiki in blocks.used_wikis and not blocks.own_account.is_used:
             blocks.refuse_stray_change(request)
             return request
         blocks.own_account.is_used = True
@@ -562,47 +588,33 @@ class OAuth2Auth(blocks.BlockAwareAuth):
 
         :return: None if the wiki is none of ours
         """
-        if host.entry_for(wiki) is not self:
-            return None
-        site = host.known_site(wiki)
-        if site is None or site.username is None:
+        if self.problem is not None:
             return None
         try:
-            self._check()
-            return self.route(wiki, site.username)
+            if not self._is_checked:
+                self._check()
+            site = host.admit(wiki, self)
+            if site is not None and site.username is not None:
+                return self.route(wiki, site.username)
         except ConfigurationError as error:
             # The login manager, which comes before any edit, ends with it.
-            if self.problem is None:
-                from pywikibot.logging import warning
+            from pywikibot.logging import warning
 
-                warning(messages.explain(error, self.client))
+            warning(messages.explain(error, self.client))
             self.problem = error
-            return None
+        return None
 
     def _check(self) -> None:
-        """Check the configuration once, and hook the login manager in.
+        """Check what user-config.py says.
 
         :raises ConfigurationError: it cannot work
-        :raises SystemExit: this Pywikibot has no place for the login
-            manager; any other exception would reach the user as a traceback
         """
-        host.install_login_manager()
-        if not self._is_checked:
-            if not host.has_login_hook():
-                raise SystemExit(messages.no_login_hook())
-            self.client.check()
-            host.check_wildcards(self)
-            self._check_others()
-            self._is_checked = True
-
-    def _check_others(self) -> None:
-        """Refuse two entries that say different things about one client.
-
-        :raises ConfigurationError: there are such entries
-        """
+        self.client.check()
+        host.check_wildcards(self)
         for key, other in host.entries().items():
             if (
                 isinstance(other, OAuth2Auth)
+                and other is not self
                 and other.client.same_registration(self.client)
                 and other.client != self.client
             ):
@@ -613,6 +625,7 @@ class OAuth2Auth(blocks.BlockAwareAuth):
                     f' {self.client.client_id}.',
                     error='two_clients',
                 )
+        self._is_checked = True
 
     def route(self, wiki: str, username: str) -> _BotAuth:
         """Let requests to a wiki run under an account from now on.
@@ -622,42 +635,45 @@ class OAuth2Auth(blocks.BlockAwareAuth):
         :raises ConfigurationError: the wiki is not reached by https
         """
         host.require_safe_transport(wiki)
-        with self._lock:
+        is_exposed = host.is_sent_through_proxy(wiki)
+        with self._lock.held:
+            bearer = self._bearers.get(username)
+            if bearer is None:
+                policy = _BotPolicy(self, username)
+                bearer = self._bearers[username] = _BotAuth(
+                    Account(
+                        self.client,
+                        self.store,
+                        username,
+                        wiki,
+                        policy=policy,
+                        clock=self.clock,
+                    ),
+                    policy,
+                    self.clock,
+                )
             before = self._routes.get(f'{wiki}/api.php')
-            bearer = self._bearers.get(username) or self._new_bearer(
-                wiki, username
-            )
-            self._bearers[username] = bearer
             self._routes[f'{wiki}/api.php'] = bearer
+            bearer.wikis.add(wiki)
             self._off.discard(wiki)
-        if before is not None and before is not bearer:
+        if before is None:
+            if is_exposed:
+                bearer.policy.say(messages.through_proxy(wiki))
+        elif before is not bearer:
+            before.wikis.discard(wiki)
             bearer.policy.say(
                 f'Requests to {wiki} run under {username} from now on, no'
                 f' longer under {before.account.user}. Use one account per'
                 ' wiki in a process, or session.use().'
             )
-        if before is None and host.is_sent_through_proxy(wiki):
-            bearer.policy.say(messages.through_proxy(wiki))
         return bearer
-
-    def _new_bearer(self, wiki: str, username: str) -> _BotAuth:
-        policy = _BotPolicy(self, username)
-        account = Account(
-            self.client,
-            self.store,
-            username,
-            wiki,
-            policy=policy,
-            clock=self.clock,
-        )
-        return _BotAuth(account, policy, self.clock)
 
     def unroute(self, wiki: str) -> None:
         """Switch OAuth 2.0 off for a wiki.
 
         :param wiki: the address of the wiki's script folder
         """
-        with self._lock:
+        with self._lock.held:
             self._off.add(wiki)
             self._routes.pop(f'{wiki}/api.php', None)
 
@@ -665,16 +681,27 @@ class OAuth2Auth(blocks.BlockAwareAuth):
         """Return the wikis that requests were authenticated for."""
         return [url.removesuffix('/api.php') for url in self._routes.copy()]
 
-    def wikis_of(self, username: str) -> list[str]:
-        """Return the wikis whose requests run under an account."""
-        return [
-            wiki
-            for wiki in self.wikis()
-            if self._routes[f'{wiki}/api.php'].account.user == username
-        ]
-
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self.client!r})'
+
+
+def _credentials_in(path: Path) -> Credentials:
+    """Return the credentials in a JSON file that nobody else can read.
+
+    :raises ConfigurationError: the file is missing or is not a credentials
+        file, or others can read it
+    """
+    try:
+        content = read_private(path)
+    except OSError as error:
+        is_exposed = isinstance(error, ExposedFileError)
+        raise ConfigurationError(
+            f'The credentials file {path} cannot be used:'
+            f' {error.strerror or error}.',
+            error='exposed_file' if is_exposed else 'unreadable',
+            hint=str(path),
+        ) from None
+    return Credentials.from_json(content, f'The credentials file {path}')
 
 
 @contextlib.contextmanager

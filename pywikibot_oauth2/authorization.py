@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from pywikibot_oauth2.errors import StoreError
 from pywikibot_oauth2.token import Token
@@ -24,8 +24,7 @@ LOGGED_OUT = 'logged out'
 _VISIBLE = re.compile(r'[!-~]+')
 
 
-@dataclass(frozen=True)
-class Authorization:
+class Authorization(NamedTuple):
     """What one user allowed one client on one wiki.
 
     It is immutable. The methods return the authorization that follows;
@@ -54,44 +53,35 @@ class Authorization:
 
     def with_token(self, token: Token) -> Authorization:
         """Return the authorization with a new token."""
-        return replace(
-            self, token=token, ended=None, generation=self.generation + 1
-        )
-
-    def is_newer(
-        self, other: Authorization, refused: str | None = None
-    ) -> bool:
-        """Return whether it should take the place of another one.
-
-        :param other: the other one
-        :param refused: the Authorization header that the wiki refused, if
-            any: of two of the same generation, as where a lock was lost,
-            the one with another token is worth a try
-        """
-        if self.generation != other.generation:
-            return self.generation > other.generation
-        return (
-            refused is not None
-            and self.is_complete
-            and self.token is not None
-            and self.token.header != refused
-            and self.token != other.token
+        return self._replace(
+            token=token, ended=None, generation=self.generation + 1
         )
 
     def end(self, reason: str) -> Authorization:
         """Return the authorization as ended, without its token."""
-        return replace(
-            self, token=None, ended=reason, generation=self.generation + 1
+        return self._replace(
+            token=None, ended=reason, generation=self.generation + 1
         )
 
     def serialize(self) -> dict[str, object]:
-        """Return it as a JSON-able dict, which holds the tokens."""
+        """Return it as a JSON-able dict, which holds the tokens.
+
+        Its expires_at is in seconds since 1970 UTC, its lifetime in
+        seconds.
+        """
+        token = self.token
         return {
             'version': VERSION,
             'client_id': self.client_id,
             'wiki': f'{self.wiki}/api.php',
             'user': self.user,
-            'token': self.token and self.token.serialize(),
+            'token': token
+            and {
+                'access_token': token.access_token,
+                'refresh_token': token.refresh_token,
+                'expires_at': token.expires_at,
+                'lifetime': token.lifetime,
+            },
             'ended': self.ended,
             'generation': self.generation,
         }

@@ -32,27 +32,34 @@ _current_block: ContextVar[Block | None] | None = None
 _stand_ins: dict[str, int] = {}
 
 _lock = ForkSafeLock()
-#: Has is_used in threads that work for the configured account.
-own_account = threading.local()
+#: The wikis for which there was a block in this process.
+used_wikis: set[str] = set()
 
 
-class BlockAwareAuth(AuthBase):
-    """Something for authenticate that lets blocks take precedence."""
+class _OwnAccount(threading.local):
+    """Whether the current thread works for the configured account.
 
-    def __len__(self) -> int:
-        """Return 2: then Pywikibot hands the object to requests as it is.
+    In a process that has used blocks, a thread does so only if it logged
+    the account in itself, or worked for it before the first block.
+    """
 
-        With 4 it would take it for OAuth 1 and make each request a POST;
-        it refuses other lengths.
-        """
-        return 2
+    is_used = False
 
 
-class _StandIn(BlockAwareAuth):
+own_account = _OwnAccount()
+
+
+class _StandIn(AuthBase):
     """Stands in authenticate for a wiki without an OAuth2Auth.
 
     It is there only while a block for that wiki is open.
     """
+
+    heeds_blocks = True
+
+    def __len__(self) -> int:
+        """Return 2; see :meth:`OAuth2Auth.__len__`."""
+        return 2
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Authenticate a request for the block that it is made in.
@@ -79,11 +86,7 @@ class Block:
     """
 
     def __init__(
-        self,
-        auth: AuthBase,
-        client: OAuth2Client,
-        wiki: str,
-        user: str | None,
+        self, auth: AuthBase, client: OAuth2Client, wiki: str, user: str | None
     ) -> None:
         self.auth = auth
         self.client = client
@@ -116,7 +119,7 @@ class Block:
         global _current_block
         from contextvars import ContextVar
 
-        with _lock:
+        with _lock.held:
             if _current_block is None:
                 _current_block = ContextVar('current_block', default=None)
             outer = _current_block.get()
@@ -135,6 +138,7 @@ class Block:
                     wiki=self.wiki,
                 )
             self._stand_in()
+            used_wikis.add(self.wiki)
             self._outer = outer
             _current_block.set(self)
 
@@ -145,7 +149,7 @@ class Block:
             not ended, or this is not where the block was entered
         """
         assert _current_block is not None
-        with _lock:
+        with _lock.held:
             self._has_ended = True
             self._withdraw()
             if _current_block.get() is not self:
@@ -180,9 +184,9 @@ class Block:
         entry = host.entry_for(self.wiki)
         if entry is None or isinstance(entry, _StandIn):
             key = urlsplit(self.wiki).netloc
-            config.authenticate[key] = entry or _StandIn()
+            config.authenticate.setdefault(key, _StandIn())  # type: ignore[arg-type] # what Pywikibot passes to requests as it is
             _stand_ins[key] = _stand_ins.get(key, 0) + 1
-        elif not isinstance(entry, BlockAwareAuth):
+        elif not getattr(entry, 'heeds_blocks', False):
             raise ConfigurationError(
                 f'authenticate has an entry for {self.wiki} that is not an'
                 ' OAuth2Auth.',
@@ -202,11 +206,6 @@ class Block:
             config.authenticate.pop(key, None)
 
 
-def were_used() -> bool:
-    """Return whether there was a block in this process."""
-    return _current_block is not None
-
-
 def current_block() -> Block | None:
     """Return the block of the current thread or task.
 
@@ -221,15 +220,6 @@ def current_block() -> Block | None:
             wiki=block.wiki,
         )
     return block
-
-
-def uses_own_account() -> bool:
-    """Return whether the current thread works for the configured account.
-
-    In a process that has used blocks, a thread does so only if it logged
-    the account in itself, or worked for it before the first block.
-    """
-    return getattr(own_account, 'is_used', False)
 
 
 def refuse_stray_change(request: PreparedRequest) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from pywikibot_oauth2 import private_file
 from pywikibot_oauth2.errors import ConfigurationError
 from pywikibot_oauth2.token import is_bearer
 
@@ -210,33 +208,6 @@ class Credentials(NamedTuple):
         return cls(**found)
 
     @classmethod
-    def from_file(cls, name: str) -> Credentials:
-        """Return the credentials in a JSON file that nobody else can read.
-
-        :param name: the path; a relative path starts at the folder of
-            Pywikibot's configuration, as that of password_file does
-        :raises ConfigurationError: the file is missing or is not a
-            credentials file, or others can read it
-        """
-        from pywikibot import config
-
-        path = Path(config.base_dir, os.path.expanduser(name))
-        try:
-            content = private_file.read(path)
-        except private_file.ExposedFileError:
-            raise ConfigurationError(
-                f'Others can read the credentials file {path}.',
-                error='exposed_file',
-                hint=str(path),
-            ) from None
-        except OSError as error:
-            raise ConfigurationError(
-                f'The credentials file {path} cannot be read:'
-                f' {error.strerror or error}.'
-            ) from None
-        return cls._from_json(content, f'The credentials file {path}')
-
-    @classmethod
     def from_command(
         cls, command: Sequence[str], client_id: str | None = None
     ) -> Credentials:
@@ -275,14 +246,16 @@ class Credentials(NamedTuple):
         if client_id is not None:
             secret = result.stdout.decode(errors='replace').strip()
             return cls(client_id, secret or None)
-        return cls._from_json(result.stdout, f'The output of {command[0]}')
+        return cls.from_json(result.stdout, f'The output of {command[0]}')
 
     @classmethod
-    def _from_json(cls, content: bytes, what: str) -> Credentials:
+    def from_json(cls, content: bytes, what: str) -> Credentials:
         """Return the credentials in a JSON object.
 
-        :raises ConfigurationError: it is something else; what it is does
-            not appear in the error
+        :param content: what should be the object
+        :param what: what it is called in an error
+        :raises ConfigurationError: it is something else, which does not
+            appear in the error
         """
         try:
             data = json.loads(content)

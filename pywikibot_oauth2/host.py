@@ -6,8 +6,10 @@ import gc
 import importlib
 import inspect
 import ipaddress
+import os
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -44,6 +46,7 @@ class Transport(NamedTuple):
     """How Pywikibot would send a request to a wiki.
 
     :ivar timeout: seconds, or seconds for connecting and for each read
+    :ivar is_local: whether the wiki is on this machine
     """
 
     user_agent: str
@@ -51,6 +54,7 @@ class Transport(NamedTuple):
     verify: bool | str
     cert: str | tuple[str, str] | None
     proxies: dict[str, str]
+    is_local: bool
 
 
 class KnownSite(NamedTuple):
@@ -292,11 +296,22 @@ def user_override() -> str | None:
     return username
 
 
+def config_path(name: str) -> Path:
+    """Return a path; a relative one starts at Pywikibot's folder."""
+    from pywikibot import config
+
+    return Path(config.base_dir, os.path.expanduser(name))
+
+
 # The HTTP layer
 
 
 def transport(wiki: str) -> Transport:
-    """Return how Pywikibot sends requests to a wiki."""
+    """Return how Pywikibot sends requests to a wiki.
+
+    :raises ConfigurationError: the way there is not safe for secrets
+    """
+    require_safe_transport(wiki)
     from pywikibot import config
     from pywikibot.comms import http
 
@@ -310,6 +325,7 @@ def transport(wiki: str) -> Transport:
         verify,
         http.session.cert,
         dict(http.session.proxies),
+        is_loopback(urlsplit(wiki).hostname),
     )
 
 
@@ -365,10 +381,13 @@ def entry_for(wiki: str) -> object:
     case of letters and a default port.
     """
     host = urlsplit(wiki).netloc.lower()
-    entries = {key.lower(): value for key, value in entries().items()}
+    by_key = {key.lower(): value for key, value in entries().items()}
     labels = host.split('.')
-    names = [host, *('.'.join(['*', *labels[n:]]) for n in range(1, 99))]
-    return next((entries[name] for name in names if name in entries), None)
+    names = [
+        host,
+        *('.'.join(['*', *labels[n:]]) for n in range(1, len(labels) + 1)),
+    ]
+    return next((by_key[name] for name in names if name in by_key), None)
 
 
 def is_match(key: str, host: str) -> bool:
@@ -384,6 +403,25 @@ def entries() -> dict[str, object]:
     from pywikibot import config
 
     return dict(config.authenticate)
+
+
+def admit(wiki: str, auth: object) -> KnownSite | None:
+    """Return the site of a wiki whose requests an object authenticates.
+
+    :param wiki: the address of the wiki's script folder
+    :param auth: what stands in authenticate
+    :return: None if authenticate does not name the wiki, or Pywikibot
+        knows no site and account there
+    :raises SystemExit: this Pywikibot has no place for the login manager;
+        any other exception would reach the user as a traceback
+    """
+    if entry_for(wiki) is not auth:
+        return None
+    site = known_site(wiki)
+    if site is None or site.username is None:
+        return None
+    install_login_manager()
+    return site
 
 
 def check_wildcards(auth: object) -> None:
@@ -454,25 +492,26 @@ def install_login_manager() -> None:
     one. The login manager needs all of Pywikibot, which is not complete
     when user-config.py imports this package; it is complete at the first
     request, and no login precedes that.
+
+    :raises SystemExit: this Pywikibot looks it up elsewhere, and would ask
+        for a password instead
     """
+    pywikibot = importlib.import_module('pywikibot')
     login = importlib.import_module('pywikibot.login')
-    ours = importlib.import_module('pywikibot_oauth2.login')
-    setattr(login, 'ClientLoginManager', ours.OAuth2LoginManager)  # noqa: B010
-
-
-def has_login_hook() -> bool:
-    """Return whether this Pywikibot has the place for the login manager.
-
-    Otherwise it would ask for a password instead.
-    """
-    from pywikibot import login
-    from pywikibot.site import APISite
-
-    method: Callable[..., object] = inspect.unwrap(APISite.login)
+    site = importlib.import_module('pywikibot.site')
+    method: Callable[..., object] = inspect.unwrap(site.APISite.login)
     names = getattr(getattr(method, '__code__', None), 'co_names', ())
-    return hasattr(login, 'ClientLoginManager') and (
-        'ClientLoginManager' in names
-    )
+    if 'ClientLoginManager' not in names or not hasattr(
+        login, 'ClientLoginManager'
+    ):
+        raise SystemExit(
+            'pywikibot-oauth2 does not support Pywikibot'
+            f' {pywikibot.__version__}, which logs in in a way that it does'
+            ' not know. Run "pip install --upgrade pywikibot-oauth2", or'
+            ' "pip install \'pywikibot>=9,<13\'".'
+        )
+    ours = importlib.import_module('pywikibot_oauth2.login')
+    setattr(login, 'ClientLoginManager', ours.OAuth2LoginManager)  # noqa: B010 - mypy refuses the assignment
 
 
 def had_a_site() -> bool:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType, TracebackType
+    from contextlib import AbstractContextManager
+    from types import FrameType
     from typing import Union
 
     Handler = Union[Callable[[int, FrameType | None], object], int, None]
@@ -30,28 +31,15 @@ class ForkSafeLock:
 
     A thread that holds it while another one forks does not exist in the
     child, where the lock would be held forever.
+
+    :ivar held: the context in which it is held
     """
 
-    __slots__ = ('__weakref__', '_lock')
+    __slots__ = ('__weakref__', 'held')
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self.held = threading.RLock()
         _locks.add(self)
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._lock.release()
-
-    def reset(self) -> None:
-        """Forget the holder, which does not exist in this process."""
-        self._lock = threading.RLock()
 
 
 _locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
@@ -59,7 +47,7 @@ _locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
 
 def _reset_all() -> None:
     for lock in _locks:
-        lock.reset()
+        lock.held = threading.RLock()
 
 
 if hasattr(os, 'register_at_fork'):
@@ -67,46 +55,44 @@ if hasattr(os, 'register_at_fork'):
 
 
 @contextlib.contextmanager
-def delayed_signals() -> Iterator[Callable[[], None]]:
-    """Delay SIGINT, SIGTERM and SIGHUP until the end of the context.
+def undisturbed(lock: AbstractContextManager[None]) -> Iterator[None]:
+    """Hold a lock, and delay SIGINT, SIGTERM and SIGHUP meanwhile.
 
     From the moment the wiki is asked for a new token until that token is
     stored, it exists nowhere else. A second signal, as from a person who
-    does not want to wait for the wiki, takes effect at once.
+    does not want to wait for the wiki, takes effect at once. The wait for
+    the lock can be interrupted, and signals take effect after the lock
+    was released.
 
     Python runs signal handlers in the main thread only. While another
     thread refreshes, a signal therefore takes effect at once; so does one
     that cannot be handled, such as SIGKILL.
 
-    :return: a context that gives a function; the delay begins when that
-        is called, so that a wait for a lock before it can be interrupted
+    :param lock: the lock
     """
     usual: dict[int, Handler] = {}
     came: list[int] = []
 
-    def restore() -> None:
-        for number, handler in usual.items():
-            signal.signal(number, handler)
-        while came:
-            signal.raise_signal(came.pop())
-
     def note(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-        if len(came) > 1:
-            restore()
-
-    def delay() -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for number in _DELAYED:
-            handler = signal.getsignal(number)
-            # An ignored signal stays ignored; a handler that was not set
-            # from Python (None) could not be restored.
-            if handler not in (signal.SIG_IGN, None):
-                usual[number] = handler
-                signal.signal(number, note)
+        if came:
+            signal.signal(number, usual[number])
+            signal.raise_signal(number)
+        else:
+            came.append(number)
 
     try:
-        yield delay
+        with lock:
+            if threading.current_thread() is threading.main_thread():
+                for number in _DELAYED:
+                    handler = signal.getsignal(number)
+                    # An ignored signal stays ignored; a handler that was
+                    # not set from Python (None) could not be restored.
+                    if handler not in (signal.SIG_IGN, None):
+                        usual[number] = handler
+                        signal.signal(number, note)
+            yield
     finally:
-        restore()
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)

@@ -348,16 +348,3 @@ def through_proxy(wiki: str) -> str:
         ' machine, through a proxy, with the access token in them. Set'
         ' NO_PROXY=127.0.0.1,localhost in the environment.'
     )
-
-
-def no_login_hook() -> str:
-    """Return what to say of a Pywikibot without a place for the login."""
-    import pywikibot
-
-    return (
-        'pywikibot-oauth2 does not work with Pywikibot'
-        f' {pywikibot.__version__}, which logs in in a way that this release'
-        ' does not know. Run "pip install --upgrade pywikibot-oauth2", or'
-        ' install a Pywikibot that it supports: pip install'
-        " 'pywikibot>=9,<13'"
-    )

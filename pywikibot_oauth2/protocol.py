@@ -53,7 +53,7 @@ _SIZE_LIMIT = 1 << 20
 # A.11); that of MediaWiki of 760 to 980 hexadecimal ones (recorded).
 _CODE = re.compile(r'[!-~]+')
 
-_T = TypeVar('_T')
+_E = TypeVar('_E', bound=OAuth2Error)
 
 
 class Meaning(enum.Enum):
@@ -306,7 +306,7 @@ class OAuth2Wiki:
         clock: Callable[[], float] = time.time,
         deadline: float = DEADLINE,
     ) -> None:
-        host.require_safe_transport(wiki)
+        self._how = host.transport(wiki)
         self._client = client
         self._wiki = wiki
         self._user_agent = user_agent
@@ -398,12 +398,12 @@ class OAuth2Wiki:
             previous=token,
         )
         if not new.is_same_subject(token):
-            raise EndpointError(
+            raise self._error(
+                EndpointError,
                 f'{self._wiki} answered a refresh with a token for another'
                 f' account (sub {new.claims().get("sub")!r} in place of'
                 f' {token.claims().get("sub")!r}).',
-                error='other_account',
-                **self._facts(),
+                'other_account',
             )
         return new
 
@@ -480,9 +480,7 @@ class OAuth2Wiki:
         try:
             return Token.from_reply(body, self._clock(), previous)
         except EndpointError as error:
-            raise EndpointError(
-                f'{self._wiki}: {error}', **self._facts()
-            ) from None
+            raise self._failed(str(error)) from None
 
     def _send(
         self,
@@ -499,7 +497,7 @@ class OAuth2Wiki:
         expires_in is not a number, although the refresh token in it is
         the only one that is left.
         """
-        how = host.transport(self._wiki)
+        how = self._how
         exchange = _Exchange(
             self._wiki,
             grant or WebApplicationClient(self._client.client_id),
@@ -558,23 +556,28 @@ class OAuth2Wiki:
         body: Mapping[str, object],
     ) -> OAuth2Error | None:
         """Return the error for a refusal; None for a server in trouble."""
-        client = self._client.client_id
-        facts = {'error': error, 'hint': printable(hint), **self._facts()}
         if meaning is Meaning.ENDED:
-            return AuthorizationEndedError(
+            return self._error(
+                AuthorizationEndedError,
                 f'{self._wiki} no longer accepts the refresh token: {words}.',
-                **facts,
+                error,
+                hint,
             )
         if meaning is Meaning.CODE_REFUSED:
-            return AnswerNotAcceptedError(
+            return self._error(
+                AnswerNotAcceptedError,
                 f'{self._wiki} refused the authorization code: {words}.',
-                **facts,
+                error,
+                hint,
             )
         if meaning not in (Meaning.CLIENT_REFUSED, Meaning.CLIENT_UNUSABLE):
             return None
-        refused = ClientRefusedError(
-            f'{self._wiki} does not accept the client {client}: {words}.',
-            **facts,
+        refused = self._error(
+            ClientRefusedError,
+            f'{self._wiki} does not accept the client'
+            f' {self._client.client_id}: {words}.',
+            error,
+            hint,
         )
         refused.is_unusable = meaning is Meaning.CLIENT_UNUSABLE
         # Bodies have a "message" before Extension:OAuth of August 2026
@@ -598,10 +601,19 @@ class OAuth2Wiki:
         return error
 
     def _failed(self, reason: str) -> EndpointError:
-        return EndpointError(f'{self._wiki}: {reason}', **self._facts())
+        return self._error(EndpointError, f'{self._wiki}: {reason}')
 
-    def _facts(self) -> dict[str, str]:
-        return {'wiki': self._wiki, 'client_id': self._client.client_id}
+    def _error(
+        self, kind: type[_E], message: str, error: str = '', hint: str = ''
+    ) -> _E:
+        """Return an error with the facts that are known here."""
+        return kind(
+            message,
+            wiki=self._wiki,
+            client_id=self._client.client_id,
+            error=error or None,
+            hint=printable(hint) or None,
+        )
 
     def _address(self, name: str) -> str:
         """Return an endpoint's address, always as https.
@@ -638,7 +650,7 @@ class _Exchange(Session):
         self.max_redirects = 0
         self.stream = True
         self.hooks['response'].append(self._read)
-        if host.is_loopback(urlsplit(wiki).hostname):
+        if how.is_local:
             # Proxies from the environment are not for this machine.
             self.trust_env = False
         if wiki.startswith('http://'):

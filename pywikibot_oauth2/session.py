@@ -100,13 +100,12 @@ class OAuth2Session(AuthBase):
     def _begin(
         self, user: str | None, authorization: Authorization | None
     ) -> None:
-        self._policy = _SessionPolicy(self)
         self._account = Account(
             self.client,
             _OnChange(self),
             user,
             self._wiki,
-            policy=self._policy,
+            policy=Policy(),
             clock=self._clock,
             authorization=authorization,
             is_automatic=self._refreshes,
@@ -222,7 +221,9 @@ class OAuth2Session(AuthBase):
         :raises EndpointError: the wiki gave no usable answer
         """
         token = self.token
-        return token and self._endpoints().profile(token.header)
+        return (
+            None if token is None else self._endpoints().profile(token.header)
+        )
 
     def serialize(self) -> dict[str, object]:
         """Return the session as a JSON-able dict.
@@ -312,7 +313,7 @@ class OAuth2Session(AuthBase):
         """
         host.require_safe_transport(self._wiki)
         host.install_login_manager()
-        self._policy.has_sites = True
+        self._auth.wikis.add(self._wiki)
         with Block(self._auth, self.client, self._wiki, self.user):
             yield self
 
@@ -342,21 +343,6 @@ class OAuth2Session(AuthBase):
             f'<{type(self).__name__} of {self.user!r} on {self._wiki},'
             f' client {self.client.client_id}, {status}>'
         )
-
-
-class _SessionPolicy(Policy):
-    """Tells Pywikibot of a new token, if it has acted for the session."""
-
-    def __init__(self, session: OAuth2Session) -> None:
-        self._session = weakref.ref(session)
-        self.has_sites = False
-
-    def renewed(self) -> None:
-        """Let Pywikibot fetch new CSRF tokens."""
-        session = self._session()
-        if self.has_sites and session is not None:
-            wiki = session.wiki.removesuffix('/api.php')
-            host.clear_csrf_tokens([wiki], session.user)
 
 
 class _OnChange(MemoryStore):

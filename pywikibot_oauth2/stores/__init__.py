@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING
 
-from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.errors import StoreError
 
 
@@ -37,11 +37,9 @@ class Store(ABC):
     * Nobody but the owner of the account can read what is stored, from
       its first byte.
     * What cannot be read is left as it is and reported.
-    * What :meth:`load` returns is for the account and the client that it
-      was asked for, whoever put it there.
 
-    An authorization is a JSON-able dict; of its fields a store need only
-    know ``user`` and ``client_id``, and it returns what it was given.
+    An authorization is a JSON-able dict; a store need not know what is in
+    it, and returns what it was given. Whose it is, the caller checks.
 
     :cvar is_shared: whether other processes see what is stored
     """
@@ -90,44 +88,21 @@ class Store(ABC):
         :param account: the name of the account
         """
 
-    def read(self, account: str, client_id: str) -> Authorization | None:
-        """Return a stored authorization after checking whose it is.
-
-        :param account: the name of the account
-        :param client_id: the client ID
-        :raises StoreError: it is damaged, or another account's or client's
-        """
-        place = self.where(account)
-        data = verify(
-            self.load(account, client_id), account, client_id, place
-        )
-        if data is None:
-            return None
-        try:
-            return Authorization.deserialize(data)
-        except StoreError as error:
-            raise left_alone(
-                place, 'damaged', f'cannot be used: {error}'
-            ) from None
-
-    @contextlib.contextmanager
-    def reserve(self, account: str, client_id: str) -> Iterator[Save]:
+    def reserve(self, account: str, client_id: str) -> Save:
         """Secure the place for an authorization that is about to come.
 
         The wiki is asked for a new token only when there is a place to
         put the answer, because the old token is of no use afterwards. The
-        caller holds the lock. A store that cannot secure anything in
-        advance inherits this method.
+        caller holds the lock; what was reserved and not used is given
+        back with it. A store that cannot secure anything in advance
+        inherits this method.
 
         :param account: the name of the account
         :param client_id: the client ID
-        :return: a context that gives a function, which stores what it is
-            called with
+        :return: stores an authorization in that place
         :raises StoreError: there is no place
         """
-        yield lambda authorization: self.save(
-            account, client_id, authorization
-        )
+        return partial(self.save, account, client_id)
 
 
 class MemoryStore(Store):
@@ -172,34 +147,6 @@ def parse(content: str | bytes | None, place: str) -> Data | None:
     reason = 'not a JSON object' if content else 'empty'
     del content, data
     raise left_alone(place, 'damaged', f'is damaged: it is {reason}')
-
-
-def verify(
-    found: object, account: str, client_id: str, place: str
-) -> Data | None:
-    """Return a stored authorization if it is what was asked for.
-
-    No frame of the error's traceback holds the authorization.
-
-    :param found: the authorization, or None
-    :param account: the name of the account
-    :param client_id: the client ID
-    :param place: the place as it appears in messages
-    :raises StoreError: it is for another account or client
-    """
-    if found is None:
-        return None
-    fields = found if isinstance(found, dict) else {}
-    user, client = fields.get('user'), fields.get('client_id')
-    if user == account and client == client_id:
-        return fields
-    del found, fields
-    raise left_alone(
-        place,
-        'other_account' if user != account else 'other_client',
-        f'is for account {user!r} and client {client!r}, not for'
-        f' {account!r} and {client_id!r}',
-    )
 
 
 def left_alone(place: str, code: str, what: str) -> StoreError:

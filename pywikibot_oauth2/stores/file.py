@@ -8,12 +8,16 @@ import functools
 import inspect
 import json
 import os
+import re
+import stat
+import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pywikibot_oauth2 import private_file
 from pywikibot_oauth2.errors import StoreError
-from pywikibot_oauth2.stores import Store, left_alone, parse, verify
+from pywikibot_oauth2.stores import Store, left_alone
 
 
 if TYPE_CHECKING:
@@ -34,6 +38,12 @@ _VERSION = 1
 # one token has about 3,000.
 _SPACE = 1 << 16
 
+# No file of this package is larger, in bytes.
+_SIZE_LIMIT = 1 << 20
+
+# A temporary file that is older, in seconds, belongs to no process.
+_SWEEP_AGE = 3600
+
 # How often a lock that somebody else holds is tried again, in seconds.
 _POLL = 0.01
 
@@ -43,6 +53,17 @@ _CODES = {
     errno.EFBIG: 'no_space',
     errno.ENOSPC: 'no_space',
 }
+
+
+class _Held(threading.local):
+    """What belongs to the lock that the current thread holds.
+
+    :ivar drafts: what has to be given back with it
+    :ivar content: the content of the token file, once it was read
+    """
+
+    drafts: contextlib.ExitStack | None = None
+    content: Data | None = None
 
 
 class FileStore(Store):
@@ -69,6 +90,7 @@ class FileStore(Store):
         self._lock_timeout = lock_timeout
         self._is_lockless = False
         self._paths: dict[tuple[str, str], Path] = {}
+        self._held = _Held()
 
     def path(self, account: str) -> Path:
         """Return the path of an account's token file."""
@@ -94,21 +116,17 @@ class FileStore(Store):
 
     def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization; see :meth:`Store.load`."""
-        path = self.path(account)
-        return verify(
-            self._read(path, account).get(client_id),
-            account,
-            client_id,
-            str(path),
-        )
+        content = self._read(self.path(account), account)
+        if self._held.drafts is not None:
+            self._held.content = content
+        found: Data | None = content.get(client_id)  # type: ignore[assignment] # checked by the caller
+        return found
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization; see :meth:`Store.save`."""
-        with self.reserve(account, client_id) as save:
-            save(authorization)
+        self.reserve(account, client_id)(authorization)
 
-    @contextlib.contextmanager
-    def reserve(self, account: str, client_id: str) -> Iterator[Save]:
+    def reserve(self, account: str, client_id: str) -> Save:
         """Create the next version of the file; see :meth:`Store.reserve`.
 
         It has the mode and the space that it needs, and can replace the
@@ -116,16 +134,18 @@ class FileStore(Store):
         """
         path = self.path(account)
         # What is stored of other clients has to be kept.
-        self._read(path, account)
-        with contextlib.closing(self._draft(path)) as draft:
+        others = self._held.content
+        if others is None:
+            others = self._read(path, account)
+        draft = self._draft(path)
+        if self._held.drafts is not None:
+            self._held.drafts.callback(draft.close)
 
-            def save(authorization: Data) -> None:
-                others = self._read(path, account)
-                _put(
-                    path, account, {**others, client_id: authorization}, draft
-                )
+        def save(authorization: Data) -> None:
+            _put(path, account, {**others, client_id: authorization}, draft)
+            draft.close()
 
-            yield save
+        return save
 
     def forget(self, account: str, client_id: str) -> None:
         """Remove an authorization; the caller holds the lock.
@@ -164,10 +184,11 @@ class FileStore(Store):
             # Some network file systems have no locks, and in a folder
             # that is read-only there is nothing to protect.
             self._warn_once(name, error)
-        try:
+        with contextlib.ExitStack() as drafts:
+            drafts.callback(lock.release)
+            self._held.drafts, self._held.content = drafts, None
             yield
-        finally:
-            lock.release()
+        self._held.drafts = self._held.content = None
 
     def _own_folder(self) -> str | None:
         return self._folder or os.environ.get(FOLDER_VARIABLE)
@@ -206,11 +227,11 @@ class FileStore(Store):
                 str(path), 'unreadable', f'cannot be read: {reason}'
             ) from None
 
-    def _draft(self, path: Path) -> private_file.Draft:
+    def _draft(self, path: Path) -> _Draft:
         with _writing(path):
             self._make_folder(path)
             size = path.stat().st_size if path.exists() else 0
-            return private_file.Draft(path, max(_SPACE, 2 * size))
+            return _Draft(path, max(_SPACE, 2 * size))
 
     def _warn_once(self, name: str, error: Exception) -> None:
         from pywikibot.logging import warning
@@ -246,7 +267,15 @@ def _authorizations(path: Path, account: str) -> Data:
     :raises OSError: it cannot be read
     :raises StoreError: it is not a token file of the account
     """
-    data = parse(_content(path), str(path)) or {}
+    content = _content(path)
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        del content, data
+        raise left_alone(str(path), 'damaged', 'is damaged: it is not JSON')
+    del content
     version, owner = data.get('version'), data.get('account')
     found = data.get('authorizations')
     is_whole = isinstance(owner, str) and isinstance(found, dict)
@@ -271,17 +300,17 @@ def _content(path: Path) -> bytes:
     :raises OSError: it cannot be read
     """
     try:
-        return private_file.read(path)
-    except private_file.ExposedFileError:
+        return read_private(path)
+    except ExposedFileError:
         from pywikibot.logging import warning
 
         os.chmod(path, 0o600)
         warning(f'{path} could be read by others; its mode is now 0600.')
-    return private_file.read(path)
+    return read_private(path)
 
 
 def _put(
-    path: Path, account: str, authorizations: Data, draft: private_file.Draft
+    path: Path, account: str, authorizations: Data, draft: _Draft
 ) -> None:
     data = {
         'version': _VERSION,
@@ -307,3 +336,139 @@ def _writing(path: Path) -> Iterator[None]:
         raise left_alone(
             str(path), code, f'cannot be written: {reason}'
         ) from None
+
+
+class ExposedFileError(OSError):
+    """Others can read the file."""
+
+
+def read_private(path: Path) -> bytes:
+    """Return the content of a file that belongs to this user.
+
+    :param path: the file
+    :raises ExposedFileError: others can read it
+    :raises OSError: it cannot be read, is not a regular file, belongs to
+        another user or is too large
+    """
+    # O_NONBLOCK: a named pipe in its place must not make us wait.
+    flags = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0)
+    descriptor = os.open(path, flags | getattr(os, 'O_BINARY', 0))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError('it is not a regular file')
+        if status.st_size > _SIZE_LIMIT:
+            raise OSError('it is too large')
+        _check_owner(status)
+        return os.read(descriptor, status.st_size)
+    finally:
+        os.close(descriptor)
+
+
+def _check_owner(status: os.stat_result) -> None:
+    if not hasattr(os, 'geteuid'):
+        return
+    if status.st_uid != os.geteuid():
+        raise OSError('it belongs to another user')
+    if status.st_mode & 0o077:
+        raise ExposedFileError('others can read it')
+
+
+class _Draft:
+    """The next version of a file, whose place is secured in advance.
+
+    A temporary file of mode 0600 in the same folder has the space that is
+    needed, and can replace the file. Its mode is 0600 from the start.
+
+    :param path: the file; a symbolic link stays one
+    :param size: the space to secure, in bytes
+    :raises OSError: the place cannot be secured; EBUSY if the file is a
+        mount of its own, over which nothing can be renamed
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        # Path.resolve raises RuntimeError on a circle before Python 3.13.
+        self._target = Path(os.path.realpath(path))
+        if _is_mount(self._target):
+            raise OSError(errno.EBUSY, 'it is a mount of its own')
+        _sweep(self._target)
+        descriptor, self._name = tempfile.mkstemp(
+            prefix=f'{self._target.name}.',
+            suffix='.tmp',
+            dir=self._target.parent,
+        )
+        self._file = open(descriptor, 'wb')  # noqa: SIM115 - see close
+        try:
+            # Zeros and not posix_fallocate, which macOS does not have and
+            # some file systems do not support.
+            self._write(bytes(size))
+        except BaseException:
+            self.close()
+            raise
+
+    def replace(self, content: bytes) -> None:
+        """Replace the file, as a whole or not at all; at most once.
+
+        :raises OSError: it cannot be replaced; it is as it was
+        """
+        self._write(content)
+        # Windows does not rename an open file.
+        self._file.close()
+        os.replace(self._name, self._target)
+        _sync_folder(self._target.parent)
+
+    def close(self) -> None:
+        """Remove the temporary file unless it has replaced the file."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            os.unlink(self._name)
+
+    def _write(self, content: bytes) -> None:
+        self._file.seek(0)
+        self._file.write(content)
+        self._file.truncate()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+def _is_mount(path: Path) -> bool:
+    """Return whether a file is a mount, as of ``docker -v file:file``.
+
+    os.path.ismount compares device numbers. They are the same if the file
+    was mounted from the same file system, and on overlayfs those of a
+    file and its folder differ although neither is a mount.
+    """
+    try:
+        return _mount_id(path) != _mount_id(path.parent)
+    except (AttributeError, OSError):
+        # There is no such file yet, or the system is not Linux.
+        return False
+
+
+def _mount_id(path: Path) -> str:
+    descriptor = os.open(path, os.O_PATH)
+    try:
+        facts = Path(f'/proc/self/fdinfo/{descriptor}').read_text('ascii')
+    finally:
+        os.close(descriptor)
+    return ''.join(re.findall(r'^mnt_id:\s*(\d+)', facts, re.MULTILINE))
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes left that were killed while they wrote."""
+    for left in path.parent.glob('*.tmp'):
+        if left.name.startswith(f'{path.name}.'):
+            with contextlib.suppress(OSError):
+                if left.stat().st_mtime < time.time() - _SWEEP_AGE:
+                    left.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the new name survive a power cut, where folders can be synced."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from pywikibot_oauth2.errors import StoreError, StoreUnreachableError
-from pywikibot_oauth2.stores import Store, parse, verify
+from pywikibot_oauth2.stores import Store, parse
 from pywikibot_oauth2.stores.file import FileStore
 
 
@@ -51,12 +51,7 @@ class KeyringStore(Store):
         if left is not None:
             return left
         place = f'{_name(account, client_id)} in the keyring {self._service}'
-        return verify(
-            parse(self._get(account, client_id), place),
-            account,
-            client_id,
-            place,
-        )
+        return parse(self._get(account, client_id), place)
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization; see :meth:`Store.save`."""

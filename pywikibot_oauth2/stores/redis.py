@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pywikibot_oauth2.errors import StoreError
-from pywikibot_oauth2.stores import Store, parse, verify
+from pywikibot_oauth2.stores import Store, parse
 
 
 if TYPE_CHECKING:
@@ -76,9 +76,7 @@ class RedisStore(Store):
         key = self._key(account, client_id)
         place = f'{key} on {self._server()}'
         with self._client() as client:
-            return verify(
-                parse(client.get(key), place), account, client_id, place
-            )
+            return parse(client.get(key), place)
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization; see :meth:`Store.save`."""
@@ -176,9 +174,7 @@ class RedisStore(Store):
         # because an idle connection may have been closed.
         with contextlib.suppress(ValueError):
             client = redis.Redis.from_url(
-                self._url,
-                socket_timeout=_TIMEOUT,
-                retry=Retry(NoBackoff(), 1),
+                self._url, socket_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 1)
             )
         if client is None:
             raise self._error(
