@@ -169,12 +169,12 @@ def _read(request: Request) -> dict[str, Any]:
         if required and name not in sent:
             text = f'The "{name}" parameter must be set.'
             raise _refused(name, None, 'missingparam', text)
-        value = sent.get(name, [])
-        if name in LISTS and isinstance(value, str):
+        value = sent.get(name)
+        if name in LISTS and not isinstance(value, list):
             text = f'Multi-value parameter "{name}" must be given as an array.'
             raise _refused(name, value, 'multivalue-must-be-array', text)
-        for item in [value] if isinstance(value, str) else value or []:
-            if item not in VALUES.get(name, {item}):
+        for item in value if name in LISTS else [value]:
+            if item is not None and item not in VALUES.get(name, [item]):
                 text = f'Unrecognized value for parameter "{name}": {item}.'
                 raise _refused(name, item, 'badvalue', text, [])
     unknown = [name for name in sent if name not in FIELDS]
