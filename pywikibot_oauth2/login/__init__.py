@@ -224,14 +224,12 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         if not isinstance(rights, list):
             return text
         missing = messages.missing_rights(self._own_rights(), map(str, rights))
-        return '\n'.join(
-            [text]
-            + [
-                f'The account may {right}, but the client lacks the grant for'
-                f' it: "{grant}".'
-                for right, grant in missing.items()
-            ]
+        if not missing:
+            return text
+        lacks = ', '.join(
+            f'{right} ("{grant}")' for right, grant in missing.items()
         )
+        return f'{text}\nThe account may do more with other grants: {lacks}.'
 
     def _own_rights(self) -> list[str]:
         """Return the rights of the account, whatever the token allows."""
