@@ -6,55 +6,14 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from .data import listed
+
 ANONYMOUS = '127.0.0.1'
 SESSION_COOKIE = 'sandboxwiki_session'
 
 # MediaWiki lists rights in the order of the groups and of their rights.
-GROUP_RIGHTS = {
-    'bot': (
-        'bot autoconfirmed editsemiprotected nominornewtalk autopatrol '
-        'suppressredirect apihighlimits'
-    ).split(),
-    'sysop': (
-        'block delete undelete editprotected protect rollback patrol '
-        'autopatrol suppressredirect apihighlimits noratelimit'
-    ).split(),
-    '*': (
-        'createaccount read edit createpage createtalk viewmyprivateinfo '
-        'editmyprivateinfo editmyoptions'
-    ).split(),
-    'user': (
-        'move move-subpages move-rootuserpages move-categorypages movefile '
-        'upload reupload reupload-shared minoredit editmyusercss '
-        'editmyuserjson editmyuserjs editmyuserjsredirect applychangetags '
-        'changetags editcontentmodel viewmywatchlist editmywatchlist '
-        'mwoauthproposeconsumer mwoauthupdateownconsumer '
-        'mwoauthmanagemygrants'
-    ).split(),
-    'autoconfirmed': ['autoconfirmed', 'editsemiprotected'],
-}
-GRANT_RIGHTS = {
-    'mwoauth-authonly': '',
-    'mwoauth-authonlyprivate': '',
-    'basic': 'autoconfirmed autopatrol editsemiprotected nominornewtalk read',
-    'highvolume': 'apihighlimits bot noratelimit',
-    'import': '',
-    'editpage': 'applychangetags changetags edit editcontentmodel minoredit',
-    'editprotected': 'editprotected',
-    'editmycssjs': 'editmyusercss editmyuserjson editmyuserjs',
-    'editmyoptions': 'editmyoptions editmyuserjson',
-    'createeditmovepage': 'createpage createtalk edit move '
-    'move-categorypages move-rootuserpages move-subpages suppressredirect',
-    'uploadfile': 'upload',
-    'patrol': 'patrol',
-    'rollback': 'rollback',
-    'delete': 'delete undelete',
-    'protect': 'protect',
-    'viewmywatchlist': 'viewmywatchlist',
-    'editmywatchlist': 'editmywatchlist',
-    'privateinfo': 'viewmyprivateinfo',
-    'oauthmanageownclient': 'mwoauthproposeconsumer mwoauthupdateownconsumer',
-}
+GROUP_RIGHTS = listed('groups')
+GRANT_RIGHTS = listed('grants')
 
 
 @dataclass(eq=False)
@@ -66,10 +25,10 @@ class User:
     password: str | None = field(repr=False)
     groups: tuple[str, ...]
     registered: float
+    email: str
+    email_confirmed: bool = True
     editcount: int = 0
     blocked: float | None = None
-    email: str = ''
-    email_confirmed: bool = True
     denied: set[str] = field(default_factory=set)
     second_factor: tuple[str, str] | None = field(default=None, repr=False)
 
@@ -96,9 +55,7 @@ class Session:
 
     def token(self, kind: str) -> str:
         """Return the token for *kind* of action."""
-        if kind not in self.tokens:
-            self.tokens[kind] = secrets.token_hex(20) + '+\\'
-        return self.tokens[kind]
+        return self.tokens.setdefault(kind, secrets.token_hex(20) + '+\\')
 
     def use(self, access_token: object) -> Session:
         """Note that a request came with *access_token*."""
@@ -136,26 +93,19 @@ class Caller:
     @property
     def rights(self) -> list[str]:
         """The rights of the account, as far as the grants go."""
-        rights = rights_of(self.user)
-        if self.grants is not None:
-            granted = {
-                right
-                for grant in self.grants
-                for right in GRANT_RIGHTS[grant].split()
-            }
-            rights = [right for right in rights if right in granted]
-        return [right for right in rights if right not in self.unsupported]
-
-
-def rights_of(user: User | None) -> list[str]:
-    """Return the rights of an account, whatever it granted."""
-    denied = user.denied if user else ()
-    rights = dict.fromkeys(
-        right
-        for group in (user.all_groups if user else ['*'])
-        for right in GROUP_RIGHTS.get(group, ())
-    )
-    return [right for right in rights if right not in denied]
+        groups = self.user.all_groups if self.user else ['*']
+        refused = {*self.unsupported, *(self.user.denied if self.user else ())}
+        granted = {
+            right for grant in self.grants or () for right in GRANT_RIGHTS[grant]
+        }
+        return [
+            right
+            for right in dict.fromkeys(
+                right for group in groups for right in GROUP_RIGHTS[group]
+            )
+            if right not in refused
+            and (self.grants is None or right in granted)
+        ]
 
 
 class Accounts:
@@ -163,20 +113,15 @@ class Accounts:
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str | None, Session] = {}
 
     def add(
-        self,
-        name: str,
-        password: str | None,
-        groups: Iterable[str],
-        now: float,
-    ) -> User:
+        self, name: str, password: str | None, groups: Iterable[str], now: float
+    ) -> None:
         """Create an account."""
-        user = User(len(self.users) + 1, name, password, tuple(groups), now)
-        user.email = f'{name.lower()}@example.org'
+        number, email = len(self.users) + 1, f'{name.lower()}@example.org'
+        user = User(number, name, password, tuple(groups), now, email)
         self.users[name] = user
-        return user
 
     def check(self, name: str, password: str) -> User | None:
         """Return the user of that name and password."""

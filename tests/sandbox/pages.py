@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-NAMESPACES = dict(
-    enumerate(
-        (
-            'Media|Special||Talk|User|User talk|SandboxWiki|SandboxWiki talk|'
-            'File|File talk|MediaWiki|MediaWiki talk|Template|Template talk|'
-            'Help|Help talk|Category|Category talk'
-        ).split('|'),
-        -2,
-    )
-)
-_NUMBERS = {name.lower(): number for number, name in NAMESPACES.items()}
+from .data import DATA
+
+NAMESPACES: dict[int, str] = dict(enumerate(DATA['namespaces'], -2))
+NUMBERS = {name.lower(): number for number, name in NAMESPACES.items()}
 
 
 class Edit(NamedTuple):
@@ -36,7 +28,6 @@ class Revision(NamedTuple):
     id: int
     parent: int
     user: str
-    userid: int
     text: str
     summary: str
     tags: tuple[str, ...]
@@ -59,13 +50,13 @@ class Page:
     @property
     def is_redirect(self) -> bool:
         """Whether the page redirects to another one."""
-        return bool(re.match(r'#REDIRECT\s*\[\[', self.text, re.I))
+        return self.text.lower().startswith('#redirect')
 
 
 def namespace(title: str) -> int:
     """Return the number of the namespace that *title* is in."""
     prefix, colon, _ = title.partition(':')
-    return _NUMBERS.get(prefix.lower(), 0) if colon else 0
+    return NUMBERS.get(prefix.lower(), 0) if colon else 0
 
 
 def normal_title(title: str) -> str:
@@ -78,7 +69,7 @@ def normal_title(title: str) -> str:
     return title[:1].upper() + title[1:]
 
 
-class Pages(Mapping):
+class Pages(Mapping[str, str]):
     """The current text of every page by its title."""
 
     def __init__(self) -> None:
@@ -102,32 +93,13 @@ class Pages(Mapping):
         """Return all pages by title."""
         return [self._pages[title] for title in sorted(self._pages)]
 
-    def save(
-        self,
-        title: str,
-        text: str,
-        time: float,
-        *,
-        user: str,
-        userid: int = 0,
-        summary: str = '',
-        tags: tuple[str, ...] = (),
-    ) -> Page:
+    def save(self, edit: Edit, time: float) -> Page:
         """Add a version to a page, which is created if need be."""
-        title = normal_title(title)
-        page = self._pages.setdefault(title, Page(len(self._pages) + 1, title))
+        user, title, *rest = edit
+        title, number = normal_title(title), len(self._pages) + 1
+        page = self._pages.setdefault(title, Page(number, title))
         parent = page.revisions[-1].id if page.revisions else 0
         self._last_revision += 1
-        page.revisions.append(
-            Revision(
-                self._last_revision,
-                parent,
-                user,
-                userid,
-                text,
-                summary,
-                tags,
-                time,
-            )
-        )
+        revision = Revision(self._last_revision, parent, user, *rest, time)
+        page.revisions.append(revision)
         return page

@@ -23,6 +23,9 @@ from .pages import Edit, Pages
 from .server import Server
 from .wire import Request, Response, html_response, json_response, parse_form
 
+GRANTS = ('basic', 'highvolume', 'editpage', 'createeditmovepage')
+FOUNDER = 'MediaWiki default'
+
 
 class Sandbox:
     """A wiki on loopback, to be used in a `with` statement.
@@ -71,7 +74,7 @@ class Sandbox:
         self._port = port
         self._server: Server | None = None
         self.add_user('Admin', groups=('sysop',))
-        self.accounts.add('MediaWiki default', None, (), self.clock())
+        self.accounts.add(FOUNDER, None, (), self.clock())
         self.add_user('Bot', groups=('bot',))
         self.add_page('Main Page', 'Welcome to the sandbox.')
         self.add_page('Sandbox', 'This is the sandbox.')
@@ -129,31 +132,14 @@ class Sandbox:
 
     # What a test arranges
 
-    def register(
-        self,
-        *,
-        redirect_uri: str = 'http://127.0.0.1:8080/',
-        confidential: bool = True,
-        owner_only: bool = False,
-        grants: Iterable[str] = (
-            'basic',
-            'highvolume',
-            'editpage',
-            'createeditmovepage',
-        ),
-        owner: str = 'Bot',
-        **fields: Any,
-    ) -> Client:
-        """Register a client; *fields* are others of `oauth.Client`."""
+    def register(self, *, owner: str = 'Bot', **fields: Any) -> Client:
+        """Register a client; *fields* are those of `oauth.Client`."""
+        fields.setdefault('redirect_uri', 'http://127.0.0.1:8080/')
+        fields.setdefault('confidential', True)
+        fields.setdefault('owner_only', False)
+        fields['grants'] = tuple(fields.get('grants', GRANTS))
         with self.lock:
-            return self.oauth.register(
-                self.accounts.users[owner],
-                redirect_uri=redirect_uri,
-                confidential=confidential,
-                owner_only=owner_only,
-                grants=tuple(grants),
-                **fields,
-            )
+            return self.oauth.register(self.accounts.users[owner], **fields)
 
     def set_stage(self, client: Client, stage: str) -> None:
         """Let an administrator, or time, put a client into a stage."""
@@ -171,10 +157,7 @@ class Sandbox:
             self.oauth.clients.pop(client.id, None)
 
     def add_user(
-        self,
-        name: str,
-        password: str | None = None,
-        groups: Iterable[str] = (),
+        self, name: str, password: str = '', groups: Iterable[str] = ()
     ) -> None:
         """Create an account."""
         password = password or f'sandbox-password-{name}'
@@ -182,7 +165,7 @@ class Sandbox:
             self.secrets.add(password)
             self.accounts.add(name, password, groups, self.clock())
 
-    def password(self, user: str) -> str:
+    def password(self, user: str) -> str | None:
         """Return the password of *user*."""
         return self.accounts.users[user].password
 
@@ -193,9 +176,7 @@ class Sandbox:
     def add_page(self, title: str, text: str) -> None:
         """Create a page, or change it, without a request."""
         with self.lock:
-            self.pages.save(
-                title, text, self.clock(), user='MediaWiki default', userid=2
-            )
+            self.pages.save(Edit(FOUNDER, title, text, '', ()), self.clock())
 
     def block(self, user: str, blocked: bool = True) -> None:
         """Block a user from editing."""
@@ -209,9 +190,8 @@ class Sandbox:
     def approve(self, authorize_url: str, user: str = 'Bot') -> str:
         """Log in and press Allow; return the callback URL."""
         with self.lock:
-            return self.oauth.allow(
-                self._visit(authorize_url, user), self.accounts.users[user]
-            )
+            request = self._visit(authorize_url, user)
+            return self.oauth.allow(request, self.accounts.users[user])
 
     def deny(self, authorize_url: str, user: str = 'Bot') -> str | None:
         """Log in and press Cancel; return the callback URL, if any."""
@@ -220,15 +200,12 @@ class Sandbox:
 
     def _visit(self, authorize_url: str, user: str) -> AuthorizeRequest:
         """Check the URL; an error page raises `oauth.AuthorizeError`."""
-        url = urlsplit(authorize_url)
-        if (
-            not authorize_url.startswith(self.url)
-            or url.path != f'{self.path}/rest.php/oauth2/authorize'
-        ):
-            raise ValueError(f'not the authorization endpoint: {url.path}')
-        return self.oauth.check_authorize(
-            parse_form(url.query), self.accounts.users[user]
-        )
+        address, _, query = authorize_url.partition('?')
+        if address != f'{self.url}/rest.php/oauth2/authorize':
+            path = urlsplit(address).path
+            raise ValueError(f'not the authorization endpoint: {path}')
+        account = self.accounts.users[user]
+        return self.oauth.check_authorize(parse_form(query), account)
 
     def revoke(self, user: str, client: Client) -> None:
         """Let *user* withdraw what was allowed to *client*."""
@@ -257,20 +234,14 @@ class Sandbox:
         """How many requests met each kind of fault."""
         return self.faults.served
 
-    def count(
-        self, path_suffix: str | None = None, **conditions: object
-    ) -> int:
+    def count(self, path_suffix: str = '', **conditions: object) -> int:
         """Count the requests with these values of their attributes."""
         with self.lock:
             requests = list(self.requests)
         return sum(
-            1
+            request.path.endswith(path_suffix)
+            and conditions.items() <= vars(request).items()
             for request in requests
-            if request.path.endswith(path_suffix or '')
-            and all(
-                getattr(request, name) == value
-                for name, value in conditions.items()
-            )
         )
 
     # What the server asks
@@ -282,7 +253,7 @@ class Sandbox:
         tags: tuple[str, ...] = (),
     ) -> Caller:
         """Return on whose behalf a request of *session* is made."""
-        # Master's core gives editcontentmodel to nobody but administrators.
+        # No account had editcontentmodel on the server recorded as master.
         missing = ('editcontentmodel',) if self.is_master else ()
         return Caller(session or Session(), grants, tags, missing)
 
@@ -309,32 +280,27 @@ class Sandbox:
         return response
 
     def _handle(self, request: Request) -> Response:
-        script = request.path[len(self.path) :]
-        if not request.path.startswith(self.path):
-            return html_response('Not found', status=404)
+        script = request.path.removeprefix(self.path)
+        is_ours = request.path.startswith(self.path)
         with self.lock:
-            if script.startswith('/index.php') or script == '/':
+            if is_ours and (script == '/' or script.startswith('/index.php')):
                 return dialog.answer(self, request)
             is_api = script == '/api.php'
-            if not is_api and not script.startswith('/rest.php/'):
+            if not is_ours or not script.startswith(('/api.php', '/rest.php/')):
                 return html_response('Not found', status=404)
-            if (
-                self.gateway
-                and request.bearer is not None
-                and self.oauth.valid(request.bearer) is None
-            ):
-                return self._gateway_response(request)
+            bearer = request.bearer
+            if self.gateway and bearer is not None:
+                if self.oauth.valid(bearer) is None:
+                    return self._gateway_response(request)
             return (api if is_api else rest).answer(self, request)
 
     def _gateway_response(self, request: Request) -> Response:
         """Refuse a token before MediaWiki sees it, as task T419034 says."""
-        error = (
-            'invalid_token' if self.gateway == 'unquoted' else '"invalid_token"'
-        )
         request.error = 'invalid_token'
-        return json_response(
-            {'httpCode': 401, 'httpReason': 'Jwt is expired'},
-            401,
-            WWW_Authenticate=f'Bearer realm="sandbox", error={error}, '
-            'error_description="Jwt is expired"',
-        )
+        error = request.error
+        if self.gateway != 'unquoted':
+            error = f'"{error}"'
+        challenge = f'Bearer realm="sandbox", error={error}, '
+        challenge += 'error_description="Jwt is expired"'
+        data = {'httpCode': 401, 'httpReason': 'Jwt is expired'}
+        return json_response(data, 401, WWW_Authenticate=challenge)
