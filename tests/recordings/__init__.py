@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
-from typing import Any
 
 FOLDER = Path(__file__).parent
 SERVERS = ('1.43', 'master')
@@ -21,12 +20,10 @@ SERVERS = ('1.43', 'master')
 # their arguments; a case with ``<code>`` that is not there gets a new one.
 # *dialogs* are client, button, user and query, *browsers* whose browser an
 # address of the dialog is opened in, *claims* which token is looked into.
-SETUP: dict[str, Any] = json.loads(
-    (FOLDER / 'setup.json').read_text(encoding='utf-8')
-)
+SETUP = json.loads((FOLDER / 'setup.json').read_text(encoding='utf-8'))
 
 
-def cases(server: str) -> list[dict[str, Any]]:
+def cases(server):
     """Return the recorded cases of one of the `SERVERS`."""
     packed = (FOLDER / f'{server}.json.gz').read_bytes()
     return json.loads(gzip.decompress(packed))['cases']

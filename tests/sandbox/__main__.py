@@ -26,8 +26,7 @@ authenticate['{wiki.netloc}'] = _oauth2.OAuth2Auth(
 """
 
 
-def main() -> None:
-    """Serve until Ctrl-C."""
+def main():
     parser = argparse.ArgumentParser(prog='python -m tests.sandbox')
     parser.add_argument('--port', type=int, default=0)
     parser.add_argument('--token-life', type=int, default=3600)

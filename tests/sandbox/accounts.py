@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .data import listed
@@ -33,8 +32,7 @@ class User:
     second_factor: tuple[str, str] | None = field(default=None, repr=False)
 
     @property
-    def all_groups(self) -> list[str]:
-        """The groups of the user, including those everyone is in."""
+    def all_groups(self):
         return [*self.groups, '*', 'user', 'autoconfirmed']
 
 
@@ -53,11 +51,11 @@ class Session:
     pending: User | None = None  # gave the password, not the second factor
     failures: int = 0
 
-    def token(self, kind: str) -> str:
+    def token(self, kind):
         """Return the token for *kind* of action."""
         return self.tokens.setdefault(kind, secrets.token_hex(20) + '+\\')
 
-    def use(self, access_token: object) -> Session:
+    def use(self, access_token):
         """Note that a request came with *access_token*."""
         if self.used_with is not access_token:
             self.tokens.clear()
@@ -75,28 +73,28 @@ class Caller:
     unsupported: tuple[str, ...] = ()  # rights that the wiki does not have
 
     @property
-    def user(self) -> User | None:
-        """The account, None if anonymous."""
+    def user(self):
         return self.session.user
 
     @property
-    def name(self) -> str:
-        """The name that an edit is attributed to."""
+    def name(self):
         return self.user.name if self.user else ANONYMOUS
 
-    def token(self, kind: str) -> str:
+    def token(self, kind):
         """Return the token that has to be sent for *kind* of action."""
         if self.user is None and kind != 'login':
             return '+\\'
         return self.session.token(kind)
 
     @property
-    def rights(self) -> list[str]:
+    def rights(self):
         """The rights of the account, as far as the grants go."""
         groups = self.user.all_groups if self.user else ['*']
         refused = {*self.unsupported, *(self.user.denied if self.user else ())}
         granted = {
-            right for grant in self.grants or () for right in GRANT_RIGHTS[grant]
+            right
+            for grant in self.grants or ()
+            for right in GRANT_RIGHTS[grant]
         }
         return [
             right
@@ -111,33 +109,29 @@ class Caller:
 class Accounts:
     """All users, and the sessions of those who logged in by password."""
 
-    def __init__(self) -> None:
-        self.users: dict[str, User] = {}
-        self._sessions: dict[str | None, Session] = {}
+    def __init__(self):
+        self.users = {}
+        self._sessions = {}
 
-    def add(
-        self, name: str, password: str | None, groups: Iterable[str], now: float
-    ) -> None:
+    def add(self, name, password, groups, now):
         """Create an account."""
         number, email = len(self.users) + 1, f'{name.lower()}@example.org'
         user = User(number, name, password, tuple(groups), now, email)
         self.users[name] = user
 
-    def check(self, name: str, password: str) -> User | None:
-        """Return the user of that name and password."""
+    def check(self, name, password):
         user = self.users.get(name[:1].upper() + name[1:])
-        return user if user and password and user.password == password else None
+        return (
+            user if user and password and user.password == password else None
+        )
 
-    def start(self, user: User | None) -> str:
-        """Start a session; return the value of its cookie."""
+    def start(self, user):
         cookie = secrets.token_hex(16)
         self._sessions[cookie] = Session(user)
         return cookie
 
-    def end(self, cookie: str | None) -> None:
-        """Forget a session."""
+    def end(self, cookie):
         self._sessions.pop(cookie, None)
 
-    def session(self, cookie: str | None) -> Session | None:
-        """Return the session of a cookie."""
+    def session(self, cookie):
         return self._sessions.get(cookie)

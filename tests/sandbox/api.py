@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from . import query
 from .accounts import SESSION_COOKIE, Caller, Session, User
@@ -17,10 +17,7 @@ from .data import DATA, TEXTS
 from .dialog import session_cookie
 from .pages import Edit, normal_title
 from .rest import INVALID
-from .wire import Request, Response, json_response
-
-if TYPE_CHECKING:
-    from .sandbox import Sandbox
+from .wire import json_response
 
 
 class ApiError(Exception):
@@ -28,7 +25,7 @@ class ApiError(Exception):
 
     module: str | None = None
 
-    def __init__(self, code: str, info: str, **data: object) -> None:
+    def __init__(self, code, info, **data):
         super().__init__(info)
         self.code = code
         self.data = data
@@ -37,26 +34,24 @@ class ApiError(Exception):
 class Call:
     """One request to the API."""
 
-    def __init__(self, wiki: Sandbox, request: Request) -> None:
+    def __init__(self, wiki, request):
         self.wiki = wiki
         self.request = request
         self.params = {**request.query, **request.form}
         self.fv2 = self.params.get('formatversion') in ('2', 'latest')
-        self.cookies: list[str] = []
+        self.cookies = []
         self.caller = Caller(Session())
 
-    def get(self, name: str, default: str = '') -> str:
-        """Return a parameter."""
+    def get(self, name, default=''):
         return self.params.get(name, default)
 
-    def need(self, name: str) -> str:
-        """Return a parameter that must be given."""
+    def need(self, name):
         if name not in self.params:
             text = f'The "{name}" parameter must be set.'
             raise ApiError('missingparam', text)
         return self.params[name]
 
-    def many(self, name: str, default: str = '') -> list[str]:
+    def many(self, name, default=''):
         """Return the values of a parameter that takes several."""
         value = self.params.get(name, default)
         if value.startswith('\x1f'):
@@ -64,8 +59,7 @@ class Call:
         return value.split('|') if value else []
 
 
-def answer(wiki: Sandbox, request: Request) -> Response:
-    """Answer api.php."""
+def answer(wiki, request):
     call = Call(wiki, request)
     headers = {'Cache_Control': 'private, must-revalidate, max-age=0'}
     try:
@@ -81,7 +75,7 @@ def answer(wiki: Sandbox, request: Request) -> Response:
     return response
 
 
-def _run(call: Call) -> dict[str, Any]:
+def _run(call):
     """Find out who is calling, and do what is asked."""
     identify(call)
     name = call.get('action', 'help')
@@ -103,7 +97,7 @@ def _run(call: Call) -> dict[str, Any]:
         raise
 
 
-def identify(call: Call) -> None:
+def identify(call):
     """Find the account that a request is made for."""
     wiki, request = call.wiki, call.request
     if request.bearer is None:
@@ -114,7 +108,7 @@ def identify(call: Call) -> None:
     request.user = user.name if user else None
 
 
-def _identify_bearer(call: Call, text: str) -> None:
+def _identify_bearer(call, text):
     oauth = call.wiki.oauth
     token = oauth.valid(text)
     if token is None:
@@ -135,7 +129,7 @@ def _identify_bearer(call: Call, text: str) -> None:
     call.caller = call.wiki.caller_of(token)
 
 
-def _check_asserts(call: Call) -> None:
+def _check_asserts(call):
     """Check who the client believes to be."""
     user, wanted = call.caller.user, call.get('assert')
     if wanted in ('user', 'bot') and user is None:
@@ -150,17 +144,20 @@ def _check_asserts(call: Call) -> None:
         raise ApiError('assertnameduserfailed', text)
 
 
-def _check_right(call: Call, action: Action) -> None:
+def _check_right(call, action):
     right, user = action.right, call.caller.user
     if right and right not in call.caller.rights:
         code = 'readapidenied' if right == 'read' else 'permissiondenied'
         raise ApiError(code, TEXTS[right])
     if action.token and right and user and user.blocked:
-        text, data = 'You have been blocked from editing.', query.blockinfo(user)
+        text, data = (
+            'You have been blocked from editing.',
+            query.blockinfo(user),
+        )
         raise ApiError('blocked', text, blockinfo=data)
 
 
-def _error(call: Call, error: ApiError) -> dict[str, Any]:
+def _error(call, error):
     """Return an error as the client wants it."""
     form = call.get('errorformat', 'bc')
     docref = {'docref' if call.fv2 else '*': TEXTS['docref']}
@@ -170,7 +167,7 @@ def _error(call: Call, error: ApiError) -> dict[str, Any]:
         return {'error': {**fields, **docref}}
     key = ('html' if form == 'html' else 'text') if call.fv2 else '*'
     text = html.escape(str(error)) if form == 'html' else str(error)
-    item: dict[str, Any] = {'code': error.code, key: text}
+    item = {'code': error.code, key: text}
     if error.data:
         item['data'] = error.data
     if error.module:
@@ -178,7 +175,7 @@ def _error(call: Call, error: ApiError) -> dict[str, Any]:
     return {'errors': [item], **docref}
 
 
-def _version_1(data: Any) -> Any:
+def _version_1(data):
     """Return *data* with True as '' and without what is False."""
     if isinstance(data, dict):
         return {
@@ -194,7 +191,7 @@ def _version_1(data: Any) -> Any:
 # Actions
 
 
-def _edit(call: Call) -> dict[str, Any]:
+def _edit(call):
     wiki, caller, given = call.wiki, call.caller, call.params
     title = normal_title(call.need('title'))
     page = wiki.pages.page(title)
@@ -224,8 +221,7 @@ def _edit(call: Call) -> dict[str, Any]:
     return {'edit': {**result, 'newtimestamp': timestamp(revision.time)}}
 
 
-def _login(call: Call) -> dict[str, Any]:
-    """Log in with action=login, which cannot ask for a second factor."""
+def _login(call):
     outcome = _check_password(call, 'lgname', 'lgpassword', 'lgtoken')
     if not isinstance(outcome, User):
         code, reason = outcome
@@ -239,8 +235,7 @@ def _login(call: Call) -> dict[str, Any]:
     return {'login': {'result': result, 'reason': reason}}
 
 
-def _clientlogin(call: Call) -> dict[str, Any]:
-    """Log in with action=clientlogin, in one step or in two."""
+def _clientlogin(call):
     session = call.caller.session
     if 'logincontinue' in call.params and session.pending:
         return {'clientlogin': _second_step(call, session)}
@@ -256,11 +251,11 @@ def _clientlogin(call: Call) -> dict[str, Any]:
     return {'clientlogin': _start_session(call, outcome)}
 
 
-def _failure(code: str, text: str) -> dict[str, str]:
+def _failure(code, text):
     return {'status': 'FAIL', 'message': text, 'messagecode': code}
 
 
-def _second_step(call: Call, session: Session) -> dict[str, Any]:
+def _second_step(call, session):
     """Check the second factor; both extensions ask again a few times."""
     user = session.pending
     kind, code = user.second_factor
@@ -273,7 +268,7 @@ def _second_step(call: Call, session: Session) -> dict[str, Any]:
     return _ask(user, 'failed')
 
 
-def _ask(user: User, why: str) -> dict[str, Any]:
+def _ask(user, why):
     """Ask as Extension:OATHAuth or Extension:EmailAuth does."""
     factor = DATA['second_factors'][user.second_factor[0]]
     field = {'type': 'string', 'label': factor['label'], 'help': 'Six digits'}
@@ -290,9 +285,7 @@ def _ask(user: User, why: str) -> dict[str, Any]:
     return {**answer, 'message': text, 'messagecode': code}
 
 
-def _check_password(
-    call: Call, name: str, password: str, token: str
-) -> User | tuple[str, str]:
+def _check_password(call, name, password, token):
     """Return whose password was sent, or what is wrong."""
     if call.get(token) != call.caller.session.tokens.get('login'):
         return 'badtoken', 'Invalid CSRF token.'
@@ -300,7 +293,7 @@ def _check_password(
     return user or ('wrongpassword', TEXTS['login'])
 
 
-def _start_session(call: Call, user: User) -> dict[str, Any]:
+def _start_session(call, user):
     accounts = call.wiki.accounts
     accounts.end(call.request.cookies.get(SESSION_COOKIE))
     call.cookies.append(session_cookie(accounts.start(user)))
@@ -308,14 +301,14 @@ def _start_session(call: Call, user: User) -> dict[str, Any]:
     return {'status': 'PASS', 'username': user.name}
 
 
-def _logout(call: Call) -> dict[str, Any]:
+def _logout(call):
     if call.request.bearer is not None:
         raise ApiError('cannotlogout', TEXTS['logout'])
     call.wiki.accounts.end(call.request.cookies.get(SESSION_COOKIE))
     return {}
 
 
-def _nothing(_call: Call) -> dict[str, Any]:
+def _nothing(_call):
     """Answer what is there for its right only."""
     return {}
 

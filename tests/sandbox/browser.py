@@ -14,7 +14,6 @@ import html
 import os
 import re
 import sys
-from collections.abc import Mapping
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -23,13 +22,11 @@ import requests
 class Page:
     """A page: where it is, what it says, and the form on it."""
 
-    def __init__(
-        self, url: str, status: int, location: str, content: str
-    ) -> None:
+    def __init__(self, url, status, location, content):
         self.netloc = urlsplit(url).netloc
         self.status = status
         self.location = location and urljoin(url, location)
-        self.fields: dict[str, str] = {}
+        self.fields = {}
         for tag in re.findall('<input[^>]*>', content):
             field = dict(re.findall(r'(\w+)="([^"]*)"', tag))
             self.fields[field['name']] = html.unescape(field.get('value', ''))
@@ -41,13 +38,12 @@ class Page:
 class Browser(requests.Session):
     """A browser with its own cookies and no proxy."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
         self.trust_env = False
         self.headers['User-Agent'] = 'Sandbox browser'
 
-    def open(self, url: str, form: Mapping[str, str] | None = None) -> Page:
-        """Request *url*, with POST if there is a form to send."""
+    def open(self, url, form=None):
         method = 'POST' if form else 'GET'
         try:
             response = self.request(
@@ -59,9 +55,7 @@ class Browser(requests.Session):
         return Page(url, response.status_code, location, response.text)
 
 
-def authorize(
-    url: str, user: str, password: str, *, cancel: bool = False
-) -> Page:
+def authorize(url, user, password, *, cancel=False):
     """Do what a person does; return the page it ends with."""
     wiki, login = urlsplit(url).netloc, {'wpName': user}
     login['wpPassword'] = password
@@ -85,8 +79,7 @@ def authorize(
     return page
 
 
-def main() -> int:
-    """Run the program; it fails unless another host says it is fine."""
+def main():
     environ, parser = os.environ, argparse.ArgumentParser()
     user, cancel = environ.get('SANDBOX_USER', 'Bot'), 'SANDBOX_CANCEL'
     parser.add_argument('--user', default=user)

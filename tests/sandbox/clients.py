@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .accounts import GRANT_RIGHTS
 from .clock import timestamp
 from .dialog import PRIVATE
-from .oauth import GRANT_TYPES, STAGES, Client
-from .wire import Request, Response, RestError, json_response
+from .oauth import GRANT_TYPES, STAGES
+from .wire import RestError, json_response
 
-if TYPE_CHECKING:
-    from .accounts import Caller
-    from .sandbox import Sandbox
 
 # In the order in which Extension:OAuth checks them
 FIELDS = (
@@ -34,10 +30,7 @@ LOOPBACK = ('localhost', '127.0.0.1', '::1')
 MISSING_CALLBACK = 'mwoauth-error-missing-callback-url-non-owner'
 
 
-def answer(
-    wiki: Sandbox, caller: Caller, request: Request, path: list[str]
-) -> Response:
-    """Answer rest.php/oauth2/client and what is below it."""
+def answer(wiki, caller, request, path):
     if path[1:] == ['reset_secret']:
         return _reset_secret(wiki, caller, path[0])
     if request.method == 'POST':
@@ -57,7 +50,7 @@ def answer(
     return json_response(data, Cache_Control=PRIVATE)
 
 
-def scopes(client: Client, grants: tuple[str, ...]) -> object:
+def scopes(client, grants):
     """Return the scopes as PHP writes them."""
     if client.sent_basic and grants[1:]:
         numbered = enumerate(grants[1:], 2)
@@ -66,7 +59,7 @@ def scopes(client: Client, grants: tuple[str, ...]) -> object:
     return list(grants)
 
 
-def _described(client: Client) -> dict[str, object]:
+def _described(client):
     callback = client.redirect_uri
     if client.owner_only:
         callback = '/index.php/Special:OAuth/verified'
@@ -87,7 +80,7 @@ def _described(client: Client) -> dict[str, object]:
     }
 
 
-def _created(client: Client) -> Response:
+def _created(client):
     data = {'name': client.name, 'client_key': client.id}
     data['secret'] = client.secret
     if client.owner_only:
@@ -95,13 +88,15 @@ def _created(client: Client) -> Response:
     return json_response(data, Cache_Control=PRIVATE)
 
 
-def _reset_secret(wiki: Sandbox, caller: Caller, client_id: str) -> Response:
+def _reset_secret(wiki, caller, client_id):
     client = wiki.oauth.clients.get(client_id)
     if client is None:
         text = 'No consumer exists with the given key.'
         raise RestError(400, text, errorKey='mwoauth-invalid-consumer-key')
     if client.owner is not caller.user:
-        text = 'You cannot perform actions on clients that do not belong to you'
+        text = (
+            'You cannot perform actions on clients that do not belong to you'
+        )
         raise RestError(400, text, errorKey='mwoauth-consumer-user-mismatch')
     if 'mwoauthupdateownconsumer' not in caller.rights:
         raise RestError(400, message='permission_denied')
@@ -109,7 +104,7 @@ def _reset_secret(wiki: Sandbox, caller: Caller, client_id: str) -> Response:
     return _created(client)
 
 
-def _create(wiki: Sandbox, caller: Caller, request: Request) -> Response:
+def _create(wiki, caller, request):
     fields = _read(request)
     problem = _problem(wiki, caller, fields)
     if problem:
@@ -136,11 +131,11 @@ def _create(wiki: Sandbox, caller: Caller, request: Request) -> Response:
     return _created(client)
 
 
-def _read(request: Request) -> dict[str, Any]:
+def _read(request):
     """Return the body, JSON or a form, if its fields are as they must be."""
     is_form = 'urlencoded' in request.headers.get('content-type', '')
     sent = request.form if is_form else json.loads(request.body or b'{}')
-    fields: dict[str, Any] = dict(sent)
+    fields = dict(sent)
     for name in set(LISTS if is_form else ()) & set(fields):
         fields[name] = fields[name].split('|')
     for name in FIELDS:
@@ -169,13 +164,7 @@ def _read(request: Request) -> dict[str, Any]:
     return fields
 
 
-def bad_value(
-    name: str,
-    value: object,
-    code: str,
-    key: str = 'rest-body-validation-error',
-    data: object = None,
-) -> RestError:
+def bad_value(name, value, code, key='rest-body-validation-error', data=None):
     """Return the error of a parameter that is not what it must be."""
     return RestError(
         400,
@@ -189,9 +178,7 @@ def bad_value(
     )
 
 
-def _problem(
-    wiki: Sandbox, caller: Caller, fields: dict[str, Any]
-) -> str | None:
+def _problem(wiki, caller, fields):
     """Return the code of the first thing that is wrong with a client."""
     user = caller.user
     if user is None:
@@ -209,7 +196,7 @@ def _problem(
     return None if fields.get('owner_only') else _bad_callback(wiki, fields)
 
 
-def _bad_callback(wiki: Sandbox, fields: dict[str, Any]) -> str | None:
+def _bad_callback(wiki, fields):
     url = urlsplit(fields['callback_url'])
     if url.scheme in ('http', 'https'):
         is_secure = url.scheme == 'https' or url.hostname in LOOPBACK

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .sandbox import Sandbox
 
 FAMILY = """\
 # A family for the sandbox, one wiki for each code
@@ -40,14 +36,8 @@ max_retries = 2
 
 
 def make_config(
-    folder: Path,
-    wiki: Sandbox | str,
-    *,
-    user: str = 'Bot',
-    extra: str = '',
-    password: str | None = None,
-    others: Mapping[str, Sandbox | str] | None = None,
-) -> dict[str, str]:
+    folder, wiki, *, user='Bot', extra='', password=None, others=None
+):
     """Write the configuration; return the environment to run scripts in.
 
     :param wiki: the sandbox or its netloc
@@ -57,7 +47,9 @@ def make_config(
     """
     folder.mkdir(parents=True, exist_ok=True)
     wikis = {'en': wiki, **(others or {})}
-    langs = {code: getattr(site, 'netloc', site) for code, site in wikis.items()}
+    langs = {
+        code: getattr(site, 'netloc', site) for code, site in wikis.items()
+    }
     paths = {code: getattr(site, 'path', '') for code, site in wikis.items()}
     family_file = folder / 'sandbox_family.py'
     family_file.write_text(FAMILY.format(langs=langs, paths=paths))
@@ -71,7 +63,7 @@ def make_config(
     return environment(folder)
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder):
     """Return an environment in which nothing but *folder* matters.
 
     What is imported comes from this checkout in the first place.
@@ -88,7 +80,7 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _private(path: Path, text: str) -> None:
+def _private(path, text):
     """Write a file that only its owner can read."""
     path.touch(mode=0o600)
     path.write_text(text)

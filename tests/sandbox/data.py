@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-DATA: dict[str, Any] = json.loads(
+DATA = json.loads(
     Path(__file__).with_name('data.json').read_text(encoding='utf-8')
 )
-TEXTS: dict[str, str] = DATA['texts']
+TEXTS = DATA['texts']
 
 
-def listed(kind: str) -> dict[str, list[str]]:
+def listed(kind):
     """Return the rights of each of the 'groups' or 'grants'."""
     return {name: text.split() for name, text in DATA[kind].items()}

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
 from urllib.parse import quote_plus, urlencode
 
-from .accounts import SESSION_COOKIE, Session
+from .accounts import SESSION_COOKIE
 from .data import TEXTS
 from .oauth import AuthorizeError
-from .wire import Request, Response, html_response, parse_form
+from .wire import Response, html_response, parse_form
 
-if TYPE_CHECKING:
-    from .sandbox import Sandbox
 
 PRIVATE = 'private,must-revalidate,s-maxage=0'
 UNCACHED = 'no-cache, no-store, max-age=0, must-revalidate'
@@ -20,7 +17,7 @@ LOGIN, APPROVE = 'Special:UserLogin', 'Special:OAuth/approve'
 BACK = 'Special:OAuth/rest redirect'
 
 
-def authorize(wiki: Sandbox, request: Request) -> Response:
+def authorize(wiki, request):
     """Answer rest.php/oauth2/authorize."""
     session = browser_session(wiki, request)
     path = f'{wiki.path}/rest.php/oauth2/authorize'
@@ -46,8 +43,7 @@ def authorize(wiki: Sandbox, request: Request) -> Response:
     return _redirect(307, target, Cache_Control=PRIVATE)
 
 
-def answer(wiki: Sandbox, request: Request) -> Response:
-    """Answer index.php."""
+def answer(wiki, request):
     if request.bearer is not None:
         # OAuth belongs to api.php and rest.php.
         title = 'Error - SandboxWiki'
@@ -69,7 +65,7 @@ def answer(wiki: Sandbox, request: Request) -> Response:
     return html_response(f'{title} - SandboxWiki', text, status)
 
 
-def _login(wiki: Sandbox, request: Request) -> Response:
+def _login(wiki, request):
     title, form = 'Log in - SandboxWiki', request.form
     if request.method != 'POST':
         fields = '<input name="wpName"><input name="wpPassword">'
@@ -85,7 +81,7 @@ def _login(wiki: Sandbox, request: Request) -> Response:
     return _redirect(302, target, Set_Cookie=cookie)
 
 
-def _approve(wiki: Sandbox, request: Request, session: Session) -> Response:
+def _approve(wiki, request, session):
     """Show the dialog, or carry out what the person decided."""
     user, token = session.user, session.token('csrf')
     query = parse_form(request.query.get('returntoquery', ''))
@@ -111,7 +107,7 @@ def _approve(wiki: Sandbox, request: Request, session: Session) -> Response:
     return html_response(title, _form(text, accept='Allow', cancel='Cancel'))
 
 
-def _form(fields: str, **buttons: str) -> str:
+def _form(fields, **buttons):
     """Return a form that is posted to the address of its page."""
     shown = ''.join(
         f'<button type="submit" name="{name}" value="1">{text}</button>'
@@ -120,18 +116,16 @@ def _form(fields: str, **buttons: str) -> str:
     return f'<form method="post">{fields}{shown}</form>'
 
 
-def browser_session(wiki: Sandbox, request: Request) -> Session | None:
-    """Return the session of someone who is logged in by cookie."""
+def browser_session(wiki, request):
     session = wiki.session_of(request)
     return session if session and session.user else None
 
 
-def session_cookie(value: str) -> str:
-    """Return the cookie of a session as a header field."""
+def session_cookie(value):
     return f'{SESSION_COOKIE}={value}; path=/; HttpOnly'
 
 
-def index(wiki: Sandbox, title: str, query: str = '', **fields: str) -> str:
+def index(wiki, title, query='', **fields):
     """Return the address of a page of index.php."""
     # MediaWiki leaves the colon and the slash of a title alone.
     title = quote_plus(title, safe=':/')
@@ -139,7 +133,7 @@ def index(wiki: Sandbox, title: str, query: str = '', **fields: str) -> str:
     return '&'.join(part for part in parts if part)
 
 
-def _redirect(status: int, location: str, **fields: str) -> Response:
+def _redirect(status, location, **fields):
     """Send the browser to *location*."""
     link = f'<a href="{html.escape(location)}">here</a>'
     kind = 'text/html; charset=utf-8'
@@ -147,9 +141,7 @@ def _redirect(status: int, location: str, **fields: str) -> Response:
     return html_response('Redirect', link, status, kind, **fields)
 
 
-def _error_page(
-    wiki: Sandbox, error: AuthorizeError, cache_control: str
-) -> Response:
+def _error_page(wiki, error, cache_control):
     """Return the error page of Extension:OAuth, or send the browser on."""
     if error.location:
         headers = {'Location': error.location, 'Cache-Control': cache_control}

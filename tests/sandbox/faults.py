@@ -25,11 +25,10 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .wire import Request, Response, html_response
+from .wire import Response, html_response
 
 KINDS = (
     'status html empty redirect reset_before hang_before half reset_after '
@@ -51,27 +50,23 @@ class Fault:
 class Faults:
     """The faults to come, and a count of those that were served."""
 
-    def __init__(self) -> None:
-        self.served: Counter[str] = Counter()
-        self._waiting: list[Fault] = []
+    def __init__(self):
+        self.served = Counter()
+        self._waiting = []
         self._lock = threading.Lock()
 
-    def add(
-        self, kind: str, times: int, path: str, options: dict[str, Any]
-    ) -> None:
+    def add(self, kind, times, path, options):
         """Let *times* requests to a path containing *path* go wrong."""
         if kind not in KINDS:
             raise ValueError(f'unknown fault {kind!r}')
         with self._lock:
             self._waiting.append(Fault(kind, times, path, options))
 
-    def clear(self) -> None:
-        """Forget the faults to come."""
+    def clear(self):
         with self._lock:
             self._waiting.clear()
 
-    def take(self, path: str) -> Fault | None:
-        """Return the fault that a request to *path* meets."""
+    def take(self, path):
         with self._lock:
             for fault in self._waiting:
                 if fault.path in path:
@@ -83,9 +78,7 @@ class Faults:
         return None
 
 
-def serve(
-    fault: Fault, request: Request, handle: Callable[[Request], Response]
-) -> Response:
+def serve(fault, request, handle):
     """Answer *request* with *fault*; *handle* carries a request out."""
     options, kind = fault.options, fault.kind
     request.fault = kind
@@ -113,11 +106,11 @@ def serve(
 
 
 def _status(
-    status: int = 503,
-    retry_after: str | int | None = None,
-    body: str = MAINTENANCE,
-    content_type: str = 'text/html; charset=utf-8',
-) -> Response:
+    status=503,
+    retry_after=None,
+    body=MAINTENANCE,
+    content_type='text/html; charset=utf-8',
+):
     headers = {'Content-Type': content_type}
     if retry_after is not None:
         headers['Retry-After'] = str(retry_after)

@@ -13,15 +13,13 @@ import random
 import re
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from .accounts import GRANT_RIGHTS, Session, User
 from .data import TEXTS
-from .wire import Request, Response, json_response
+from .wire import json_response
 
-if TYPE_CHECKING:
-    from .sandbox import Sandbox
 
 CODE_LIFE = 60
 GRACE = 600  # how long master takes a refresh token after its first use
@@ -55,7 +53,7 @@ class Client:
     sent_basic: bool = False
     access_token: str | None = field(default=None, repr=False)
 
-    def usable_by(self, user: User | None) -> bool:
+    def usable_by(self, user):
         """Tell whether *user* may authorize the client."""
         is_proposal = self.stage == 'proposed' and user is self.owner
         return self.stage == 'approved' or is_proposal
@@ -111,9 +109,7 @@ class AuthorizeRequest(NamedTuple):
 class OAuthError(Exception):
     """An error of the token endpoint; its text is *text* or by its code."""
 
-    def __init__(
-        self, status: int, code: str, hint: str = '', text: str = ''
-    ) -> None:
+    def __init__(self, status, code, hint='', text=''):
         super().__init__(text or TEXTS[code])
         self.status = status
         self.code = code
@@ -126,14 +122,12 @@ class AuthorizeError(OAuthError):
     location = ''
 
 
-def _malformed(
-    parameter: str, kind: type[OAuthError] = OAuthError
-) -> OAuthError:
+def _malformed(parameter, kind=OAuthError):
     hint = f'Check the `{parameter}` parameter'
     return kind(400, 'invalid_request', hint)
 
 
-def _server_error(text: str) -> OAuthError:
+def _server_error(text):
     text = TEXTS['server_error'] + text
     return OAuthError(500, 'server_error', text=text)
 
@@ -141,19 +135,19 @@ def _server_error(text: str) -> OAuthError:
 class AuthorizationServer:
     """What Extension:OAuth keeps and decides."""
 
-    def __init__(self, wiki: Sandbox) -> None:
+    def __init__(self, wiki):
         self._wiki = wiki
-        self.clients: dict[str, Client] = {}
-        self.access_tokens: dict[str, AccessToken] = {}
-        self.session_jwts: dict[str, AccessToken] = {}
-        self._codes: dict[str, Code] = {}
-        self._refresh_tokens: dict[str, RefreshToken] = {}
-        self._sessions: dict[tuple[Client, User | None], Session] = {}
-        self._accepted: set[tuple[Client, User]] = set()
+        self.clients = {}
+        self.access_tokens = {}
+        self.session_jwts = {}
+        self._codes = {}
+        self._refresh_tokens = {}
+        self._sessions = {}
+        self._accepted = set()
 
     # Clients
 
-    def register(self, owner: User, **fields: object) -> Client:
+    def register(self, owner, **fields):
         """Register a client; *fields* are those of `Client`."""
         if fields['owner_only']:
             fields.setdefault('grant_types', GRANT_TYPES[2:])
@@ -164,7 +158,7 @@ class AuthorizationServer:
         self.reset_secret(client)
         return client
 
-    def reset_secret(self, client: Client) -> None:
+    def reset_secret(self, client):
         """Give a client a new secret and, if owner-only, a new token."""
         client.secret = secrets.token_hex(20)
         self._wiki.secrets.add(client.secret)
@@ -175,7 +169,7 @@ class AuthorizationServer:
                 client, client.owner, client.grants, OWNER_ONLY_LIFE
             )
 
-    def _client(self, request: Request) -> Client:
+    def _client(self, request):
         """Return the client that authenticates itself."""
         form, master = request.form, self._wiki.is_master
         name, secret = _basic_credentials(request)
@@ -198,7 +192,7 @@ class AuthorizationServer:
                 raise OAuthError(401, 'invalid_client')
         return client
 
-    def expire_proposals(self) -> None:
+    def expire_proposals(self):
         """Let proposals expire, which is done when clients are listed."""
         for client in self.clients.values():
             age = self._wiki.clock() - client.registered
@@ -207,9 +201,7 @@ class AuthorizationServer:
 
     # Authorizing
 
-    def check_authorize(
-        self, query: dict[str, str], user: User
-    ) -> AuthorizeRequest:
+    def check_authorize(self, query, user):
         """Validate a request to the authorization endpoint."""
         if 'client_id' not in query:
             raise _malformed('client_id', AuthorizeError)
@@ -233,7 +225,7 @@ class AuthorizationServer:
         self._check_usable(client, user, AuthorizeError)
         return AuthorizeRequest(client, query, grants)
 
-    def _same_redirect(self, sent: str, registered: str) -> bool:
+    def _same_redirect(self, sent, registered):
         if sent == registered:
             return True
         # For IP literals, and only for them, master ignores the port.
@@ -244,7 +236,7 @@ class AuthorizationServer:
             and len({uri._replace(netloc=uri.hostname) for uri in uris}) == 1
         )
 
-    def _scope(self, client: Client, query: dict[str, str]) -> tuple[str, ...]:
+    def _scope(self, client, query):
         """Return the grants that a dialog is about."""
         scopes, master = query.get('scope', '').split(), self._wiki.is_master
         for scope in scopes:
@@ -265,14 +257,14 @@ class AuthorizationServer:
             grant for grant in client.grants if not scopes or grant in scopes
         )
 
-    def _check_usable(
-        self, client: Client, user: User, kind: type[OAuthError] = OAuthError
-    ) -> None:
+    def _check_usable(self, client, user, kind=OAuthError):
         if not client.usable_by(user):
-            hint = f'Client {client.id} is not usable by user with ID {user.id}'
+            hint = (
+                f'Client {client.id} is not usable by user with ID {user.id}'
+            )
             raise kind(401, 'access_denied', hint)
 
-    def allow(self, request: AuthorizeRequest, user: User) -> str:
+    def allow(self, request, user):
         """Return where a browser goes after Allow."""
         # 760 to 820 hexadecimal characters on 1.43, 972 were seen on master
         length = 486 if self._wiki.is_master else 380 + random.randrange(31)
@@ -285,8 +277,7 @@ class AuthorizationServer:
             fields['state'] = request.query['state']
         return _callback(request.client, request.query, fields)
 
-    def deny(self, request: AuthorizeRequest) -> str | None:
-        """Return where a browser goes after Cancel, None if nowhere."""
+    def deny(self, request):
         if 'redirect_uri' not in request.query:
             return None
         text = TEXTS['cancelled']
@@ -297,8 +288,7 @@ class AuthorizationServer:
 
     # The token endpoint
 
-    def token_endpoint(self, request: Request) -> Response:
-        """Answer a request for tokens."""
+    def token_endpoint(self, request):
         try:
             pair = self._tokens(request)
         except OAuthError as error:
@@ -313,8 +303,7 @@ class AuthorizationServer:
         kind = 'application/json; charset=UTF-8'
         return json_response(data, content_type=kind, Cache_Control='no-store')
 
-    def error_body(self, error: OAuthError) -> dict[str, object]:
-        """Return an error as JSON has it."""
+    def error_body(self, error):
         data = {'error': error.code, 'error_description': str(error)}
         if error.hint:
             data['hint'] = error.hint
@@ -322,13 +311,15 @@ class AuthorizationServer:
             data['message'] = str(error)
         return data
 
-    def _tokens(self, request: Request) -> TokenPair:
+    def _tokens(self, request):
         kind = request.form.get('grant_type')
         if kind not in GRANT_TYPES:
             error, text = _malformed('grant_type'), TEXTS['grant_type']
             text += 'The "grant_type" parameter must be set.'
             if kind is not None:
-                text = f'Unrecognized value for parameter "grant_type": {kind}.'
+                text = (
+                    f'Unrecognized value for parameter "grant_type": {kind}.'
+                )
                 text = TEXTS['grant_type'] + text
             raise OAuthError(400, error.code, error.hint, text)
         client = self._client(request)
@@ -345,7 +336,7 @@ class AuthorizationServer:
         access = self._access(client, user, client.grants, life, kind)
         return TokenPair(access, None, int(life))
 
-    def _redeem(self, client: Client, request: Request) -> TokenPair:
+    def _redeem(self, client, request):
         form, master = request.form, self._wiki.is_master
         if 'code' not in form:
             raise _malformed('code')
@@ -374,7 +365,7 @@ class AuthorizationServer:
         request.user = code.user.name
         return self.issue(client, code.user, code.request.grants)
 
-    def _verify(self, query: dict[str, str], form: dict[str, str]) -> None:
+    def _verify(self, query, form):
         """Compare what was sent for a code and with it."""
         uri, verifier = form.get('redirect_uri'), form.get('code_verifier')
         problem, challenge = '', query.get('code_challenge')
@@ -390,7 +381,9 @@ class AuthorizationServer:
         elif challenge is not None and verifier is None:
             raise _malformed('code_verifier')
         elif challenge is not None and not VERIFIER.fullmatch(verifier):
-            problem = 'Code Verifier must follow the specifications of RFC-7636.'
+            problem = (
+                'Code Verifier must follow the specifications of RFC-7636.'
+            )
         if problem:
             raise OAuthError(400, 'invalid_request', problem)
         if challenge is None:
@@ -402,7 +395,7 @@ class AuthorizationServer:
             problem = 'Failed to verify `code_verifier`.'
             raise OAuthError(400, 'invalid_grant', problem)
 
-    def _refresh(self, client: Client, request: Request) -> TokenPair:
+    def _refresh(self, client, request):
         text, master = request.form.get('refresh_token'), self._wiki.is_master
         if text is None or (not text and master):
             raise _malformed('refresh_token')
@@ -416,26 +409,25 @@ class AuthorizationServer:
         # On 1.43 the tokens are revoked before the client is looked at.
         if master:
             self._check_usable(client, user)
-        token.used = token.used or self._wiki.clock()
+        if token.used is None:
+            token.used = self._wiki.clock()
         access.revoked = True
         self._check_usable(client, user)
         request.user = user.name
         grants = tuple(scopes) or access.grants
         return self.issue(client, user, grants, 'refresh_token')
 
-    def _living(self, client: Client, text: str) -> RefreshToken:
+    def _living(self, client, text):
         """Return the refresh token of that text if it still serves."""
         token, master = self._refresh_tokens.get(text), self._wiki.is_master
-        now, problem = self._wiki.clock(), ''
-        # Task T412214: a client that did not get the answer may ask again.
-        grace = GRACE if master else 0
+        problem = ''
         if token is None:
             problem = 'Cannot decrypt the refresh token'
         elif token.access.client is not client:
             problem = 'Token is not linked to client'
-        elif token.expires < now:
+        elif token.expires < self._wiki.clock():
             problem = 'Token has expired'
-        elif token.revoked or (token.used and now >= token.used + grace):
+        elif token.revoked or self._is_used_up(token):
             problem = 'Token has been revoked'
         if problem:
             status, code = (
@@ -444,16 +436,15 @@ class AuthorizationServer:
             raise OAuthError(status, code, problem, TEXTS['refresh_token'])
         return token
 
+    def _is_used_up(self, token):
+        # Task T412214: a client that did not get the answer may ask again.
+        grace = GRACE if self._wiki.is_master else 0
+        used = token.used
+        return used is not None and self._wiki.clock() >= used + grace
+
     # Tokens
 
-    def issue(
-        self,
-        client: Client,
-        user: User,
-        grants: tuple[str, ...] | None = None,
-        kind: str = 'authorization_code',
-    ) -> TokenPair:
-        """Return a new pair of tokens."""
+    def issue(self, client, user, grants=None, kind='authorization_code'):
         wiki, grants = self._wiki, grants or client.grants
         access = self._access(client, user, grants, wiki.token_life, kind)
         refresh = secrets.token_hex(438 if wiki.is_master else 436)
@@ -464,17 +455,10 @@ class AuthorizationServer:
         wiki.secrets.add(refresh)
         return TokenPair(access, refresh, int(wiki.token_life))
 
-    def _access(
-        self,
-        client: Client,
-        user: User | None,
-        grants: tuple[str, ...],
-        life: float,
-        kind: str | None = None,
-    ) -> str:
+    def _access(self, client, user, grants, life, kind=None):
         """Return an access token; without *kind* the one of registration."""
         now, subject = self._wiki.clock(), str(user.id) if user else ''
-        claims: dict[str, object] = {
+        claims = {
             'aud': client.id,
             'jti': secrets.token_hex(40),
             'iat': round(now, 6),
@@ -493,15 +477,16 @@ class AuthorizationServer:
         self._wiki.secrets.add(text)
         return text
 
-    def valid(self, text: str) -> AccessToken | None:
+    def valid(self, text):
         """Return the access token of that text if it is still good."""
         token = self.access_tokens.get(text)
         if token is None or token.revoked:
             return None
-        is_past = token.expires < self._wiki.clock()
-        return None if is_past or token.client.id not in self.clients else token
+        if token.expires < self._wiki.clock():
+            return None
+        return token if token.client.id in self.clients else None
 
-    def session_jwt(self, token: AccessToken) -> str:
+    def session_jwt(self, token):
         """Return the value of the cookie that belongs to *token*."""
         for text, owner in self.session_jwts.items():
             if owner is token:
@@ -510,8 +495,7 @@ class AuthorizationServer:
         self.session_jwts[text] = token
         return text
 
-    def revoke(self, user: User, client: Client) -> None:
-        """Make all tokens of *user* for *client* useless."""
+    def revoke(self, user, client):
         session = self._sessions.get((client, user))
         for token in self.access_tokens.values():
             token.revoked |= token.session is session
@@ -519,13 +503,12 @@ class AuthorizationServer:
             refresh.revoked |= refresh.access.session is session
         self._accepted.discard((client, user))
 
-    def expire_access_tokens(self) -> None:
-        """Let every access token expire now."""
+    def expire_access_tokens(self):
         for token in self.access_tokens.values():
             token.expires = min(token.expires, self._wiki.clock() - 1)
 
 
-def make_jwt(claims: dict[str, object]) -> str:
+def make_jwt(claims):
     """Return a JWT with a random signature."""
     parts = [{'typ': 'JWT', 'alg': 'RS256'}, claims]
     texts = (json.dumps(part, separators=(',', ':')) for part in parts)
@@ -533,11 +516,11 @@ def make_jwt(claims: dict[str, object]) -> str:
     return '.'.join([*encoded, _b64(secrets.token_bytes(256))])
 
 
-def _b64(data: bytes) -> str:
+def _b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b'=').decode()
 
 
-def _basic_credentials(request: Request) -> tuple[str | None, str | None]:
+def _basic_credentials(request):
     scheme, _, value = request.headers.get('authorization', '').partition(' ')
     if scheme != 'Basic':
         return None, None
@@ -545,9 +528,7 @@ def _basic_credentials(request: Request) -> tuple[str | None, str | None]:
     return name, secret
 
 
-def _callback(
-    client: Client, query: dict[str, str], fields: dict[str, str]
-) -> str:
+def _callback(client, query, fields):
     """Return the address that a browser is sent to."""
     uri = query.get('redirect_uri', client.redirect_uri)
     return uri + ('&' if '?' in uri else '?') + urlencode(fields)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .data import DATA
 
-NAMESPACES: dict[int, str] = dict(enumerate(DATA['namespaces'], -2))
+NAMESPACES = dict(enumerate(DATA['namespaces'], -2))
 NUMBERS = {name.lower(): number for number, name in NAMESPACES.items()}
 
 
@@ -43,23 +43,21 @@ class Page:
     revisions: list[Revision] = field(default_factory=list)
 
     @property
-    def text(self) -> str:
-        """The current text."""
+    def text(self):
         return self.revisions[-1].text
 
     @property
-    def is_redirect(self) -> bool:
-        """Whether the page redirects to another one."""
+    def is_redirect(self):
         return self.text.lower().startswith('#redirect')
 
 
-def namespace(title: str) -> int:
+def namespace(title):
     """Return the number of the namespace that *title* is in."""
     prefix, colon, _ = title.partition(':')
     return NUMBERS.get(prefix.lower(), 0) if colon else 0
 
 
-def normal_title(title: str) -> str:
+def normal_title(title):
     """Return *title* as MediaWiki writes it."""
     title = ' '.join(title.replace('_', ' ').split()).lstrip(':')
     number = namespace(title)
@@ -72,29 +70,26 @@ def normal_title(title: str) -> str:
 class Pages(Mapping[str, str]):
     """The current text of every page by its title."""
 
-    def __init__(self) -> None:
-        self._pages: dict[str, Page] = {}
+    def __init__(self):
+        self._pages = {}
         self._last_revision = 0
 
-    def __getitem__(self, title: str) -> str:
+    def __getitem__(self, title):
         return self._pages[normal_title(title)].text
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self):
         return iter(list(self._pages))
 
-    def __len__(self) -> int:
+    def __len__(self):
         return len(self._pages)
 
-    def page(self, title: str) -> Page | None:
-        """Return the page of that title."""
+    def page(self, title):
         return self._pages.get(normal_title(title))
 
-    def all(self) -> list[Page]:
-        """Return all pages by title."""
+    def all(self):
         return [self._pages[title] for title in sorted(self._pages)]
 
-    def save(self, edit: Edit, time: float) -> Page:
-        """Add a version to a page, which is created if need be."""
+    def save(self, edit, time):
         user, title, *rest = edit
         title, number = normal_title(title), len(self._pages) + 1
         page = self._pages.setdefault(title, Page(number, title))

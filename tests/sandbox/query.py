@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
 
-from .accounts import Session, User
+from .accounts import Session
 from .clock import timestamp
 from .data import DATA
 from .dialog import session_cookie
-from .pages import NAMESPACES, Page, namespace, normal_title
-
-if TYPE_CHECKING:
-    from .api import Call
+from .pages import NAMESPACES, namespace, normal_title
 
 
-def run(call: Call) -> dict[str, Any]:
-    """Return the result of action=query."""
-    result: dict[str, Any] = {}
+def run(call):
+    result = {}
     for name in call.many('meta'):
         result.update(METAS[name](call))
     if 'allpages' in call.many('list'):
@@ -32,7 +27,7 @@ def run(call: Call) -> dict[str, Any]:
         is_known = call.get('generator') == 'allpages'
         found = _allpages(call, 'gap') if is_known else []
         titles = [item['title'] for item in found]
-    pages: dict[str, Any] = {}
+    pages = {}
     for title in dict.fromkeys(map(normal_title, titles)):
         page = call.wiki.pages.page(title)
         key = page.id if page else -1 - len(pages)
@@ -48,9 +43,9 @@ def run(call: Call) -> dict[str, Any]:
 # Pages
 
 
-def _described(call: Call, title: str, page: Page | None) -> dict[str, Any]:
+def _described(call, title, page):
     """Return what is asked about a page."""
-    data: dict[str, Any] = {'ns': namespace(title), 'title': title}
+    data = {'ns': namespace(title), 'title': title}
     data = {'pageid': page.id, **data} if page else {**data, 'missing': True}
     if 'info' in call.many('prop'):
         data.update(contentmodel='wikitext', pagelanguage='en')
@@ -64,10 +59,10 @@ def _described(call: Call, title: str, page: Page | None) -> dict[str, Any]:
     return data
 
 
-def _revision(call: Call, page: Page) -> dict[str, Any]:
+def _revision(call, page):
     revision, text = page.revisions[-1], page.text.encode()
     written = {'comment': revision.summary, 'parsedcomment': revision.summary}
-    fields: dict[str, Any] = {
+    fields = {
         'user': revision.user,
         'userid': 0,
         'timestamp': timestamp(revision.time),
@@ -92,7 +87,7 @@ def _revision(call: Call, page: Page) -> dict[str, Any]:
     return data
 
 
-def _allpages(call: Call, prefix: str) -> list[dict[str, Any]]:
+def _allpages(call, prefix):
     """Return all pages of a namespace from a title on, without batches."""
     number = int(call.get(f'{prefix}namespace', '0'))
     start = call.get(f'{prefix}from').replace('_', ' ')
@@ -107,11 +102,11 @@ def _allpages(call: Call, prefix: str) -> list[dict[str, Any]]:
 # Users
 
 
-def _users(call: Call) -> list[dict[str, Any]]:
+def _users(call):
     result = []
     for name in map(normal_title, call.many('ususers')):
         user = call.wiki.accounts.users.get(name)
-        data: dict[str, Any] = {'name': name, 'missing': True}
+        data = {'name': name, 'missing': True}
         if user:
             data = {'userid': user.id, 'name': name}
             rights = call.wiki.caller(Session(user)).rights
@@ -122,7 +117,7 @@ def _users(call: Call) -> list[dict[str, Any]]:
     return result
 
 
-def blockinfo(user: User) -> dict[str, object]:
+def blockinfo(user):
     """Return what is said about the block of a user."""
     written = timestamp(user.blocked, '%H:%M, %d %B %Y')
     times = {'blockedtimestampformatted': written}
@@ -130,10 +125,10 @@ def blockinfo(user: User) -> dict[str, object]:
     return {**DATA['block'], **times}
 
 
-def _userinfo(call: Call) -> dict[str, Any]:
+def _userinfo(call):
     user, caller = call.caller.user, call.caller
-    data: dict[str, Any] = {'id': user.id if user else 0, 'name': caller.name}
-    fields: dict[str, Any] = {
+    data = {'id': user.id if user else 0, 'name': caller.name}
+    fields = {
         'groups': user.all_groups if user else ['*'],
         'rights': caller.rights,
         'ratelimits': {},
@@ -157,7 +152,7 @@ def _userinfo(call: Call) -> dict[str, Any]:
     return {'userinfo': data}
 
 
-def _tokens(call: Call) -> dict[str, Any]:
+def _tokens(call):
     kinds, accounts = call.many('type', 'csrf'), call.wiki.accounts
     is_new = call.wiki.session_of(call.request) is None
     if 'login' in kinds and call.request.bearer is None and is_new:
@@ -165,13 +160,15 @@ def _tokens(call: Call) -> dict[str, Any]:
         cookie = accounts.start(None)
         call.caller = call.wiki.caller(accounts.session(cookie))
         call.cookies.append(session_cookie(cookie))
-    return {'tokens': {f'{kind}token': call.caller.token(kind) for kind in kinds}}
+    return {
+        'tokens': {f'{kind}token': call.caller.token(kind) for kind in kinds}
+    }
 
 
 # The wiki
 
 
-def _siteinfo(call: Call) -> dict[str, Any]:
+def _siteinfo(call):
     wiki, key = call.wiki, 'name' if call.fv2 else '*'
     script = f'{wiki.path}/index.php'
     general = {
@@ -197,8 +194,7 @@ def _siteinfo(call: Call) -> dict[str, Any]:
 METAS = {'siteinfo': _siteinfo, 'tokens': _tokens, 'userinfo': _userinfo}
 
 
-def paraminfo(call: Call) -> dict[str, Any]:
-    """Return the result of action=paraminfo."""
+def paraminfo(call):
     modules = []
     for path in call.many('modules'):
         name = path.rpartition('+')[2]

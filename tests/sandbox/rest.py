@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from . import clients, dialog
-from .accounts import Caller, Session
+from .accounts import Session
 from .clock import timestamp
 from .data import TEXTS
 from .oauth import OAuthError
-from .wire import Request, Response, RestError, json_response
+from .wire import RestError, json_response
 
-if TYPE_CHECKING:
-    from .oauth import AccessToken
-    from .sandbox import Sandbox
 
 INVALID = 'mwoauth-invalid-authorization'
 FORM = 'application/x-www-form-urlencoded'
 
 
-def answer(wiki: Sandbox, request: Request) -> Response:
-    """Answer rest.php."""
+def answer(wiki, request):
     try:
         if wiki.is_master and request.bearer is not None:
             _check_token(wiki, request.bearer)
@@ -31,7 +26,7 @@ def answer(wiki: Sandbox, request: Request) -> Response:
         return error.response()
 
 
-def _check_token(wiki: Sandbox, text: str) -> None:
+def _check_token(wiki, text):
     """Refuse a token first, on every path, as master does."""
     token = wiki.oauth.valid(text)
     if token is None:
@@ -41,14 +36,16 @@ def _check_token(wiki: Sandbox, text: str) -> None:
         raise RestError(403, text, errorKey=f'{INVALID}-not-approved')
 
 
-def _route(wiki: Sandbox, request: Request) -> Response:
+def _route(wiki, request):
     route = request.path.partition('/rest.php')[2]
     if route == '/oauth2/access_token':
         _check_method(request, 'POST')
         sent = request.headers.get('content-type', FORM).partition(';')[0]
         if sent != FORM:
             text = f'Unsupported Content-Type: {sent}'
-            raise RestError(415, text, errorKey='rest-unsupported-content-type')
+            raise RestError(
+                415, text, errorKey='rest-unsupported-content-type'
+            )
         return wiki.oauth.token_endpoint(request)
     if route == '/oauth2/authorize':
         _check_method(request, 'HEAD', 'GET')
@@ -65,15 +62,17 @@ def _route(wiki: Sandbox, request: Request) -> Response:
     raise RestError(404, f'{text} handler', errorKey='rest-no-match')
 
 
-def _is_usable(token: AccessToken) -> bool:
+def _is_usable(token):
     user = token.session.user
     return user is None or token.client.usable_by(user)
 
 
-def _check_method(request: Request, *allowed: str) -> None:
+def _check_method(request, *allowed):
     if request.method not in allowed:
-        kind = 'one of the allowed methods' if allowed[1:] else (
-            'the allowed method'
+        kind = (
+            'one of the allowed methods'
+            if allowed[1:]
+            else ('the allowed method')
         )
         text = f'The request method ({request.method}) was not {kind} for this'
         error = RestError(405, f'{text} path ({", ".join(allowed)})')
@@ -81,7 +80,7 @@ def _check_method(request: Request, *allowed: str) -> None:
         raise error
 
 
-def _caller(wiki: Sandbox, request: Request) -> Caller:
+def _caller(wiki, request):
     """Return who calls, by token or cookie."""
     caller = wiki.caller(wiki.session_of(request))
     if request.bearer is not None:
@@ -95,7 +94,7 @@ def _caller(wiki: Sandbox, request: Request) -> Caller:
     return caller
 
 
-def _resource(wiki: Sandbox, request: Request, kind: str) -> Response:
+def _resource(wiki, request, kind):
     """Answer what a client may ask about its user."""
     text, master = request.bearer or '', wiki.is_master
     scheme, _, value = request.headers.get('authorization', '').partition(' ')
@@ -136,7 +135,7 @@ def _resource(wiki: Sandbox, request: Request, kind: str) -> Response:
     return json_response(data, Cache_Control=dialog.PRIVATE)
 
 
-def _profile(token: AccessToken, caller: Caller) -> dict[str, object]:
+def _profile(token, caller):
     user, registered = caller.user, False
     if user:
         registered = timestamp(user.registered, '%Y%m%d%H%M%S')
@@ -157,7 +156,7 @@ def _profile(token: AccessToken, caller: Caller) -> dict[str, object]:
     return data
 
 
-def _page(wiki: Sandbox, request: Request, rest: str) -> Response:
+def _page(wiki, request, rest):
     """Answer v1/page/<title>/bare."""
     caller = _caller(wiki, request)
     page = wiki.pages.page(rest.removesuffix('/bare'))

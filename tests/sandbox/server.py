@@ -6,11 +6,9 @@ import logging
 import socket
 import struct
 import threading
-from collections.abc import Callable
 from contextlib import suppress
-from typing import BinaryIO
 
-from .wire import Request, Response, html_response
+from .wire import Request, html_response
 
 log = logging.getLogger('sandbox')
 
@@ -18,20 +16,18 @@ log = logging.getLogger('sandbox')
 class Server:
     """A web server that asks *answer* for every response."""
 
-    def __init__(
-        self, port: int, answer: Callable[[Request], Response], host: str
-    ) -> None:
+    def __init__(self, port, answer, host):
         self.answer = answer
         self.closing = False
-        self._connections: set[socket.socket] = set()
+        self._connections = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server((host, port), backlog=512)
-        self._address: tuple[str, int] = self._listener.getsockname()
+        self._address = self._listener.getsockname()
         self.port = self._address[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
+    def close(self):
         """Stop, and hang up on everyone who is still connected."""
         if self.closing:
             return
@@ -46,16 +42,22 @@ class Server:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
-    def _accept(self) -> None:
+    def _accept(self):
         while not self.closing:
             args = self._listener.accept()[:1]
-            threading.Thread(target=self._serve, args=args, daemon=True).start()
+            threading.Thread(
+                target=self._serve, args=args, daemon=True
+            ).start()
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, connection):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._connections.add(connection)
-        with connection, suppress(OSError), connection.makefile('rb') as stream:
+        with (
+            connection,
+            suppress(OSError),
+            connection.makefile('rb') as stream,
+        ):
             while not self.closing:
                 request = read_request(stream)
                 if request is None or not self._respond(connection, request):
@@ -63,7 +65,7 @@ class Server:
         with self._lock:
             self._connections.discard(connection)
 
-    def _respond(self, connection: socket.socket, request: Request) -> bool:
+    def _respond(self, connection, request):
         """Answer a request; return whether the connection stays open."""
         try:
             response = self.answer(request)
@@ -88,7 +90,7 @@ class Server:
         return not close
 
 
-def read_request(stream: BinaryIO) -> Request | None:
+def read_request(stream):
     """Read one request; return None at the end of the connection."""
     start = stream.readline(65536).decode('latin-1').split()
     if len(start) != 3:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 from contextlib import ExitStack
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -48,21 +47,21 @@ class FrozenClock(Clock):
 
     offset = 1795535342.0
 
-    def __init__(self) -> None:
+    def __init__(self):
         pass
 
-    def __call__(self) -> float:
+    def __call__(self):
         return self.offset
 
 
 class Player:
     """The recorded session, played on a sandbox in its order."""
 
-    def __init__(self, wiki: Sandbox, stack: ExitStack) -> None:
+    def __init__(self, wiki, stack):
         self.wiki = wiki
         self.stack = stack
-        self.people: dict[str | None, requests.Session] = {}
-        self.clients: dict[str, Any] = {}
+        self.people = {}
+        self.clients = {}
         self.symbols = {
             '<server>': wiki.url,
             '<state>': '<state>',
@@ -78,7 +77,7 @@ class Player:
         # The first clients of 1.43 were registered by the API.
         self.register(sent_basic=not wiki.is_master)
 
-    def play(self, case: dict[str, Any]) -> None:
+    def play(self, case):
         """Play a case and compare what comes with what was recorded."""
         name = case['case']
         for method, *arguments in SETUP['before'].get(name, ()):
@@ -93,7 +92,10 @@ class Player:
             else:
                 self.compare(case['response'], response)
         else:
-            if '<code>' in str(case['request']) and name not in SETUP['before']:
+            if (
+                '<code>' in str(case['request'])
+                and name not in SETUP['before']
+            ):
                 form = case['request']['form']
                 client = re.search('client_id: ([^>]+)', str(form))
                 self.code(
@@ -105,7 +107,7 @@ class Player:
 
     # What comes before a case
 
-    def register(self, **fields: Any) -> None:
+    def register(self, **fields):
         """Register all clients."""
         for name, own in SETUP['clients'].items():
             values = {
@@ -129,14 +131,14 @@ class Player:
             credentials
         ).decode()
 
-    def tokens(self, label: str, client: str = '') -> None:
+    def tokens(self, label, client=''):
         """Authorize and get a pair of tokens."""
         name, user = SETUP['tokens'].get(label, ('confidential', 'Bot'))
         pair = self.wiki.issue(self.clients[client or name], user)
         self.symbols[f'<access_token {label}>'] = pair.access_token
         self.symbols[f'<refresh_token {label}>'] = pair.refresh_token
 
-    def refresh(self, label: str, new: str) -> None:
+    def refresh(self, label, new):
         """Refresh an authorization of the confidential client."""
         client = self.clients['confidential']
         answer = self.person(None).post(
@@ -151,7 +153,7 @@ class Player:
         token = answer.json()['access_token']
         self.symbols[f'<access_token {new}>'] = token
 
-    def csrf(self, label: str) -> None:
+    def csrf(self, label):
         """Fetch a CSRF token."""
         if f'<access_token {label}>' not in self.symbols:
             self.tokens(label)
@@ -165,44 +167,39 @@ class Player:
             answer.json()['query']['tokens']['csrftoken']
         )
 
-    def code(
-        self,
-        client: str,
-        user: str = 'Bot',
-        redirect_uri: str = '',
-        challenge: str = CHALLENGE,
-    ) -> None:
-        """Get an authorization code."""
+    def code(self, client, user='Bot', redirect_uri='', challenge=CHALLENGE):
         query = {'redirect_uri': redirect_uri} if redirect_uri else {}
         response = self.decide(client, 'accept', user, query, challenge)
         location = response.headers['location']
         self.symbols['<code>'] = re.search('code=([0-9a-f]+)', location)[1]
 
-    def stage(self, client: str, stage: str) -> None:
+    def stage(self, client, stage):
         self.wiki.set_stage(self.clients[client], stage)
 
-    def revoke(self, client: str) -> None:
+    def revoke(self, client):
         self.wiki.revoke('Bot', self.clients[client])
 
-    def block(self, user: str) -> None:
+    def block(self, user):
         self.wiki.block(user)
 
-    def advance(self, seconds: str) -> None:
+    def advance(self, seconds):
         self.wiki.clock.advance(int(seconds))
 
-    def deny(self, user: str, right: str) -> None:
+    def deny(self, user, right):
         self.wiki.accounts.users[user].denied.add(right)
 
-    def tamper(self, label: str) -> None:
+    def tamper(self, label):
         """Make tokens with a wrong signature."""
         symbol = f'<access_token {label}'
         start = self.symbols[f'{symbol}>'].rpartition('.')[0]
-        self.symbols[f'{symbol} with another signature>'] = f'{start}.{"A" * 342}'
+        self.symbols[f'{symbol} with another signature>'] = (
+            f'{start}.{"A" * 342}'
+        )
         self.symbols[f'{symbol} without signature>'] = f'{start}.'
 
     # Asking
 
-    def send(self, case: dict[str, Any]) -> requests.Response:
+    def send(self, case):
         """Send the recorded request."""
         request = case['request']
         text = json.dumps(request)
@@ -214,6 +211,9 @@ class Player:
             # What is not known yet is fetched now.
             if f'<{kind} {label}>' not in self.symbols:
                 (self.csrf if 'csrf' in kind else self.tokens)(label)
+        assert not re.search(
+            '<(access|refresh|csrf|cl|co|owner)', self.fill(text)
+        )
         headers = {}
         if 'authorization' in request:
             headers['Authorization'] = self.fill(request['authorization'])
@@ -230,7 +230,7 @@ class Player:
             allow_redirects=False,
         )
 
-    def sender(self, case: dict[str, Any]) -> str | None:
+    def sender(self, case):
         """Return whose browser a request comes from."""
         cookie = re.fullmatch(
             '<session of (.+)>', case['request'].get('cookie', '')
@@ -242,7 +242,7 @@ class Player:
             return SETUP['browsers'].get(name, 'Bot')
         return None
 
-    def person(self, user: str | None) -> requests.Session:
+    def person(self, user):
         """Return the browser of a user; log in if need be."""
         if user not in self.people:
             session = self.stack.enter_context(requests.Session())
@@ -256,14 +256,7 @@ class Player:
                 )
         return self.people[user]
 
-    def decide(
-        self,
-        client: str,
-        button: str,
-        user: str,
-        query: dict[str, str],
-        challenge: str = CHALLENGE,
-    ) -> requests.Response:
+    def decide(self, client, button, user, query, challenge=CHALLENGE):
         """Open the dialog and press a button, if it is shown."""
         query = {'response_type': 'code', **query}
         query['client_id'] = self.clients[client].id
@@ -278,8 +271,7 @@ class Player:
         form = {'wpEditToken': token[1], button: '1'}
         return self.person(user).post(page.url, form, allow_redirects=False)
 
-    def fill(self, recorded: Any) -> Any:
-        """Replace the symbols by what they stand for."""
+    def fill(self, recorded):
         if isinstance(recorded, dict):
             return {key: self.fill(value) for key, value in recorded.items()}
         if isinstance(recorded, list):
@@ -291,9 +283,7 @@ class Player:
 
     # Comparing
 
-    def compare(
-        self, recorded: dict[str, Any], response: requests.Response
-    ) -> None:
+    def compare(self, recorded, response):
         """Compare a response with the recorded one."""
         assert response.status_code == recorded['status']
         headers = recorded.get('headers', {})
@@ -314,7 +304,7 @@ class Player:
             if error:
                 assert self.wiki.requests[-1].error == error
 
-    def same_shape(self, recorded: Any, actual: Any, key: str = '') -> None:
+    def same_shape(self, recorded, actual, key=''):
         """Compare JSON: keys, types, and what does not change."""
         if key == 'pages' and isinstance(recorded, dict):  # by numbers
             recorded, actual = list(recorded.values()), list(actual.values())
@@ -333,7 +323,7 @@ class Player:
         elif key not in VOLATILE:
             assert recorded == actual, key
 
-    def match(self, recorded: str, actual: str) -> None:
+    def match(self, recorded, actual):
         """Compare strings, and learn what new symbols stand for."""
         new, pattern = [], ''
         for part in re.split('(<[^<>]+>)', recorded):
@@ -351,7 +341,7 @@ class Player:
         assert found, f'{actual!r} is not {recorded!r}'
         self.symbols.update(zip(new, found.groups(), strict=True))
 
-    def compare_claims(self, case: dict[str, Any]) -> None:
+    def compare_claims(self, case):
         """Look into an access token."""
         symbol = SETUP['claims'][case['case']]
         token = self.symbols[symbol]
@@ -369,10 +359,12 @@ class Player:
             assert len(refresh) == case['refresh_token_length']
 
 
-def is_played(case: dict[str, Any]) -> bool:
+def is_played(case):
     """Tell whether a case holds an answer, and one to be compared."""
     has_answer = {'response', 'callback', 'claims'} & set(case)
-    return bool(has_answer) and not case['case'].startswith(tuple(SETUP['left_out']))
+    return bool(has_answer) and not case['case'].startswith(
+        tuple(SETUP['left_out'])
+    )
 
 
 @pytest.mark.parametrize('like', recordings.SERVERS)
@@ -396,7 +388,13 @@ def test_the_sandbox_answers_as_recorded(like, record_property):
 
 def test_every_table_is_about_recorded_cases():
     names = {case['case'] for case in recordings.cases('1.43')}
-    assert {*SETUP['before'], *SETUP['dialogs'], *SETUP['browsers'], *SETUP['claims']} <= names
+    assert {
+        *SETUP['before'],
+        *SETUP['dialogs'],
+        *SETUP['browsers'],
+        *SETUP['claims'],
+    } <= names
     assert all(
-        any(name.startswith(start) for name in names) for start in SETUP['left_out']
+        any(name.startswith(start) for name in names)
+        for start in SETUP['left_out']
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping
-from http import HTTPStatus
+from http.client import responses
 from urllib.parse import parse_qsl, unquote
 
 from requests.structures import CaseInsensitiveDict
@@ -22,13 +22,7 @@ class Request:
     what was sent, until the request is answered.
     """
 
-    def __init__(
-        self,
-        method: str,
-        target: str,
-        headers: Mapping[str, str] | None = None,
-        body: bytes = b'',
-    ) -> None:
+    def __init__(self, method, target, headers=None, body=b''):
         path, _, self.query_string = target.partition('?')
         self.method = method
         self.target = target
@@ -37,35 +31,33 @@ class Request:
         self.query = parse_form(self.query_string)
         self.body = body
         self.body_length = len(body)
-        self.form: dict[str, str] = {}
+        self.form = {}
         if 'urlencoded' in self.headers.get('content-type', ''):
             self.form = parse_form(body.decode(errors='replace'))
-        self.user: str | None = None
-        self.error: str | None = None
-        self.status: int | None = None
-        self.fault: str | None = None
+        self.user = None
+        self.error = None
+        self.status = None
+        self.fault = None
 
-    def __repr__(self) -> str:
+    def __repr__(self):
         return (
             f'<{self.method} {self.path} {self.query} {self.form} '
             f'for {self.user}: {self.status} {self.error}>'
         )
 
     @property
-    def bearer(self) -> str | None:
+    def bearer(self):
         """The access token that was sent; the scheme is case-sensitive."""
         scheme, _, token = self.headers.get('authorization', '').partition(' ')
         return token.strip() if scheme == 'Bearer' else None
 
     @property
-    def cookies(self) -> dict[str, str]:
-        """The cookies that were sent."""
+    def cookies(self):
         pairs = self.headers.get('cookie', '').split('; ')
         return dict(pair.split('=', 1) for pair in pairs if '=' in pair)
 
 
-def parse_form(text: str) -> dict[str, str]:
-    """Read urlencoded parameters; the last of equal names counts."""
+def parse_form(text):
     return dict(parse_qsl(text, keep_blank_values=True))
 
 
@@ -74,54 +66,34 @@ class Response:
 
     delivery = 'whole'
 
-    def __init__(
-        self,
-        status: int,
-        body: bytes = b'',
-        headers: Mapping[str, str] | list[tuple[str, str]] = (),
-    ) -> None:
+    def __init__(self, status, body=b'', headers=()):
         self.status = status
         self.body = body
         self.headers = list(
             headers.items() if isinstance(headers, Mapping) else headers
         )
 
-    def head(self, *, close: bool = False) -> bytes:
-        """Return the status line and the header fields."""
-        lines = [f'HTTP/1.1 {self.status} {reason(self.status)}']
+    def head(self, *, close=False):
+        phrase = responses.get(self.status, 'Unknown')
+        lines = [f'HTTP/1.1 {self.status} {phrase}']
         lines += [f'{name}: {value}' for name, value in self.headers]
         lines += [f'Content-Length: {len(self.body)}']
         lines += ['Connection: close'] if close else []
         return '\r\n'.join([*lines, '', '']).encode('latin-1')
 
 
-def reason(status: int) -> str:
-    """Return the phrase that goes with an HTTP status."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return 'Unknown'
-
-
-def json_response(
-    data: object,
-    status: int = 200,
-    content_type: str = 'application/json',
-    **fields: str,
-) -> Response:
-    """Return *data* as JSON; *fields* are header fields, written a_b."""
+def json_response(data, status=200, content_type='application/json', **fields):
     body = json.dumps(data, separators=(',', ':')).encode()
     return Response(status, body, _headers(content_type, fields))
 
 
 def html_response(
-    title: str,
-    text: str = '',
-    status: int = 200,
-    content_type: str = 'text/html; charset=UTF-8',
-    **fields: str,
-) -> Response:
-    """Return an HTML page; *text* is HTML."""
+    title,
+    text='',
+    status=200,
+    content_type='text/html; charset=UTF-8',
+    **fields,
+):
     title = html.escape(title)
     body = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="UTF-8">'
@@ -131,7 +103,7 @@ def html_response(
     return Response(status, body.encode(), _headers(content_type, fields))
 
 
-def _headers(content_type: str, fields: dict[str, str]) -> dict[str, str]:
+def _headers(content_type, fields):
     names = {name.replace('_', '-'): value for name, value in fields.items()}
     return {'Content-Type': content_type, **names}
 
@@ -139,23 +111,21 @@ def _headers(content_type: str, fields: dict[str, str]) -> dict[str, str]:
 class RestError(Exception):
     """An error of rest.php; *fields* come before its status."""
 
-    def __init__(self, status: int, text: str = '', **fields: object) -> None:
+    def __init__(self, status, text='', **fields):
         super().__init__(text)
         self.status = status
         self.fields = fields
-        self.headers: dict[str, str] = {}
+        self.headers = {}
 
     @property
-    def code(self) -> object:
-        """What tells this error from others."""
+    def code(self):
         names = ('errorKey', 'error', 'message')
         return next(filter(None, map(self.fields.get, names)), None)
 
-    def response(self) -> Response:
-        """Return what is sent."""
+    def response(self):
         data = dict(self.fields)
         if str(self):
             data['messageTranslations'] = {'en': str(self)}
-        data.update(httpCode=self.status, httpReason=reason(self.status))
+        data.update(httpCode=self.status, httpReason=responses[self.status])
         self.headers['Cache-Control'] = 'private, max-age=0, s-maxage=0'
         return json_response(data, self.status, **self.headers)
