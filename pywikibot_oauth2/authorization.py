@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from pywikibot_oauth2.errors import StoreError
 from pywikibot_oauth2.token import Token
@@ -24,8 +24,7 @@ LOGGED_OUT = 'logged out'
 _VISIBLE = re.compile(r'[!-~]+')
 
 
-@dataclass(frozen=True)
-class Authorization:
+class Authorization(NamedTuple):
     """What one user allowed one client on one wiki.
 
     It is immutable. The methods return the authorization that follows;
@@ -52,32 +51,37 @@ class Authorization:
         """Whether there is a token that the wiki has not refused."""
         return self.token is not None and self.ended is None
 
-    def with_token(
-        self, token: Token, generation: int | None = None
-    ) -> Authorization:
-        """Return the authorization with a new token.
-
-        :param token: the new token
-        :param generation: the generation that it follows; by default that
-            of this authorization
-        """
-        base = self.generation if generation is None else generation
-        return replace(self, token=token, ended=None, generation=base + 1)
+    def with_token(self, token: Token) -> Authorization:
+        """Return the authorization with a new token."""
+        return self._replace(
+            token=token, ended=None, generation=self.generation + 1
+        )
 
     def end(self, reason: str) -> Authorization:
         """Return the authorization as ended, without its token."""
-        return replace(
-            self, token=None, ended=reason, generation=self.generation + 1
+        return self._replace(
+            token=None, ended=reason, generation=self.generation + 1
         )
 
     def serialize(self) -> dict[str, object]:
-        """Return it as a JSON-able dict, which holds the tokens."""
+        """Return it as a JSON-able dict, which holds the tokens.
+
+        Its expires_at is in seconds since 1970 UTC, its lifetime in
+        seconds.
+        """
+        token = self.token
         return {
             'version': VERSION,
             'client_id': self.client_id,
             'wiki': f'{self.wiki}/api.php',
             'user': self.user,
-            'token': self.token and self.token.serialize(),
+            'token': token
+            and {
+                'access_token': token.access_token,
+                'refresh_token': token.refresh_token,
+                'expires_at': token.expires_at,
+                'lifetime': token.lifetime,
+            },
             'ended': self.ended,
             'generation': self.generation,
         }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
+import re
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
-from pywikibot_oauth2 import private_file
 from pywikibot_oauth2.errors import ConfigurationError
 from pywikibot_oauth2.token import is_bearer
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 #: What the names of the environment variables begin with.
 PREFIX = 'PYWIKIBOT_OAUTH2_'
+
+# MediaWiki's client IDs (recorded).
+_CLIENT_ID = re.compile(r'[0-9a-f]{32}')
 
 # Seconds that a command has, a person's answer to it included.
 _COMMAND_TIMEOUT = 120
@@ -114,6 +117,27 @@ class OAuth2Client:
             return 'owner-only'
         return 'confidential' if self.is_confidential else 'public'
 
+    def check(self) -> None:
+        """Check the values that a person may have confused or misspelled.
+
+        :raises ConfigurationError: the client ID or the callback URL has
+            another form than MediaWiki's have
+        """
+        if self.client_id and not _CLIENT_ID.fullmatch(self.client_id):
+            raise ConfigurationError(
+                f'{self.client_id!r} is not a client ID, which consists of'
+                ' 32 digits and letters from a to f.',
+                client_id=self.client_id,
+                error='client_id',
+            )
+        reason = self.redirect_uri and _callback_error(self.redirect_uri)
+        if reason:
+            raise ConfigurationError(
+                f'The callback URL {self.redirect_uri!r} {reason}.',
+                client_id=self.client_id,
+                error='redirect_uri',
+            )
+
     def same_registration(self, other: OAuth2Client) -> bool:
         """Return whether another object stands for the same client.
 
@@ -184,33 +208,6 @@ class Credentials(NamedTuple):
         return cls(**found)
 
     @classmethod
-    def from_file(cls, name: str) -> Credentials:
-        """Return the credentials in a JSON file that nobody else can read.
-
-        :param name: the path; a relative path starts at the folder of
-            Pywikibot's configuration, as that of password_file does
-        :raises ConfigurationError: the file is missing or is not a
-            credentials file, or others can read it
-        """
-        from pywikibot import config
-
-        path = Path(config.base_dir, os.path.expanduser(name))
-        try:
-            content = private_file.read(path)
-        except private_file.ExposedFileError:
-            raise ConfigurationError(
-                f'Others can read the credentials file {path}.',
-                error='exposed_file',
-                hint=str(path),
-            ) from None
-        except OSError as error:
-            raise ConfigurationError(
-                f'The credentials file {path} cannot be read:'
-                f' {error.strerror or error}.'
-            ) from None
-        return cls._from_json(content, f'The credentials file {path}')
-
-    @classmethod
     def from_command(
         cls, command: Sequence[str], client_id: str | None = None
     ) -> Credentials:
@@ -249,14 +246,16 @@ class Credentials(NamedTuple):
         if client_id is not None:
             secret = result.stdout.decode(errors='replace').strip()
             return cls(client_id, secret or None)
-        return cls._from_json(result.stdout, f'The output of {command[0]}')
+        return cls.from_json(result.stdout, f'The output of {command[0]}')
 
     @classmethod
-    def _from_json(cls, content: bytes, what: str) -> Credentials:
+    def from_json(cls, content: bytes, what: str) -> Credentials:
         """Return the credentials in a JSON object.
 
-        :raises ConfigurationError: it is something else; what it is does
-            not appear in the error
+        :param content: what should be the object
+        :param what: what it is called in an error
+        :raises ConfigurationError: it is something else, which does not
+            appear in the error
         """
         try:
             data = json.loads(content)
@@ -276,6 +275,20 @@ class Credentials(NamedTuple):
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__}>'
+
+
+def _callback_error(url: str) -> str | None:
+    """Return what is wrong with a callback URL, if anything."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises ValueError
+    except ValueError:
+        return 'is not a URL'
+    if parts.scheme not in ('http', 'https') or not parts.hostname:
+        return 'does not begin with http:// or https:// and a host'
+    if parts.fragment or re.search(r'\s', url):
+        return 'contains a fragment (#) or a space'
+    return None
 
 
 def _text(name: str, value: object) -> str | None:

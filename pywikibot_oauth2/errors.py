@@ -93,6 +93,7 @@ class ClientRefusedError(OAuth2Error, FatalServerError):
     """
 
     is_unusable = False
+    ends_refresh_token = False
 
 
 class EndpointError(OAuth2Error, FatalServerError):
@@ -112,3 +113,21 @@ class StoreError(OAuth2Error, FatalServerError):
     """
 
     is_unreachable = False
+
+
+class StoreUnreachableError(StoreError):
+    """The store cannot be asked, and puts a new token somewhere else."""
+
+    is_unreachable = True
+
+
+def printable(text: object) -> str:
+    """Return what a wiki said as one short line that suits a terminal.
+
+    Control characters, which could move the cursor or change what is
+    already on the screen, become spaces.
+    """
+    line = ''.join(
+        letter if letter.isprintable() else ' ' for letter in str(text)[:1000]
+    )
+    return ' '.join(line.split())[:300]

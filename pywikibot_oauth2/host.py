@@ -6,8 +6,10 @@ import gc
 import importlib
 import inspect
 import ipaddress
+import os
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from pywikibot.family import Family
     from pywikibot.site import APISite, BaseSite
+    from requests import PreparedRequest
 
 
 # The address of a request as requests has prepared it. Whatever does not
@@ -31,14 +34,19 @@ _PREPARED = re.compile(
     r'(?:[?#].*)?',
     re.DOTALL,
 )
-_DOT_SEGMENT = re.compile(r'(?:^|/|%2f|\\|%5c)(?:\.|%2e){1,2}(?=$|/|%2f|\\|%5c)', re.I)
+_DOT_SEGMENT = re.compile(
+    r'(?:^|/|%2f|\\|%5c)(?:\.|%2e){1,2}(?=$|/|%2f|\\|%5c)', re.I
+)
 _DEFAULT_PORT = re.compile(r'(?<=^http:)(//.*):80$|(?<=^https:)(//.*):443$')
+# In a form, or as a part of a body in several parts.
+_CSRF_TOKEN = re.compile(rb'(?:^|&)token=|; name="token"')
 
 
 class Transport(NamedTuple):
     """How Pywikibot would send a request to a wiki.
 
     :ivar timeout: seconds, or seconds for connecting and for each read
+    :ivar is_local: whether the wiki is on this machine
     """
 
     user_agent: str
@@ -46,6 +54,7 @@ class Transport(NamedTuple):
     verify: bool | str
     cert: str | tuple[str, str] | None
     proxies: dict[str, str]
+    is_local: bool
 
 
 class KnownSite(NamedTuple):
@@ -189,6 +198,11 @@ def configured_sites() -> Iterator[KnownSite]:
                 yield KnownSite(family, code, username)
 
 
+def netloc_of(site: KnownSite) -> str:
+    """Return the host and port of a site."""
+    return urlsplit(site.family.base_url(site.code, '')).netloc.lower()
+
+
 def _families() -> Iterator[Family]:
     """Yield the families with a user name first, then all others."""
     from pywikibot import config
@@ -282,11 +296,22 @@ def user_override() -> str | None:
     return username
 
 
+def config_path(name: str) -> Path:
+    """Return a path; a relative one starts at Pywikibot's folder."""
+    from pywikibot import config
+
+    return Path(config.base_dir, os.path.expanduser(name))
+
+
 # The HTTP layer
 
 
 def transport(wiki: str) -> Transport:
-    """Return how Pywikibot sends requests to a wiki."""
+    """Return how Pywikibot sends requests to a wiki.
+
+    :raises ConfigurationError: the way there is not safe for secrets
+    """
+    require_safe_transport(wiki)
     from pywikibot import config
     from pywikibot.comms import http
 
@@ -300,7 +325,16 @@ def transport(wiki: str) -> Transport:
         verify,
         http.session.cert,
         dict(http.session.proxies),
+        is_loopback(urlsplit(wiki).hostname),
     )
+
+
+def carries_csrf_token(request: PreparedRequest) -> bool:
+    """Return whether a request carries a CSRF token, as every change does."""
+    body = request.body
+    if isinstance(body, str):
+        body = body.encode()
+    return isinstance(body, bytes) and bool(_CSRF_TOKEN.search(body))
 
 
 def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
@@ -337,7 +371,7 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
 
 def entries_of(auth: object) -> list[str]:
     """Return the keys under which an object stands in authenticate."""
-    return [key for key, value in _entries().items() if value is auth]
+    return [key for key, value in entries().items() if value is auth]
 
 
 def entry_for(wiki: str) -> object:
@@ -347,25 +381,47 @@ def entry_for(wiki: str) -> object:
     case of letters and a default port.
     """
     host = urlsplit(wiki).netloc.lower()
-    entries = {key.lower(): value for key, value in _entries().items()}
+    by_key = {key.lower(): value for key, value in entries().items()}
     labels = host.split('.')
-    names = [host, *('.'.join(['*', *labels[n:]]) for n in range(1, 99))]
-    return next((entries[name] for name in names if name in entries), None)
+    names = [
+        host,
+        *('.'.join(['*', *labels[n:]]) for n in range(1, len(labels) + 1)),
+    ]
+    return next((by_key[name] for name in names if name in by_key), None)
 
 
-def is_match(key: str, wiki: str) -> bool:
-    """Return whether a key of authenticate matches a wiki."""
-    host = urlsplit(wiki).netloc.lower()
+def is_match(key: str, host: str) -> bool:
+    """Return whether a key of authenticate matches a host and port."""
     key = key.lower()
     return key in ('*', host) or (
         key.startswith('*.') and host.endswith(key[1:])
     )
 
 
-def _entries() -> dict[str, object]:
+def entries() -> dict[str, object]:
+    """Return what stands in authenticate by its keys."""
     from pywikibot import config
 
     return dict(config.authenticate)
+
+
+def admit(wiki: str, auth: object) -> KnownSite | None:
+    """Return the site of a wiki whose requests an object authenticates.
+
+    :param wiki: the address of the wiki's script folder
+    :param auth: what stands in authenticate
+    :return: None if authenticate does not name the wiki, or Pywikibot
+        knows no site and account there
+    :raises SystemExit: this Pywikibot has no place for the login manager;
+        any other exception would reach the user as a traceback
+    """
+    if entry_for(wiki) is not auth:
+        return None
+    site = known_site(wiki)
+    if site is None or site.username is None:
+        return None
+    install_login_manager()
+    return site
 
 
 def check_wildcards(auth: object) -> None:
@@ -388,7 +444,7 @@ def check_wildcards(auth: object) -> None:
         reached = {
             wiki: site
             for wiki, site in wikis.items()
-            if wiki is not None and is_match(key, wiki)
+            if wiki is not None and is_match(key, urlsplit(wiki).netloc)
         }
         operators = {_operator(site) for site in reached.values()}
         if _is_public_suffix(key) or len(operators) > 1:
@@ -396,9 +452,7 @@ def check_wildcards(auth: object) -> None:
                 f'authenticate[{key!r}] would send the token to wikis of'
                 ' different operators.',
                 error='wildcard',
-                hint=' '.join(
-                    sorted({_narrow(wiki) for wiki in reached})
-                ),
+                hint=' '.join(sorted({_narrow(wiki) for wiki in reached})),
             )
 
 
@@ -438,25 +492,41 @@ def install_login_manager() -> None:
     one. The login manager needs all of Pywikibot, which is not complete
     when user-config.py imports this package; it is complete at the first
     request, and no login precedes that.
+
+    :raises SystemExit: this Pywikibot looks it up elsewhere, and would ask
+        for a password instead
     """
+    pywikibot = importlib.import_module('pywikibot')
     login = importlib.import_module('pywikibot.login')
-    ours = importlib.import_module('pywikibot_oauth2.login')
-    setattr(login, 'ClientLoginManager', ours.OAuth2LoginManager)  # noqa: B010
-
-
-def has_login_hook() -> bool:
-    """Return whether this Pywikibot has the place for the login manager.
-
-    Otherwise it would ask for a password instead.
-    """
-    from pywikibot import login
-    from pywikibot.site import APISite
-
-    method: Callable[..., object] = inspect.unwrap(APISite.login)
+    site = importlib.import_module('pywikibot.site')
+    method: Callable[..., object] = inspect.unwrap(site.APISite.login)
     names = getattr(getattr(method, '__code__', None), 'co_names', ())
-    return hasattr(login, 'ClientLoginManager') and (
-        'ClientLoginManager' in names
-    )
+    if 'ClientLoginManager' not in names or not hasattr(
+        login, 'ClientLoginManager'
+    ):
+        raise SystemExit(
+            'pywikibot-oauth2 does not support Pywikibot'
+            f' {pywikibot.__version__}, which logs in in a way that it does'
+            ' not know. Run "pip install --upgrade pywikibot-oauth2", or'
+            ' "pip install \'pywikibot>=9,<13\'".'
+        )
+    ours = importlib.import_module('pywikibot_oauth2.login')
+    setattr(login, 'ClientLoginManager', ours.OAuth2LoginManager)  # noqa: B010 - mypy refuses the assignment
+
+
+def had_a_site() -> bool:
+    """Return whether Pywikibot has used a site in this process."""
+    http = sys.modules.get('pywikibot.comms.http')
+    # The cookie jar has a file as soon as there was a site.
+    return http is not None and bool(http.cookie_jar.filename)
+
+
+def is_reading_user_config() -> bool:
+    """Return whether user-config.py runs by now.
+
+    Pywikibot runs it while it is half imported itself.
+    """
+    return not hasattr(sys.modules.get('pywikibot'), 'Site')
 
 
 def is_running(script: str) -> bool:

@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """The loopback listener that the browser is sent back to."""
+
 from __future__ import annotations
 
 import contextlib
@@ -84,8 +85,11 @@ class Arrival:
         :param text: the rest of it, as plain text
         """
         self.ok = self.ok or ok
-        self._answers.put(Answer(
-            HTTPStatus.OK if ok else HTTPStatus.BAD_REQUEST, title, text))
+        self._answers.put(
+            Answer(
+                HTTPStatus.OK if ok else HTTPStatus.BAD_REQUEST, title, text
+            )
+        )
 
     def wait(self) -> Answer:
         """Wait for the answer, and return it."""
@@ -125,30 +129,41 @@ class CallbackListener:
 
     def __enter__(self) -> CallbackListener:
         # Browsers take 'localhost' for both addresses (RFC 6761).
-        hosts = (('127.0.0.1', '::1') if self._host == 'localhost'
-                 else (self._host,))
+        hosts = (
+            ('127.0.0.1', '::1')
+            if self._host == 'localhost'
+            else (self._host,)
+        )
         with contextlib.ExitStack() as opened:
             for host in hosts:
                 try:
                     server = _Server(host, self._port, self)
                 except OSError as error:
-                    if error.errno not in (errno.EADDRNOTAVAIL,
-                                           errno.EAFNOSUPPORT):
+                    if error.errno not in (
+                        errno.EADDRNOTAVAIL,
+                        errno.EAFNOSUPPORT,
+                    ):
                         raise
                 else:
                     self._servers.append(opened.enter_context(server))
             if not self._servers:
-                raise OSError(errno.EADDRNOTAVAIL,
-                              'This machine does not have that address')
+                raise OSError(
+                    errno.EADDRNOTAVAIL,
+                    'This machine does not have that address',
+                )
             opened.pop_all()
         for server in self._servers:
-            threading.Thread(target=server.serve_forever,
-                             args=(_POLL_SECONDS,), daemon=True).start()
+            threading.Thread(
+                target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True
+            ).start()
         return self
 
-    def __exit__(self, exc_type: type[BaseException] | None,
-                 exc: BaseException | None,
-                 traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         for server in self._servers:
             server.shutdown()
         self._closing = True
@@ -184,14 +199,18 @@ class CallbackListener:
         """Tell whether the fields of a query are of this authorization."""
         fields = dict(pairs)
         names = [name for name, _ in pairs]
-        if (not self._fields.issubset(pairs)
-                or names.count('code') > 1 or names.count('state') > 1):
+        if (
+            not self._fields.issubset(pairs)
+            or names.count('code') > 1
+            or names.count('state') > 1
+        ):
             return False
         if 'state' not in fields:
             # MediaWiki sends a denial back without the state.
             return bool(fields.get('error')) and 'code' not in fields
-        return (hmac.compare_digest(fields['state'].encode(), self._state)
-                and bool(fields.get('code') or fields.get('error')))
+        return hmac.compare_digest(
+            fields['state'].encode(), self._state
+        ) and bool(fields.get('code') or fields.get('error'))
 
     def _end(self, arrival: Arrival) -> None:
         """Answer an arrival that will find nobody to answer it."""
@@ -205,16 +224,21 @@ class _Server(ThreadingTCPServer):
     # On Windows a program could take over another one's port by that.
     allow_reuse_address = os.name != 'nt'
 
-    def __init__(self, host: str, port: int,
-                 listener: CallbackListener) -> None:
-        self.address_family = socket.AF_INET6 if ':' in host \
-            else socket.AF_INET
+    def __init__(
+        self, host: str, port: int, listener: CallbackListener
+    ) -> None:
+        self.address_family = (
+            socket.AF_INET6 if ':' in host else socket.AF_INET
+        )
         self.listener = listener
         self._open: set[socket.socket] = set()
         super().__init__((host, port), _Handler)
 
-    def process_request(self, request: socket.socket,  # type: ignore[override]
-                        client_address: tuple[str, int]) -> None:
+    def process_request(
+        self,
+        request: socket.socket,  # type: ignore[override]
+        client_address: tuple[str, int],
+    ) -> None:
         """Note a connection, and serve it."""
         self._open.add(request)
         super().process_request(request, client_address)
@@ -248,8 +272,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a GET."""
-        self._send(self.server.listener.reply(
-            self.path, self.headers.get_all('Host', [])))
+        self._send(
+            self.server.listener.reply(
+                self.path, self.headers.get_all('Host', [])
+            )
+        )
 
     def send_error(self, code: int, *_: str | None) -> None:
         """Answer what is no GET or no HTTP at all."""
@@ -260,8 +287,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         """Send a page, and nothing that names this program's parts."""
-        body = page.render(answer.status is HTTPStatus.OK, answer.title,
-                           answer.text)
+        body = page.render(
+            answer.status is HTTPStatus.OK, answer.title, answer.text
+        )
         self.send_response_only(answer.status)
         for name, value in page.HEADERS.items():
             self.send_header(name, value)

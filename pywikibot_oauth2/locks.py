@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import threading
 import weakref
 from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType, TracebackType
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from types import FrameType
+    from typing import Union
+
+    Handler = Union[Callable[[int, FrameType | None], object], int, None]
+
+# Windows has no SIGHUP.
+_DELAYED = [
+    getattr(signal, name)
+    for name in ('SIGINT', 'SIGTERM', 'SIGHUP')
+    if hasattr(signal, name)
+]
 
 
 class ForkSafeLock:
@@ -19,28 +31,15 @@ class ForkSafeLock:
 
     A thread that holds it while another one forks does not exist in the
     child, where the lock would be held forever.
+
+    :ivar held: the context in which it is held
     """
 
-    __slots__ = ('__weakref__', '_lock')
+    __slots__ = ('__weakref__', 'held')
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self.held = threading.RLock()
         _locks.add(self)
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._lock.release()
-
-    def reset(self) -> None:
-        """Forget the holder, which does not exist in this process."""
-        self._lock = threading.RLock()
 
 
 _locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
@@ -48,7 +47,7 @@ _locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
 
 def _reset_all() -> None:
     for lock in _locks:
-        lock.reset()
+        lock.held = threading.RLock()
 
 
 if hasattr(os, 'register_at_fork'):
@@ -56,49 +55,44 @@ if hasattr(os, 'register_at_fork'):
 
 
 @contextlib.contextmanager
-def delayed_signals() -> Iterator[None]:
-    """Delay SIGINT, SIGTERM and SIGHUP until the end of the context.
+def undisturbed(lock: AbstractContextManager[None]) -> Iterator[None]:
+    """Hold a lock, and delay SIGINT, SIGTERM and SIGHUP meanwhile.
 
     From the moment the wiki is asked for a new token until that token is
     stored, it exists nowhere else. A second signal, as from a person who
-    does not want to wait for the wiki, takes effect at once.
+    does not want to wait for the wiki, takes effect at once. The wait for
+    the lock can be interrupted, and signals take effect after the lock
+    was released.
 
     Python runs signal handlers in the main thread only. While another
     thread refreshes, a signal therefore takes effect at once; so does one
-    that no handler can be set for, such as SIGKILL.
-    """
-    import signal
+    that cannot be handled, such as SIGKILL.
 
-    numbers = {signal.SIGINT, signal.SIGTERM}
-    if hasattr(signal, 'SIGHUP'):
-        numbers.add(signal.SIGHUP)
-    # An ignored signal stays ignored; a handler that was not set from
-    # Python (None) could not be restored.
-    usual = {
-        number: handler
-        for number in numbers
-        if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)
-    }
+    :param lock: the lock
+    """
+    usual: dict[int, Handler] = {}
     came: list[int] = []
 
-    def restore() -> None:
+    def note(number: int, _frame: FrameType | None) -> None:
+        if came:
+            signal.signal(number, usual[number])
+            signal.raise_signal(number)
+        else:
+            came.append(number)
+
+    try:
+        with lock:
+            if threading.current_thread() is threading.main_thread():
+                for number in _DELAYED:
+                    handler = signal.getsignal(number)
+                    # An ignored signal stays ignored; a handler that was
+                    # not set from Python (None) could not be restored.
+                    if handler not in (signal.SIG_IGN, None):
+                        usual[number] = handler
+                        signal.signal(number, note)
+            yield
+    finally:
         for number, handler in usual.items():
             signal.signal(number, handler)
-        while came:
-            signal.raise_signal(came.pop())
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-        if len(came) > 1:
-            restore()
-
-    try:
-        for number in usual:
-            signal.signal(number, note)
-    except ValueError:
-        # Not the main thread.
-        usual.clear()
-    try:
-        yield
-    finally:
-        restore()
+        for number in came:
+            signal.raise_signal(number)

@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """The login manager that takes the place of Pywikibot's own."""
+
 from __future__ import annotations
 
 import shlex
@@ -51,8 +52,10 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         auth = http.get_authentication(self.site.base_url(''))
         session = acting_session()
         if isinstance(auth, ActingAuth) or (
-                session is not None and isinstance(auth, OAuth2Auth)
-                and auth.client.is_one_with(session.client)):
+            session is not None
+            and isinstance(auth, OAuth2Auth)
+            and auth.client.is_one_with(session.client)
+        ):
             self._check_acting(session)
             return True
         if not isinstance(auth, OAuth2Auth):
@@ -63,8 +66,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             with auth.login_lock:
                 if self._has_only_password(auth):
                     self._switch_off(auth, prefix)
-                    return bool(super().login(retry=retry,
-                                              autocreate=autocreate))
+                    return bool(
+                        super().login(retry=retry, autocreate=autocreate)
+                    )
                 self._authorize(auth, prefix)
         except NoUsernameError:
             raise
@@ -82,11 +86,14 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             raise AuthorizationError(
                 f'The site {self.site} is for {self.username}, but Pywikibot'
                 f' acts for {acting} here. Get and use it within "with'
-                f' session.use():" of a session of {self.username}.')
+                f' session.use():" of a session of {self.username}.'
+            )
         if not session.is_complete:
             raise AuthorizationError(
-                session.ended or f'{session.user} has not authorized the'
-                ' client yet: send the user to session.authorization_url().')
+                session.ended
+                or f'{session.user} has not authorized the'
+                ' client yet: send the user to session.authorization_url().'
+            )
 
     def _authorize(self, auth: OAuth2Auth, prefix: str) -> None:
         """Get a token for the account, from the store or from the user."""
@@ -98,32 +105,46 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             if session is not None and session.ended == LOGGED_OUT:
                 raise AuthorizationError(
                     f'{self.username} was logged out of {self.site}. To log'
-                    f' in again run:\n  pwb oauth2 -login -site:{self.site}')
+                    f' in again run:\n  pwb oauth2 -login -site:{self.site}'
+                )
             raise AuthorizationError(
                 f'{self.username} cannot be logged in on {self.site} with'
                 ' the owner-only client in user-config.py.'
-                f' {session.ended if session else ""}')
+                f' {session.ended if session else ""}'
+            )
         # Loads what only a login needs, such as the listener.
         from pywikibot_oauth2.authorize import authorize
 
-        session = OAuth2Session(auth.client, self.site, user=self.username,
-                                user_agent=http.user_agent(self.site),
-                                clock=auth.clock)
+        session = OAuth2Session(
+            auth.client,
+            self.site,
+            user=self.username,
+            user_agent=http.user_agent(self.site),
+            clock=auth.clock,
+        )
 
         def accept() -> str:
             profile = session.profile()
             if profile is None:
                 raise AuthorizationError(
                     f'{self.site} does not accept the token that it has just'
-                    f' issued. Run it again:\n  {self._command()}')
+                    f' issued. Run it again:\n  {self._command()}'
+                )
             return self._check_user(session, profile)
 
-        pywikibot.info(authorize(session, accept, site=str(self.site),
-                                 command=self._command(),
-                                 timeout=auth.login_timeout))
+        pywikibot.info(
+            authorize(
+                session,
+                accept,
+                site=str(self.site),
+                command=self._command(),
+                timeout=auth.login_timeout,
+            )
+        )
         auth.account(self.username).adopt(session)
-        pywikibot.info('The token is kept in'
-                       f' {auth.store.where(self.username)}')
+        pywikibot.info(
+            f'The token is kept in {auth.store.where(self.username)}'
+        )
 
     def _command(self) -> str:
         """Return what to run in a terminal to log in to the account."""
@@ -139,8 +160,11 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         """
         renewal = auth.account(self.username)
         session = renewal.load()
-        if session is None or not session.is_complete \
-                or renewal.header() is None:
+        if (
+            session is None
+            or not session.is_complete
+            or renewal.header() is None
+        ):
             return False
         assert renewal.session is not None
         profile = renewal.session.profile()
@@ -149,8 +173,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         self._check_user(renewal.session, profile)
         return True
 
-    def _check_user(self, session: OAuth2Session,
-                    profile: Mapping[str, object]) -> str:
+    def _check_user(
+        self, session: OAuth2Session, profile: Mapping[str, object]
+    ) -> str:
         """Check that a token is the account's that it is for.
 
         :return: what the token allows, in words
@@ -159,28 +184,35 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         site = self.site
         name = normalize_username(str(profile.get('username'))) or ''
         if name != session.user:
-            line = ('put into user-config.py:\n'
-                    f'usernames[{site.family.name!r}][{site.code!r}]'
-                    f' = {name!r}')
+            line = (
+                'put into user-config.py:\n'
+                f'usernames[{site.family.name!r}][{site.code!r}]'
+                f' = {name!r}'
+            )
             if session.client.owner_only:
                 raise AuthorizationError(
                     f'The owner-only client in user-config.py is that of'
                     f' {name}, not of {session.user}. If {name} is right for'
-                    f' {site}, {line}')
+                    f' {site}, {line}'
+                )
             raise AuthorizationError(
                 f'"Allow" was clicked as {name}, but user-config.py says'
                 f' {session.user} for {site}; nothing was kept. Log out of'
                 f' the wiki in the browser, log in as {session.user} and run'
                 f' it again:\n  {self._command()}\nOr, if {name} is right,'
-                f' {line}')
+                f' {line}'
+            )
         grants = profile.get('grants')
-        names = ', '.join(map(str, grants)) if isinstance(grants, list) \
-            else '?'
+        names = (
+            ', '.join(map(str, grants)) if isinstance(grants, list) else '?'
+        )
         text = f'{name} is authorized on {site} with the grants {names}.'
         rights = profile.get('rights')
         if isinstance(rights, list) and 'edit' not in rights:
-            text += (' It cannot edit: for that the client needs the grant'
-                     f' {refusals.grant_for("edit")}.')
+            text += (
+                ' It cannot edit: for that the client needs the grant'
+                f' {refusals.grant_for("edit")}.'
+            )
         return text
 
     def _has_only_password(self, auth: OAuth2Auth) -> bool:
@@ -189,8 +221,11 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         The password must be in the password file: nobody is asked for
         one because of a token that is missing.
         """
-        return (bool(self.password) and _is_chosen(self.username)
-                and auth.account(self.username).load() is None)
+        return (
+            bool(self.password)
+            and _is_chosen(self.username)
+            and auth.account(self.username).load() is None
+        )
 
     def _switch_off(self, auth: OAuth2Auth, prefix: str) -> None:
         """Let requests to the site run under a password login."""
@@ -199,7 +234,8 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         self.site._oauth_disabled = True  # noqa: SLF001
         pywikibot.info(
             f'{self.username} has no OAuth 2.0 token, but a password in the'
-            f' password file: OAuth 2.0 is off for {self.site}.')
+            f' password file: OAuth 2.0 is off for {self.site}.'
+        )
 
 
 def install_login_manager() -> None:
@@ -208,16 +244,25 @@ def install_login_manager() -> None:
     This is the one place where something of Pywikibot is replaced:
     ``APISite.login`` looks the class up by this name at each login.
     """
-    setattr(pywikibot.login, 'ClientLoginManager',  # noqa: B010
-            OAuth2LoginManager)
+    setattr(
+        pywikibot.login,
+        'ClientLoginManager',  # noqa: B010
+        OAuth2LoginManager,
+    )
 
 
 def _is_chosen(username: str) -> bool:
     """Return whether the account was named by the option -user."""
     # Before the name of the script, it is pwb that takes the option.
     wrapper = sys.modules.get('pywikibot.scripts.wrapper')
-    arguments = [*sys.argv, *pywikibot.argvu,
-                 *getattr(wrapper, 'global_args', ()),
-                 *(getattr(bot, 'global_args', None) or ())]
-    return any(normalize_username(argument.partition(':')[2]) == username
-               for argument in arguments if argument.startswith('-user:'))
+    arguments = [
+        *sys.argv,
+        *pywikibot.argvu,
+        *getattr(wrapper, 'global_args', ()),
+        *(getattr(bot, 'global_args', None) or ()),
+    ]
+    return any(
+        normalize_username(argument.partition(':')[2]) == username
+        for argument in arguments
+        if argument.startswith('-user:')
+    )

@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """The pages that the browser shows at the end of a login."""
+
 from __future__ import annotations
 
 import html
@@ -14,9 +15,8 @@ import string
 HEADERS = {
     'Content-Type': 'text/html; charset=utf-8',
     'Cache-Control': 'no-store',
-    'Content-Security-Policy':
-        "default-src 'none'; style-src 'unsafe-inline';"
-        " frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline';"
+    " frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     'Referrer-Policy': 'no-referrer',
     'X-Content-Type-Options': 'nosniff',
 }
@@ -52,13 +52,20 @@ _BAD = {'kind': 'bad', 'label': 'Failure:', 'mark': '&#10005;'}
 
 # Titles and texts, for whoever comes to the listener uncalled.
 DONE = 'This login is already done', 'This page may be closed.'
-ENDED = ('The login has ended',
-         'The terminal says what became of it. This page may be closed.')
-FOREIGN = ('Not the login that waits',
-           'This address does not belong to the login that waits in the '
-           'terminal. Open the address that the terminal shows.')
-NOTHING = ('Nothing here', 'Pywikibot waits for the end of a login, and '
-           'has nothing to show at this address.')
+ENDED = (
+    'The login has ended',
+    'The terminal says what became of it. This page may be closed.',
+)
+FOREIGN = (
+    'Not the login that waits',
+    'This address does not belong to the login that waits in the '
+    'terminal. Open the address that the terminal shows.',
+)
+NOTHING = (
+    'Nothing here',
+    'Pywikibot waits for the end of a login, and '
+    'has nothing to show at this address.',
+)
 
 
 def render(ok: bool, title: str, text: str) -> bytes:
@@ -69,5 +76,5 @@ def render(ok: bool, title: str, text: str) -> bytes:
     :param text: the rest of it, as plain text
     """
     return _PAGE.substitute(
-        _GOOD if ok else _BAD, title=html.escape(title),
-        text=html.escape(text)).encode('utf-8', 'replace')
+        _GOOD if ok else _BAD, title=html.escape(title), text=html.escape(text)
+    ).encode('utf-8', 'replace')

@@ -13,17 +13,14 @@ import secrets
 import threading
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
-from oauthlib.oauth2 import (
-    BackendApplicationClient,
-    OAuth2Error as ProtocolError,
-    WebApplicationClient,
-)
+from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
+from oauthlib.oauth2 import OAuth2Error as ProtocolError
 from requests.adapters import HTTPAdapter
-from requests_oauthlib import OAuth2Session as _Session
+from requests_oauthlib import OAuth2Session as Session
 from urllib3.exceptions import HTTPError
 
 from pywikibot_oauth2 import host
@@ -34,5 +31,754 @@ from pywikibot_oauth2.errors import (
     AuthorizationError,
     ClientRefusedError,
     EndpointError,
+    OAuth2Error,
+    printable,
 )
-from pywikibot_oauth2.token import Token, seconds
+from pywikibot_oauth2.token import Header, Token, seconds
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pywikibot_oauth2.client import OAuth2Client
+
+
+#: Seconds for a whole answer of the token endpoint.
+DEADLINE = 60.0
+
+# Bytes of an answer; that of the token endpoint has about 2,000.
+_SIZE_LIMIT = 1 << 20
+
+# An authorization code consists of visible characters (RFC 6749, appendix
+# A.11); that of MediaWiki of 760 to 980 hexadecimal ones (recorded).
+_CODE = re.compile(r'[!-~]+')
+
+_E = TypeVar('_E', bound=OAuth2Error)
+
+
+class Meaning(enum.Enum):
+    """What an answer means."""
+
+    DEAD_TOKEN = 'the access token is not valid any more'
+    PERHAPS_DEAD = 'the access token or the page cannot be read'
+    WRONG_COOKIE = 'a cookie does not fit the access token'
+    ENDED = 'the refresh token is not valid any more'
+    CLIENT_REFUSED = 'the client ID or the client secret is wrong'
+    CLIENT_UNUSABLE = 'nobody may use the client'
+    CODE_REFUSED = 'the authorization code does not complete the login'
+    OUR_MISTAKE = 'the request was wrong or got damaged on its way'
+
+
+class Row(NamedTuple):
+    """An answer that was recorded, and what it means.
+
+    :ivar to: what was asked: ``code``, ``refresh``, ``token`` (any
+        request for a token) or ``any`` (a request with an access token)
+    :ivar status: the HTTP status
+    :ivar error: the error code
+    :ivar hint: how the hint begins
+    :ivar meaning: what the answer means
+    :ivar cases: the cases of the recordings that show it, after the
+        version if only one of them does
+    """
+
+    to: str
+    status: int
+    error: str
+    hint: str
+    meaning: Meaning
+    cases: tuple[str, ...]
+
+
+#: Every refusal that was recorded. The first row that fits counts; what
+#: fits no row is a server in trouble: the same may work later.
+REFUSALS = (
+    # The access token, on api.php and rest.php and at Wikimedia's gateway.
+    Row('any', 200, 'mwoauth-invalid-authorization', '', Meaning.DEAD_TOKEN,
+        ('api: expired token', 'api: token of a revoked grant')),
+    Row('any', 403, 'mwoauth-invalid-authorization', '', Meaning.DEAD_TOKEN,
+        ('master rest: v1/page, expired token',
+         'master rest: resource/profile, expired token')),
+    Row('any', 401, 'access_denied', '', Meaning.DEAD_TOKEN,
+        ('1.43 rest: resource/profile, expired token',
+         '1.43 rest: resource/profile, revoked grant')),
+    Row('any', 403, 'rest-read-denied', '', Meaning.PERHAPS_DEAD,
+        ('1.43 rest: v1/page, expired token',
+         'rest: v1/page, client with mwoauth-authonly')),
+    # Not recorded: task T419034, which also has the value quoted.
+    Row('any', 401, 'invalid_token', '', Meaning.DEAD_TOKEN, ()),
+    # Not recorded: documented for Wikimedia since March 2026.
+    Row('any', 200, 'mwoauth-invalid-authorization-jwt', '',
+        Meaning.WRONG_COOKIE, ()),
+    Row('any', 403, 'mwoauth-invalid-authorization-jwt', '',
+        Meaning.WRONG_COOKIE, ()),
+    # The client.
+    Row('any', 200, 'mwoauth-invalid-authorization-not-approved', '',
+        Meaning.CLIENT_UNUSABLE,
+        ('api: token of a client that an admin disabled',
+         'api: token of a client whose proposal expired')),
+    Row('any', 403, 'mwoauth-invalid-authorization-not-approved', '',
+        Meaning.CLIENT_UNUSABLE,
+        ('master rest: resource/profile, client that an admin disabled',
+         'master rest: v1/page, client whose proposal expired')),
+    Row('token', 401, 'invalid_client', '', Meaning.CLIENT_REFUSED,
+        ('token: wrong client_secret', 'token: unknown client',
+         'token: refresh, wrong client_secret',
+         '1.43 token: refresh, public client without client_secret')),
+    Row('token', 400, 'invalid_request', 'Check the `client_secret`',
+        Meaning.CLIENT_REFUSED,
+        ('master token: confidential client without client_secret',
+         'master token: refresh, confidential client without'
+         ' client_secret')),
+    Row('token', 401, 'access_denied', 'Client ', Meaning.CLIENT_UNUSABLE,
+        ('token: refresh, client that an admin disabled',
+         'token: refresh, client whose proposal expired',
+         'token: refresh, client that an admin rejected',
+         'token: authorization_code, client whose proposal expired')),
+    # The refresh token. Before Extension:OAuth of August 2026 it is the
+    # hint that tells it from a request that got damaged.
+    Row('refresh', 400, 'invalid_grant', '', Meaning.ENDED,
+        ('master token: refresh with a refresh token that is not one',
+         'master token: refresh, revoked grant')),
+    Row('refresh', 401, 'invalid_request', 'Token has been revoked',
+        Meaning.ENDED,
+        ('1.43 token: refresh with a refresh token that was used before',
+         '1.43 token: refresh, revoked grant')),
+    Row('refresh', 401, 'invalid_request', 'Cannot decrypt the refresh',
+        Meaning.ENDED,
+        ('1.43 token: refresh with a refresh token that is not one',)),
+    Row('refresh', 401, 'invalid_request', 'Token is not linked to client',
+        Meaning.ENDED,
+        ('1.43 token: refresh with the refresh token of another client',)),
+    # Not recorded: the same library's answer to one that is too old.
+    Row('refresh', 401, 'invalid_request', 'Token has expired',
+        Meaning.ENDED, ()),
+    # The authorization code.
+    Row('code', 400, 'invalid_grant', '', Meaning.CODE_REFUSED,
+        ('token: wrong code_verifier',
+         'master token: code used a second time',
+         'master token: code that is not a code')),
+    Row('code', 400, 'invalid_request', 'Authorization code',
+        Meaning.CODE_REFUSED,
+        ('1.43 token: code used a second time',
+         'token: code of another client')),
+    Row('code', 400, 'invalid_request', 'Cannot decrypt the authorization',
+        Meaning.CODE_REFUSED, ('1.43 token: code that is not a code',)),
+    Row('code', 400, 'invalid_request', 'Check the `redirect_uri`',
+        Meaning.CODE_REFUSED,
+        ('token: redirect_uri was sent to authorize but not to'
+         ' access_token',)),
+    Row('code', 400, 'invalid_request', 'Invalid redirect URI',
+        Meaning.CODE_REFUSED,
+        ('master token: authorization_code, registered redirect_uri though'
+         ' another port was used (ip)',)),
+    Row('code', 400, 'invalid_request', 'Check the `code_verifier`',
+        Meaning.CODE_REFUSED, ('token: missing code_verifier',)),
+    # What we sent.
+    Row('token', 400, 'invalid_request', '', Meaning.OUR_MISTAKE,
+        ('token: no grant_type', 'token: refresh, empty body',
+         'token: refresh, no refresh_token',
+         'token: refresh, no client_id')),
+    Row('token', 400, 'invalid_scope', '', Meaning.OUR_MISTAKE,
+        ('token: refresh, scope that the token has not (delete)',)),
+    Row('token', 415, 'rest-unsupported-content-type', '',
+        Meaning.OUR_MISTAKE, ('token: refresh, body in JSON',)),
+    Row('token', 403, 'mwoauth-invalid-authorization', '',
+        Meaning.OUR_MISTAKE,
+        ('master token: refresh, with Authorization: Bearer and a token'
+         ' that is not one',)),
+)  # fmt: skip
+
+
+def meaning_of(to: str, status: int, error: str, hint: str) -> Meaning | None:
+    """Look an answer up in :data:`REFUSALS`.
+
+    :param to: ``code``, ``refresh``, ``credentials`` or ``any``
+    :param status: the HTTP status
+    :param error: the error code
+    :param hint: what the answer says besides
+    :return: None if the answer is not a refusal, or a server in trouble
+    """
+    kinds = (to,) if to == 'any' else (to, 'token')
+    for row in REFUSALS:
+        if (
+            row.to in kinds
+            and (row.status, row.error) == (status, error)
+            and hint.startswith(row.hint)
+        ):
+            return row.meaning
+    return None
+
+
+def meaning_of_response(response: requests.Response) -> Meaning | None:
+    """Return what an answer to a request with an access token means.
+
+    The content is read only where the status and the headers leave it
+    open. Of the errors named mwoauth-invalid-authorization-…, a new token
+    helps against none.
+
+    :param response: the answer of api.php or rest.php
+    :return: None if the request was not refused for its token
+    """
+    status = response.status_code
+    error = response.headers.get('MediaWiki-API-Error', '')
+    if status == 401 and 'invalid_token' in response.headers.get(
+        'WWW-Authenticate', ''
+    ):
+        error = 'invalid_token'
+    elif status in (401, 403) and not error:
+        error, _ = _error_and_hint(_json_object(response.content))
+    if error == 'access_denied' and (
+        'resource/' not in (response.request.path_url or '')
+    ):
+        return None
+    return meaning_of('any', status, error, '') if error else None
+
+
+def parse_callback(callback: str, pending: PendingLogin) -> str:
+    """Return the authorization code that a callback brings.
+
+    :param callback: the callback URL, absolute or relative, or its query
+        string beginning with a question mark
+    :param pending: the login that waits for it
+    :raises AuthorizationError: the user refused
+    :raises AnswerNotAcceptedError: it is not the answer to this login
+    """
+    try:
+        query = parse_qs(
+            urlsplit(callback.strip()).query,
+            keep_blank_values=True,
+            max_num_fields=50,
+        )
+    except ValueError:
+        query = {}
+    states = query.get('state', [])
+    is_ours = len(states) == 1 and hmac.compare_digest(
+        _bytes(states[0]), _bytes(pending.state)
+    )
+    if 'error' in query and (is_ours or not states):
+        # A user who cancels comes back without a state (recorded). Since
+        # anyone can write such an address, only one with the state is
+        # quoted.
+        words = printable(query.get('error_description', [''])[0])
+        raise AuthorizationError(
+            f'The wiki did not authorize the client: {words}'
+            if is_ours and words
+            else 'The authorization was cancelled.',
+            error=printable(query['error'][0]) if is_ours else 'cancelled',
+        )
+    codes = query.get('code', [])
+    if not any(map(_CODE.fullmatch, codes)):
+        raise AnswerNotAcceptedError(
+            'That is not an address with an authorization code (?code=…).'
+        )
+    if not states:
+        raise AnswerNotAcceptedError(
+            'The address is incomplete: the part from &state= on is missing.'
+        )
+    if not is_ours or len(codes) > 1:
+        raise AnswerNotAcceptedError(
+            'The address belongs to another login than the pending one, or'
+            ' its end is missing.'
+        )
+    return codes[0]
+
+
+class OAuth2Wiki:
+    """The OAuth 2.0 endpoints of one wiki, as one client uses them.
+
+    They lie below rest.php: authorize, access_token, resource/profile and
+    client. None of them revokes a token (recorded).
+
+    :param client: the client
+    :param wiki: the address of the wiki's script folder
+    :param user_agent: the User-Agent header; None for Pywikibot's
+    :param clock: returns the seconds since 1970 UTC
+    :param deadline: seconds for a whole answer
+    :raises ConfigurationError: the address is not safe to send secrets to
+    """
+
+    def __init__(
+        self,
+        client: OAuth2Client,
+        wiki: str,
+        user_agent: str | None = None,
+        clock: Callable[[], float] = time.time,
+        deadline: float = DEADLINE,
+    ) -> None:
+        self._how = host.transport(wiki)
+        self._client = client
+        self._wiki = wiki
+        self._user_agent = user_agent
+        self._clock = clock
+        self._deadline = deadline
+
+    def begin(self, redirect_uri: str | None = None) -> PendingLogin:
+        """Begin a login.
+
+        :param redirect_uri: the callback URL; by default the client's
+        """
+        return PendingLogin(
+            secrets.token_urlsafe(24),
+            WebApplicationClient('').create_code_verifier(64),
+            redirect_uri or self._client.redirect_uri,
+        )
+
+    def authorization_url(
+        self, pending: PendingLogin, locale: str | None = None
+    ) -> str:
+        """Return the address where the user says yes or no.
+
+        :param pending: the login
+        :param locale: the language of the page; Extension:OAuth of August
+            2026 takes it, older ones ignore it (recorded)
+        """
+        fields = {
+            'response_type': 'code',
+            'client_id': self._client.client_id,
+            'redirect_uri': pending.redirect_uri,
+            'state': pending.state,
+            'code_challenge': WebApplicationClient('').create_code_challenge(
+                pending.verifier, 'S256'
+            ),
+            'code_challenge_method': 'S256',
+            'ui_locales': locale,
+        }
+        query = urlencode(
+            {name: value for name, value in fields.items() if value}
+        )
+        return f'{self._wiki}/rest.php/oauth2/authorize?{query}'
+
+    def exchange(self, pending: PendingLogin, code: str) -> Token:
+        """Exchange an authorization code for a token.
+
+        :param pending: the login that the code belongs to
+        :param code: the authorization code
+        :raises AnswerNotAcceptedError: the wiki refuses the code
+        :raises ClientRefusedError: the wiki refuses the client
+        :raises EndpointError: no usable answer came
+        """
+        return self._token(
+            'code',
+            lambda session, **options: session.fetch_token(
+                self._address('access_token'),
+                code=code,
+                code_verifier=pending.verifier,
+                include_client_id=True,
+                client_secret=self._client.client_secret,
+                **options,
+            ),
+            redirect_uri=pending.redirect_uri,
+        )
+
+    def refresh(self, token: Token) -> Token:
+        """Exchange a refresh token for a new token.
+
+        The wiki revokes the old access token at once (recorded).
+
+        :param token: the token to refresh
+        :return: the new token, with the old refresh token if the answer
+            holds none
+        :raises AuthorizationEndedError: the refresh token is refused
+        :raises ClientRefusedError: the wiki refuses the client
+        :raises EndpointError: no usable answer came, or the answer is for
+            another account
+        """
+        credentials = {'client_id': self._client.client_id}
+        if self._client.client_secret is not None:
+            credentials['client_secret'] = self._client.client_secret
+        new = self._token(
+            'refresh',
+            lambda session, **options: session.refresh_token(
+                self._address('access_token'),
+                refresh_token=token.refresh_token,
+                **credentials,
+                **options,
+            ),
+            previous=token,
+        )
+        if not new.is_same_subject(token):
+            raise self._error(
+                EndpointError,
+                f'{self._wiki} answered a refresh with a token for another'
+                f' account (sub {new.claims().get("sub")!r} in place of'
+                f' {token.claims().get("sub")!r}).',
+                'other_account',
+            )
+        return new
+
+    def client_credentials(self) -> Token:
+        """Get a token for the owner of an owner-only client.
+
+        :return: the token, which has no refresh token (recorded)
+        :raises ClientRefusedError: the wiki refuses the client
+        :raises EndpointError: no usable answer came
+        """
+        return self._token(
+            'credentials',
+            lambda session, **options: session.fetch_token(
+                self._address('access_token'),
+                include_client_id=True,
+                client_secret=self._client.client_secret,
+                **options,
+            ),
+            grant=BackendApplicationClient(self._client.client_id),
+        )
+
+    def profile(self, header: Header) -> dict[str, object] | None:
+        """Ask the wiki whose token it is, and what the token allows.
+
+        :param header: the Authorization header
+        :return: the profile, among others username, groups, rights and
+            grants; None if the token is not accepted
+        :raises ClientRefusedError: nobody may use the client
+        :raises EndpointError: no usable answer came
+        """
+        response = self._send(
+            lambda session, **options: session.request(
+                'GET', self._address('resource/profile'), **options
+            ),
+            headers={'Authorization': header},
+        )
+        if meaning_of_response(response) is Meaning.DEAD_TOKEN:
+            return None
+        return self._content(response, 'any')
+
+    def own_clients(self, header: Header) -> list[dict[str, object]]:
+        """Return the clients that the account of a token has registered.
+
+        :param header: the Authorization header; the grant "basic" is
+            enough (recorded)
+        :raises EndpointError: no usable answer came
+        """
+        response = self._send(
+            lambda session, **options: session.request(
+                'GET',
+                self._address('client'),
+                params={'limit': 100},
+                **options,
+            ),
+            headers={'Authorization': header},
+        )
+        clients = self._content(response, 'any').get('clients')
+        if not isinstance(clients, list):
+            return []
+        return [entry for entry in clients if isinstance(entry, dict)]
+
+    def _token(
+        self,
+        to: str,
+        ask: Callable[..., object],
+        *,
+        redirect_uri: str | None = None,
+        grant: BackendApplicationClient | None = None,
+        previous: Token | None = None,
+    ) -> Token:
+        """Ask for a token, and return it."""
+        response = self._send(ask, redirect_uri=redirect_uri, grant=grant)
+        body = self._content(response, to)
+        try:
+            return Token.from_reply(body, self._clock(), previous)
+        except EndpointError as error:
+            raise self._failed(str(error)) from None
+
+    def _send(
+        self,
+        ask: Callable[..., object],
+        *,
+        headers: Mapping[str, str] | None = None,
+        redirect_uri: str | None = None,
+        grant: BackendApplicationClient | None = None,
+    ) -> requests.Response:
+        """Send a request as Pywikibot would, and return the answer.
+
+        Judging the answer is left to the caller. oauthlib, which parses it
+        too, does not tell the hint, and rejects an answer whose
+        expires_in is not a number, although the refresh token in it is
+        the only one that is left.
+        """
+        how = self._how
+        exchange = _Exchange(
+            self._wiki,
+            grant or WebApplicationClient(self._client.client_id),
+            redirect_uri,
+            how,
+        )
+
+        def run() -> None:
+            with exchange, _unlogged():
+                ask(
+                    exchange,
+                    timeout=how.timeout,
+                    verify=how.verify,
+                    headers={
+                        'Accept': 'application/json',
+                        # A compressed answer has no bound to its size.
+                        'Accept-Encoding': 'identity',
+                        'User-Agent': self._user_agent or how.user_agent,
+                        **(headers or {}),
+                    },
+                )
+
+        try:
+            _within(self._deadline, run)
+        except (ProtocolError, ValueError):
+            if exchange.answer is None:
+                raise self._failed('the request cannot be made') from None
+        except (requests.RequestException, HTTPError) as error:
+            raise self._failed(_reason(error)) from None
+        except TimeoutError:
+            raise self._failed(
+                f'no complete answer within {self._deadline:g} s'
+            ) from None
+        assert exchange.answer is not None
+        return exchange.answer
+
+    def _content(
+        self, response: requests.Response, to: str
+    ) -> dict[str, object]:
+        """Return the JSON object of an answer, or raise what it means."""
+        body = _json_object(response.content)
+        error, hint = _error_and_hint(body)
+        if response.ok and body is not None and not error:
+            return body
+        meaning = meaning_of(to, response.status_code, error, hint)
+        words = printable(f'{error} {hint}').rstrip('. ')
+        refusal = self._refusal(meaning, words, error, hint, body or {})
+        raise refusal or self._trouble(response, words)
+
+    def _refusal(
+        self,
+        meaning: Meaning | None,
+        words: str,
+        error: str,
+        hint: str,
+        body: Mapping[str, object],
+    ) -> OAuth2Error | None:
+        """Return the error for a refusal; None for a server in trouble."""
+        if meaning is Meaning.ENDED:
+            return self._error(
+                AuthorizationEndedError,
+                f'{self._wiki} no longer accepts the refresh token: {words}.',
+                error,
+                hint,
+            )
+        if meaning is Meaning.CODE_REFUSED:
+            return self._error(
+                AnswerNotAcceptedError,
+                f'{self._wiki} refused the authorization code: {words}.',
+                error,
+                hint,
+            )
+        if meaning not in (Meaning.CLIENT_REFUSED, Meaning.CLIENT_UNUSABLE):
+            return None
+        refused = self._error(
+            ClientRefusedError,
+            f'{self._wiki} does not accept the client'
+            f' {self._client.client_id}: {words}.',
+            error,
+            hint,
+        )
+        refused.is_unusable = meaning is Meaning.CLIENT_UNUSABLE
+        # Bodies have a "message" before Extension:OAuth of August 2026
+        # only, and there the refused refresh used the token up (recorded).
+        refused.ends_refresh_token = refused.is_unusable and 'message' in body
+        return refused
+
+    def _trouble(
+        self, response: requests.Response, words: str
+    ) -> EndpointError:
+        """Return the error for an answer that is of no use."""
+        status = response.status_code
+        error = self._failed(
+            f'HTTP status {status}{": " if words else ""}{words}'
+            if words or not response.ok
+            else f'HTTP status {status} with an answer that is not JSON'
+        )
+        error.status = status
+        error.error = words or None
+        error.retry_after = _retry_after(response)
+        return error
+
+    def _failed(self, reason: str) -> EndpointError:
+        return self._error(EndpointError, f'{self._wiki}: {reason}')
+
+    def _error(
+        self, kind: type[_E], message: str, error: str = '', hint: str = ''
+    ) -> _E:
+        """Return an error with the facts that are known here."""
+        return kind(
+            message,
+            wiki=self._wiki,
+            client_id=self._client.client_id,
+            error=error or None,
+            hint=printable(hint) or None,
+        )
+
+    def _address(self, name: str) -> str:
+        """Return an endpoint's address, always as https.
+
+        oauthlib refuses any other, even on this machine, unless an
+        environment variable allows it for the whole process. The
+        transport was checked when this object was made; the adapter of
+        :class:`_Exchange` speaks http to this machine.
+        """
+        return (
+            f'https://{self._wiki.partition("://")[2]}/rest.php/oauth2/{name}'
+        )
+
+
+class _Exchange(Session):
+    """One exchange: without cookies, stored passwords and redirects.
+
+    :ivar answer: the answer, its content read as far as is allowed
+    """
+
+    answer: requests.Response | None = None
+
+    def __init__(
+        self,
+        wiki: str,
+        grant: WebApplicationClient | BackendApplicationClient,
+        redirect_uri: str | None,
+        how: host.Transport,
+    ) -> None:
+        super().__init__(client=grant, redirect_uri=redirect_uri)
+        self.cert = how.cert
+        self.proxies.update(how.proxies)
+        # What is sent is meant for one host.
+        self.max_redirects = 0
+        self.stream = True
+        self.hooks['response'].append(self._read)
+        if how.is_local:
+            # Proxies from the environment are not for this machine.
+            self.trust_env = False
+        if wiki.startswith('http://'):
+            self.mount('https://', _PlainAdapter())
+
+    def _read(
+        self, response: requests.Response, **_options: object
+    ) -> requests.Response:
+        """Read an answer up to the limit, and note it.
+
+        This comes before requests-oauthlib reads it, which it does
+        without any limit.
+        """
+        content = response.raw.read(_SIZE_LIMIT + 1, decode_content=True)
+        response.close()
+        if len(content) > _SIZE_LIMIT:
+            content = b''
+        response.raw = io.BytesIO(content)
+        self.answer = response
+        return response
+
+
+class _PlainAdapter(HTTPAdapter):
+    """Speaks http to a wiki on this machine."""
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        *args: object,
+        **options: object,
+    ) -> requests.Response:
+        request.url = f'http://{(request.url or "").partition("://")[2]}'
+        return super().send(request, *args, **options)  # type: ignore[arg-type] # passed on
+
+
+def _within(limit: float, run: Callable[[], None]) -> None:
+    """Run a function in a thread of its own, for a limited time.
+
+    The time-outs of requests bound each read only, so that a server that
+    sends a byte now and then could hold all bots for as long as it likes.
+
+    :param limit: seconds
+    :raises TimeoutError: it is still running; it is left to itself
+    """
+    failures: list[BaseException | None] = []
+
+    def work() -> None:
+        try:
+            run()
+        except BaseException as error:  # noqa: BLE001 - raised below
+            failures.append(error)
+        else:
+            failures.append(None)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(limit)
+    if not failures:
+        raise TimeoutError
+    if failures[0] is not None:
+        raise failures[0]
+
+
+@contextlib.contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep requests-oauthlib from logging what this thread says.
+
+    On level DEBUG it logs whole requests and answers, with the client
+    secret and all tokens in them.
+    """
+    thread = threading.get_ident()
+    logger = logging.getLogger('requests_oauthlib.oauth2_session')
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
+
+
+def _json_object(content: bytes) -> dict[str, object] | None:
+    """Return a JSON object, or None if it is anything else."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _error_and_hint(body: Mapping[str, object] | None) -> tuple[str, str]:
+    """Return the error code of an answer and what is said about it.
+
+    The token endpoint has ``error``, rest.php ``errorKey`` and the
+    registration of clients ``message`` (recorded).
+    """
+    if body is None:
+        return '', ''
+    for name in ('errorKey', 'error', 'message'):
+        error = body.get(name)
+        if isinstance(error, str) and error:
+            hint = body.get('hint') or body.get('error_description') or ''
+            return error, str(hint)
+    return '', ''
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Return the seconds that Retry-After asks to wait (RFC 9110)."""
+    value = response.headers.get('Retry-After', '')
+    wait = seconds(value)
+    if wait is None and value:
+        try:
+            wait = parsedate_to_datetime(value).timestamp() - time.time()
+        except (TypeError, ValueError, OverflowError):
+            wait = None
+    return wait if wait is not None and wait > 0 else None
+
+
+def _reason(error: Exception) -> str:
+    """Return the innermost cause of a failed request, in one line."""
+    cause: object = error.args[0] if error.args else error
+    cause = getattr(cause, 'reason', cause)
+    # urllib3 begins with the representation of a connection.
+    words = str(cause).rpartition('): ')[2]
+    return f'{type(error).__name__}: {printable(words)}'
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode('utf-8', 'backslashreplace')

@@ -1,359 +1,373 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
-"""The session: one user's authorization of one client on one wiki."""
+"""The session: one user's authorization for a program to keep."""
+
 from __future__ import annotations
 
-import secrets
+import contextlib
 import time
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Callable
+import weakref
+from typing import TYPE_CHECKING
 
-from pywikibot_oauth2.acting import act
-from pywikibot_oauth2.callback import Pending
+from requests.auth import AuthBase
+
+from pywikibot_oauth2 import host
+from pywikibot_oauth2.account import Account, Policy
+from pywikibot_oauth2.auth import BearerAuth
+from pywikibot_oauth2.authorization import Authorization, PendingLogin
+from pywikibot_oauth2.blocks import Block
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     AuthorizationError,
     ConfigurationError,
     StoreError,
 )
-from pywikibot_oauth2.forksafe import ForkSafeLock
-from pywikibot_oauth2.refusals import client_list
-from pywikibot_oauth2.token import Token
-from pywikibot_oauth2.wiki import require_safe_transport, script_prefix
+from pywikibot_oauth2.protocol import OAuth2Wiki, parse_callback
+from pywikibot_oauth2.stores import MemoryStore
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator, Mapping
 
-    from pywikibot.site import APISite
+    from pywikibot.site import BaseSite
     from requests import PreparedRequest
 
-    from pywikibot_oauth2.bearer import Bearer
     from pywikibot_oauth2.client import OAuth2Client
-    from pywikibot_oauth2.endpoint import Endpoint
+    from pywikibot_oauth2.token import Token
 
 
-_making_bearers = ForkSafeLock()
-
-#: The version of what :meth:`OAuth2Session.serialize` returns.
-VERSION = 1
-
-
-class OAuth2Session:
+class OAuth2Session(AuthBase):
     """One user's authorization of one client on one wiki.
 
-    It is first pending: :meth:`authorization_url` says where the user
-    has to go, and :meth:`complete` takes the address the user comes back
-    with. Then it holds a token, until the user or the wiki ends it.
+    First it is pending: :meth:`authorization_url` tells where to send the
+    user, and :meth:`complete` takes the address that the user comes back
+    with. Then it has a token, until the user or the wiki ends it.
 
-    As the ``auth`` of a request by the package requests it lets requests to
-    its own wiki carry the token, any number of threads at once. The other
-    methods are not made for being called by two threads at once.
+    As the ``auth`` of a request it lets requests to its own wiki carry the
+    token. All methods may be called by several threads at once.
+
+    A session cannot be copied or pickled, because two copies would spend
+    the same refresh token; :meth:`serialize` moves it elsewhere.
 
     :param client: the client that is authorized
-    :param wiki: a Pywikibot site or the address of an api.php
-    :param user: the account it is for; None if not known yet
-    :param user_agent: sent along with requests for tokens; None for the
+    :param wiki: a Pywikibot site, or the address of an api.php
+    :param user: the account that it is for; None if not known yet
+    :param user_agent: the User-Agent of requests for tokens; None for the
         one that Pywikibot has without a site
-    :param refreshes: whether it refreshes the token by itself when used
-        as the auth of a request
-    :param asserts_user: whether requests to api.php, when it is used as
-        their auth, are to fail rather than to be anonymous (assert=user)
-    :param on_change: called with the session after each change of what
-        :meth:`serialize` returns, but for a new pending login
+    :param refreshes: whether a request refreshes a token that is due
+    :param asserts_user: whether requests to api.php fail rather than be
+        anonymous (``assert=user``)
+    :param on_change: called with the session whenever it has another token
+        or has ended, for the program to store what :meth:`serialize`
+        returns. It is called while other threads wait for the session, and
+        must not send requests with it. If it raises an exception, that is
+        reported, and it is called again at the next change, or at the
+        next request after ten seconds.
     :param clock: returns the seconds since 1970 UTC
-    :raises ConfigurationError: wiki is no address of an api.php
+    :raises ConfigurationError: wiki is not the address of an api.php
     """
 
-    __slots__ = ('_bearer', '_clock', '_pending', 'asserts_user', 'client',
-                 'ended', 'on_change', 'prefix', 'refreshes', 'token', 'user',
-                 'user_agent')
-
-    def __init__(self, client: OAuth2Client, wiki: APISite | str, *,
-                 user: str | None = None, user_agent: str | None = None,
-                 refreshes: bool = True, asserts_user: bool = True,
-                 on_change: Callable[[OAuth2Session], object] | None = None,
-                 clock: Callable[[], float] = time.time) -> None:
-        address = wiki if isinstance(wiki, str) else \
-            wiki.base_url(wiki.apipath())
-        prefix = script_prefix(address)
-        if not prefix:
-            raise ConfigurationError(
-                f'{address!r} is not the address of an api.php.')
+    def __init__(
+        self,
+        client: OAuth2Client,
+        wiki: BaseSite | str,
+        *,
+        user: str | None = None,
+        user_agent: str | None = None,
+        refreshes: bool = True,
+        asserts_user: bool = True,
+        on_change: Callable[[OAuth2Session], object] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if isinstance(wiki, str):
+            address = host.wiki_at(wiki)
+            if address is None or not wiki.partition('?')[0].endswith(
+                '/api.php'
+            ):
+                raise ConfigurationError(
+                    f'{wiki!r} is not the address of an api.php.'
+                )
+        else:
+            address = host.wiki_of_site(wiki)
         self.client = client
-        self.prefix = prefix
-        self.user = user
-        self.user_agent = user_agent
-        self.refreshes = refreshes
         self.asserts_user = asserts_user
         self.on_change = on_change
-        self._bearer: Bearer | None = None
-        fixed_token = client.fixed_token()
-        self.token = None if fixed_token is None else Token(fixed_token)
-        #: why the authorization has ended, or None
-        self.ended: str | None = None
-        self._pending: Pending | None = None
+        self._wiki = address
+        self._user_agent = user_agent
+        self._refreshes = refreshes
         self._clock = clock
+        self._pending: PendingLogin | None = None
+        self._begin(user, None)
+
+    def _begin(
+        self, user: str | None, authorization: Authorization | None
+    ) -> None:
+        self._account = Account(
+            self.client,
+            _OnChange(self),
+            user,
+            self._wiki,
+            policy=Policy(),
+            clock=self._clock,
+            authorization=authorization,
+            is_automatic=self._refreshes,
+        )
+        self._auth = BearerAuth(self._account, self._clock)
 
     @property
     def wiki(self) -> str:
-        """The address of the api.php of the wiki that authorizes."""
-        return f'{self.prefix}/api.php'
+        """The address of the api.php of the wiki."""
+        return f'{self._wiki}/api.php'
+
+    @property
+    def user(self) -> str | None:
+        """The account that it is for; None if not known yet."""
+        return self._account.user
+
+    @user.setter
+    def user(self, name: str) -> None:
+        self._account.identify(name)
+
+    @property
+    def token(self) -> Token | None:
+        """The token, or None."""
+        found = self._account.authorization
+        return found.token if found else None
+
+    @property
+    def ended(self) -> str | None:
+        """Why the authorization has ended, or None."""
+        found = self._account.authorization
+        return found.ended if found else None
 
     @property
     def is_complete(self) -> bool:
         """Whether there is a token that the wiki has not refused."""
-        return self.token is not None and self.ended is None
-
-    def authorization_url(self) -> str:
-        """Return the address where the user allows the client to act.
-
-        It stays the same until the authorization is complete.
-
-        :raises ConfigurationError: the wiki's address is not safe
-        """
-        if self._pending is None:
-            self._pending = Pending(secrets.token_urlsafe(24),
-                                    self._wire().new_verifier())
-        return self._wire().authorization_url(*self._pending)
+        found = self._account.authorization
+        return found is not None and found.is_complete
 
     @property
     def state(self) -> str | None:
         """The state that the callback has to bring back, if pending."""
         return self._pending.state if self._pending else None
 
+    def authorization_url(self, locale: str | None = None) -> str:
+        """Return the address where the user allows the client to act.
+
+        It stays the same until the authorization is complete.
+
+        :param locale: the language of the page, such as ``de``
+        :raises ConfigurationError: the wiki is not reached by https
+        """
+        endpoints = self._endpoints()
+        if self._pending is None:
+            self._pending = endpoints.begin()
+        return endpoints.authorization_url(self._pending, locale)
+
     def complete(self, callback: str) -> None:
         """Take the address that the user was sent back to.
 
         :param callback: the callback URL, absolute or relative, or its
             query string beginning with a question mark
-        :raises AuthorizationError: it says that the user refused, it is
-            not the answer to this session's authorization URL, or the
-            wiki does not accept what it brings
+        :raises AuthorizationError: the user refused, it is not the answer
+            to this session's authorization URL, or the wiki does not
+            accept what it brings
         :raises ClientRefusedError: the wiki refuses the client
         :raises EndpointError: the wiki gave no usable answer; the same
             callback may be tried again
         """
-        if self._pending is None:
+        pending = self._pending
+        if pending is None:
             raise AuthorizationError(
-                'No login is waiting for an answer. Run "pwb login" again.')
-        code = self._pending.code_of(callback)
-        reply = self._wire().exchange(code, self._pending.verifier)
-        token = Token.from_reply(reply, self._clock())
+                'No login is pending.', wiki=self._wiki, error='not_pending'
+            )
+        code = parse_callback(callback, pending)
+        token = self._endpoints().exchange(pending, code)
         self._pending = None
-        self._take(token)
+        self._account.adopt(
+            Authorization(self.client.client_id, self._wiki, self.user, token)
+        )
 
     def refresh(self) -> None:
         """Renew the token; the wiki revokes the old one at once.
 
-        An owner-only client gets a token of its own each time, beside
-        which the older ones stay valid.
+        An owner-only client gets another token each time, and older ones
+        stay valid.
 
         :raises AuthorizationEndedError: the wiki refuses for good, or
             there is nothing to refresh with
         :raises ClientRefusedError: the wiki refuses the client
-        :raises ConfigurationError: the client is not owner-only
+        :raises ConfigurationError: the client is not owner-only, or a fork
+            has copied the session
         :raises EndpointError: the wiki gave no usable answer; the refresh
             token is kept
         """
-        with self._kept_still():
-            self._refresh()
-
-    def _refresh(self) -> None:
-        """Renew the token, while no request of another thread does."""
-        old = self.token
-        if self.client.fixed_token() is not None:
+        if not self._account.can_renew:
             raise AuthorizationEndedError(
-                f'{self.prefix} does not accept the access token in'
-                ' user-config.py. It belongs to another wiki, or it was'
-                f' reset: see\n{client_list(self.prefix)}')
-        if self.client.owner_only:
-            self._take(self._fetch())
-        elif old is not None and old.refresh_token is not None:
-            reply = self._wire().refresh(old.refresh_token)
-            self._take(Token.from_reply(reply, self._clock(), old))
-        else:
-            raise AuthorizationEndedError('There is no refresh token.')
+                'There is nothing to refresh the token with.',
+                wiki=self._wiki,
+                account=self.user,
+            )
+        self._account.refresh(self._user_agent)
+        if self.ended is not None:
+            raise AuthorizationEndedError(
+                self.ended, wiki=self._wiki, account=self.user
+            )
 
-    @property
-    def can_refresh(self) -> bool:
-        """Whether there is something to get a new token with."""
-        if self.client.owner_only:
-            return self.client.fixed_token() is None
-        return self.token is not None and self.token.refresh_token is not None
+    def profile(self) -> dict[str, object] | None:
+        """Ask the wiki who the user is and what the client may do.
 
-    def _fetch(self) -> Token:
-        """Return a token for the owner of the client."""
-        wire = self._wire()
-        token = Token.from_reply(wire.fetch(), self._clock())
-        profile = wire.profile(token.header) or {}
-        # From MediaWiki 1.47 on any other client gets an anonymous token.
-        if profile.get('username') is None:
-            raise ConfigurationError(
-                f'The client {self.client.client_id} is not registered for'
-                f' use by its owner only on {self.prefix}: with the token it'
-                ' gets, edits would be anonymous. Take owner_only=True out'
-                ' of user-config.py and run "pwb login".')
-        if self.user is not None and profile['username'] != self.user:
-            raise ConfigurationError(
-                f'The owner of the client {self.client.client_id} is'
-                f' {profile["username"]}, but user-config.py says'
-                f' {self.user}. Correct usernames[…] there.')
-        return token
-
-    def profile(self, header: str | None = None) -> dict[str, object] | None:
-        """Ask the wiki who the user is, and what the client may do.
-
-        :param header: the Authorization header of the token to ask about,
-            in place of the present one
-        :return: among others username, groups, rights and grants; None
-            if the wiki does not accept the token
+        :return: among others username, groups, rights and grants; None if
+            there is no token or the wiki does not accept it
+        :raises ClientRefusedError: nobody may use the client
         :raises EndpointError: the wiki gave no usable answer
         """
-        if header is None and self.token is not None:
-            header = self.token.header
-        return None if header is None else self._wire().profile(header)
+        token = self.token
+        return (
+            None if token is None else self._endpoints().profile(token.header)
+        )
 
     def serialize(self) -> dict[str, object]:
         """Return the session as a JSON-able dict.
 
-        It holds tokens and, if pending, the code verifier: keep it as
-        you would keep a password. The client's secret is not in it.
+        It holds the tokens or, while pending, the code verifier: keep it
+        as you would keep a password. The client secret is not in it.
         """
-        pending = self._pending and self._pending.serialize()
-        return {'version': VERSION,
-                'client_id': self.client.client_id,
-                'wiki': self.wiki,
-                'user': self.user,
-                'token': self.token and self.token.serialize(),
-                'ended': self.ended,
-                'pending': pending}
+        authorization = self._account.authorization or Authorization(
+            self.client.client_id, self._wiki, self.user
+        )
+        return {
+            **authorization.serialize(),
+            'pending': self._pending and self._pending.serialize(),
+        }
 
     @classmethod
-    def deserialize(cls, data: Mapping[str, object], client: OAuth2Client, *,
-                    user_agent: str | None = None,
-                    refreshes: bool = True, asserts_user: bool = True,
-                    on_change: Callable[[OAuth2Session], object] | None = None,
-                    clock: Callable[[], float] = time.time) -> OAuth2Session:
+    def deserialize(
+        cls,
+        data: Mapping[str, object],
+        client: OAuth2Client,
+        *,
+        user_agent: str | None = None,
+        refreshes: bool = True,
+        asserts_user: bool = True,
+        on_change: Callable[[OAuth2Session], object] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> OAuth2Session:
         """Make a session of what :meth:`serialize` returned.
 
         The parameters not named here are those of the class.
 
         :param data: what :meth:`serialize` returned
         :param client: the client, with its secret
-        :raises StoreError: it is no such dict, is of a future version or
-            belongs to another client
+        :raises StoreError: it is not such a dict, is from a newer release
+            or belongs to another client
         """
-        if not isinstance(data, dict) or data.get('version') != VERSION:
-            raise StoreError(
-                'it is not a session of a version that this release knows')
-        if data.get('client_id') != client.client_id:
+        found = Authorization.deserialize(data)
+        if found.client_id != client.client_id:
             raise StoreError('it belongs to another client')
-        wiki, user, token = (data.get(key) for key in
-                             ('wiki', 'user', 'token'))
-        if not (isinstance(wiki, str) and script_prefix(wiki)
-                and (user is None or isinstance(user, str))
-                and (token is None or isinstance(token, dict))):
-            raise StoreError('a field of the session in it is damaged')
-        session = cls(client, wiki, user=user, user_agent=user_agent,
-                      refreshes=refreshes, asserts_user=asserts_user,
-                      on_change=on_change, clock=clock)
-        if token is not None:
-            session.token = Token.deserialize(token)
-        ended = data.get('ended')
-        session.ended = None if ended is None else str(ended) or 'unknown'
-        session._pending = Pending.deserialize(data.get('pending'))
+        session = cls(
+            client,
+            f'{found.wiki}/api.php',
+            user_agent=user_agent,
+            refreshes=refreshes,
+            asserts_user=asserts_user,
+            on_change=on_change,
+            clock=clock,
+        )
+        session._pending = PendingLogin.deserialize(data.get('pending'))
+        if client.access_token is None:
+            session._begin(found.user, found)
         return session
-
-    def end(self, reason: str) -> None:
-        """Note that the wiki does not accept the authorization any more.
-
-        :param reason: why, in words
-        """
-        self.ended = reason
-        self._changed()
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Authenticate a request, if it goes to the session's own wiki.
 
         :return: the same request
-        :raises AuthorizationEndedError: nobody has authorized the session
-            yet, or the authorization has ended
+        :raises AuthorizationEndedError: the session is not authorized yet,
+            or the authorization has ended
         :raises ClientRefusedError: the wiki refuses the client
+        :raises ConfigurationError: the wiki is not reached by https
         :raises EndpointError: the token has expired and could not be
             renewed
         """
         url = request.url or ''
-        if script_prefix(url) != self.prefix:
+        if host.wiki_of(url) != self._wiki:
             return request
-        if self.asserts_user and url.partition('?')[0] == self.wiki:
+        host.require_safe_transport(self._wiki)
+        if self.asserts_user and url.partition('?')[0].endswith('/api.php'):
             # MediaWiki takes parameters from the address of a POST, too;
-            # those in its body have precedence.
+            # those in its body take precedence.
             request.prepare_url(url, {'assert': 'user'})
-        return self.authenticate(request)
+        return self._auth(request)
 
-    def authenticate(self, request: PreparedRequest) -> PreparedRequest:
-        """Let a request carry the token, wherever it goes.
+    @contextlib.contextmanager
+    def use(self) -> Iterator[OAuth2Session]:
+        """Let Pywikibot act for this session within a ``with`` block.
 
-        :return: the same request
-        :raises ConfigurationError: the wiki is not reached by https
-        :raises OAuth2Error: as when the session is called
+        That holds for the current thread or task, and for tasks begun
+        within the block; a new thread has to enter a block of its own. Get
+        the site by ``pywikibot.Site(…, user=…)`` within, with the name of
+        the session's user. Do not hold the block across a ``yield``.
+
+        :raises ConfigurationError: when entered, if a block of another
+            user is open here or ``authenticate`` has something else for
+            the wiki; when left, if blocks are left out of order
         """
-        if self._bearer is None:
-            # Two of them would refresh beside each other.
-            with _making_bearers:
-                self._bearer = self._bearer or self._new_bearer()
-        return self._bearer.authenticate(request)
+        host.require_safe_transport(self._wiki)
+        host.install_login_manager()
+        self._auth.wikis.add(self._wiki)
+        with Block(self._auth, self.client, self._wiki, self.user):
+            yield self
 
-    def use(self) -> AbstractContextManager[OAuth2Session]:
-        """Return a context in which Pywikibot acts for this session.
+    def __reduce__(self) -> str:
+        raise TypeError(
+            'An OAuth2Session cannot be pickled or copied: two copies would'
+            ' spend the same refresh token. Use serialize() and'
+            ' deserialize().'
+        )
 
-        That holds for the current thread or task and nowhere else; a new
-        thread begins without. Get the site by pywikibot.Site(…, user=…)
-        within, with the name of the session's user.
-
-        :raises ConfigurationError: when entered, if user-config.py has
-            another kind of authentication for the wiki
-        """
-        return act(self)
-
-    def _kept_still(self) -> AbstractContextManager[None]:
-        """Return what keeps requests of other threads from renewing."""
-        return nullcontext() if self._bearer is None \
-            else self._bearer.renewal.lock
-
-    def _new_bearer(self) -> Bearer:
-        from pywikibot_oauth2.bearer import Bearer
-        from pywikibot_oauth2.renewal import Renewal
-
-        require_safe_transport(self.prefix)
-        return Bearer(Renewal.of_session(self, self._clock), self._clock)
-
-    def _take(self, token: Token) -> None:
-        """Use a token from now on."""
-        self.token = token
-        self.ended = None
-        self._changed()
-
-    def _changed(self) -> None:
-        if self._bearer is not None:
-            self._bearer.renewal.publish()
-        if self.on_change is not None:
-            self.on_change(self)
-
-    def _wire(self) -> Endpoint:
-        # Loads requests-oauthlib, which user-config.py must not.
-        from pywikibot_oauth2.endpoint import Endpoint
-
-        return Endpoint(self.prefix, self.client, self.user_agent)
+    def _endpoints(self) -> OAuth2Wiki:
+        return OAuth2Wiki(
+            self.client, self._wiki, self._user_agent, self._clock
+        )
 
     def __repr__(self) -> str:
-        status = ('complete' if self.is_complete else
-                  'ended' if self.ended else
-                  'pending' if self._pending else 'new')
-        return (f'<{type(self).__name__} of {self.user!r} on {self.prefix},'
-                f' client {self.client.client_id}, {status}>')
+        status = (
+            'complete'
+            if self.is_complete
+            else 'ended'
+            if self.ended
+            else 'pending'
+            if self._pending
+            else 'new'
+        )
+        return (
+            f'<{type(self).__name__} of {self.user!r} on {self._wiki},'
+            f' client {self.client.client_id}, {status}>'
+        )
+
+
+class _OnChange(MemoryStore):
+    """Leaves storing the session to the program that uses it."""
+
+    def __init__(self, session: OAuth2Session) -> None:
+        self._session = weakref.ref(session)
+
+    def save(
+        self,
+        account: str,  # noqa: ARG002 - the interface
+        client_id: str,  # noqa: ARG002 - the interface
+        authorization: Mapping[str, object],  # noqa: ARG002 - the interface
+    ) -> None:
+        """Call on_change.
+
+        :raises StoreError: it has raised an exception
+        """
+        session = self._session()
+        if session is None or session.on_change is None:
+            return
+        try:
+            session.on_change(session)
+        except Exception as error:  # noqa: BLE001 - that of any program
+            raise StoreError(
+                f'on_change of {session!r} has raised {type(error).__name__}.'
+                ' It will be called again.'
+            ) from error

@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """A line pasted into the terminal, while something else may come first."""
+
 from __future__ import annotations
 
 import contextlib
@@ -31,7 +32,9 @@ _TURN_SECONDS = 0.2
 # what may be the beginning of one waits for the rest.
 _KEY = re.compile(
     r'(?P<partial>\x1b(\[[0-?]*[ -/]*|O)?\Z)'
-    r'|\x1b\[[0-?]*[ -/]*[@-~]|\x1bO[ -~]|.', re.DOTALL)
+    r'|\x1b\[[0-?]*[ -/]*[@-~]|\x1bO[ -~]|.',
+    re.DOTALL,
+)
 
 
 def is_terminal() -> bool:
@@ -43,6 +46,7 @@ def is_terminal() -> bool:
 
 
 if sys.platform == 'win32':
+
     class _Keyboard:
         """The keys of a Windows console. This was never tried on one."""
 
@@ -65,6 +69,7 @@ if sys.platform == 'win32':
                     keys += key
             return keys
 else:
+
     class _Keyboard:
         """The keys of a terminal, not echoed and not held back for a line.
 
@@ -125,9 +130,12 @@ class PasteLine:
         self._keyboard = _Keyboard()
         return self
 
-    def __exit__(self, exc_type: type[BaseException] | None,
-                 exc: BaseException | None,
-                 traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self._keyboard.close()
 
     def poll(self, timeout: float) -> str | None:
@@ -159,7 +167,7 @@ class PasteLine:
             if match['partial'] is not None:
                 self._unread = key
             elif key in '\r\n':
-                self._unread = keys[match.end():]
+                self._unread = keys[match.end() :]
                 return True
             elif key in '\b\x7f':
                 del self._line[-1:]

@@ -6,8 +6,7 @@ import base64
 import json
 import math
 import re
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pywikibot_oauth2.errors import EndpointError, StoreError
@@ -53,12 +52,31 @@ class Token:
         1970 UTC; None if that is never or unknown
     :param lifetime: the lifetime of the access token when it was issued,
         in seconds; None if unknown
+    :ivar header: the Authorization header; MediaWiki compares its scheme
+        case-sensitively, and with "bearer" a request is silently anonymous
+        (recorded)
+    :ivar due: when to renew the token, in seconds since 1970 UTC
+    :ivar last_use: from when on it may not last for a request
     """
 
     access_token: str
     refresh_token: str | None = None
     expires_at: float | None = None
     lifetime: float | None = None
+    header: Header = field(init=False, compare=False)
+    due: float = field(init=False, compare=False)
+    last_use: float = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        expiry = math.inf if self.expires_at is None else self.expires_at
+        leeway = min(LEEWAY, (self.lifetime or math.inf) / 10)
+        values = {
+            'header': Header(f'Bearer {self.access_token}'),
+            'due': expiry - leeway,
+            'last_use': expiry - leeway / 6,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def from_reply(
@@ -93,31 +111,6 @@ class Token:
             lifetime,
         )
 
-    @property
-    def header(self) -> Header:
-        """The Authorization header.
-
-        MediaWiki compares the scheme case-sensitively: with "bearer" a
-        request is silently anonymous (recorded).
-        """
-        return Header(f'Bearer {self.access_token}')
-
-    @property
-    def due(self) -> float:
-        """When to renew it, in seconds since 1970 UTC; may be infinite."""
-        return self._before_expiry(1)
-
-    @property
-    def last_use(self) -> float:
-        """When it may no longer last for a request, in seconds since 1970."""
-        return self._before_expiry(6)
-
-    def _before_expiry(self, divisor: int) -> float:
-        if self.expires_at is None:
-            return math.inf
-        leeway = min(LEEWAY, (self.lifetime or math.inf) / 10)
-        return self.expires_at - leeway / divisor
-
     def is_valid(self, now: float) -> bool:
         """Return whether it has not expired, as far as is known."""
         return self.expires_at is None or now < self.expires_at
@@ -148,34 +141,27 @@ class Token:
             claims = None
         return claims if isinstance(claims, dict) else {}
 
-    def serialize(self) -> dict[str, object]:
-        """Return it as a JSON-able dict, the expiry in UTC (ISO 8601)."""
-        return {
-            'access_token': self.access_token,
-            'refresh_token': self.refresh_token,
-            'expires_at': iso(self.expires_at),
-            'lifetime': self.lifetime,
-        }
-
     @classmethod
     def deserialize(cls, data: object) -> Token:
-        """Make a token of what :meth:`serialize` returned.
+        """Make a token of its fields in a dict.
 
         :raises StoreError: it is not such a dict
         """
-        if not isinstance(data, dict):
-            raise StoreError('the token is damaged')
-        access_token = data.get('access_token')
-        refresh_token = data.get('refresh_token')
-        if not is_bearer(access_token) or not (
-            refresh_token is None or _is_visible(refresh_token)
+        fields = data if isinstance(data, dict) else {}
+        access_token = fields.get('access_token')
+        refresh_token = fields.get('refresh_token')
+        expires_at = fields.get('expires_at')
+        if not (
+            is_bearer(access_token)
+            and (refresh_token is None or _is_visible(refresh_token))
+            and (expires_at is None or type(expires_at) in (int, float))
         ):
             raise StoreError('the token is damaged')
         return cls(
             str(access_token),
             None if refresh_token is None else str(refresh_token),
-            _timestamp(data.get('expires_at')),
-            seconds(data.get('lifetime')),
+            expires_at,
+            seconds(fields.get('lifetime')),
         )
 
     def __repr__(self) -> str:
@@ -199,32 +185,5 @@ def seconds(value: object) -> float | None:
     return number if 0 < number < _PRACTICALLY_FOREVER else None
 
 
-def iso(time: float | None) -> str | None:
-    """Return a time in seconds since 1970 as ISO 8601 writes it, in UTC."""
-    if time is None:
-        return None
-    try:
-        return datetime.fromtimestamp(time, timezone.utc).isoformat()
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
 def _is_visible(value: object) -> bool:
     return isinstance(value, str) and bool(_VISIBLE.fullmatch(value))
-
-
-def _timestamp(value: object) -> float | None:
-    """Return the seconds since 1970 UTC of an ISO 8601 time, or None.
-
-    :raises StoreError: it is not such a time
-    """
-    if value is None:
-        return None
-    try:
-        time = datetime.fromisoformat(str(value))
-        if time.tzinfo is None:
-            raise ValueError
-        # Some local times at the ends of the calendar have none in UTC.
-        return time.astimezone(timezone.utc).timestamp()
-    except (ValueError, OverflowError):
-        raise StoreError('the expiry is not a time in UTC') from None

@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """The scripts that pwb finds here: "pwb oauth2"."""
+
 from __future__ import annotations
 
 from pathlib import Path

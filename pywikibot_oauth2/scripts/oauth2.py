@@ -58,6 +58,7 @@ does not find this script; then it is run by::
 
     python3 -m pywikibot_oauth2.scripts.oauth2
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -106,22 +107,28 @@ def main(*args: str) -> int:
     """
     options = _options(args)
     if '-help' in options or '-help:global' in options:
-        bot.show_help('pywikibot_oauth2.scripts.oauth2',
-                      show_global='-help:global' in options)
+        bot.show_help(
+            'pywikibot_oauth2.scripts.oauth2',
+            show_global='-help:global' in options,
+        )
         return FINE
     actions = [option for option in ACTIONS if option in options]
     if bot.suggest_help(
-            unknown_parameters=[option for option in options
-                                if option not in OPTIONS],
-            additional_text='' if len(actions) < 2 else
-            f'{" and ".join(actions)} exclude each other.'):
+        unknown_parameters=[
+            option for option in options if option not in OPTIONS
+        ],
+        additional_text=''
+        if len(actions) < 2
+        else f'{" and ".join(actions)} exclude each other.',
+    ):
         return WRONG
     action = actions[0] if actions else ''
     try:
         if action == '-register':
             return _register(is_json='-json' in options)
-        return _run(action, is_for_all='-all' in options,
-                    is_json='-json' in options)
+        return _run(
+            action, is_for_all='-all' in options, is_json='-json' in options
+        )
     except Error as error:
         pywikibot.error(error)
         return WRONG
@@ -161,11 +168,16 @@ def _register(*, is_json: bool) -> int:
     except ConfigurationError:
         client = None
     if is_json:
-        _write_json({
-            'site': str(site),
-            'url': registration.address(site, client),
-            'grants': {name: ': '.join(words) for name, words
-                       in registration.GRANTS.items()}})
+        _write_json(
+            {
+                'site': str(site),
+                'url': registration.address(site, client),
+                'grants': {
+                    name: ': '.join(words)
+                    for name, words in registration.GRANTS.items()
+                },
+            }
+        )
     else:
         pywikibot.stdout(registration.text(site, client))
     return FINE
@@ -212,18 +224,25 @@ def _meant(*, is_for_all: bool) -> Iterator[tuple[BaseSite, OAuth2Auth]]:
     if not found:
         raise ConfigurationError(
             'user-config.py has no OAuth2Auth for any of the sites in'
-            ' usernames. See "pwb oauth2 -register".')
+            ' usernames. See "pwb oauth2 -register".'
+        )
 
 
-def _act(act: Callable[[BaseSite, OAuth2Auth, Renewal], int],
-         site: BaseSite, auth: OAuth2Auth) -> int:
+def _act(
+    act: Callable[[BaseSite, OAuth2Auth, Renewal], int],
+    site: BaseSite,
+    auth: OAuth2Auth,
+) -> int:
     """Do something for one account; say what failed."""
     account = site.username()
     if account is None:
         return WRONG  # the status says why
     exits: dict[type[Exception], int] = {
-        ConfigurationError: WRONG, StoreError: NO_STORE,
-        ClientRefusedError: NOT_AUTHORIZED, EndpointError: UNREACHABLE}
+        ConfigurationError: WRONG,
+        StoreError: NO_STORE,
+        ClientRefusedError: NOT_AUTHORIZED,
+        EndpointError: UNREACHABLE,
+    }
     try:
         auth.use(sites.prefix_of(site), account)
         return act(site, auth, auth.account(account))
@@ -240,9 +259,14 @@ def _login(site: BaseSite, auth: OAuth2Auth, renewal: Renewal) -> int:
     if auth.client.owner_only:
         # It needs no person; only that it logged out is to be forgotten.
         if auth.client.fixed_token() is None:
-            renewal.adopt(OAuth2Session(
-                auth.client, f'{sites.prefix_of(site)}/api.php',
-                user=site.username(), clock=auth.clock))
+            renewal.adopt(
+                OAuth2Session(
+                    auth.client,
+                    f'{sites.prefix_of(site)}/api.php',
+                    user=site.username(),
+                    clock=auth.clock,
+                )
+            )
         return FINE
     from pywikibot_oauth2.login import OAuth2LoginManager
 
@@ -262,20 +286,25 @@ def _refresh(site: BaseSite, auth: OAuth2Auth, renewal: Renewal) -> int:
             f'{site}: the access token of an owner-only client is never'
             ' renewed. If the account was given a right, reset the client at'
             f' {sites.special_page(site, "OAuthConsumerRegistration/list")}'
-            ' and put the new access token in place of the old one.')
+            ' and put the new access token in place of the old one.'
+        )
         return WRONG
     before = renewal.load()
     old = before.token if before is not None else None
     renewal.refresh(http.user_agent(site))
     session = renewal.session
     if session is None or not session.is_complete:
-        pywikibot.error(f'{site}: there is no authorization to renew. Run:\n'
-                        f'  {sites.login_command(site)}')
+        pywikibot.error(
+            f'{site}: there is no authorization to renew. Run:\n'
+            f'  {sites.login_command(site)}'
+        )
         return NOT_AUTHORIZED
     if session.token == old:
-        pywikibot.error(f'{site}: the wiki gave no refresh token, so the'
-                        ' token cannot be renewed. When it has expired, run'
-                        f'\n  {sites.login_command(site)}')
+        pywikibot.error(
+            f'{site}: the wiki gave no refresh token, so the'
+            ' token cannot be renewed. When it has expired, run'
+            f'\n  {sites.login_command(site)}'
+        )
         return NOT_AUTHORIZED
     pywikibot.info(f'{site}: there is a new token.')
     return FINE
@@ -284,25 +313,31 @@ def _refresh(site: BaseSite, auth: OAuth2Auth, renewal: Renewal) -> int:
 def _logout(site: BaseSite, auth: OAuth2Auth, renewal: Renewal) -> int:
     """Forget the token."""
     account = renewal.account
-    revoke = (f'To revoke the authorization itself, so that no copy of the'
-              ' token is of any use, open this page and choose "Revoke":\n'
-              f'  {sites.special_page(site, "OAuthManageMyGrants")}')
+    revoke = (
+        f'To revoke the authorization itself, so that no copy of the'
+        ' token is of any use, open this page and choose "Revoke":\n'
+        f'  {sites.special_page(site, "OAuthManageMyGrants")}'
+    )
     if auth.client.fixed_token() is not None:
         revoke = sites.special_page(site, 'OAuthConsumerRegistration/list')
         pywikibot.error(
             f'{site}: the access token of {account} is not kept here, but'
             ' stands in the configuration (access_token=…): take it out'
             f' there. To make it useless, reset or disable the client:\n'
-            f'  {revoke}')
+            f'  {revoke}'
+        )
         return WRONG
     if renewal.forget():
         pywikibot.info(
             f'{account} is logged out of {site}. The token is no longer in'
             f' {auth.store.where(account)}\nA bot that runs goes on until'
-            ' its token is due, and then ends.')
+            ' its token is due, and then ends.'
+        )
     else:
-        pywikibot.info(f'{account} is not logged in to {site}; there is no'
-                       f' token in {auth.store.where(account)}')
+        pywikibot.info(
+            f'{account} is not logged in to {site}; there is no'
+            f' token in {auth.store.where(account)}'
+        )
     pywikibot.info(revoke)
     return FINE
 

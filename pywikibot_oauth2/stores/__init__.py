@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING
+
+from pywikibot_oauth2.errors import StoreError
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    #: A serialized authorization.
+    Data = Mapping[str, object]
     #: Stores an authorization in the place that was reserved for it.
-    Save = Callable[[Mapping[str, object]], None]
+    Save = Callable[[Data], None]
 
 
 class Store(ABC):
@@ -33,13 +39,15 @@ class Store(ABC):
     * What cannot be read is left as it is and reported.
 
     An authorization is a JSON-able dict; a store need not know what is in
-    it, and returns what it was given.
+    it, and returns what it was given. Whose it is, the caller checks.
+
+    :cvar is_shared: whether other processes see what is stored
     """
 
+    is_shared = True
+
     @abstractmethod
-    def load(
-        self, account: str, client_id: str
-    ) -> Mapping[str, object] | None:
+    def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization, or None if there is none.
 
         The lock need not be held.
@@ -50,12 +58,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def save(
-        self,
-        account: str,
-        client_id: str,
-        authorization: Mapping[str, object],
-    ) -> None:
+    def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization in place of the one before.
 
         The caller holds the lock.
@@ -85,38 +88,32 @@ class Store(ABC):
         :param account: the name of the account
         """
 
-    @contextlib.contextmanager
-    def reserve(self, account: str, client_id: str) -> Iterator[Save]:
+    def reserve(self, account: str, client_id: str) -> Save:
         """Secure the place for an authorization that is about to come.
 
         The wiki is asked for a new token only when there is a place to
         put the answer, because the old token is of no use afterwards. The
-        caller holds the lock. A store that cannot secure anything in
-        advance inherits this method.
+        caller holds the lock; what was reserved and not used is given
+        back with it. A store that cannot secure anything in advance
+        inherits this method.
 
         :param account: the name of the account
         :param client_id: the client ID
-        :return: a context that gives a function, which stores what it is
-            called with
+        :return: stores an authorization in that place
         :raises StoreError: there is no place
         """
-        yield lambda authorization: self.save(
-            account, client_id, authorization
-        )
+        return partial(self.save, account, client_id)
 
 
 class MemoryStore(Store):
     """Keeps nothing: the authorization lives in memory alone."""
 
+    is_shared = False
+
     def load(self, account: str, client_id: str) -> None:
         """Return None."""
 
-    def save(
-        self,
-        account: str,
-        client_id: str,
-        authorization: Mapping[str, object],
-    ) -> None:
+    def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Do nothing."""
 
     @contextlib.contextmanager
@@ -127,3 +124,37 @@ class MemoryStore(Store):
     def where(self, account: str) -> str:  # noqa: ARG002 - the interface
         """Return the place as it appears in messages."""
         return 'memory'
+
+
+def parse(content: str | bytes | None, place: str) -> Data | None:
+    """Return a decoded JSON object; None of None.
+
+    Neither the error nor its context holds the content, and no frame of
+    its traceback does.
+
+    :param content: what is stored, or None
+    :param place: the place as it appears in messages
+    :raises StoreError: it is not a JSON object
+    """
+    if content is None:
+        return None
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        data = None
+    if isinstance(data, dict):
+        return data
+    reason = 'not a JSON object' if content else 'empty'
+    del content, data
+    raise left_alone(place, 'damaged', f'is damaged: it is {reason}')
+
+
+def left_alone(place: str, code: str, what: str) -> StoreError:
+    """Return the error for content that cannot be used and was not touched.
+
+    :param place: the place as it appears in messages
+    :param code: the error code
+    :param what: the rest of the sentence that begins with the place
+    """
+    message = f'{place} {what}. It was left as it is.'
+    return StoreError(message, error=code, hint=place)

@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """What the store and the wiki say of an authorization."""
+
 from __future__ import annotations
 
 import base64
@@ -45,8 +46,14 @@ if TYPE_CHECKING:
 
 # How the codes begin of errors that mean the token or the account; others,
 # such as that of a database that is locked, pass.
-_REFUSALS = ('mwoauth-', 'blocked', 'autoblocked', 'assert', 'readapidenied',
-             'permissiondenied')
+_REFUSALS = (
+    'mwoauth-',
+    'blocked',
+    'autoblocked',
+    'assert',
+    'readapidenied',
+    'permissiondenied',
+)
 
 
 class Unreachable(Exception):  # noqa: N818
@@ -61,9 +68,11 @@ def examine(site: BaseSite, auth: OAuth2Auth) -> Status:
     """
     status = Status(site, auth)
     if status.account is None:
-        status.set('misconfigured',
-                   f'usernames[{site.family.name!r}][{site.code!r}] is'
-                   ' missing in user-config.py.')
+        status.set(
+            'misconfigured',
+            f'usernames[{site.family.name!r}][{site.code!r}] is'
+            ' missing in user-config.py.',
+        )
         return status
     prefix = prefix_of(site)
     try:
@@ -107,11 +116,11 @@ def _examine(status: Status, site: BaseSite, renewal: Renewal) -> None:
         status.accepted = False
     if header is None or session is None:
         if session is None or session.client.fixed_token() is None:
-            status.reason = (f'{status.reason or ""} Run'
-                             f' "{login_command(site)}".').strip()
+            status.reason = (
+                f'{status.reason or ""} Run "{login_command(site)}".'
+            ).strip()
         return
-    endpoint = Endpoint(prefix_of(site), session.client,
-                        http.user_agent(site))
+    endpoint = Endpoint(prefix_of(site), session.client, http.user_agent(site))
     # Without it the token itself says which grants it was issued with.
     with contextlib.suppress(EndpointError):
         grants = (endpoint.profile(header) or {}).get('grants')
@@ -121,10 +130,15 @@ def _examine(status: Status, site: BaseSite, renewal: Renewal) -> None:
 
 def _ask_api(status: Status, site: BaseSite, renewal: Renewal) -> None:
     """Ask api.php, as any other script would, who it takes us for."""
-    query = urlencode({
-        'action': 'query', 'meta': 'userinfo',
-        'uiprop': 'blockinfo|ratelimits|rights', 'format': 'json',
-        'formatversion': '2'})
+    query = urlencode(
+        {
+            'action': 'query',
+            'meta': 'userinfo',
+            'uiprop': 'blockinfo|ratelimits|rights',
+            'format': 'json',
+            'formatversion': '2',
+        }
+    )
     data = _fetch(site, f'{site.apipath()}?{query}')
     error = data.get('error')
     if isinstance(error, dict):
@@ -140,11 +154,16 @@ def _ask_api(status: Status, site: BaseSite, renewal: Renewal) -> None:
         raise Unreachable(f'{prefix_of(site)}: an answer without userinfo')
     status.accepted = 'anon' not in info and renewal.current[0] is not None
     if not status.accepted:
-        status.set('refused', 'The wiki takes requests with this token for'
-                              ' anonymous ones.')
+        status.set(
+            'refused',
+            'The wiki takes requests with this token for anonymous ones.',
+        )
     elif info.get('name') != status.account:
-        status.set('refused', f'The token is that of {info.get("name")}, but'
-                              f' user-config.py says {status.account}.')
+        status.set(
+            'refused',
+            f'The token is that of {info.get("name")}, but'
+            f' user-config.py says {status.account}.',
+        )
     else:
         status.set('authorized')
         rights, limits = info.get('rights'), info.get('ratelimits')
@@ -163,8 +182,11 @@ def _fetch(site: BaseSite, uri: str) -> Mapping[str, object]:
     """
     where = prefix_of(site)
     response = http.fetch(
-        site.base_url(uri), headers={'user-agent': http.user_agent(site)},
-        verify=site.verify_SSL_certificate(), default_error_handling=False)
+        site.base_url(uri),
+        headers={'user-agent': http.user_agent(site)},
+        verify=site.verify_SSL_certificate(),
+        default_error_handling=False,
+    )
     if isinstance(response, OAuth2Error):
         raise response
     if isinstance(response, Exception):
@@ -174,8 +196,10 @@ def _fetch(site: BaseSite, uri: str) -> Mapping[str, object]:
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
-        raise Unreachable(f'{where}: HTTP status {response.status_code} with'
-                          ' an answer that is no JSON object')
+        raise Unreachable(
+            f'{where}: HTTP status {response.status_code} with'
+            ' an answer that is no JSON object'
+        )
     return data
 
 
@@ -188,8 +212,7 @@ def _cause(error: Exception) -> str:
     return f'{type(error).__name__}: {" ".join(words.split())[:200]}'
 
 
-def _describe(status: Status, site: BaseSite,
-              session: OAuth2Session) -> None:
+def _describe(status: Status, site: BaseSite, session: OAuth2Session) -> None:
     """Tell what the token itself says, which needs no wiki."""
     token = session.token
     assert token is not None
@@ -208,11 +231,13 @@ def _describe(status: Status, site: BaseSite,
         return
     if is_wikimedia(site):
         status.refresh_by = RefreshBy(
-            issued + 365 * DAY, "Wikimedia's 365 days")
+            issued + 365 * DAY, "Wikimedia's 365 days"
+        )
     else:
         status.refresh_by = RefreshBy(
-            issued + 30 * DAY, "MediaWiki's default of one month, if the"
-            ' wiki has set no other')
+            issued + 30 * DAY,
+            "MediaWiki's default of one month, if the wiki has set no other",
+        )
 
 
 def _claims(access_token: str) -> dict[str, object]:

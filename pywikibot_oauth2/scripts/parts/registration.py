@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """The wiki's form to register a client, filled in as far as it can be."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -21,25 +22,34 @@ if TYPE_CHECKING:
 #: The grants that bots need, as the wiki calls them, by their names.
 GRANTS = {
     # "High-volume editing" in older releases.
-    'highvolume': ('High-volume (bot) access',
-                   'marks edits as those of a bot and lifts the limits of'
-                   ' requests; every bot'),
+    'highvolume': (
+        'High-volume (bot) access',
+        'marks edits as those of a bot and lifts the limits of'
+        ' requests; every bot',
+    ),
     'editpage': ('Edit existing pages', 'every bot that edits'),
-    'editprotected': ('Edit protected pages',
-                      'only if the account may, and the bot has to'),
-    'createeditmovepage': ('Create, edit, and move pages',
-                           'bots that create, move or redirect pages'),
+    'editprotected': (
+        'Edit protected pages',
+        'only if the account may, and the bot has to',
+    ),
+    'createeditmovepage': (
+        'Create, edit, and move pages',
+        'bots that create, move or redirect pages',
+    ),
     'uploadfile': ('Upload new files', 'upload, imagetransfer'),
-    'uploadeditmovefile': ('Upload, replace, and move files',
-                           'upload with -ignorewarn, movepages of files'),
+    'uploadeditmovefile': (
+        'Upload, replace, and move files',
+        'upload with -ignorewarn, movepages of files',
+    ),
     'patrol': ('Patrol changes to pages', 'patrol'),
     'rollback': ('Rollback changes to pages', 'revertbot'),
     'viewmywatchlist': ('View your watchlist', 'watchlist'),
     'editmywatchlist': ('Edit your watchlist', 'watchlist, -watch'),
-    'delete': ('Delete pages, revisions, and log entries',
-               'delete, if the account may'),
-    'protect': ('Protect and unprotect pages',
-                'protect, if the account may'),
+    'delete': (
+        'Delete pages, revisions, and log entries',
+        'delete, if the account may',
+    ),
+    'protect': ('Protect and unprotect pages', 'protect, if the account may'),
 }
 
 REDIRECT_URI = 'http://127.0.0.1:8080/'
@@ -59,15 +69,21 @@ def address(site: BaseSite, client: OAuth2Client | None) -> str:
     fields = [
         ('wpname', f'Pywikibot of {name}'),
         ('wpversion', '1.0'),
-        ('wpdescription', f'Lets {name} run scripts of Pywikibot under'
-                          ' OAuth 2.0.'),
+        (
+            'wpdescription',
+            f'Lets {name} run scripts of Pywikibot under OAuth 2.0.',
+        ),
         ('wpcallbackUrl', redirect_uri or REDIRECT_URI),
-        ('wpoauth2IsConfidential',
-         '0' if client and not client.is_confidential
-         and not client.owner_only else '1'),
+        (
+            'wpoauth2IsConfidential',
+            '0'
+            if client and not client.is_confidential and not client.owner_only
+            else '1',
+        ),
         ('wpoauth2GrantTypes[]', 'authorization_code'),
         ('wpoauth2GrantTypes[]', 'refresh_token'),
-        ('wpgranttype', 'normal')]
+        ('wpgranttype', 'normal'),
+    ]
     page = special_page(site, 'OAuthConsumerRegistration/propose/oauth2')
     return f'{page}{"&" if "?" in page else "?"}{urlencode(fields)}'
 
@@ -75,8 +91,9 @@ def address(site: BaseSite, client: OAuth2Client | None) -> str:
 def text(site: BaseSite, client: OAuth2Client | None) -> str:
     """Return what to do to register a client."""
     name = site.username() or 'the account of the bot'
-    grants = '\n'.join(f'  {title:<42} {use}'
-                       for title, use in GRANTS.values())
+    grants = '\n'.join(
+        f'  {title:<42} {use}' for title, use in GRANTS.values()
+    )
     redirect_uri = (client.redirect_uri if client else None) or REDIRECT_URI
     return f"""\
 Log in to the wiki as {name}, whose e-mail address must be confirmed, and open:

@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """A status as text, for a person."""
+
 from __future__ import annotations
 
 import math
@@ -27,17 +28,23 @@ _ENDLESS = 100 * 365 * DAY
 
 def text(status: Status, now: float) -> str:
     """Return what is known of an authorization, in lines."""
-    rows = [('account', status.account),
-            ('client', f'{status.client_id or "-"} ({status.kind})'),
-            ('state', _state(status)),
-            ('grants', _list(status.grants)),
-            ('rights', _rights(status.rights)),
-            ('limits', _limits(status.limits)),
-            ('access token', _expiry(status, now)),
-            ('refresh token', _refresh_by(status, now)),
-            ('kept in', status.kept_in)]
-    return '\n'.join([status.site, *(
-        f'  {name:<14} {value}' for name, value in rows if value)])
+    rows = [
+        ('account', status.account),
+        ('client', f'{status.client_id or "-"} ({status.kind})'),
+        ('state', _state(status)),
+        ('grants', _list(status.grants)),
+        ('rights', _rights(status.rights)),
+        ('limits', _limits(status.limits)),
+        ('access token', _expiry(status, now)),
+        ('refresh token', _refresh_by(status, now)),
+        ('kept in', status.kept_in),
+    ]
+    return '\n'.join(
+        [
+            status.site,
+            *(f'  {name:<14} {value}' for name, value in rows if value),
+        ]
+    )
 
 
 def _state(status: Status) -> str:
@@ -74,15 +81,20 @@ def _limits(limits: dict[str, object] | None) -> str | None:
     found = []
     for action in _LIMITS:
         groups = limits.get(action)
-        rates = [(hits / seconds, hits, seconds) for hits, seconds in map(
-            _rate, groups.values() if isinstance(groups, dict) else ())
-            if seconds]
+        rates = [
+            (hits / seconds, hits, seconds)
+            for hits, seconds in map(
+                _rate, groups.values() if isinstance(groups, dict) else ()
+            )
+            if seconds
+        ]
         if rates:
             _, hits, seconds = max(rates)
             found.append(f'{action} {hits:g} in {seconds:g} s')
     more = len(limits.keys() - set(_LIMITS))
     return ('; '.join(found) or 'none for what a bot does') + (
-        f' ({more} more with -json)' if more else '')
+        f' ({more} more with -json)' if more else ''
+    )
 
 
 def _rate(limit: object) -> tuple[float, float]:
@@ -90,7 +102,8 @@ def _rate(limit: object) -> tuple[float, float]:
     if isinstance(limit, dict):
         hits, seconds = limit.get('hits'), limit.get('seconds')
         if isinstance(hits, (int, float)) and isinstance(
-                seconds, (int, float)):
+            seconds, (int, float)
+        ):
             return hits, seconds
     return 0, 0
 
@@ -111,8 +124,10 @@ def _refresh_by(status: Status, now: float) -> str | None:
     if limit is None:
         return None
     verb = 'had to be' if limit.time < now else 'is to be'
-    return (f'{verb} used by about {(iso(limit.time) or "?")[:10]}'
-            f' ({limit.source})')
+    return (
+        f'{verb} used by about {(iso(limit.time) or "?")[:10]}'
+        f' ({limit.source})'
+    )
 
 
 def _time(time: float) -> str:

@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """The sites that the script is about, none of which is asked anything."""
+
 from __future__ import annotations
 
 import shlex
@@ -43,11 +44,9 @@ class OfflineSite(BaseSite):
     siteinfo = _NoSiteinfo()
 
 
-
 def current_site() -> BaseSite:
     """Return the site that the global options, or user-config.py, name."""
-    return pywikibot.Site(
-        interface=OfflineSite)  # type: ignore[arg-type]
+    return pywikibot.Site(interface=OfflineSite)  # type: ignore[arg-type]
 
 
 def authentication(site: BaseSite) -> OAuth2Auth:
@@ -66,16 +65,22 @@ def authentication(site: BaseSite) -> OAuth2Auth:
     raise ConfigurationError(
         f'user-config.py {what} for {site}. "pwb oauth2 -register" says how'
         ' to get the values for these lines, which belong there:\n'
-        f'{lines(host)}')
+        f'{lines(host)}'
+    )
 
 
-def lines(host: str, client_id: str = 'client id',
-          redirect_uri: str = 'http://127.0.0.1:8080/') -> str:
+def lines(
+    host: str,
+    client_id: str = 'client id',
+    redirect_uri: str = 'http://127.0.0.1:8080/',
+) -> str:
     """Return the lines for user-config.py."""
-    return ('import pywikibot_oauth2 as _oauth2\n'
-            f'authenticate[{host!r}] = _oauth2.OAuth2Auth(\n'
-            f"    {client_id!r}, 'client secret',"
-            f' redirect_uri={redirect_uri!r})')
+    return (
+        'import pywikibot_oauth2 as _oauth2\n'
+        f'authenticate[{host!r}] = _oauth2.OAuth2Auth(\n'
+        f"    {client_id!r}, 'client secret',"
+        f' redirect_uri={redirect_uri!r})'
+    )
 
 
 def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
@@ -91,20 +96,20 @@ def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
         try:
             family = Family.load(name)
         except UnknownFamilyError as error:
-            pywikibot.warning(f'usernames[{name!r}] in user-config.py:'
-                              f' {error}')
+            pywikibot.warning(
+                f'usernames[{name!r}] in user-config.py: {error}'
+            )
             continue
         all_codes = family.langs if '*' in codes else ()
         for code in dict.fromkeys((*codes, *all_codes)):
             if code == '*':
                 continue
             try:
-                site = pywikibot.Site(
-                    code, family,
-                    interface=OfflineSite)  # type: ignore[arg-type]
+                site = pywikibot.Site(code, family, interface=OfflineSite)  # type: ignore[arg-type]
             except UnknownSiteError as error:
-                pywikibot.warning(f'usernames[{name!r}][{code!r}] in'
-                                  f' user-config.py: {error}')
+                pywikibot.warning(
+                    f'usernames[{name!r}][{code!r}] in user-config.py: {error}'
+                )
                 continue
             found: object = http.get_authentication(site.base_url(''))
             if isinstance(found, OAuth2Auth):
@@ -116,8 +121,11 @@ def login_command(site: BaseSite) -> str:
     # Before the name of the script, it is pwb that takes the option.
     wrapper = sys.modules.get('pywikibot.scripts.wrapper')
     arguments = (*getattr(wrapper, 'global_args', ()), *pywikibot.argvu)
-    user = dict.fromkeys(shlex.quote(argument) for argument in arguments
-                         if argument.startswith('-user:'))
+    user = dict.fromkeys(
+        shlex.quote(argument)
+        for argument in arguments
+        if argument.startswith('-user:')
+    )
     return ' '.join(['pwb oauth2 -login', f'-site:{site}', *user])
 
 

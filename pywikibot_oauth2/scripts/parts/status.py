@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """What is known of an authorization; nothing secret."""
+
 from __future__ import annotations
 
 from datetime import datetime, timezone
@@ -21,9 +22,16 @@ if TYPE_CHECKING:
 DAY = 86400
 
 #: The exit status of each state that an authorization may be in.
-EXITS = {'authorized': 0, 'not authorized': 1, 'logged out': 1, 'ended': 1,
-         'refused': 1, 'misconfigured': 2, 'unreachable': 3,
-         'store unusable': 4}
+EXITS = {
+    'authorized': 0,
+    'not authorized': 1,
+    'logged out': 1,
+    'ended': 1,
+    'refused': 1,
+    'misconfigured': 2,
+    'unreachable': 3,
+    'store unusable': 4,
+}
 
 
 class RefreshBy(NamedTuple):
@@ -70,24 +78,37 @@ class Status:
     def serialize(self) -> dict[str, object]:
         """Return it as a JSON-able dict."""
         return {
-            'site': self.site, 'account': self.account,
-            'client_id': self.client_id, 'client_kind': self.kind,
-            'state': self.state, 'reason': self.reason,
-            'exit_status': self.exit_status, 'accepted': self.accepted,
-            'blocked': self.blocked, 'grants': self.grants,
-            'rights': self.rights, 'ratelimits': self.limits,
+            'site': self.site,
+            'account': self.account,
+            'client_id': self.client_id,
+            'client_kind': self.kind,
+            'state': self.state,
+            'reason': self.reason,
+            'exit_status': self.exit_status,
+            'accepted': self.accepted,
+            'blocked': self.blocked,
+            'grants': self.grants,
+            'rights': self.rights,
+            'ratelimits': self.limits,
             'access_token_expires_at': iso(self.expires_at),
-            'refresh_token_use_by':
-                iso(self.refresh_by and self.refresh_by.time),
-            'refresh_token_use_by_source':
-                self.refresh_by and self.refresh_by.source,
-            'kept_in': self.kept_in}
+            'refresh_token_use_by': iso(
+                self.refresh_by and self.refresh_by.time
+            ),
+            'refresh_token_use_by_source': self.refresh_by
+            and self.refresh_by.source,
+            'kept_in': self.kept_in,
+        }
 
 
 def kind(client: OAuth2Client) -> str:
     """Return what kind of client it is."""
-    return ('owner-only' if client.owner_only else
-            'confidential' if client.is_confidential else 'public')
+    return (
+        'owner-only'
+        if client.owner_only
+        else 'confidential'
+        if client.is_confidential
+        else 'public'
+    )
 
 
 def place(auth: OAuth2Auth, account: str | None) -> str | None:
@@ -103,6 +124,7 @@ def iso(time: float | None) -> str | None:
         return None
     try:
         return datetime.fromtimestamp(time, timezone.utc).isoformat(
-            timespec='seconds')
+            timespec='seconds'
+        )
     except (ValueError, OverflowError, OSError):
         return None

@@ -1,0 +1,691 @@
+"""The account: the only owner of a token that changes."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from pywikibot_oauth2.authorization import LOGGED_OUT, Authorization
+from pywikibot_oauth2.errors import (
+    AuthorizationEndedError,
+    ClientRefusedError,
+    ConfigurationError,
+    EndpointError,
+    OAuth2Error,
+    StoreError,
+    printable,
+)
+from pywikibot_oauth2.locks import ForkSafeLock, undisturbed
+from pywikibot_oauth2.protocol import OAuth2Wiki
+from pywikibot_oauth2.token import Header, Token
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from requests.cookies import RequestsCookieJar
+
+    from pywikibot_oauth2.client import OAuth2Client
+    from pywikibot_oauth2.stores import Save, Store
+
+
+# Seconds until a token that could not be stored is stored again.
+_SAVE_AGAIN = 10
+# Seconds for which a client that the wiki refused is not tried again.
+_REFUSED_PAUSE = 60
+
+_E = TypeVar('_E', bound=OAuth2Error)
+
+
+class Policy:
+    """What an account leaves to its user.
+
+    This one suits programs, which get errors at once and decide
+    themselves.
+    """
+
+    def trusts(self, wiki: str) -> bool:  # noqa: ARG002 - the interface
+        """Return whether secrets may be sent to a wiki."""
+        return True
+
+    def warn(self, error: OAuth2Error, note: str = '') -> None:
+        """Report an error that does not stop the work.
+
+        :param error: what happened
+        :param note: what it means for the work
+        """
+        from pywikibot.logging import warning
+
+        warning(f'{error} {note}'.rstrip())
+
+    def wait(self, error: OAuth2Error, attempt: int) -> bool:  # noqa: ARG002 - the interface
+        """Wait before another attempt to renew a token.
+
+        :param error: why the last attempt failed
+        :param attempt: how many attempts failed before that
+        :return: False if there should be no other attempt
+        """
+        return False
+
+
+class State(NamedTuple):
+    """All that changes, replaced as a whole.
+
+    :ivar due: when to look after the header, in seconds since 1970 UTC
+    :ivar last_use: from when on it may not last for a request
+    :ivar cookies: those that the wiki set for this access token
+    :ivar refusal: why there is no header although there is a token
+    """
+
+    authorization: Authorization | None = None
+    header: Header | None = None
+    due: float = -math.inf
+    last_use: float = -math.inf
+    is_saved: bool = True
+    cookies: RequestsCookieJar | None = None
+    refusal: ClientRefusedError | None = None
+
+
+class Account:
+    """An authorization that any number of threads can use.
+
+    Processes and machines share it through the store. The state is one
+    immutable value that is read without a lock. Whoever changes it holds,
+    in this order: the thread lock, delayed signals, the store lock.
+    Signals take effect after the store lock was released, so that a
+    signal handler may use the account.
+
+    Generations, not clocks, tell which authorization is newer. If that in
+    the store is older than that in memory, as after a backup was restored,
+    memory wins and is stored again. Before an end is stored, the store is
+    read again; if it has another token, that is adopted instead.
+
+    :param client: the client
+    :param store: where the authorization is kept
+    :param user: the name of the account; None if it is not known yet
+    :param wiki: the wiki to ask if nothing is stored yet
+    :param policy: what is left to the user of this object
+    :param clock: returns the seconds since 1970 UTC
+    :param authorization: what to begin with
+    :param is_automatic: whether a token that is due is renewed
+    :ivar state: one immutable snapshot of all that changes
+    """
+
+    def __init__(
+        self,
+        client: OAuth2Client,
+        store: Store,
+        user: str | None,
+        wiki: str,
+        *,
+        policy: Policy,
+        clock: Callable[[], float] = time.time,
+        authorization: Authorization | None = None,
+        is_automatic: bool = True,
+    ) -> None:
+        self.client = client
+        self.user = user
+        self.is_automatic = is_automatic
+        self._key = user or '', client.client_id
+        self._wiki = wiki
+        self._store = store
+        self._policy = policy
+        self._clock = clock
+        self._lock = ForkSafeLock()
+        self._pid = os.getpid()
+        self._busy_pid: int | None = None
+        self._lost_answer: EndpointError | None = None
+        if authorization is None and client.owner_only:
+            fixed = client.access_token
+            authorization = Authorization(
+                client.client_id, wiki, user, Token(fixed) if fixed else None
+            )
+        self.state = State()
+        self._set(authorization)
+
+    # What a request asks
+
+    def header(
+        self, user_agent: str | None = None, *, is_bound: bool = False
+    ) -> Header | None:
+        """Return the Authorization header; renew the token first if due.
+
+        As long as it is not due, :attr:`state` has it.
+
+        :param user_agent: the User-Agent of the request
+        :param is_bound: whether the request carries a CSRF token, which
+            belongs to the present access token; it then goes out under
+            that as long as it lasts for a request
+        :return: None if there is no token
+        :raises ClientRefusedError: the wiki refuses the client
+        :raises ConfigurationError: secrets would go to the wrong wiki
+        :raises EndpointError: no usable answer came, and the old token
+            has expired
+        :raises StoreError: what is stored cannot be used
+        """
+        return self._renewed(None, user_agent, is_bound=is_bound)
+
+    def replace(
+        self, refused: str, user_agent: str | None = None
+    ) -> Header | None:
+        """Return the header in place of one that the wiki refused.
+
+        :param refused: the Authorization header that was sent
+        :param user_agent: the User-Agent of that request
+        :return: None if there is none; a fixed access token is never given
+            up and returned again
+        :raises OAuth2Error: as :meth:`header`
+        """
+        if self.client.access_token is None:
+            return self._renewed(refused, user_agent, is_bound=False)
+        message = f'{self.wiki} did not accept the fixed access token.'
+        self._policy.warn(
+            self._error(AuthorizationEndedError, message, 'fixed_token')
+        )
+        return self.state.header
+
+    def keep_cookies(
+        self, sent: str, cookies: RequestsCookieJar | None
+    ) -> None:
+        """Keep the cookies that the wiki set for an access token.
+
+        :param sent: the Authorization header that they were set for
+        :param cookies: the cookies; None drops those that are kept
+        """
+        with self._lock.held:
+            state = self.state
+            if state.header != sent:
+                return
+            if cookies is not None and state.cookies is not None:
+                new, cookies = cookies, state.cookies.copy()
+                cookies.update(new)
+            self._set(
+                state.authorization,
+                is_saved=state.is_saved,
+                cookies=cookies,
+                not_before=state.due,
+            )
+
+    # What is known
+
+    @property
+    def authorization(self) -> Authorization | None:
+        """The authorization in memory."""
+        return self.state.authorization
+
+    @property
+    def wiki(self) -> str:
+        """The wiki that issued the token, or that will be asked for one."""
+        authorization = self.state.authorization
+        return authorization.wiki if authorization else self._wiki
+
+    @property
+    def can_renew(self) -> bool:
+        """Whether a new token can be had without a person."""
+        return self._is_renewable(self.state.authorization)
+
+    # What changes the authorization
+
+    def load(self) -> Authorization | None:
+        """Return the newest authorization, in memory or in the store.
+
+        :raises ConfigurationError: secrets would go to the wrong wiki
+        :raises StoreError: what is stored cannot be used
+        """
+        with self._lock.held:
+            self._take(self._store.load(*self._key))
+            return self.state.authorization
+
+    def refresh(self, user_agent: str | None = None) -> None:
+        """Renew the token now, as after a right was granted; try once.
+
+        What others stored meanwhile is renewed, too: it may have been
+        issued before the right was granted.
+
+        :param user_agent: the User-Agent to send
+        :raises OAuth2Error: as :meth:`header`
+        """
+        with self._lock.held:
+            if not self._is_busy:
+                self._renew_once(user_agent, None, is_forced=True)
+
+    def adopt(self, authorization: Authorization) -> None:
+        """Take an authorization that was just given, and store it.
+
+        If it cannot be stored, it serves as long as this process lives;
+        :attr:`is_saved` tells.
+        """
+        with self._lock.held:
+            try:
+                with undisturbed(self._store.lock(*self._key)):
+                    self._set(self._following(authorization), is_saved=False)
+                    self._save(self._store.reserve(*self._key))
+            except StoreError as error:
+                self._set(self._following(authorization), is_saved=False)
+                self._warn_unsaved(error)
+
+    def forget(self) -> bool:
+        """Log out: drop the token, for all who share the store.
+
+        The end is stored in its place. If the token was merely removed,
+        another bot would store the one that it renews next.
+
+        :return: whether there was a token
+        :raises StoreError: what is stored cannot be read or written;
+            nothing was changed
+        """
+        with self._lock.held, undisturbed(self._store.lock(*self._key)):
+            self._take(self._store.load(*self._key))
+            authorization = self.state.authorization
+            if authorization is None or authorization.token is None:
+                return False
+            ended = authorization.end(LOGGED_OUT)
+            self._store.save(*self._key, ended.serialize())
+            self._set(ended)
+            return True
+
+    def identify(self, user: str) -> None:
+        """Note whose authorization it is."""
+        with self._lock.held:
+            self.user = user
+            self._key = user, self.client.client_id
+            state = self.state
+            if state.authorization is not None:
+                self._set(
+                    state.authorization._replace(user=user),
+                    is_saved=state.is_saved,
+                    cookies=state.cookies,
+                )
+
+    # Renewing
+
+    def _renewed(
+        self, refused: str | None, user_agent: str | None, *, is_bound: bool
+    ) -> Header | None:
+        """Return the header after looking after it."""
+        with self._lock.held:
+            if (
+                not self._is_busy
+                and self._needs_care(refused)
+                and not (is_bound and self._lasts())
+            ):
+                self._renew(user_agent, refused)
+            return self.state.header
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether this thread renews the token right now.
+
+        A signal handler may come back here while it does; it goes on with
+        the header there is.
+        """
+        return self._busy_pid == os.getpid()
+
+    def _needs_care(self, refused: str | None) -> bool:
+        """Return whether no other thread or process was faster."""
+        if refused is not None:
+            return self.state.header == refused
+        return self._clock() >= self.state.due
+
+    def _lasts(self) -> bool:
+        """Return whether the present token lasts for a request.
+
+        If another process has renewed the token, the present one is dead;
+        adopting the new one at once spares a refused request.
+        """
+        if self.state.header is None:
+            return False
+        with contextlib.suppress(OAuth2Error):
+            self._take(self._store.load(*self._key))
+        return self._clock() < self.state.last_use
+
+    def _renew(self, user_agent: str | None, refused: str | None) -> None:
+        """Renew the token, or go on with the old one if it still serves."""
+        attempt = 0
+        while True:
+            try:
+                return self._renew_once(user_agent, refused)
+            except (ClientRefusedError, EndpointError, StoreError) as error:
+                error.about(self.user, self.client.client_id)
+                if refused is None and self._serves():
+                    return self._put_off(error)
+                if isinstance(error, ClientRefusedError):
+                    until = self._clock() + _REFUSED_PAUSE
+                    self._set(
+                        self.state.authorization,
+                        is_saved=self.state.is_saved,
+                        not_before=until,
+                        refusal=error,
+                    )
+                    raise
+                if not self._policy.wait(error, attempt):
+                    raise
+            attempt += 1
+
+    def _renew_once(
+        self,
+        user_agent: str | None,
+        refused: str | None,
+        *,
+        is_forced: bool = False,
+    ) -> None:
+        """Adopt a newer token from the store, or else ask the wiki."""
+        self._busy_pid = os.getpid()
+        try:
+            with undisturbed(self._store.lock(*self._key)):
+                try:
+                    self._take(self._store.load(*self._key), refused)
+                    if not self.state.is_saved:
+                        self._save(self._store.reserve(*self._key))
+                except StoreError as error:
+                    self._go_without_store(error, refused)
+                    self._ask(user_agent, refused, is_stored=False)
+                else:
+                    if is_forced or self._needs_care(refused):
+                        self._ask(user_agent, refused, is_stored=True)
+        finally:
+            self._busy_pid = None
+
+    def _go_without_store(
+        self, error: StoreError, refused: str | None
+    ) -> None:
+        """Warn of a store that cannot be used, if the wiki is asked anyway.
+
+        :raises StoreError: the present token still serves
+        """
+        if refused is None and self._serves():
+            raise error
+        self._warn(error)
+
+    def _ask(
+        self, user_agent: str | None, refused: str | None, *, is_stored: bool
+    ) -> None:
+        """Ask the wiki for a new token, and store what it answers."""
+        authorization = self.state.authorization
+        if authorization is None or not self._is_renewable(authorization):
+            return
+        self._check_process()
+        save: Save | None = None
+        try:
+            if is_stored:
+                save = self._store.reserve(*self._key)
+            wiki = OAuth2Wiki(
+                self.client, authorization.wiki, user_agent, self._clock
+            )
+            if authorization.token is None or self.client.owner_only:
+                token = wiki.client_credentials()
+                self._check_owner(wiki.profile(token.header) or {}, token)
+            else:
+                token = wiki.refresh(authorization.token)
+            new = authorization.with_token(token)
+            data = new.serialize()
+            self._set(new, is_saved=False)
+            self._save(save, data)
+            self._lost_answer = None
+        except AuthorizationEndedError as error:
+            self._end(error, save)
+        except EndpointError as error:
+            self._lost_answer = error
+            raise
+        except StoreError as error:
+            self._go_without_store(error, refused)
+            self._ask(user_agent, refused, is_stored=False)
+
+    def _check_process(self) -> None:
+        """Refuse to spend a refresh token that a fork has copied.
+
+        :raises ConfigurationError: this is another process, and there is
+            no store that both share
+        """
+        if (
+            self._pid != os.getpid()
+            and not self._store.is_shared
+            and not self.client.owner_only
+        ):
+            message = (
+                'A session that was made before a fork cannot be refreshed'
+                ' in the child process: both would spend the same refresh'
+                ' token.'
+            )
+            raise self._error(ConfigurationError, message, 'fork')
+
+    def _check_owner(
+        self, profile: Mapping[str, object], token: Token
+    ) -> None:
+        """Check that a token is that of the owner of an owner-only client.
+
+        Extension:OAuth of August 2026 gives an anonymous token to any
+        other client with that grant type, although the profile then names
+        the owner; the claims show it (recorded).
+
+        :raises ConfigurationError: it is not
+        """
+        owner = profile.get('username')
+        client = self.client.client_id
+        if owner is None or not token.claims().get('sub'):
+            message = f'{client} is not an owner-only client on {self.wiki}.'
+            raise self._error(ConfigurationError, message, 'not_owner_only')
+        if self.user is not None and owner != self.user:
+            message = (
+                f'The owner of the client {client} is {printable(owner)}, not'
+                f' {self.user}.'
+            )
+            raise self._error(ConfigurationError, message, 'other_account')
+
+    def _end(self, error: AuthorizationEndedError, save: Save | None) -> None:
+        """Note that the authorization has ended, if it really has.
+
+        If the store lock was lost, somebody else may have renewed the
+        token meanwhile, so the store is read again first.
+        """
+        before = self.state.authorization
+        assert before is not None
+        assert before.token is not None
+        if save is not None:
+            with contextlib.suppress(OAuth2Error):
+                if self._take(
+                    self._store.load(*self._key), before.token.header
+                ):
+                    return
+        reason = str(error)
+        if self._lost_answer is not None:
+            reason += (
+                ' The attempt before got no usable answer'
+                f' ({self._lost_answer}); if the wiki acted on it, the new'
+                ' token was lost with that answer.'
+            )
+        self._set(before.end(reason), is_saved=False)
+        self._save(save)
+        self._lost_answer = None
+        message = f'The authorization of {self.user} has ended: {reason}'
+        self._policy.warn(
+            self._error(AuthorizationEndedError, message, 'ended')
+        )
+
+    def _serves(self) -> bool:
+        """Return whether the present token has not expired."""
+        authorization = self.state.authorization
+        token = authorization.token if authorization else None
+        return token is not None and token.is_valid(self._clock())
+
+    def _put_off(self, error: OAuth2Error) -> None:
+        """Go on with the old token, and try again later."""
+        self._warn(error, f'The old token of {self.user} still serves.')
+        state = self.state
+        assert state.authorization is not None
+        assert state.authorization.token is not None
+        now = self._clock()
+        left = (state.authorization.token.expires_at or math.inf) - now
+        # A tenth of what is left, so that there are several attempts.
+        wait = min(left, max(left / 10, error.retry_after or 0), 86400)
+        self._set(
+            state.authorization,
+            is_saved=state.is_saved,
+            cookies=state.cookies,
+            not_before=now + wait,
+        )
+
+    # The store
+
+    def _take(
+        self, data: Mapping[str, object] | None, refused: str | None = None
+    ) -> bool:
+        """Adopt what is stored if it is newer than what is in memory.
+
+        Of two with the same generation, as where a lock was lost, the
+        stored one is adopted if the wiki refused the token of the other.
+
+        :param data: what the store holds
+        :param refused: the Authorization header that the wiki refused
+        :return: whether it was adopted
+        :raises ConfigurationError: secrets would go to the wrong wiki
+        :raises StoreError: it cannot be used
+        """
+        if data is None:
+            return False
+        stored = self._checked(data)
+        mine = self.state.authorization
+        is_newer = mine is None or stored.generation > mine.generation
+        if (
+            mine is not None
+            and stored.generation == mine.generation
+            and refused is not None
+            and stored.token is not None
+        ):
+            is_newer = stored.token.header != refused
+        if is_newer:
+            self._set(stored)
+        elif mine is not None and stored.generation < mine.generation:
+            # The store went back in time.
+            self._set(
+                mine,
+                is_saved=False,
+                cookies=self.state.cookies,
+                not_before=self.state.due,
+            )
+        return is_newer
+
+    def _checked(self, data: Mapping[str, object]) -> Authorization:
+        """Return a stored authorization after checking whose it is.
+
+        :raises ConfigurationError: secrets would go to the wrong wiki
+        :raises StoreError: it is damaged, or another account's or client's
+        """
+        try:
+            stored = Authorization.deserialize(data)
+        except StoreError as error:
+            raise self._unusable('damaged', str(error)) from None
+        if (stored.user or '', stored.client_id) != self._key:
+            reason = (
+                f'it is for {stored.user} and the client {stored.client_id},'
+                f' not for {self.user} and the client {self.client.client_id}'
+            )
+            raise self._unusable('other_account', reason)
+        if stored.wiki != self._wiki and not self._policy.trusts(stored.wiki):
+            message = (
+                f'The authorization of {self.user} in'
+                f' {self._store.where(self.user or "")} is for'
+                f' {stored.wiki}, not for {self._wiki}.'
+            )
+            raise self._error(ConfigurationError, message, 'other_wiki')
+        return stored
+
+    def _unusable(self, code: str, reason: str) -> StoreError:
+        place = self._store.where(self.user or '')
+        return StoreError(
+            f'{place} cannot be used: {reason}. It was left as it is.',
+            error=code,
+            hint=place,
+        )
+
+    def _following(self, authorization: Authorization) -> Authorization:
+        """Return an authorization with a generation above all others."""
+        known = [authorization, self.state.authorization]
+        with contextlib.suppress(StoreError):
+            data = self._store.load(*self._key)
+            if data is not None:
+                known.append(Authorization.deserialize(data))
+        generation = max(found.generation for found in known if found)
+        return authorization._replace(generation=generation + 1)
+
+    def _save(
+        self, save: Save | None, data: Mapping[str, object] | None = None
+    ) -> None:
+        """Store what is in memory; if that fails, say so and go on."""
+        authorization = self.state.authorization
+        if save is None or authorization is None:
+            return
+        try:
+            save(data or authorization.serialize())
+        except StoreError as error:
+            self._warn_unsaved(error)
+        else:
+            self._set(authorization, cookies=self.state.cookies)
+
+    # The state
+
+    def _set(
+        self,
+        authorization: Authorization | None,
+        *,
+        is_saved: bool = True,
+        cookies: RequestsCookieJar | None = None,
+        not_before: float = -math.inf,
+        refusal: ClientRefusedError | None = None,
+    ) -> None:
+        """Replace the state; nothing else does.
+
+        :param not_before: until when a header that is due is left alone
+        """
+        token = authorization.token if authorization else None
+        header = None
+        # Without a token the store is asked at each request, so that a
+        # login in another terminal is noticed.
+        due = last_use = not_before
+        if token is not None and refusal is None:
+            header = token.header
+            if self.is_automatic and self._is_renewable(authorization):
+                due = max(token.due, not_before)
+                last_use = max(token.last_use, not_before)
+            else:
+                due = last_use = math.inf
+            if not is_saved:
+                due = min(due, self._clock() + _SAVE_AGAIN)
+        self.state = State(
+            authorization, header, due, last_use, is_saved, cookies, refusal
+        )
+
+    def _is_renewable(self, authorization: Authorization | None) -> bool:
+        if authorization is None or authorization.ended is not None:
+            return False
+        if self.client.owner_only:
+            return self.client.access_token is None
+        token = authorization.token
+        return token is not None and token.refresh_token is not None
+
+    # Reports
+
+    def _warn(self, error: OAuth2Error, note: str = '') -> None:
+        self._policy.warn(error.about(self.user, self.client.client_id), note)
+
+    def _warn_unsaved(self, error: StoreError) -> None:
+        authorization = self.state.authorization
+        if authorization is not None and authorization.is_complete:
+            self._warn(
+                error, f'The new token of {self.user} is only in memory.'
+            )
+        else:
+            self._warn(error)
+
+    def _error(self, kind: type[_E], message: str, error: str) -> _E:
+        """Return an error with the facts about this account."""
+        return kind(
+            message,
+            wiki=self.wiki,
+            account=self.user,
+            client_id=self.client.client_id,
+            error=error,
+        )

@@ -1,0 +1,253 @@
+"""Who Pywikibot acts for within ``session.use()``."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from requests.auth import AuthBase
+
+from pywikibot_oauth2 import host
+from pywikibot_oauth2.errors import ConfigurationError
+from pywikibot_oauth2.locks import ForkSafeLock
+
+
+if TYPE_CHECKING:
+    from contextvars import ContextVar
+    from types import TracebackType
+
+    from requests import PreparedRequest
+
+    from pywikibot_oauth2.client import OAuth2Client
+
+
+# The innermost block of the current thread or task; None as long as there
+# was none in this process. Pywikibot by itself does not load contextvars.
+_current_block: ContextVar[Block | None] | None = None
+
+# What Pywikibot has in authenticate for wikis without an OAuth2Auth, with
+# the number of open blocks that need it.
+_stand_ins: dict[str, int] = {}
+
+_lock = ForkSafeLock()
+#: The wikis for which there was a block in this process.
+used_wikis: set[str] = set()
+
+
+class _OwnAccount(threading.local):
+    """Whether the current thread works for the configured account.
+
+    In a process that has used blocks, a thread does so only if it logged
+    the account in itself, or worked for it before the first block.
+    """
+
+    is_used = False
+
+
+own_account = _OwnAccount()
+
+
+class _StandIn(AuthBase):
+    """Stands in authenticate for a wiki without an OAuth2Auth.
+
+    It is there only while a block for that wiki is open.
+    """
+
+    heeds_blocks = True
+
+    def __len__(self) -> int:
+        """Return 2; see :meth:`OAuth2Auth.__len__`."""
+        return 2
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Authenticate a request for the block that it is made in.
+
+        :raises ConfigurationError: it would change something in no block
+        """
+        block = current_block()
+        if block is not None and host.wiki_of(request.url or '') == block.wiki:
+            return block.auth(request)
+        refuse_stray_change(request)
+        return request
+
+
+class Block:
+    """A context in which Pywikibot acts for one user.
+
+    It holds for the thread or task that enters it, and for tasks begun
+    within it, as :mod:`contextvars` have it.
+
+    :param auth: what authenticates requests for the user
+    :param client: the client whose token that sends
+    :param wiki: the address of the script folder of the user's wiki
+    :param user: the name of the user
+    """
+
+    def __init__(
+        self, auth: AuthBase, client: OAuth2Client, wiki: str, user: str | None
+    ) -> None:
+        self.auth = auth
+        self.client = client
+        self.wiki = wiki
+        self.user = user
+        self._outer: Block | None = None
+        self._place: tuple[int, object] | None = None
+        self._has_ended = False
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether requests of this thread or task may be made within it.
+
+        Python without a global interpreter lock lets a thread inherit the
+        context it was started in. The thread of an executor would then
+        act for whoever happened to be the first to need it.
+        """
+        inherits = getattr(sys.flags, 'thread_inherit_context', False)
+        assert self._place is not None
+        return not self._has_ended and (
+            not inherits or self._place[0] == threading.get_ident()
+        )
+
+    def enter(self) -> None:
+        """Begin to act for the user.
+
+        :raises ConfigurationError: a block of another user is open here,
+            or authenticate has something else for the wiki
+        """
+        global _current_block
+        from contextvars import ContextVar
+
+        with _lock.held:
+            if _current_block is None:
+                _current_block = ContextVar('current_block', default=None)
+            outer = _current_block.get()
+            self._place = _place()
+            if (
+                outer is not None
+                and outer.is_usable
+                and outer._place == self._place
+                and outer.user != self.user
+            ):
+                raise ConfigurationError(
+                    f'A block of {outer.user} is open here, and one of'
+                    f' {self.user} cannot begin before it has ended. A block'
+                    ' must not be held across a "yield".',
+                    account=self.user,
+                    wiki=self.wiki,
+                )
+            self._stand_in()
+            used_wikis.add(self.wiki)
+            self._outer = outer
+            _current_block.set(self)
+
+    def leave(self) -> None:
+        """End to act for the user.
+
+        :raises ConfigurationError: another block was begun since and has
+            not ended, or this is not where the block was entered
+        """
+        assert _current_block is not None
+        with _lock.held:
+            self._has_ended = True
+            self._withdraw()
+            if _current_block.get() is not self:
+                raise ConfigurationError(
+                    f'The block of {self.user} was left out of order: blocks'
+                    ' must be left where they were entered, the last one'
+                    ' first.',
+                    account=self.user,
+                    wiki=self.wiki,
+                )
+            outer = self._outer
+            while outer is not None and outer._has_ended:
+                outer = outer._outer
+            _current_block.set(outer)
+
+    def __enter__(self) -> Block:
+        self.enter()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.leave()
+
+    def _stand_in(self) -> None:
+        """See to it that Pywikibot's requests to the wiki come here."""
+        from pywikibot import config
+
+        entry = host.entry_for(self.wiki)
+        if entry is None or isinstance(entry, _StandIn):
+            key = urlsplit(self.wiki).netloc
+            config.authenticate.setdefault(key, _StandIn())  # type: ignore[arg-type] # what Pywikibot passes to requests as it is
+            _stand_ins[key] = _stand_ins.get(key, 0) + 1
+        elif not getattr(entry, 'heeds_blocks', False):
+            raise ConfigurationError(
+                f'authenticate has an entry for {self.wiki} that is not an'
+                ' OAuth2Auth.',
+                wiki=self.wiki,
+            )
+
+    def _withdraw(self) -> None:
+        """Leave nothing in authenticate when no block is open."""
+        from pywikibot import config
+
+        key = urlsplit(self.wiki).netloc
+        if key not in _stand_ins:
+            return
+        _stand_ins[key] -= 1
+        if not _stand_ins[key]:
+            del _stand_ins[key]
+            config.authenticate.pop(key, None)
+
+
+def current_block() -> Block | None:
+    """Return the block of the current thread or task.
+
+    :raises ConfigurationError: it has ended
+    """
+    block = None if _current_block is None else _current_block.get()
+    if block is not None and not block.is_usable:
+        raise ConfigurationError(
+            f'This task or thread was begun in a block of {block.user} that'
+            ' has ended, or that belongs to another thread.',
+            account=block.user,
+            wiki=block.wiki,
+        )
+    return block
+
+
+def refuse_stray_change(request: PreparedRequest) -> None:
+    """Refuse a request that changes something but belongs to no user.
+
+    An executor knows nothing of the block that a job was submitted in,
+    nor does the thread in which Pywikibot saves asynchronously.
+
+    :raises ConfigurationError: the request carries a CSRF token
+    """
+    if host.carries_csrf_token(request):
+        raise ConfigurationError(
+            'This thread or task is within no "with session.use()" block,'
+            ' and has not logged an account in itself, so the change would'
+            ' be made by the wrong account. Enter the block in the thread or'
+            ' task that does the work, and do not save asynchronously'
+            ' (asynchronous=True).'
+        )
+
+
+def _place() -> tuple[int, object]:
+    """Return what tells threads and tasks from each other."""
+    task = None
+    if 'asyncio' in sys.modules:
+        import asyncio
+
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            task = None
+    return threading.get_ident(), task

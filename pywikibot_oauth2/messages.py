@@ -1,0 +1,350 @@
+"""Advice for a bot owner: what to do about an error."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, TypeVar
+
+from pywikibot_oauth2 import host
+from pywikibot_oauth2.errors import (
+    AuthorizationEndedError,
+    AuthorizationError,
+    ClientRefusedError,
+    ConfigurationError,
+    EndpointError,
+    OAuth2Error,
+    StoreError,
+    printable,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pywikibot_oauth2.client import OAuth2Client
+
+
+_E = TypeVar('_E', bound=OAuth2Error)
+
+#: The grants that bots need by the names of MediaWiki, with the name in
+#: the registration form, the rights that they give, and who needs them.
+GRANTS = {
+    'highvolume': (
+        'High-volume (bot) access',
+        ('bot', 'apihighlimits', 'noratelimit'),
+        'every bot: marks edits as bot edits and raises limits',
+    ),
+    'editpage': (
+        'Edit existing pages',
+        ('edit', 'minoredit'),
+        'every bot that edits',
+    ),
+    'editprotected': (
+        'Edit protected pages',
+        ('editprotected',),
+        'bots that edit protected pages, if the account may',
+    ),
+    'createeditmovepage': (
+        'Create, edit, and move pages',
+        ('createpage', 'createtalk', 'move', 'suppressredirect'),
+        'bots that create, move or redirect pages',
+    ),
+    'uploadfile': (
+        'Upload new files',
+        ('upload', 'reupload-own'),
+        'upload, imagetransfer',
+    ),
+    'uploadeditmovefile': (
+        'Upload, replace, and move files',
+        ('reupload', 'movefile', 'upload_by_url'),
+        'upload -ignorewarn, movepages of files',
+    ),
+    'patrol': ('Patrol changes to pages', ('patrol',), 'patrol'),
+    'rollback': ('Rollback changes to pages', ('rollback',), 'revertbot'),
+    'viewmywatchlist': (
+        'View your watchlist',
+        ('viewmywatchlist',),
+        'watchlist',
+    ),
+    'editmywatchlist': (
+        'Edit your watchlist',
+        ('editmywatchlist',),
+        'watchlist, -watch',
+    ),
+    'delete': (
+        'Delete pages, revisions, and log entries',
+        ('delete', 'undelete'),
+        'delete, if the account may',
+    ),
+    'protect': (
+        'Protect and unprotect pages',
+        ('protect',),
+        'protect, if the account may',
+    ),
+}
+
+# What to do about an error, by its type or by its error code.
+_ADVICE: dict[type[OAuth2Error] | str, str] = {
+    ConfigurationError: 'Correct user-config.py.',
+    AuthorizationEndedError: 'Run this in a terminal:\n  {login}',
+    AuthorizationError: 'Run this in a terminal to try again:\n  {login}',
+    EndpointError: (
+        'The authorization is kept: run the script again when the wiki'
+        ' answers.'
+    ),
+    'cancelled': 'To start again, run:\n  {login}',
+    'ended': 'To authorize again, run this in a terminal:\n  {login}',
+    'other_wiki': (
+        'Nothing was sent. If user-config.py is right, run this in a'
+        ' terminal:\n  {login}'
+    ),
+    'fixed_token': (
+        'If that goes on, the token was reset or belongs to another wiki:'
+        ' see\n  {clients}\nand put the present token into user-config.py.'
+    ),
+    'not_owner_only': (
+        'With the token that it gets, edits would be anonymous. Take'
+        ' owner_only=True out of user-config.py and run:\n  {login}'
+    ),
+    'other_account': (
+        'Correct usernames[…] in user-config.py, or authorize the right'
+        ' account:\n  {login}'
+    ),
+    'not_https': (
+        'Let the method protocol() of the family file return "https".'
+    ),
+    'exposed_file': 'Run:\n  chmod 600 {hint}',
+    'wildcard': (
+        'Name the wikis in user-config.py instead; these keys of'
+        ' authenticate are narrow enough:\n  {hint}'
+    ),
+    'oauth1': (
+        'Register a client of OAuth 2.0 with "pwb oauth2 -setup", and give'
+        ' its client ID and client secret to OAuth2Auth.'
+    ),
+    'two_clients': (
+        'Put one OAuth2Auth object under both keys in user-config.py.'
+    ),
+    'client_id': (
+        'The client ID is what the wiki showed at registration as "client'
+        ' application key". Correct it in user-config.py.'
+    ),
+    'redirect_uri': (
+        'In user-config.py, redirect_uri must be the callback URL exactly'
+        ' as it is registered; see\n  {clients}'
+    ),
+    'lock_timeout': (
+        'Find the process that holds it and end it:\n  lsof {hint}'
+    ),
+    'damaged': (
+        'It was left as it is. If it is a file, start over with:\n'
+        '  mv {hint} {hint}.bad\n  {login}'
+    ),
+    'newer_release': 'Run:\n  pip install --upgrade pywikibot-oauth2',
+}
+
+_UNUSABLE = (
+    'The client was not approved within 30 days and has expired, or an'
+    ' administrator rejected or disabled it. Its owner sees which at\n'
+    '  {clients}\nAn expired client has to be registered again (pwb oauth2'
+    ' -setup); an owner-only client needs no approval. Ask for the approval'
+    ' of another one where that page says.'
+)
+_USED_UP = (
+    ' This wiki runs MediaWiki 1.43 or older, where the attempt has used'
+    ' the refresh token up: when the client is usable again, run\n  {login}'
+)
+_WRONG_SECRET = (
+    'Compare the client ID and the client secret in user-config.py with'
+    ' those that the wiki showed at registration. A client that you do not'
+    ' know any more is listed at\n  {clients}\nAfter a correction, run:\n'
+    '  {login}'
+)
+_NO_SECRET = (
+    'user-config.py has no client secret. A client that is registered as'
+    ' confidential always needs it, and before MediaWiki 1.46 a public'
+    ' client needs it to refresh a token (task T323855). The client is'
+    ' listed at\n  {clients}\nAfter a correction, run:\n  {login}'
+)
+
+
+def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
+    """Return what went wrong and what a bot owner can do about it.
+
+    :param error: the error
+    :param client: the client that it is about, if known
+    """
+    advice = _ADVICE.get(error.error or '')
+    if isinstance(error, ClientRefusedError):
+        advice = _of_refused_client(error, client)
+    for kind in type(error).__mro__:
+        if advice is None and issubclass(kind, OAuth2Error):
+            advice = _ADVICE.get(kind)
+    if advice is None:
+        return str(error)
+    pages = {
+        name: host.special_page(error.wiki, page) if error.wiki else 'the wiki'
+        for name, page in (
+            ('clients', 'OAuthConsumerRegistration/list'),
+            ('grants', 'OAuthManageMyGrants'),
+        )
+    }
+    return f'{error}\n' + advice.format(
+        login=login_command(error.wiki, error.account),
+        hint=error.hint
+        if error.error == 'wildcard'
+        else shlex.quote(error.hint or ''),
+        **pages,
+    )
+
+
+def _of_refused_client(
+    error: ClientRefusedError, client: OAuth2Client | None
+) -> str:
+    if error.is_unusable:
+        return _UNUSABLE + (_USED_UP if error.ends_refresh_token else '')
+    if client is not None and not client.is_confidential:
+        return _NO_SECRET
+    return _WRONG_SECRET
+
+
+def advised(error: _E, client: OAuth2Client | None = None) -> _E:
+    """Return an error with the advice in its message."""
+    copy = type(error)(explain(error, client))
+    vars(copy).update(vars(error))
+    copy.args = (explain(error, client),)
+    return copy
+
+
+def login_command(wiki: str | None, account: str | None = None) -> str:
+    """Return the command that authorizes an account on a wiki."""
+    site = host.known_site(wiki) if wiki else None
+    command = f'pwb login -site:{site.name}' if site else 'pwb login'
+    if account is not None and account == host.user_override():
+        command += f' {shlex.quote(f"-user:{account}")}'
+    return command
+
+
+# What an error code of api.php may mean where OAuth 2.0 is used.
+_API_ERRORS = {
+    'permissiondenied': (
+        'If the account itself may do that, the client lacks the grant for'
+        ' it{grant}. Grants cannot be added to a client: register another'
+        ' one (pwb oauth2 -setup).'
+    ),
+    'cannotlogout': (
+        'To forget the token here, run "pwb oauth2 -logout"; to end the'
+        ' authorization on the wiki, see\n  {grants_page}'
+    ),
+    'readapidenied': (
+        'The client may only identify its user, because it was registered'
+        ' for that alone. Register another one (pwb oauth2 -setup).'
+    ),
+    'mwoauth-invalid-authorization-wrong-wiki': (
+        'The client is registered for another wiki than this one.'
+    ),
+    'mwoauth-invalid-authorization-invalid-user': (
+        'The account does not exist on this wiki. Log in to it once in the'
+        ' browser, as that account.'
+    ),
+    'mwoauth-invalid-authorization-blocked-user': (
+        'The account is blocked or locked.'
+    ),
+    'mwoauth-invalid-authorization-not-approved': _UNUSABLE,
+    'mwoauth-invalid-authorization-jwt': (
+        'A cookie does not belong to the access token. It was dropped.'
+    ),
+    'mwoauth-api-module-disabled': (
+        'This wiki does not allow that with OAuth.'
+    ),
+    'blocked': 'The account is blocked; the authorization is still valid.',
+}
+_API_ERRORS |= dict.fromkeys(
+    ('cantcreate', 'cantmove', 'cantdelete', 'cantundelete', 'cantedit',
+     'nocreate-loggedin', 'protectedpage', 'cantchangeuploadedfile'),
+    _API_ERRORS['permissiondenied'],
+)  # fmt: skip
+
+# The right that an action of api.php, or an error code, is about.
+_RIGHTS = {
+    'cantcreate': 'createpage',
+    'nocreate-loggedin': 'createpage',
+    'cantmove': 'move',
+    'cantdelete': 'delete',
+    'cantundelete': 'undelete',
+    'protectedpage': 'editprotected',
+}
+
+
+def of_api_error(
+    wiki: str, client: OAuth2Client, code: str, action: str
+) -> str | None:
+    """Return what an error code of api.php means, and what to do.
+
+    :param wiki: the address of the wiki's script folder
+    :param client: the client
+    :param code: the error code
+    :param action: the action of the request, or ''
+    :return: None for a code that has nothing to do with OAuth 2.0
+    """
+    meaning = _API_ERRORS.get(code)
+    if meaning is None:
+        return None
+    clients = host.special_page(wiki, 'OAuthConsumerRegistration/list')
+    grant = grant_for(_RIGHTS.get(code, action))
+    meaning = meaning.format(
+        grant=f': "{grant}"' if grant else '',
+        grants_page=host.special_page(wiki, 'OAuthManageMyGrants'),
+        clients=clients,
+    )
+    asked = f' to action={action}' if action else ''
+    return (
+        f'{wiki} answered {printable(code)}{asked}. {meaning}\nThe client is'
+        f' {client.client_id or "owner-only"}: {clients}'
+    )
+
+
+def grant_for(right: str) -> str | None:
+    """Return what the wiki calls the grant that gives a right."""
+    for title, rights, _use in GRANTS.values():
+        if right in rights:
+            return title
+    return None
+
+
+def missing_rights(
+    account_rights: Iterable[str], token_rights: Iterable[str]
+) -> dict[str, str]:
+    """Return what the account may do and the token may not.
+
+    :param account_rights: the rights of the account itself
+    :param token_rights: those that the token leaves of them
+    :return: the title of the grant that gives it by each missing right
+    """
+    missing = set(account_rights) - set(token_rights)
+    return {
+        right: title
+        for title, rights, _use in GRANTS.values()
+        for right in rights
+        if right in missing
+    }
+
+
+def unused_entry(key: str, hosts: Iterable[str]) -> str:
+    """Return what to say of a key of authenticate that matches no site."""
+    names = sorted(hosts)
+    some = ', '.join(names[:5]) + (', …' if len(names) > 5 else '')
+    return (
+        f'authenticate[{key!r}] in user-config.py is not the host of any site'
+        ' in usernames, so OAuth 2.0 was not used there. The hosts of your'
+        f' sites are: {some}'
+    )
+
+
+def through_proxy(wiki: str) -> str:
+    """Return what to say of requests to this machine that use a proxy."""
+    return (
+        f'The environment sends requests to {wiki}, which is on this'
+        ' machine, through a proxy, with the access token in them. Set'
+        ' NO_PROXY=127.0.0.1,localhost in the environment.'
+    )

@@ -1,0 +1,474 @@
+"""The token file beside Pywikibot's cookie jar."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import inspect
+import json
+import os
+import re
+import stat
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pywikibot_oauth2.errors import StoreError
+from pywikibot_oauth2.stores import Store, left_alone
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from filelock import BaseFileLock
+
+    from pywikibot_oauth2.stores import Data, Save
+
+
+#: The environment variable that names the folder of the token files.
+FOLDER_VARIABLE = 'PYWIKIBOT_OAUTH2_FOLDER'
+
+# The version of the file's layout.
+_VERSION = 1
+
+# The least space that is secured for a new token, in bytes. A file with
+# one token has about 3,000.
+_SPACE = 1 << 16
+
+# No file of this package is larger, in bytes.
+_SIZE_LIMIT = 1 << 20
+
+# A temporary file that is older, in seconds, belongs to no process.
+_SWEEP_AGE = 3600
+
+# How often a lock that somebody else holds is tried again, in seconds.
+_POLL = 0.01
+
+_CODES = {
+    errno.EBUSY: 'not_replaceable',
+    errno.EDQUOT: 'no_space',
+    errno.EFBIG: 'no_space',
+    errno.ENOSPC: 'no_space',
+}
+
+
+class _Held(threading.local):
+    """What belongs to the lock that the current thread holds.
+
+    :ivar drafts: what has to be given back with it
+    :ivar content: the content of the token file, once it was read
+    """
+
+    drafts: contextlib.ExitStack | None = None
+    content: Data | None = None
+
+
+class FileStore(Store):
+    """One file for each account, named after its cookie jar.
+
+    For pywikibot-Bot.lwp it is pywikibot-Bot.oauth2.json. Its mode is
+    0600 from its first byte, and a new version replaces it as a whole.
+    Processes exclude each other by a lock of the operating system on a
+    file beside it, which ends with the process that holds it.
+
+    :param folder: the folder of the files, which is created if necessary;
+        by default the one that the environment variable
+        PYWIKIBOT_OAUTH2_FOLDER names, or else that of the cookie jars
+    :param lock_timeout: seconds to wait for another process that holds
+        the lock; more than a token request takes
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str] | None = None,
+        lock_timeout: float = 120,
+    ) -> None:
+        self._folder = None if folder is None else os.fspath(folder)
+        self._lock_timeout = lock_timeout
+        self._is_lockless = False
+        self._paths: dict[tuple[str, str], Path] = {}
+        self._held = _Held()
+
+    def path(self, account: str) -> Path:
+        """Return the path of an account's token file."""
+        from pywikibot import config
+
+        own = self._own_folder()
+        key = own or config.base_dir, account
+        if key not in self._paths:
+            from pywikibot.tools import as_filename
+
+            name = f'pywikibot-{as_filename(account)}.oauth2.json'
+            folder = own and os.path.abspath(os.path.expanduser(own))
+            self._paths[key] = Path(
+                os.path.join(folder, name)
+                if folder
+                else config.datafilepath(name)
+            )
+        return self._paths[key]
+
+    def where(self, account: str) -> str:
+        """Return the path as it appears in messages."""
+        return str(self.path(account))
+
+    def load(self, account: str, client_id: str) -> Data | None:
+        """Return a stored authorization; see :meth:`Store.load`."""
+        content = self._read(self.path(account), account)
+        if self._held.drafts is not None:
+            self._held.content = content
+        found: Data | None = content.get(client_id)  # type: ignore[assignment] # checked by the caller
+        return found
+
+    def save(self, account: str, client_id: str, authorization: Data) -> None:
+        """Store an authorization; see :meth:`Store.save`."""
+        self.reserve(account, client_id)(authorization)
+
+    def reserve(self, account: str, client_id: str) -> Save:
+        """Create the next version of the file; see :meth:`Store.reserve`.
+
+        It has the mode and the space that it needs, and can replace the
+        file.
+        """
+        path = self.path(account)
+        # What is stored of other clients has to be kept.
+        others = self._held.content
+        if others is None:
+            others = self._read(path, account)
+        draft = self._draft(path)
+        if self._held.drafts is not None:
+            self._held.drafts.callback(draft.close)
+
+        def save(authorization: Data) -> None:
+            _put(path, account, {**others, client_id: authorization}, draft)
+            draft.close()
+
+        return save
+
+    def forget(self, account: str, client_id: str) -> None:
+        """Remove an authorization; the caller holds the lock.
+
+        :raises StoreError: the file cannot be read or written
+        """
+        path = self.path(account)
+        others = {**self._read(path, account)}
+        if others.pop(client_id, None) is not None:
+            with contextlib.closing(self._draft(path)) as draft:
+                _put(path, account, others, draft)
+
+    @contextlib.contextmanager
+    def lock(self, account: str, client_id: str) -> Iterator[None]:  # noqa: ARG002 - the interface
+        """Exclude other processes; see :meth:`Store.lock`.
+
+        All clients of an account share the lock as they share the file,
+        and so do all symbolic links to the file.
+        """
+        from filelock import Timeout
+
+        path = self.path(account)
+        name = f'{os.path.realpath(path)}.lock'
+        lock = _lock_class()(name, timeout=self._lock_timeout, mode=0o600)
+        try:
+            self._make_folder(path)
+            lock.acquire(poll_interval=_POLL)
+        except Timeout:
+            raise StoreError(
+                f'Another process has held {name} for'
+                f' {self._lock_timeout:g} seconds.',
+                error='lock_timeout',
+                hint=name,
+            ) from None
+        except (OSError, NotImplementedError) as error:
+            # Some network file systems have no locks, and in a folder
+            # that is read-only there is nothing to protect.
+            self._warn_once(name, error)
+        with contextlib.ExitStack() as drafts:
+            drafts.callback(lock.release)
+            self._held.drafts, self._held.content = drafts, None
+            yield
+        self._held.drafts = self._held.content = None
+
+    def _own_folder(self) -> str | None:
+        return self._folder or os.environ.get(FOLDER_VARIABLE)
+
+    def _make_folder(self, path: Path) -> None:
+        os.makedirs(path.parent, mode=0o700, exist_ok=True)
+        self._check_folder(path)
+
+    def _check_folder(self, path: Path) -> None:
+        """Refuse a folder of one's own in which others can replace files.
+
+        Pywikibot's folder is accepted as Pywikibot accepts it.
+        """
+        if not self._own_folder() or not hasattr(os, 'geteuid'):
+            return
+        if os.stat(path.parent).st_mode & 0o022:
+            raise StoreError(
+                f'Others can write to the folder {path.parent}.',
+                error='exposed_folder',
+                hint=str(path.parent),
+            )
+
+    def _read(self, path: Path, account: str) -> Data:
+        """Return the authorizations in a token file by client ID.
+
+        :raises StoreError: it cannot be read
+        """
+        try:
+            self._check_folder(path)
+            return _authorizations(path, account)
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            reason = error.strerror or error
+            raise left_alone(
+                str(path), 'unreadable', f'cannot be read: {reason}'
+            ) from None
+
+    def _draft(self, path: Path) -> _Draft:
+        with _writing(path):
+            self._make_folder(path)
+            size = path.stat().st_size if path.exists() else 0
+            return _Draft(path, max(_SPACE, 2 * size))
+
+    def _warn_once(self, name: str, error: Exception) -> None:
+        from pywikibot.logging import warning
+
+        if not self._is_lockless:
+            self._is_lockless = True
+            warning(
+                f'{name} cannot be locked ({error}): do not let several bots'
+                ' share this token file.'
+            )
+
+
+@functools.cache
+def _lock_class() -> Callable[..., BaseFileLock]:
+    """Return a lock that reports a file system without locks.
+
+    By default later releases of filelock create a file in place of the
+    lock, which a process that was killed leaves behind.
+    """
+    from filelock import FileLock
+
+    option = 'fallback_to_soft'
+    if option in inspect.signature(FileLock.__init__).parameters:
+        return functools.partial(FileLock, fallback_to_soft=False)
+    return FileLock
+
+
+def _authorizations(path: Path, account: str) -> Data:
+    """Return the authorizations in a token file by client ID.
+
+    No frame of the error's traceback holds its content.
+
+    :raises OSError: it cannot be read
+    :raises StoreError: it is not a token file of the account
+    """
+    content = _content(path)
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        del content, data
+        raise left_alone(str(path), 'damaged', 'is damaged: it is not JSON')
+    del content
+    version, owner = data.get('version'), data.get('account')
+    found = data.get('authorizations')
+    is_whole = isinstance(owner, str) and isinstance(found, dict)
+    if version == _VERSION and owner == account and isinstance(found, dict):
+        return found
+    del data, found
+    if isinstance(version, int) and version > _VERSION:
+        code = 'newer_release'
+        what = f'was written by a newer release (version {version})'
+    elif version != _VERSION or not is_whole:
+        code, what = 'damaged', 'is damaged: it is not a token file'
+    else:
+        # as_filename gives some accounts the same name of the file.
+        code = 'other_account'
+        what = f'is for account {owner!r}, not for {account!r}'
+    raise left_alone(str(path), code, what)
+
+
+def _content(path: Path) -> bytes:
+    """Return the content of a token file, which is closed to others.
+
+    :raises OSError: it cannot be read
+    """
+    try:
+        return read_private(path)
+    except ExposedFileError:
+        from pywikibot.logging import warning
+
+        os.chmod(path, 0o600)
+        warning(f'{path} could be read by others; its mode is now 0600.')
+    return read_private(path)
+
+
+def _put(
+    path: Path, account: str, authorizations: Data, draft: _Draft
+) -> None:
+    data = {
+        'version': _VERSION,
+        'account': account,
+        'authorizations': authorizations,
+    }
+    with _writing(path):
+        draft.replace(json.dumps(data).encode())
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Translate what can go wrong when a token file is replaced."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        if error.errno == errno.EBUSY:
+            reason = (
+                'it is mounted by itself; its folder has to be mounted instead'
+            )
+        code = _CODES.get(error.errno or 0, 'not_writable')
+        raise left_alone(
+            str(path), code, f'cannot be written: {reason}'
+        ) from None
+
+
+class ExposedFileError(OSError):
+    """Others can read the file."""
+
+
+def read_private(path: Path) -> bytes:
+    """Return the content of a file that belongs to this user.
+
+    :param path: the file
+    :raises ExposedFileError: others can read it
+    :raises OSError: it cannot be read, is not a regular file, belongs to
+        another user or is too large
+    """
+    # O_NONBLOCK: a named pipe in its place must not make us wait.
+    flags = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0)
+    descriptor = os.open(path, flags | getattr(os, 'O_BINARY', 0))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError('it is not a regular file')
+        if status.st_size > _SIZE_LIMIT:
+            raise OSError('it is too large')
+        _check_owner(status)
+        return os.read(descriptor, status.st_size)
+    finally:
+        os.close(descriptor)
+
+
+def _check_owner(status: os.stat_result) -> None:
+    if not hasattr(os, 'geteuid'):
+        return
+    if status.st_uid != os.geteuid():
+        raise OSError('it belongs to another user')
+    if status.st_mode & 0o077:
+        raise ExposedFileError('others can read it')
+
+
+class _Draft:
+    """The next version of a file, whose place is secured in advance.
+
+    A temporary file of mode 0600 in the same folder has the space that is
+    needed, and can replace the file. Its mode is 0600 from the start.
+
+    :param path: the file; a symbolic link stays one
+    :param size: the space to secure, in bytes
+    :raises OSError: the place cannot be secured; EBUSY if the file is a
+        mount of its own, over which nothing can be renamed
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        # Path.resolve raises RuntimeError on a circle before Python 3.13.
+        self._target = Path(os.path.realpath(path))
+        if _is_mount(self._target):
+            raise OSError(errno.EBUSY, 'it is a mount of its own')
+        _sweep(self._target)
+        descriptor, self._name = tempfile.mkstemp(
+            prefix=f'{self._target.name}.',
+            suffix='.tmp',
+            dir=self._target.parent,
+        )
+        self._file = open(descriptor, 'wb')  # noqa: SIM115 - see close
+        try:
+            # Zeros and not posix_fallocate, which macOS does not have and
+            # some file systems do not support.
+            self._write(bytes(size))
+        except BaseException:
+            self.close()
+            raise
+
+    def replace(self, content: bytes) -> None:
+        """Replace the file, as a whole or not at all; at most once.
+
+        :raises OSError: it cannot be replaced; it is as it was
+        """
+        self._write(content)
+        # Windows does not rename an open file.
+        self._file.close()
+        os.replace(self._name, self._target)
+        _sync_folder(self._target.parent)
+
+    def close(self) -> None:
+        """Remove the temporary file unless it has replaced the file."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            os.unlink(self._name)
+
+    def _write(self, content: bytes) -> None:
+        self._file.seek(0)
+        self._file.write(content)
+        self._file.truncate()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+def _is_mount(path: Path) -> bool:
+    """Return whether a file is a mount, as of ``docker -v file:file``.
+
+    os.path.ismount compares device numbers. They are the same if the file
+    was mounted from the same file system, and on overlayfs those of a
+    file and its folder differ although neither is a mount.
+    """
+    try:
+        return _mount_id(path) != _mount_id(path.parent)
+    except (AttributeError, OSError):
+        # There is no such file yet, or the system is not Linux.
+        return False
+
+
+def _mount_id(path: Path) -> str:
+    descriptor = os.open(path, os.O_PATH)
+    try:
+        facts = Path(f'/proc/self/fdinfo/{descriptor}').read_text('ascii')
+    finally:
+        os.close(descriptor)
+    return ''.join(re.findall(r'^mnt_id:\s*(\d+)', facts, re.MULTILINE))
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes left that were killed while they wrote."""
+    for left in path.parent.glob('*.tmp'):
+        if left.name.startswith(f'{path.name}.'):
+            with contextlib.suppress(OSError):
+                if left.stat().st_mtime < time.time() - _SWEEP_AGE:
+                    left.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the new name survive a power cut, where folders can be synced."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

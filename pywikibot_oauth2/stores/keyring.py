@@ -1,0 +1,155 @@
+"""The keyring of the operating system as the store."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pywikibot_oauth2.errors import StoreError, StoreUnreachableError
+from pywikibot_oauth2.stores import Store, parse
+from pywikibot_oauth2.stores.file import FileStore
+
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from keyring.backend import KeyringBackend
+
+    from pywikibot_oauth2.stores import Data
+
+
+class KeyringStore(Store):
+    """Keeps authorizations in the system keyring; needs the extra "keyring".
+
+    Processes exclude each other by the lock of the token file. A token
+    that the keyring does not take goes to that file, so that no login is
+    lost; it moves to the keyring as soon as that can be written again.
+
+    The credential manager of Windows is too small for tokens and refused.
+
+    :param service: the name under which the keyring shows the entries
+    """
+
+    def __init__(self, service: str = 'pywikibot-oauth2') -> None:
+        self._service = service
+        self._files = FileStore()
+
+    def where(self, account: str) -> str:
+        """Return the entry as it appears in messages."""
+        return f'the system keyring, service {self._service}, {account}'
+
+    def lock(
+        self, account: str, client_id: str
+    ) -> AbstractContextManager[None]:
+        """Exclude other processes; see :meth:`Store.lock`."""
+        return self._files.lock(account, client_id)
+
+    def load(self, account: str, client_id: str) -> Data | None:
+        """Return a stored authorization; see :meth:`Store.load`."""
+        # What the keyring did not take is newer than what is in it.
+        left = self._files.load(account, client_id)
+        if left is not None:
+            return left
+        place = f'{_name(account, client_id)} in the keyring {self._service}'
+        return parse(self._get(account, client_id), place)
+
+    def save(self, account: str, client_id: str, authorization: Data) -> None:
+        """Store an authorization; see :meth:`Store.save`."""
+        if self._files.load(account, client_id) is not None:
+            # The file is read first, so it must never be the older one.
+            self._files.save(account, client_id, authorization)
+        try:
+            self._put(account, client_id, json.dumps(authorization))
+        except StoreUnreachableError as error:
+            from pywikibot.logging import warning
+
+            self._files.save(account, client_id, authorization)
+            warning(
+                f'{error}\nUntil it can be used, the token is kept in'
+                f' {self._files.where(account)}'
+            )
+        else:
+            self._files.forget(account, client_id)
+
+    def _get(self, account: str, client_id: str) -> str | None:
+        backend = _backend()
+        try:
+            return backend.get_password(
+                self._service, _name(account, client_id)
+            )
+        except Exception as error:  # noqa: BLE001 - see _unusable
+            raise _unusable(error) from None
+
+    def _put(self, account: str, client_id: str, content: str) -> None:
+        backend = _backend()
+        try:
+            backend.set_password(
+                self._service, _name(account, client_id), content
+            )
+        except Exception as error:  # noqa: BLE001 - see _unusable
+            raise _unusable(error) from None
+        # A keyring that is disabled takes everything and keeps nothing.
+        if self._get(account, client_id) != content:
+            raise StoreUnreachableError(
+                'The system keyring did not keep the token.', error='not_kept'
+            )
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self._service!r})'
+
+
+def _backend() -> KeyringBackend:
+    """Return the keyring that the package keyring has chosen.
+
+    :raises StoreError: it cannot be used
+    """
+    try:
+        import keyring
+    except ImportError:
+        raise StoreUnreachableError(
+            'The package keyring is not installed.', error='missing_package'
+        ) from None
+    try:
+        backend = keyring.get_keyring()
+    except Exception as error:  # noqa: BLE001 - see _unusable
+        raise _unusable(error) from None
+    if _is_of_windows(backend):
+        raise StoreError(
+            'The credential manager of Windows takes 2,560 bytes, which is'
+            ' less than the tokens of MediaWiki have.',
+            error='keyring_too_small',
+        )
+    return backend
+
+
+def _is_of_windows(backend: KeyringBackend) -> bool:
+    """Return whether a keyring is the credential manager of Windows.
+
+    Where several keyrings can be used, the package keyring gives a chain
+    of them, of which the first one stores.
+
+    See CRED_MAX_CREDENTIAL_BLOB_SIZE, 5 · 512 bytes, in wincred.h. The
+    package keyring writes UTF-16.
+    """
+    first = next(iter(getattr(backend, 'backends', ())), backend)
+    return any(
+        base.__module__ == 'keyring.backends.Windows'
+        for base in type(first).__mro__
+    )
+
+
+def _unusable(error: Exception) -> StoreError:
+    """Return the error for one of a backend.
+
+    The package keyring does not translate all of them: those of D-Bus and
+    of Windows derive from Exception alone.
+    """
+    return StoreUnreachableError(
+        'The system keyring cannot be used'
+        f' ({type(error).__name__}: {error}).',
+        error='unreachable',
+    )
+
+
+def _name(account: str, client_id: str) -> str:
+    return f'{account} {client_id}'

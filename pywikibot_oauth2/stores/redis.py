@@ -1,0 +1,198 @@
+"""A Redis server as the store, for bots on several machines."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import threading
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pywikibot_oauth2.errors import StoreError
+from pywikibot_oauth2.stores import Store, parse
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import redis
+
+    from pywikibot_oauth2.stores import Data
+
+
+# The time that the server has for an answer, in seconds. All threads of a
+# bot wait meanwhile.
+_TIMEOUT = 5.0
+
+# How often a lock that somebody else holds is tried again, in seconds.
+_POLL = 0.01
+
+# Stores an authorization if the caller still holds the lock. Redis runs a
+# script as a whole, so nobody else can take the lock in between.
+_SAVE = """
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('set', KEYS[2], ARGV[2])
+return 1
+"""
+
+
+class RedisStore(Store):
+    """Keeps authorizations in a Redis server; needs the extra "redis".
+
+    The lock expires by itself, so that a holder that died blocks nobody.
+    A holder that slept for longer has lost the lock: it can neither
+    release that of another holder nor store anything.
+
+    Nobody else may have access to the server.
+
+    :param url: the address of the server, such as
+        redis://:password@127.0.0.1:6379/0, or rediss://… for TLS
+    :param prefix: what the names of all keys begin with
+    :param lock_timeout: seconds after which the lock expires; more than a
+        token request takes
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = 'pywikibot-oauth2:',
+        lock_timeout: float = 120,
+    ) -> None:
+        self._url = url
+        self._prefix = prefix
+        self._lock_timeout = lock_timeout
+        # redis-py connects anew by itself after a fork.
+        self._connected: redis.Redis | None = None
+        self._held = threading.local()
+
+    def where(self, account: str) -> str:
+        """Return the server and the keys as they appear in messages."""
+        return f'{self._server()}, keys {self._prefix}{account}:*'
+
+    def load(self, account: str, client_id: str) -> Data | None:
+        """Return a stored authorization; see :meth:`Store.load`."""
+        key = self._key(account, client_id)
+        place = f'{key} on {self._server()}'
+        with self._client() as client:
+            return parse(client.get(key), place)
+
+    def save(self, account: str, client_id: str, authorization: Data) -> None:
+        """Store an authorization; see :meth:`Store.save`."""
+        key = self._key(account, client_id)
+        with self._client() as client:
+            is_saved = client.eval(
+                _SAVE,
+                2,
+                f'{key}:lock',
+                key,
+                getattr(self._held, key, ''),
+                json.dumps(authorization),
+            )
+        if not is_saved:
+            raise self._error(
+                'lock_lost',
+                f'The lock of {key} on {self._server()} is not held: it'
+                f' expires after {self._lock_timeout:g} seconds.',
+            )
+
+    @contextlib.contextmanager
+    def lock(self, account: str, client_id: str) -> Iterator[None]:
+        """Exclude all others; see :meth:`Store.lock`."""
+        key = self._key(account, client_id)
+        token = secrets.token_hex(16)
+        patience = 2 * self._lock_timeout
+        with self._client() as client:
+            lock = client.lock(
+                f'{key}:lock',
+                timeout=self._lock_timeout,
+                sleep=_POLL,
+                blocking_timeout=patience,
+            )
+            is_locked = lock.acquire(token=token)
+        if not is_locked:
+            raise self._error(
+                'lock_timeout',
+                f'The lock {key}:lock on {self._server()} was never free'
+                f' for {patience:g} seconds.',
+            )
+        setattr(self._held, key, token)
+        try:
+            yield
+        finally:
+            delattr(self._held, key)
+            # If it has expired or the server is gone, there is nothing to
+            # release.
+            with contextlib.suppress(StoreError), self._client():
+                lock.release()
+
+    def _key(self, account: str, client_id: str) -> str:
+        return f'{self._prefix}{account}:{client_id}'
+
+    def _server(self) -> str:
+        """Return the address without what may belong to a password.
+
+        A password with a slash that is not written %2F looks like a part
+        of the host, the port or the path.
+        """
+        try:
+            parts = urlsplit(self._url)
+            is_whole = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_whole = False
+        if not is_whole:
+            return 'the Redis server'
+        path = parts.path if parts.path[1:].isdigit() else ''
+        return f'{parts.scheme}://{parts.netloc.rpartition("@")[2]}{path}'
+
+    @contextlib.contextmanager
+    def _client(self) -> Iterator[redis.Redis]:
+        """Give the client, and translate what can go wrong with it."""
+        try:
+            from redis.exceptions import RedisError
+        except ImportError:
+            raise self._error(
+                'missing_package', 'The package redis is not installed.'
+            ) from None
+        if self._connected is None:
+            self._connected = self._connect()
+        try:
+            yield self._connected
+        except RedisError as error:
+            raise self._error(
+                'unreachable', f'{self._server()} cannot be used: {error}'
+            ) from None
+
+    def _connect(self) -> redis.Redis:
+        import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        client = None
+        # The message of the error may hold the password. Once more,
+        # because an idle connection may have been closed.
+        with contextlib.suppress(ValueError):
+            client = redis.Redis.from_url(
+                self._url, socket_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 1)
+            )
+        if client is None:
+            raise self._error(
+                'bad_url',
+                'The URL of RedisStore is not the address of a Redis server,'
+                ' such as redis://:password@127.0.0.1:6379/0, where a slash'
+                ' in the password is written %2F.',
+            )
+        if client.get_encoder().decode_responses:
+            # An error of the decoder would hold what is stored.
+            raise self._error(
+                'bad_url',
+                'The URL of RedisStore must not set decode_responses.',
+            )
+        return client
+
+    def _error(self, code: str, message: str) -> StoreError:
+        return StoreError(message, error=code, hint=self._server())
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self._server()!r})'
