@@ -11,6 +11,7 @@ import gzip
 import json
 from pathlib import Path
 
+
 FOLDER = Path(__file__).parent
 SERVERS = ('1.43', 'master')
 # *left_out* are cases that are not played, by the beginning of their names,

@@ -14,4 +14,5 @@ from __future__ import annotations
 from .clock import Clock
 from .sandbox import Sandbox
 
+
 __all__ = ['Clock', 'Sandbox']

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from .sandbox import Sandbox
 
+
 WELCOME = """\
 A wiki runs at {wiki.url} until you press Ctrl-C, like {wiki.like}.
 Its users are Bot ({password!r}) and Admin ({admin!r}).

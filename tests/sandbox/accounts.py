@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .data import listed
 
+
 ANONYMOUS = '127.0.0.1'
 SESSION_COOKIE = 'sandboxwiki_session'
 

@@ -7,7 +7,6 @@ are written as with formatversion=2 and converted if need be.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from . import query
@@ -316,7 +315,7 @@ def _nothing(_call):
 class Action(NamedTuple):
     """What carries an action out; whether it takes a token; its right."""
 
-    run: Callable[[Call], dict[str, Any]]
+    run: Any
     token: bool = False
     right: str = ''
 

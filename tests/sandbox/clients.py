@@ -7,19 +7,14 @@ from urllib.parse import urlsplit
 
 from .accounts import GRANT_RIGHTS
 from .clock import timestamp
+from .data import DATA
 from .dialog import PRIVATE
 from .oauth import GRANT_TYPES, STAGES
 from .wire import RestError, json_response
 
 
 # In the order in which Extension:OAuth checks them
-FIELDS = (
-    'name version description wiki owner_only callback_url callback_is_prefix '
-    'email is_confidential grant_types scopes'
-).split()
-REQUIRED = (
-    'name description email is_confidential grant_types scopes'
-).split()
+FIELDS, REQUIRED = DATA['client_fields'], DATA['required_fields']
 VALUES = {
     'version': ('1.0', '2.0'),
     'grant_types': GRANT_TYPES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+
 DATA = json.loads(
     Path(__file__).with_name('data.json').read_text(encoding='utf-8')
 )

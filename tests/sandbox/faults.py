@@ -22,6 +22,7 @@ slow         yes     the answer, *delay* seconds late
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -30,10 +31,8 @@ from typing import Any
 
 from .wire import Response, html_response
 
-KINDS = (
-    'status html empty redirect reset_before hang_before half reset_after '
-    'hang_after rewrite slow'
-).split()
+
+KINDS = re.findall(r'^(\w+) +(?:no|yes) ', __doc__ or '', re.M)
 MAINTENANCE = 'Our servers are currently under maintenance.'
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from .data import DATA
 
+
 NAMESPACES = dict(enumerate(DATA['namespaces'], -2))
 NUMBERS = {name.lower(): number for number, name in NAMESPACES.items()}
 

@@ -13,6 +13,7 @@ from .pages import Edit, Pages
 from .server import Server
 from .wire import html_response, json_response, parse_form
 
+
 GRANTS = ('basic', 'highvolume', 'editpage', 'createeditmovepage')
 FOUNDER = 'MediaWiki default'
 
@@ -243,11 +244,12 @@ class Sandbox:
                 ('/api.php', '/rest.php/')
             ):
                 return html_response('Not found', status=404)
-            bearer = request.bearer
-            if self.gateway and bearer is not None:
-                if self.oauth.valid(bearer) is None:
-                    return self._gateway_response(request)
+            if self.gateway and self._is_dead(request.bearer):
+                return self._gateway_response(request)
             return (api if is_api else rest).answer(self, request)
+
+    def _is_dead(self, bearer):
+        return bearer is not None and self.oauth.valid(bearer) is None
 
     def _gateway_response(self, request):
         """Refuse a token before MediaWiki sees it, as task T419034 says."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from .wire import Request, html_response
 
+
 log = logging.getLogger('sandbox')
 
 

@@ -15,6 +15,7 @@ import requests
 from tests import recordings
 from tests.sandbox import Clock, Sandbox
 
+
 CALLBACK = 'http://localhost:12345/oauth/callback'
 VERIFIER = 'v' * 64
 SETUP = recordings.SETUP

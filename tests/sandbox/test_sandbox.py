@@ -13,6 +13,7 @@ import requests
 from tests.sandbox import Sandbox
 from tests.sandbox.config import make_config
 
+
 USERINFO = {'action': 'query', 'meta': 'userinfo'}
 PASSWORD = 'sandbox-password-Bot'
 SCRIPT = """\
