@@ -99,7 +99,6 @@ def read_request(stream):
     headers = {}
     while line := stream.readline(65536).strip():
         name, _, value = line.decode('latin-1').partition(':')
-        headers[name] = value.strip()
-    length = {name.lower(): value for name, value in headers.items()}
-    body = stream.read(int(length.get('content-length', 0)))
+        headers[name.lower()] = value.strip()
+    body = stream.read(int(headers.get('content-length', 0)))
     return Request(start[0], start[1], headers, body)
