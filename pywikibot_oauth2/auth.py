@@ -133,6 +133,12 @@ class BearerAuth(AuthBase):
             client_id=account.client.client_id,
         )
 
+    @property
+    def is_authorized(self) -> bool:
+        """Whether there is a token that the wiki has not refused."""
+        found = self.account.authorization
+        return found is not None and found.is_complete
+
     def passed_on(self, response: Response) -> None:
         """Learn of an answer that is not repeated; for subclasses."""
 

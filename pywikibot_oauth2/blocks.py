@@ -110,6 +110,10 @@ class Block:
             not inherits or self._place[0] == threading.get_ident()
         )
 
+    def is_authorized(self) -> bool:
+        """Return whether the user has a token."""
+        return bool(getattr(self.auth, 'is_authorized', True))
+
     def enter(self) -> None:
         """Begin to act for the user.
 

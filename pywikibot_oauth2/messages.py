@@ -92,6 +92,13 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         'The authorization is kept: run the script again when the wiki'
         ' answers.'
     ),
+    'no_terminal': 'Run this in a terminal:\n  {login}',
+    'wrong_user': 'Then run:\n  {login}',
+    'owner_only_logged_out': ('To log in again, run:\n  pwb oauth2 -login'),
+    'owner_only': (
+        'See "pwb oauth2" for the reason, and your clients at\n  {clients}'
+    ),
+    'other_block': '',
     'cancelled': 'To start again, run:\n  {login}',
     'ended': 'To authorize again, run this in a terminal:\n  {login}',
     'other_wiki': (
@@ -180,7 +187,7 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
     for kind in type(error).__mro__:
         if advice is None and issubclass(kind, OAuth2Error):
             advice = _ADVICE.get(kind)
-    if advice is None:
+    if not advice:
         return str(error)
     pages = {
         name: host.special_page(error.wiki, page) if error.wiki else 'the wiki'

@@ -444,6 +444,23 @@ class OAuth2Wiki:
             return None
         return self._content(response, 'any')
 
+    def ignores_loopback_port(self) -> bool:
+        """Return whether any port of 127.0.0.1 and [::1] is accepted.
+
+        Extension:OAuth of August 2026 does so; which one a wiki has shows
+        in its answer to a request without a grant type, which has no
+        "message" there (recorded).
+
+        :raises EndpointError: no answer came
+        """
+        response = self._send(
+            lambda session, **options: session.request(
+                'POST', self._address('access_token'), data={}, **options
+            )
+        )
+        body = _json_object(response.content) or {}
+        return 'error' in body and 'message' not in body
+
     def own_clients(self, header: Header) -> list[dict[str, object]]:
         """Return the clients that the account of a token has registered.
 

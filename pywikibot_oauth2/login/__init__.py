@@ -1,0 +1,284 @@
+"""The login manager that takes the place of Pywikibot's own."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pywikibot
+import pywikibot.login
+from pywikibot.comms import http
+from pywikibot.exceptions import Error, NoUsernameError
+from pywikibot.tools import normalize_username
+
+from pywikibot_oauth2 import blocks, host, messages
+from pywikibot_oauth2.auth import OAuth2Auth
+from pywikibot_oauth2.authorization import LOGGED_OUT, Authorization
+from pywikibot_oauth2.errors import (
+    AuthorizationError,
+    ClientRefusedError,
+    ConfigurationError,
+    EndpointError,
+    OAuth2Error,
+    StoreError,
+    printable,
+)
+from pywikibot_oauth2.login.conversation import Conversation
+from pywikibot_oauth2.protocol import OAuth2Wiki
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pywikibot_oauth2.account import Account
+
+
+class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
+    """Logs in by OAuth 2.0 where user-config.py says so.
+
+    For all other sites it is Pywikibot's own login manager.
+
+    :cvar opens_browser: whether a browser on this machine is opened
+    :cvar starts_anew: whether a person is asked when the old authorization
+        cannot be renewed, whatever the reason; otherwise, as in a script,
+        only when it has ended
+    """
+
+    opens_browser = True
+    starts_anew = False
+
+    def login(self, retry: bool = False, autocreate: bool = False) -> bool:
+        """Make requests to the site run under the wanted account.
+
+        If there is no token for the account, a person is asked to
+        authorize the client in a browser.
+
+        :param retry: as for Pywikibot's own; not used for OAuth 2.0
+        :param autocreate: as for Pywikibot's own; not used for OAuth 2.0
+        :return: whether the requests run under the account
+        :raises pywikibot.exceptions.NoUsernameError: the account was not
+            authorized; the message says what to do
+        """
+        wiki = host.wiki_of_site(self.site)
+        auth = host.entry_for(wiki)
+        try:
+            block = blocks.current_block()
+            if block is not None and _is_of(block, auth, wiki):
+                self._check_block(block)
+                return True
+            if not isinstance(auth, OAuth2Auth):
+                return bool(super().login(retry=retry, autocreate=autocreate))
+            with auth.login_lock.held:
+                if self._has_only_password(auth, wiki):
+                    self._switch_off(auth, wiki)
+                    return bool(
+                        super().login(retry=retry, autocreate=autocreate)
+                    )
+                self._authorize(auth, wiki)
+        except NoUsernameError as error:
+            if not isinstance(error, OAuth2Error):
+                raise
+            raise messages.advised(error) from None
+        except OAuth2Error as error:
+            client = auth.client if isinstance(auth, OAuth2Auth) else None
+            raise AuthorizationError(messages.explain(error, client)) from None
+        blocks.own_account.is_used = True
+        return True
+
+    def _check_block(self, block: blocks.Block) -> None:
+        """Check that the current block is that of the site's user.
+
+        :raises AuthorizationError: it is another one's, or not authorized
+        """
+        if block.user != self.username:
+            raise AuthorizationError(
+                f'The site {self.site} is for {self.username}, but Pywikibot'
+                f' acts for {block.user} here. Get and use it within "with'
+                f' session.use():" of a session of {self.username}.',
+                error='other_block',
+            )
+        if not block.is_authorized():
+            raise AuthorizationError(
+                f'{block.user} has not authorized the client, or the'
+                ' authorization has ended. Send the user to'
+                ' session.authorization_url().',
+                error='other_block',
+            )
+
+    def _authorize(self, auth: OAuth2Auth, wiki: str) -> None:
+        """Get a token for the account, from the store or from a person."""
+        if auth.problem is not None:
+            raise auth.problem
+        account = auth.route(wiki, self.username).account
+        if self._is_accepted(account):
+            return
+        found = account.authorization
+        if auth.client.owner_only:
+            is_out = found is not None and found.ended == LOGGED_OUT
+            raise AuthorizationError(
+                f'{self.username} was logged out of {self.site}.'
+                if is_out
+                else f'{self.username} cannot be logged in on {self.site}'
+                ' with the owner-only client of the configuration.',
+                error='owner_only_logged_out' if is_out else 'owner_only',
+                wiki=wiki,
+                account=self.username,
+            )
+        self._check_place(auth)
+        endpoints = OAuth2Wiki(
+            auth.client, wiki, http.user_agent(self.site), auth.clock
+        )
+        conversation = Conversation(
+            auth.client,
+            endpoints,
+            wiki=wiki,
+            user=self.username,
+            site=str(self.site),
+            command=messages.login_command(wiki, self.username),
+        )
+        token = conversation.run(
+            auth.login_timeout, opens_browser=self.opens_browser
+        )
+        profile = endpoints.profile(token.header)
+        if profile is None:
+            raise AuthorizationError(
+                f'{self.site} does not accept the token that it has just'
+                ' issued.',
+                wiki=wiki,
+                account=self.username,
+            )
+        self._check_user(profile, wiki)
+        pywikibot.info(self._describe(profile))
+        account.adopt(
+            Authorization(auth.client.client_id, wiki, self.username, token)
+        )
+        pywikibot.info(
+            f'The token is kept in {auth.store.where(self.username)}'
+        )
+
+    def _is_accepted(self, account: Account) -> bool:
+        """Return whether there is a token that is the account's.
+
+        :raises OAuth2Error: it cannot be told, and nobody shall be asked
+        """
+        starts_anew = self.starts_anew or host.is_running('login')
+        try:
+            if account.state.refusal is not None:
+                raise account.state.refusal
+            account.load()
+            header = account.header(http.user_agent(self.site))
+            if header is None:
+                return False
+            profile = OAuth2Wiki(account.client, account.wiki).profile(header)
+        except EndpointError as error:
+            # Without any status, the wiki cannot be reached: there is no
+            # point in opening it in a browser either.
+            if not starts_anew or error.status is None:
+                raise
+            problem: OAuth2Error = error
+        except (ClientRefusedError, ConfigurationError, StoreError) as error:
+            if not starts_anew or account.client.owner_only:
+                raise
+            problem = error
+        else:
+            if profile is None:
+                return False
+            self._check_user(profile, account.wiki)
+            return True
+        pywikibot.warning(f'{problem}\nA new authorization is needed.')
+        return False
+
+    def _check_user(self, profile: Mapping[str, object], wiki: str) -> None:
+        """Check that a token is the account's that it is for.
+
+        :raises AuthorizationError: it is another account's
+        """
+        name = normalize_username(str(profile.get('username'))) or ''
+        if name == self.username:
+            return
+        site = self.site
+        line = (
+            'put this into user-config.py:\n'
+            f'  usernames[{site.family.name!r}][{site.code!r}] ='
+            f' {printable(name)!r}'
+        )
+        raise AuthorizationError(
+            f'The wiki says that the token is for {printable(name)}, but'
+            f' user-config.py has {self.username} for {site}; nothing was'
+            f' kept. Log out of the wiki in the browser, log in as'
+            f' {self.username} and try again. If {printable(name)} is the'
+            f' right account, {line}',
+            wiki=wiki,
+            account=self.username,
+            error='wrong_user',
+        )
+
+    def _describe(self, profile: Mapping[str, object]) -> str:
+        """Return what a token allows, and what it lacks, in words."""
+        grants, rights = profile.get('grants'), profile.get('rights')
+        names = grants if isinstance(grants, list) else ['?']
+        text = (
+            f'{self.username} has authorized the client on {self.site} with'
+            f' the grants {", ".join(map(printable, names))}.'
+        )
+        if not isinstance(rights, list):
+            return text
+        missing = messages.missing_rights(self._own_rights(), map(str, rights))
+        return '\n'.join(
+            [text]
+            + [
+                f'The account may {right}, but the client lacks the grant for'
+                f' it: "{grant}".'
+                for right, grant in missing.items()
+            ]
+        )
+
+    def _own_rights(self) -> list[str]:
+        """Return the rights of the account, whatever the token allows."""
+        with contextlib.suppress(Error, KeyError, TypeError, AssertionError):
+            request = self.site.simple_request(
+                action='query',
+                list='users',
+                ususers=self.username,
+                usprop='rights',
+            )
+            return list(request.submit()['query']['users'][0]['rights'])
+        return []
+
+    def _check_place(self, auth: OAuth2Auth) -> None:
+        """Warn before the login if the token could not be stored."""
+        key = self.username, auth.client.client_id
+        try:
+            with auth.store.lock(*key):
+                auth.store.reserve(*key)
+        except StoreError as error:
+            pywikibot.warning(messages.explain(error))
+
+    def _has_only_password(self, auth: OAuth2Auth, wiki: str) -> bool:
+        """Return whether -user names an account with a password only.
+
+        The password must be in the password file: nobody is asked for
+        one because of a token that is missing.
+        """
+        if not self.password or host.user_override() != self.username:
+            return False
+        account = auth.route(wiki, self.username).account
+        return not auth.client.owner_only and account.load() is None
+
+    def _switch_off(self, auth: OAuth2Auth, wiki: str) -> None:
+        """Let requests to the site run under a password login."""
+        auth.unroute(wiki)
+        # Pywikibot 11 itself looks at this for such a site.
+        self.site._oauth_disabled = True  # noqa: SLF001 - no public name
+        pywikibot.info(
+            f'{self.username} has no OAuth 2.0 token, but a password in the'
+            f' password file: OAuth 2.0 is off for {self.site}.'
+        )
+
+
+def _is_of(block: blocks.Block, auth: object, wiki: str) -> bool:
+    """Return whether a block has a say in the login to a wiki."""
+    return block.wiki == wiki or (
+        isinstance(auth, OAuth2Auth)
+        and auth.client.same_registration(block.client)
+    )
