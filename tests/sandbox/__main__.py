@@ -1,4 +1,5 @@
 """Run the sandbox for a person: python -m tests.sandbox."""
+
 from __future__ import annotations
 
 import argparse
@@ -9,39 +10,39 @@ from .sandbox import Sandbox
 
 
 WELCOME = """\
-A wiki runs at {url} until you press Ctrl-C.
+A wiki runs at {wiki.url} until you press Ctrl-C, like {wiki.like}.
 Its users are Bot ({password!r}) and Admin ({admin!r}).
 
 Make a folder with this in user-config.py, for Pywikibot:
 
 family = 'sandbox'
 mylang = 'sandbox'
-family_files['sandbox'] = '{url}/api.php'
+family_files['sandbox'] = '{wiki.url}/api.php'
 usernames['sandbox']['sandbox'] = 'Bot'
 
 import pywikibot_oauth2 as _oauth2
-authenticate['{netloc}'] = _oauth2.OAuth2Auth(
+authenticate['{wiki.netloc}'] = _oauth2.OAuth2Auth(
     '{client.id}', '{client.secret}',
     redirect_uri='{client.redirect_uri}')
 """
 
 
-def main() -> None:
-    """Serve until Ctrl-C."""
-    parser = argparse.ArgumentParser(prog='python -m tests.sandbox',
-                                     description=__doc__.splitlines()[0])
+def main():
+    parser = argparse.ArgumentParser(prog='python -m tests.sandbox')
     parser.add_argument('--port', type=int, default=0)
-    parser.add_argument('--token-life', type=int, default=3600,
-                        metavar='SECONDS')
-    parser.add_argument('--gateway', action='store_true',
-                        help='refuse dead tokens as Wikimedia does')
-    args = parser.parse_args()
-    with Sandbox(port=args.port, token_life=args.token_life) as wiki:
-        wiki.gateway = args.gateway
-        print(WELCOME.format(url=wiki.url, netloc=wiki.netloc,
-                             client=wiki.register(),
-                             password=wiki.password('Bot'),
-                             admin=wiki.password('Admin')), flush=True)
+    parser.add_argument('--token-life', type=int, default=3600)
+    parser.add_argument('--like', choices=('1.43', 'master'), default='1.43')
+    parser.add_argument('--gateway', action='store_true')
+    options = vars(parser.parse_args())
+    gateway = options.pop('gateway')
+    with Sandbox(**options) as wiki:
+        wiki.gateway = gateway
+        bot, admin = wiki.password('Bot'), wiki.password('Admin')
+        client = wiki.register()
+        text = WELCOME.format(
+            wiki=wiki, client=client, password=bot, admin=admin
+        )
+        print(text, flush=True)
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
 

@@ -3,58 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from .data import listed
+
 
 ANONYMOUS = '127.0.0.1'
 SESSION_COOKIE = 'sandboxwiki_session'
 
 # MediaWiki lists rights in the order of the groups and of their rights.
-GROUP_RIGHTS = {
-    'bot': (
-        'bot autoconfirmed editsemiprotected nominornewtalk autopatrol '
-        'suppressredirect apihighlimits'
-    ).split(),
-    'sysop': (
-        'block delete undelete editprotected protect rollback patrol '
-        'autopatrol suppressredirect apihighlimits noratelimit'
-    ).split(),
-    '*': (
-        'createaccount read edit createpage createtalk viewmyprivateinfo '
-        'editmyprivateinfo editmyoptions'
-    ).split(),
-    'user': (
-        'move move-subpages move-rootuserpages move-categorypages movefile '
-        'upload reupload reupload-shared minoredit editmyusercss '
-        'editmyuserjson editmyuserjs editmyuserjsredirect applychangetags '
-        'changetags editcontentmodel viewmywatchlist editmywatchlist '
-        'mwoauthproposeconsumer mwoauthupdateownconsumer '
-        'mwoauthmanagemygrants'
-    ).split(),
-    'autoconfirmed': ['autoconfirmed', 'editsemiprotected'],
-}
-GRANT_RIGHTS = {
-    'mwoauth-authonly': '',
-    'mwoauth-authonlyprivate': '',
-    'basic': 'autoconfirmed autopatrol editsemiprotected nominornewtalk read',
-    'highvolume': 'apihighlimits bot noratelimit',
-    'import': '',
-    'editpage': 'applychangetags changetags edit editcontentmodel minoredit',
-    'editprotected': 'editprotected',
-    'editmycssjs': 'editmyusercss editmyuserjson editmyuserjs',
-    'editmyoptions': 'editmyoptions editmyuserjson',
-    'createeditmovepage': 'createpage createtalk edit move '
-    'move-categorypages move-rootuserpages move-subpages suppressredirect',
-    'uploadfile': 'upload',
-    'patrol': 'patrol',
-    'rollback': 'rollback',
-    'delete': 'delete undelete',
-    'protect': 'protect',
-    'viewmywatchlist': 'viewmywatchlist',
-    'editmywatchlist': 'editmywatchlist',
-    'privateinfo': 'viewmyprivateinfo',
-    'oauthmanageownclient': 'mwoauthproposeconsumer mwoauthupdateownconsumer',
-}
+GROUP_RIGHTS = listed('groups')
+GRANT_RIGHTS = listed('grants')
 
 
 @dataclass(eq=False)
@@ -66,16 +25,15 @@ class User:
     password: str | None = field(repr=False)
     groups: tuple[str, ...]
     registered: float
+    email: str
+    email_confirmed: bool = True
     editcount: int = 0
     blocked: float | None = None
-    email: str = ''
-    email_confirmed: bool = True
     denied: set[str] = field(default_factory=set)
     second_factor: tuple[str, str] | None = field(default=None, repr=False)
 
     @property
-    def all_groups(self) -> list[str]:
-        """The groups of the user, including those everyone is in."""
+    def all_groups(self):
         return [*self.groups, '*', 'user', 'autoconfirmed']
 
 
@@ -94,13 +52,11 @@ class Session:
     pending: User | None = None  # gave the password, not the second factor
     failures: int = 0
 
-    def token(self, kind: str) -> str:
+    def token(self, kind):
         """Return the token for *kind* of action."""
-        if kind not in self.tokens:
-            self.tokens[kind] = secrets.token_hex(20) + '+\\'
-        return self.tokens[kind]
+        return self.tokens.setdefault(kind, secrets.token_hex(20) + '+\\')
 
-    def use(self, access_token: object) -> Session:
+    def use(self, access_token):
         """Note that a request came with *access_token*."""
         if self.used_with is not access_token:
             self.tokens.clear()
@@ -118,81 +74,65 @@ class Caller:
     unsupported: tuple[str, ...] = ()  # rights that the wiki does not have
 
     @property
-    def user(self) -> User | None:
-        """The account, None if anonymous."""
+    def user(self):
         return self.session.user
 
     @property
-    def name(self) -> str:
-        """The name that an edit is attributed to."""
+    def name(self):
         return self.user.name if self.user else ANONYMOUS
 
-    def token(self, kind: str) -> str:
+    def token(self, kind):
         """Return the token that has to be sent for *kind* of action."""
         if self.user is None and kind != 'login':
             return '+\\'
         return self.session.token(kind)
 
     @property
-    def rights(self) -> list[str]:
+    def rights(self):
         """The rights of the account, as far as the grants go."""
-        rights = rights_of(self.user)
-        if self.grants is not None:
-            granted = {
-                right
-                for grant in self.grants
-                for right in GRANT_RIGHTS[grant].split()
-            }
-            rights = [right for right in rights if right in granted]
-        return [right for right in rights if right not in self.unsupported]
-
-
-def rights_of(user: User | None) -> list[str]:
-    """Return the rights of an account, whatever it granted."""
-    denied = user.denied if user else ()
-    rights = dict.fromkeys(
-        right
-        for group in (user.all_groups if user else ['*'])
-        for right in GROUP_RIGHTS.get(group, ())
-    )
-    return [right for right in rights if right not in denied]
+        groups = self.user.all_groups if self.user else ['*']
+        refused = {*self.unsupported, *(self.user.denied if self.user else ())}
+        granted = {
+            right
+            for grant in self.grants or ()
+            for right in GRANT_RIGHTS[grant]
+        }
+        return [
+            right
+            for right in dict.fromkeys(
+                right for group in groups for right in GROUP_RIGHTS[group]
+            )
+            if right not in refused
+            and (self.grants is None or right in granted)
+        ]
 
 
 class Accounts:
     """All users, and the sessions of those who logged in by password."""
 
-    def __init__(self) -> None:
-        self.users: dict[str, User] = {}
-        self._sessions: dict[str, Session] = {}
+    def __init__(self):
+        self.users = {}
+        self._sessions = {}
 
-    def add(
-        self,
-        name: str,
-        password: str | None,
-        groups: Iterable[str],
-        now: float,
-    ) -> User:
+    def add(self, name, password, groups, now):
         """Create an account."""
-        user = User(len(self.users) + 1, name, password, tuple(groups), now)
-        user.email = f'{name.lower()}@example.org'
+        number, email = len(self.users) + 1, f'{name.lower()}@example.org'
+        user = User(number, name, password, tuple(groups), now, email)
         self.users[name] = user
-        return user
 
-    def check(self, name: str, password: str) -> User | None:
-        """Return the user of that name and password."""
+    def check(self, name, password):
         user = self.users.get(name[:1].upper() + name[1:])
-        return user if user and password and user.password == password else None
+        return (
+            user if user and password and user.password == password else None
+        )
 
-    def start(self, user: User | None) -> str:
-        """Start a session; return the value of its cookie."""
+    def start(self, user):
         cookie = secrets.token_hex(16)
         self._sessions[cookie] = Session(user)
         return cookie
 
-    def end(self, cookie: str | None) -> None:
-        """Forget a session."""
+    def end(self, cookie):
         self._sessions.pop(cookie, None)
 
-    def session(self, cookie: str | None) -> Session | None:
-        """Return the session of a cookie."""
+    def session(self, cookie):
         return self._sessions.get(cookie)

@@ -7,71 +7,50 @@ are written as with formatversion=2 and converted if need be.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from . import query
 from .accounts import SESSION_COOKIE, Caller, Session, User
 from .clock import timestamp
-from .dialog import WRONG_PASSWORD, session_cookie
+from .data import DATA, TEXTS
+from .dialog import session_cookie
 from .pages import Edit, normal_title
-from .rest import INVALID, INVALID_TOKEN, not_approved
-from .wire import Request, Response, json_response
-
-if TYPE_CHECKING:
-    from .sandbox import Sandbox
-
-PROVIDER = 'MediaWiki\\Extension\\OAuth\\SessionProvider'
-DOCREF = (
-    'See {}/api.php for API usage. Subscribe to the '
-    'mediawiki-api-announce mailing list at &lt;https://lists.'
-    'wikimedia.org/postorius/lists/mediawiki-api-announce.lists.'
-    'wikimedia.org/&gt; for notice of API deprecations and breaking '
-    'changes.'
-)
-LIMITED = 'The action you have requested is limited to users in '
-DENIED = {
-    'edit': LIMITED + 'one of the groups: *, [[SandboxWiki:Users|Users]].',
-    'editmyoptions': "You don't have permission to edit your preferences.",
-}
-FOR_SYSOPS = (
-    LIMITED + 'the group: [[SandboxWiki:Administrators|Administrators]].'
-)
+from .rest import INVALID
+from .wire import json_response
 
 
 class ApiError(Exception):
     """An error of the API; *module* is the action that raised it."""
 
-    def __init__(self, code: str, info: str, **data: object) -> None:
+    module: str | None = None
+
+    def __init__(self, code, info, **data):
         super().__init__(info)
         self.code = code
         self.data = data
-        self.module: str | None = None
 
 
 class Call:
     """One request to the API."""
 
-    def __init__(self, wiki: Sandbox, request: Request) -> None:
+    def __init__(self, wiki, request):
         self.wiki = wiki
         self.request = request
         self.params = {**request.query, **request.form}
         self.fv2 = self.params.get('formatversion') in ('2', 'latest')
-        self.cookies: list[str] = []
+        self.cookies = []
         self.caller = Caller(Session())
 
-    def get(self, name: str, default: str | None = None) -> str | None:
-        """Return a parameter."""
+    def get(self, name, default=''):
         return self.params.get(name, default)
 
-    def need(self, name: str) -> str:
-        """Return a parameter that must be given."""
+    def need(self, name):
         if name not in self.params:
             text = f'The "{name}" parameter must be set.'
             raise ApiError('missingparam', text)
         return self.params[name]
 
-    def many(self, name: str, default: str = '') -> list[str]:
+    def many(self, name, default=''):
         """Return the values of a parameter that takes several."""
         value = self.params.get(name, default)
         if value.startswith('\x1f'):
@@ -79,26 +58,23 @@ class Call:
         return value.split('|') if value else []
 
 
-def answer(wiki: Sandbox, request: Request) -> Response:
-    """Answer api.php."""
+def answer(wiki, request):
     call = Call(wiki, request)
     headers = {'Cache_Control': 'private, must-revalidate, max-age=0'}
     try:
         data = _run(call)
     except ApiError as error:
-        request.error = error.code
-        headers['MediaWiki_API_Error'] = error.code
+        request.error = headers['MediaWiki_API_Error'] = error.code
         data = _error(call, error)
+    data, kind = data if call.fv2 else _version_1(data), 'application/json'
     response = json_response(
-        data if call.fv2 else _version_1(data),
-        content_type='application/json; charset=utf-8',
-        **headers,
+        data, content_type=f'{kind}; charset=utf-8', **headers
     )
     response.headers += [('Set-Cookie', field) for field in call.cookies]
     return response
 
 
-def _run(call: Call) -> dict[str, Any]:
+def _run(call):
     """Find out who is calling, and do what is asked."""
     identify(call)
     name = call.get('action', 'help')
@@ -108,12 +84,11 @@ def _run(call: Call) -> dict[str, Any]:
         raise ApiError('badvalue', text)
     try:
         _check_asserts(call)
-        if action.token:
-            if call.request.method != 'POST':
-                text = f'The "{name}" module requires a POST request.'
-                raise ApiError('mustbeposted', text)
-            if call.need('token') != call.caller.token(action.token):
-                raise ApiError('badtoken', 'Invalid CSRF token.')
+        if action.token and call.request.method != 'POST':
+            text = f'The "{name}" module requires a POST request.'
+            raise ApiError('mustbeposted', text)
+        if action.token and call.need('token') != call.caller.token('csrf'):
+            raise ApiError('badtoken', 'Invalid CSRF token.')
         _check_right(call, action)
         return action.run(call)
     except ApiError as error:
@@ -121,7 +96,7 @@ def _run(call: Call) -> dict[str, Any]:
         raise
 
 
-def identify(call: Call) -> None:
+def identify(call):
     """Find the account that a request is made for."""
     wiki, request = call.wiki, call.request
     if request.bearer is None:
@@ -132,82 +107,74 @@ def identify(call: Call) -> None:
     request.user = user.name if user else None
 
 
-def _identify_bearer(call: Call, text: str) -> None:
+def _identify_bearer(call, text):
     oauth = call.wiki.oauth
     token = oauth.valid(text)
     if token is None:
-        raise ApiError(INVALID, INVALID_TOKEN)
+        raise ApiError(INVALID, TEXTS['dead_token'])
     user = token.session.user
     if user and not token.client.usable_by(user):
-        text = not_approved(token.client.name)
+        text = TEXTS['not_approved'].format(token.client.name)
         raise ApiError(f'{INVALID}-not-approved', text)
     if call.wiki.session_jwt:
         # Documented by Wikimedia, not recorded: core 1.45 lacks the cookie.
         cookie = call.request.cookies.get('sessionJwt')
         if cookie and oauth.session_jwts.get(cookie) is not token:
-            raise ApiError(
-                f'{INVALID}-jwt',
-                'The sessionJwt cookie does not belong to the access token.',
-            )
+            text = 'The sessionJwt cookie does not belong to the access token.'
+            raise ApiError(f'{INVALID}-jwt', text)
         if token.client.owner_only:
             jwt = oauth.session_jwt(token)
             call.cookies.append(f'sessionJwt={jwt}; path=/; HttpOnly')
     call.caller = call.wiki.caller_of(token)
 
 
-def _check_asserts(call: Call) -> None:
+def _check_asserts(call):
     """Check who the client believes to be."""
     user, wanted = call.caller.user, call.get('assert')
-    undone = 'so the action could not be completed.'
     if wanted in ('user', 'bot') and user is None:
-        text = f'You are no longer logged in, {undone}'
-        raise ApiError('assertuserfailed', text)
+        raise ApiError('assertuserfailed', TEXTS['user'])
     if wanted == 'bot' and 'bot' not in call.caller.rights:
-        text = f'You do not have the "bot" right, {undone}'
-        raise ApiError('assertbotfailed', text)
+        raise ApiError('assertbotfailed', TEXTS['bot'])
     if wanted == 'anon' and user:
-        text = f'You are no longer logged out, {undone}'
-        raise ApiError('assertanonfailed', text)
+        raise ApiError('assertanonfailed', TEXTS['anon'])
     name = call.get('assertuser')
-    if name is not None and (user is None or user.name != name):
-        text = f'You are no longer logged in as "{name}", {undone}'
+    if name and (user is None or user.name != name):
+        text = TEXTS['assertuser'].format(name)
         raise ApiError('assertnameduserfailed', text)
 
 
-def _check_right(call: Call, action: Action) -> None:
-    right, caller = action.right, call.caller
-    if right == 'read' and right not in caller.rights:
-        text = 'You need read permission to use this module.'
-        raise ApiError('readapidenied', text)
-    if right and right not in caller.rights:
-        raise ApiError('permissiondenied', DENIED.get(right, FOR_SYSOPS))
-    if action.token and right and caller.user and caller.user.blocked:
-        raise ApiError(
-            'blocked',
+def _check_right(call, action):
+    right, user = action.right, call.caller.user
+    if right and right not in call.caller.rights:
+        code = 'readapidenied' if right == 'read' else 'permissiondenied'
+        raise ApiError(code, TEXTS[right])
+    if action.token and right and user and user.blocked:
+        text, data = (
             'You have been blocked from editing.',
-            blockinfo=query.blockinfo(caller.user),
+            query.blockinfo(user),
         )
+        raise ApiError('blocked', text, blockinfo=data)
 
 
-def _error(call: Call, error: ApiError) -> dict[str, Any]:
+def _error(call, error):
     """Return an error as the client wants it."""
-    docref = DOCREF.format(call.wiki.url)
     form = call.get('errorformat', 'bc')
+    docref = {'docref' if call.fv2 else '*': TEXTS['docref']}
+    docref = {key: text.format(call.wiki.url) for key, text in docref.items()}
     if form == 'bc':
-        key = 'docref' if call.fv2 else '*'
         fields = {'code': error.code, 'info': str(error), **error.data}
-        return {'error': {**fields, key: docref}}
-    key = 'html' if form == 'html' else 'text'
+        return {'error': {**fields, **docref}}
+    key = ('html' if form == 'html' else 'text') if call.fv2 else '*'
     text = html.escape(str(error)) if form == 'html' else str(error)
-    item = {'code': error.code, key if call.fv2 else '*': text}
+    item = {'code': error.code, key: text}
     if error.data:
         item['data'] = error.data
     if error.module:
         item['module'] = error.module
-    return {'errors': [item], 'docref' if call.fv2 else '*': docref}
+    return {'errors': [item], **docref}
 
 
-def _version_1(data: Any) -> Any:
+def _version_1(data):
     """Return *data* with True as '' and without what is False."""
     if isinstance(data, dict):
         return {
@@ -223,149 +190,109 @@ def _version_1(data: Any) -> Any:
 # Actions
 
 
-def _edit(call: Call) -> dict[str, Any]:
-    wiki, caller = call.wiki, call.caller
+def _edit(call):
+    wiki, caller, given = call.wiki, call.caller, call.params
     title = normal_title(call.need('title'))
     page = wiki.pages.page(title)
-    if page is None and call.get('nocreate') is not None:
+    if page is None and 'nocreate' in given:
         text = "The page you specified doesn't exist."
         raise ApiError('missingtitle', text)
     if page is None and 'createpage' not in caller.rights:
         text = 'You do not have permission to create new pages.'
         raise ApiError('cantcreate', text)
     old = page.text if page else ''
-    before, after = call.get('prependtext'), call.get('appendtext')
-    if before is None and after is None:
-        text = call.need('text')
+    if {'prependtext', 'appendtext'} & set(given):
+        text = call.get('prependtext') + old + call.get('appendtext')
     else:
-        text = (before or '') + old + (after or '')
-    text = text.rstrip()
+        text = call.need('text')
+    text, summary = text.rstrip(), call.get('summary')
     result = {'result': 'Success', 'title': title, 'contentmodel': 'wikitext'}
     if page and text == old:
         return {'edit': {**result, 'pageid': page.id, 'nochange': True}}
-    user, summary = caller.user, call.get('summary', '')
-    page = wiki.pages.save(
-        title,
-        text,
-        wiki.clock(),
-        user=caller.name,
-        userid=user.id if user else 0,
-        summary=summary,
-        tags=caller.tags,
-    )
-    if user:
-        user.editcount += 1
-    wiki.edits.append(Edit(caller.name, title, text, summary, caller.tags))
+    edit = Edit(caller.name, title, text, summary, caller.tags)
+    page = wiki.pages.save(edit, wiki.clock())
+    wiki.edits.append(edit)
+    if caller.user:
+        caller.user.editcount += 1
     revision = page.revisions[-1]
-    result.update(
-        pageid=page.id,
-        new=not revision.parent,
-        oldrevid=revision.parent,
-        newrevid=revision.id,
-        newtimestamp=timestamp(revision.time),
-    )
-    return {'edit': result}
+    result.update(pageid=page.id, new=not revision.parent)
+    result.update(oldrevid=revision.parent, newrevid=revision.id)
+    return {'edit': {**result, 'newtimestamp': timestamp(revision.time)}}
 
 
-def _login(call: Call) -> dict[str, Any]:
-    """Log in with action=login, which cannot ask for a second factor."""
+def _login(call):
     outcome = _check_password(call, 'lgname', 'lgpassword', 'lgtoken')
-    if isinstance(outcome, User) and outcome.second_factor:
-        text = 'Authentication requires user interaction, which is not '
-        return {'login': {'result': 'Aborted', 'reason': text + 'supported.'}}
-    if isinstance(outcome, User):
+    if not isinstance(outcome, User):
+        code, reason = outcome
+        result = 'WrongToken' if code == 'badtoken' else 'Failed'
+    elif outcome.second_factor or call.request.bearer is not None:
+        result, reason = 'Aborted', TEXTS['interaction']
+    else:
         _start_session(call, outcome)
         fields = {'lguserid': outcome.id, 'lgusername': outcome.name}
         return {'login': {'result': 'Success', **fields}}
-    code, reason = outcome
-    result = 'WrongToken' if code == 'badtoken' else 'Failed'
-    if call.request.bearer is not None:
-        result = 'Aborted'
     return {'login': {'result': result, 'reason': reason}}
 
 
-def _clientlogin(call: Call) -> dict[str, Any]:
-    """Log in with action=clientlogin, in one step or in two."""
+def _clientlogin(call):
     session = call.caller.session
-    if call.get('logincontinue') is not None and session.pending:
+    if 'logincontinue' in call.params and session.pending:
         return {'clientlogin': _second_step(call, session)}
     outcome = _check_password(call, 'username', 'password', 'logintoken')
-    if isinstance(outcome, User) and outcome.second_factor:
+    if not isinstance(outcome, User):
+        code, reason = outcome
+        if code == 'badtoken':
+            raise ApiError(code, reason)
+        return {'clientlogin': _failure(code, reason)}
+    if outcome.second_factor:
         session.pending, session.failures = outcome, 0
-        return {'clientlogin': _second_factor(outcome, failed=False)}
-    if isinstance(outcome, User):
-        return {'clientlogin': _start_session(call, outcome)}
-    code, reason = outcome
-    if code == 'badtoken':
-        raise ApiError(code, reason)
-    return {'clientlogin': _failure(code, reason)}
+        return {'clientlogin': _ask(outcome, 'asked')}
+    return {'clientlogin': _start_session(call, outcome)}
 
 
-def _failure(code: str, text: str) -> dict[str, str]:
+def _failure(code, text):
     return {'status': 'FAIL', 'message': text, 'messagecode': code}
 
 
-def _second_step(call: Call, session: Session) -> dict[str, Any]:
+def _second_step(call, session):
     """Check the second factor; both extensions ask again a few times."""
     user = session.pending
     kind, code = user.second_factor
-    if call.get('OATHToken' if kind == 'totp' else 'token') == code:
+    if call.get(DATA['second_factors'][kind]['field']) == code:
         return _start_session(call, user)
     session.failures += 1
     if session.failures > 3:
         session.pending = None
-        return _failure(
-            'login-throttled', 'You have made too many recent login attempts.'
-        )
-    return _second_factor(user, failed=True)
+        return _failure('login-throttled', TEXTS['throttled'])
+    return _ask(user, 'failed')
 
 
-def _second_factor(user: User, *, failed: bool) -> dict[str, Any]:
+def _ask(user, why):
     """Ask as Extension:OATHAuth or Extension:EmailAuth does."""
-    if user.second_factor[0] == 'totp':
-        name, label = 'OATHToken', 'Token'
-        request = 'MediaWiki\\Extension\\OATHAuth\\Auth\\TOTPAuthentication'
-        code = 'oathauth-login-failed' if failed else 'oathauth-auth-ui'
-        text = 'Verification failed' if failed else 'Enter a code from your app'
-    else:
-        name, label = 'token', 'Verification code'
-        request = 'MediaWiki\\Extension\\EmailAuth\\EmailAuthAuthentication'
-        code = f'emailauth-login-{"failure" if failed else "message"}'
-        text = 'The code is wrong.' if failed else (
-            f'A code was sent to {user.email[0]}***@***.***'
-        )
-    field = {'type': 'string', 'label': label, 'help': 'Six digits'}
-    return {
-        'status': 'UI',
-        'requests': [
-            {
-                'id': f'{request}Request',
-                'metadata': {},
-                'required': 'required',
-                'provider': request,
-                'account': user.name,
-                'fields': {name: field},
-            }
-        ],
-        'message': text,
-        'messagecode': code,
+    factor = DATA['second_factors'][user.second_factor[0]]
+    field = {'type': 'string', 'label': factor['label'], 'help': 'Six digits'}
+    request = {
+        'id': factor['request'],
+        'metadata': {},
+        'required': 'required',
+        'provider': factor['request'],
+        'account': user.name,
+        'fields': {factor['field']: field},
     }
+    code, text = factor[why]
+    answer = {'status': 'UI', 'requests': [request]}
+    return {**answer, 'message': text, 'messagecode': code}
 
 
-def _check_password(
-    call: Call, name: str, password: str, token: str
-) -> User | tuple[str, str]:
+def _check_password(call, name, password, token):
     """Return whose password was sent, or what is wrong."""
-    session = call.caller.session
-    if call.get(token) != session.tokens.get('login', call):
+    if call.get(token) != call.caller.session.tokens.get('login'):
         return 'badtoken', 'Invalid CSRF token.'
-    user = call.wiki.accounts.check(
-        call.get(name, ''), call.get(password, '')
-    )
-    return user or ('wrongpassword', WRONG_PASSWORD)
+    user = call.wiki.accounts.check(call.get(name), call.get(password))
+    return user or ('wrongpassword', TEXTS['login'])
 
 
-def _start_session(call: Call, user: User) -> dict[str, Any]:
+def _start_session(call, user):
     accounts = call.wiki.accounts
     accounts.end(call.request.cookies.get(SESSION_COOKIE))
     call.cookies.append(session_cookie(accounts.start(user)))
@@ -373,36 +300,35 @@ def _start_session(call: Call, user: User) -> dict[str, Any]:
     return {'status': 'PASS', 'username': user.name}
 
 
-def _logout(call: Call) -> dict[str, Any]:
+def _logout(call):
     if call.request.bearer is not None:
-        text = f'Logging out is not possible when using {PROVIDER} sessions.'
-        raise ApiError('cannotlogout', text)
+        raise ApiError('cannotlogout', TEXTS['logout'])
     call.wiki.accounts.end(call.request.cookies.get(SESSION_COOKIE))
     return {}
 
 
-def _nothing(_call: Call) -> dict[str, Any]:
+def _nothing(_call):
     """Answer what is there for its right only."""
     return {}
 
 
 class Action(NamedTuple):
-    """What carries an action out, its kind of token, the right it needs."""
+    """What carries an action out; whether it takes a token; its right."""
 
-    run: Callable[[Call], dict[str, Any]]
-    token: str | None = None
-    right: str | None = None
+    run: Any
+    token: bool = False
+    right: str = ''
 
 
 ACTIONS = {
     'clientlogin': Action(_clientlogin),
-    'delete': Action(_nothing, 'csrf', 'delete'),
-    'edit': Action(_edit, 'csrf', 'edit'),
+    'delete': Action(_nothing, True, 'delete'),
+    'edit': Action(_edit, True, 'edit'),
     'help': Action(_nothing),
     'login': Action(_login),
-    'logout': Action(_logout, 'csrf'),
-    'options': Action(_nothing, 'csrf', 'editmyoptions'),
-    'paraminfo': Action(lambda call: query.paraminfo(call, ACTIONS)),
-    'protect': Action(_nothing, 'csrf', 'protect'),
+    'logout': Action(_logout, True),
+    'options': Action(_nothing, True, 'editmyoptions'),
+    'paraminfo': Action(query.paraminfo),
+    'protect': Action(_nothing, True, 'protect'),
     'query': Action(query.run, right='read'),
 }

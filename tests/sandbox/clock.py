@@ -8,17 +8,16 @@ import time
 class Clock:
     """Seconds since the epoch: the real time plus what was advanced."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.offset = 0.0
 
-    def __call__(self) -> float:
+    def __call__(self):
         return time.time() + self.offset
 
-    def advance(self, seconds: float) -> None:
-        """Put the clock forward."""
+    def advance(self, seconds):
         self.offset += seconds
 
 
-def timestamp(seconds: float, form: str = '%Y-%m-%dT%H:%M:%SZ') -> str:
+def timestamp(seconds, form='%Y-%m-%dT%H:%M:%SZ'):
     """Write a time the way the API does."""
     return time.strftime(form, time.gmtime(seconds))

@@ -1,15 +1,9 @@
 """A folder with a Pywikibot configuration for the sandbox."""
+
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .sandbox import Sandbox
 
 
 FAMILY = """\
@@ -31,7 +25,6 @@ class Family(family.Family):
 CONFIG = """\
 family = 'sandbox'
 mylang = 'en'
-usernames['sandbox']['en'] = {user!r}
 family_files['sandbox'] = {family_file!r}
 put_throttle = 0
 minthrottle = 0
@@ -42,27 +35,27 @@ max_retries = 2
 """
 
 
-def make_config(folder: Path, wiki: Sandbox | str, *, user: str = 'Bot',
-                extra: str = '', password: str | None = None,
-                others: Mapping[str, Sandbox | str] | None = None,
-                ) -> dict[str, str]:
+def make_config(
+    folder, wiki, *, user='Bot', extra='', password=None, others=None
+):
     """Write the configuration; return the environment to run scripts in.
 
-    *wiki* is the sandbox or its netloc, *extra* is appended to
-    ``user-config.py``. With *password* there is a password file. *others*
-    are more wikis by their codes.
+    :param wiki: the sandbox or its netloc
+    :param extra: what is appended to ``user-config.py``
+    :param password: the user's, for a password file
+    :param others: more wikis by their codes
     """
     folder.mkdir(parents=True, exist_ok=True)
     wikis = {'en': wiki, **(others or {})}
+    langs = {
+        code: getattr(site, 'netloc', site) for code, site in wikis.items()
+    }
+    paths = {code: getattr(site, 'path', '') for code, site in wikis.items()}
     family_file = folder / 'sandbox_family.py'
-    family_file.write_text(FAMILY.format(
-        langs={code: getattr(site, 'netloc', site)
-               for code, site in wikis.items()},
-        paths={code: getattr(site, 'path', '')
-               for code, site in wikis.items()}))
-    config = CONFIG.format(user=user, family_file=str(family_file))
-    config += ''.join(f"usernames['sandbox'][{code!r}] = {user!r}\n"
-                      for code in others or ())
+    family_file.write_text(FAMILY.format(langs=langs, paths=paths))
+    config = CONFIG.format(family_file=str(family_file))
+    for code in wikis:
+        config += f"usernames['sandbox'][{code!r}] = {user!r}\n"
     if password:
         _private(folder / 'user-password.py', f'({user!r}, {password!r})\n')
         config += "password_file = 'user-password.py'\n"
@@ -70,21 +63,24 @@ def make_config(folder: Path, wiki: Sandbox | str, *, user: str = 'Bot',
     return environment(folder)
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder):
     """Return an environment in which nothing but *folder* matters.
 
     What is imported comes from this checkout in the first place.
     """
-    kept = {name: os.environ[name] for name in ('PATH', 'SYSTEMROOT')
-            if name in os.environ}
-    python_path = [str(Path(__file__).parents[2]),
-                   *filter(None, [os.environ.get('PYTHONPATH')])]
-    return {**kept, 'PYWIKIBOT_DIR': str(folder), 'HOME': str(folder),
-            'PYTHONPATH': os.pathsep.join(python_path),
-            'LANG': 'C.UTF-8', 'NO_PROXY': '*'}
+    names = [name for name in ('PATH', 'SYSTEMROOT') if name in os.environ]
+    paths = [str(Path(__file__).parents[2]), os.environ.get('PYTHONPATH', '')]
+    return {
+        **{name: os.environ[name] for name in names},
+        'PYWIKIBOT_DIR': str(folder),
+        'HOME': str(folder),
+        'PYTHONPATH': os.pathsep.join(filter(None, paths)),
+        'LANG': 'C.UTF-8',
+        'NO_PROXY': '*',
+    }
 
 
-def _private(path: Path, text: str) -> None:
+def _private(path, text):
     """Write a file that only its owner can read."""
     path.touch(mode=0o600)
     path.write_text(text)

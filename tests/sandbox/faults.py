@@ -1,43 +1,43 @@
 """What goes wrong on request.
 
-========== ======= ====================================================
-kind       handled what the client gets
-========== ======= ====================================================
-status     no      HTTP *status*, with *retry_after* and *body* if given
-html       no      HTTP 200 and an HTML page
-empty      no      HTTP 200 and nothing
-redirect   no      HTTP *status* (302), Location *location*
-reset_before no    the connection is reset
-hang_before  no    silence, until the client or the sandbox gives up
-half       yes     half of the body, then the connection is closed
-reset_after  yes   the connection is reset
-hang_after   yes   silence
-rewrite    yes     the JSON body as the callable *change* returns it
-slow       yes     the answer, *delay* seconds late
-========== ======= ====================================================
+============ ======= ==================================================
+kind         handled what the client gets
+============ ======= ==================================================
+status       no      HTTP *status*, with *retry_after* and *body* if given
+html         no      HTTP 200 and an HTML page
+empty        no      HTTP 200 and nothing
+redirect     no      HTTP *status* (302), Location *location*
+reset_before no      the connection is reset
+hang_before  no      silence, until the client or the sandbox gives up
+half         yes     half of the body, then the connection is closed
+reset_after  yes     the connection is reset
+hang_after   yes     silence
+rewrite      yes     the JSON body as the callable *change* returns it
+slow         yes     the answer, *delay* seconds late
+============ ======= ==================================================
 
 *handled* says whether the request was carried out on the server.
 """
+
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
-from .wire import Request, Response, html_response
+from .wire import Response, html_response
 
 
-KINDS = frozenset({'status', 'html', 'empty', 'redirect', 'reset_before',
-                   'hang_before', 'half', 'reset_after', 'hang_after',
-                   'rewrite', 'slow'})
+KINDS = re.findall(r'^(\w+) +(?:no|yes) ', __doc__ or '', re.M)
+MAINTENANCE = 'Our servers are currently under maintenance.'
 
 
 @dataclass
 class Fault:
-
     """A fault that waits for a request to *path*."""
 
     kind: str
@@ -47,31 +47,25 @@ class Fault:
 
 
 class Faults:
-
     """The faults to come, and a count of those that were served."""
 
-    def __init__(self) -> None:
-        self.served: Counter[str] = Counter()
-        self._waiting: list[Fault] = []
+    def __init__(self):
+        self.served = Counter()
+        self._waiting = []
         self._lock = threading.Lock()
 
-    def add(self, kind: str, times: int, path: str,
-            options: dict[str, Any]) -> None:
+    def add(self, kind, times, path, options):
         """Let *times* requests to a path containing *path* go wrong."""
         if kind not in KINDS:
             raise ValueError(f'unknown fault {kind!r}')
         with self._lock:
             self._waiting.append(Fault(kind, times, path, options))
 
-    def clear(self) -> None:
-        """Forget the faults to come."""
+    def clear(self):
         with self._lock:
             self._waiting.clear()
 
-    def take(self, path: str) -> Fault | None:
-        """Return the fault that a request to *path* meets."""
-        if not self._waiting:
-            return None
+    def take(self, path):
         with self._lock:
             for fault in self._waiting:
                 if fault.path in path:
@@ -83,38 +77,39 @@ class Faults:
         return None
 
 
-def serve(fault: Fault, request: Request,
-          handle: Callable[[Request], Response]) -> Response:
+def serve(fault, request, handle):
     """Answer *request* with *fault*; *handle* carries a request out."""
-    options = fault.options
-    request.fault = fault.kind
-    if fault.kind in ('reset_before', 'hang_before'):
+    options, kind = fault.options, fault.kind
+    request.fault = kind
+    if kind in ('reset_before', 'hang_before'):
         response = Response(200)
-    elif fault.kind == 'status':
+    elif kind == 'status':
         response = _status(**options)
-    elif fault.kind == 'html':
-        response = html_response('Error', options.get('body', 'Our servers '
-                                 'are currently under maintenance.'))
-    elif fault.kind == 'empty':
+    elif kind == 'html':
+        response = html_response('Error', options.get('body', MAINTENANCE))
+    elif kind == 'empty':
         response = Response(200, b'', {'Content-Type': 'text/html'})
-    elif fault.kind == 'redirect':
-        response = Response(options.get('status', 302), b'',
-                            {'Location': options['location']})
+    elif kind == 'redirect':
+        location = {'Location': options['location']}
+        response = Response(options.get('status', 302), b'', location)
     else:
         time.sleep(options.get('delay', 0))
         response = handle(request)
-    if fault.kind == 'rewrite':
+    if kind == 'rewrite':
         data = options['change'](json.loads(response.body))
         response.body = json.dumps(data).encode()
-    delivery = fault.kind.partition('_')[0]
+    delivery = kind.partition('_')[0]
     if delivery in ('half', 'reset', 'hang'):
         response.delivery = delivery
     return response
 
 
-def _status(status: int = 503, retry_after: str | int | None = None,
-            body: str = 'Our servers are currently under maintenance.',
-            content_type: str = 'text/html; charset=utf-8') -> Response:
+def _status(
+    status=503,
+    retry_after=None,
+    body=MAINTENANCE,
+    content_type='text/html; charset=utf-8',
+):
     headers = {'Content-Type': content_type}
     if retry_after is not None:
         headers['Retry-After'] = str(retry_after)

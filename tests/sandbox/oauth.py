@@ -13,14 +13,13 @@ import random
 import re
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from .accounts import GRANT_RIGHTS, Session, User
-from .wire import Request, Response, json_response
+from .data import TEXTS
+from .wire import json_response
 
-if TYPE_CHECKING:
-    from .sandbox import Sandbox
 
 CODE_LIFE = 60
 GRACE = 600  # how long master takes a refresh token after its first use
@@ -28,27 +27,8 @@ PROPOSAL_LIFE = 30 * 86400  # MWOAuthRequestExpirationAge
 OWNER_ONLY_LIFE = 31556908800  # about a thousand years
 STAGES = ('proposed', 'approved', 'rejected', 'expired', 'disabled')
 GRANT_TYPES = ('authorization_code', 'refresh_token', 'client_credentials')
-
-MALFORMED = (
-    'The request is missing a required parameter, includes an '
-    'invalid parameter value, includes a parameter more than once, '
-    'or is otherwise malformed.'
-)
-BAD_GRANT = (
-    'The provided authorization grant (e.g., authorization code, '
-    'resource owner credentials) or refresh token is invalid, '
-    'expired, revoked, does not match the redirection URI used in '
-    'the authorization request, or was issued to another client.'
-)
-DENIED = (
-    'The resource owner or authorization server denied the request.'
-)
-BAD_SCOPE = 'The requested scope is invalid, unknown, or malformed'
-CANCELLED = 'User has rejected the request from client application'
-SERVER_ERROR = (
-    'The authorization server encountered an unexpected condition '
-    'which prevented it from fulfilling the request: '
-)
+METHODS = ('S256', 'plain')
+VERIFIER = re.compile(r'[A-Za-z0-9._~-]{43,128}')  # RFC 7636
 
 
 @dataclass(eq=False)
@@ -73,31 +53,20 @@ class Client:
     sent_basic: bool = False
     access_token: str | None = field(default=None, repr=False)
 
-    def usable_by(self, user: User | None) -> bool:
+    def usable_by(self, user):
         """Tell whether *user* may authorize the client."""
-        return self.stage == 'approved' or (
-            self.stage == 'proposed' and user is self.owner
-        )
+        is_proposal = self.stage == 'proposed' and user is self.owner
+        return self.stage == 'approved' or is_proposal
 
 
 @dataclass(eq=False)
 class Code:
-    """An authorization code and what it is bound to."""
+    """An authorization code: what was allowed, and by whom."""
 
-    client: Client
+    request: AuthorizeRequest
     user: User
-    grants: tuple[str, ...]
-    redirect_uri: str | None
-    challenge: str | None
-    method: str
     expires: float
     used: bool = False
-
-    def verified_by(self, verifier: str) -> bool:
-        """Tell whether the challenge was made of *verifier*."""
-        if self.method == 'S256':
-            verifier = _b64(hashlib.sha256(verifier.encode()).digest())
-        return verifier == self.challenge
 
 
 @dataclass(eq=False)
@@ -137,86 +106,59 @@ class AuthorizeRequest(NamedTuple):
     grants: tuple[str, ...]
 
 
-class AuthorizeError(Exception):
+class OAuthError(Exception):
+    """An error of the token endpoint; its text is *text* or by its code."""
+
+    def __init__(self, status, code, hint='', text=''):
+        super().__init__(text or TEXTS[code])
+        self.status = status
+        self.code = code
+        self.hint = hint
+
+
+class AuthorizeError(OAuthError):
     """The browser is shown an error page, or sent to *location*."""
 
-    def __init__(
-        self, status: int, text: str, hint: str = '', location: str = ''
-    ) -> None:
-        super().__init__(text)
-        self.status = status
-        self.hint = hint
-        self.location = location
+    location = ''
 
 
-class TokenError(Exception):
-    """An error reply of the token endpoint."""
-
-    def __init__(
-        self, status: int, error: str, description: str, hint: str = ''
-    ) -> None:
-        super().__init__(error)
-        self.status = status
-        self.error = error
-        self.description = description
-        self.hint = hint
+def _malformed(parameter, kind=OAuthError):
+    hint = f'Check the `{parameter}` parameter'
+    return kind(400, 'invalid_request', hint)
 
 
-def _malformed(parameter: str, hint: str = '') -> TokenError:
-    return TokenError(
-        400,
-        'invalid_request',
-        MALFORMED,
-        hint or f'Check the `{parameter}` parameter',
-    )
-
-
-def _invalid_client() -> TokenError:
-    return TokenError(401, 'invalid_client', 'Client authentication failed')
-
-
-def _server_error(text: str) -> TokenError:
-    return TokenError(500, 'server_error', SERVER_ERROR + text)
-
-
-def not_usable(client: Client, user: User) -> str:
-    """Return the hint of both endpoints for a client in another stage."""
-    return f'Client {client.id} is not usable by user with ID {user.id}'
+def _server_error(text):
+    text = TEXTS['server_error'] + text
+    return OAuthError(500, 'server_error', text=text)
 
 
 class AuthorizationServer:
     """What Extension:OAuth keeps and decides."""
 
-    def __init__(self, wiki: Sandbox) -> None:
+    def __init__(self, wiki):
         self._wiki = wiki
-        self.clients: dict[str, Client] = {}
-        self.access_tokens: dict[str, AccessToken] = {}
-        self.session_jwts: dict[str, AccessToken] = {}
-        self._codes: dict[str, Code] = {}
-        self._refresh_tokens: dict[str, RefreshToken] = {}
-        self._sessions: dict[tuple[Client, User | None], Session] = {}
-        self._accepted: set[tuple[Client, User]] = set()
+        self.clients = {}
+        self.access_tokens = {}
+        self.session_jwts = {}
+        self._codes = {}
+        self._refresh_tokens = {}
+        self._sessions = {}
+        self._accepted = set()
 
     # Clients
 
-    def register(self, owner: User, **fields: object) -> Client:
+    def register(self, owner, **fields):
         """Register a client; *fields* are those of `Client`."""
-        fields['grant_types'] = fields.get('grant_types') or (
-            GRANT_TYPES[2:] if fields['owner_only'] else GRANT_TYPES[:2]
-        )
-        client = Client(
-            secrets.token_hex(16),
-            '',
-            owner=owner,
-            number=len(self.clients) + 1,
-            registered=self._wiki.clock(),
-            **fields,
-        )
+        if fields['owner_only']:
+            fields.setdefault('grant_types', GRANT_TYPES[2:])
+        now, number = self._wiki.clock(), len(self.clients) + 1
+        fields.update(owner=owner, number=number, registered=now)
+        client = Client(secrets.token_hex(16), '', **fields)
         self.clients[client.id] = client
         self.reset_secret(client)
         return client
 
-    def reset_secret(self, client: Client) -> None:
+    def reset_secret(self, client):
         """Give a client a new secret and, if owner-only, a new token."""
         client.secret = secrets.token_hex(20)
         self._wiki.secrets.add(client.secret)
@@ -227,7 +169,7 @@ class AuthorizationServer:
                 client, client.owner, client.grants, OWNER_ONLY_LIFE
             )
 
-    def _client(self, request: Request) -> Client:
+    def _client(self, request):
         """Return the client that authenticates itself."""
         form, master = request.form, self._wiki.is_master
         name, secret = _basic_credentials(request)
@@ -235,63 +177,55 @@ class AuthorizationServer:
         name = form.get('client_id', name)
         if name is None:
             raise _malformed('client_id')
-        client, grant = self.clients.get(name), form['grant_type']
-        if client is None:
-            if grant == 'refresh_token' and not master:
-                raise _server_error(
-                    f"Client with identifier '{name}' does not exist!"
-                )
-            raise _invalid_client()
+        client = self.clients.get(name)
+        refreshes = form['grant_type'] == 'refresh_token'
+        if client is None and refreshes and not master:
+            text = f"Client with identifier '{name}' does not exist!"
+            raise _server_error(text)
+        if client is None or form['grant_type'] not in client.grant_types:
+            raise OAuthError(401, 'invalid_client')
         # Task T323855: on 1.43 a public client needs its secret to refresh.
-        if client.confidential or (grant == 'refresh_token' and not master):
+        if client.confidential or (refreshes and not master):
             if master and secret is None:
                 raise _malformed('client_secret')
             if secret != client.secret:
-                raise _invalid_client()
-        if grant not in client.grant_types:
-            raise _invalid_client()
+                raise OAuthError(401, 'invalid_client')
         return client
+
+    def expire_proposals(self):
+        """Let proposals expire, which is done when clients are listed."""
+        for client in self.clients.values():
+            age = self._wiki.clock() - client.registered
+            if client.stage == 'proposed' and age > PROPOSAL_LIFE:
+                client.stage = 'expired'
 
     # Authorizing
 
-    def check_authorize(
-        self, query: dict[str, str], user: User
-    ) -> AuthorizeRequest:
+    def check_authorize(self, query, user):
         """Validate a request to the authorization endpoint."""
         if 'client_id' not in query:
-            raise _bad_query('client_id')
+            raise _malformed('client_id', AuthorizeError)
         if query.get('response_type') != 'code':
-            raise _bad_query('response_type')
+            raise _malformed('response_type', AuthorizeError)
         client = self.clients.get(query['client_id'])
         if client is None or not self._same_redirect(
-            query.get('redirect_uri', client.redirect_uri),
-            client.redirect_uri,
+            query.get('redirect_uri', client.redirect_uri), client.redirect_uri
         ):
-            raise AuthorizeError(401, 'Client authentication failed')
+            raise AuthorizeError(401, 'invalid_client')
         grants = self._scope(client, query)
-        challenge = query.get('code_challenge')
+        if query.get('code_challenge_method', 'plain') not in METHODS:
+            raise _malformed('code_challenge_method', AuthorizeError)
+        challenge, hint = query.get('code_challenge'), ''
         if challenge is None and not client.confidential:
-            raise AuthorizeError(
-                400,
-                MALFORMED,
-                'Code challenge must be provided for public clients',
-            )
-        if query.get('code_challenge_method', 'plain') not in (
-            'S256',
-            'plain',
-        ):
-            raise _bad_query('code_challenge_method')
-        if challenge is not None and not _is_verifier(challenge):
-            raise AuthorizeError(
-                400,
-                MALFORMED,
-                'Code challenge must follow the specifications of RFC-7636.',
-            )
-        if not client.usable_by(user):
-            raise AuthorizeError(401, DENIED, not_usable(client, user))
+            hint = 'Code challenge must be provided for public clients'
+        elif challenge is not None and not VERIFIER.fullmatch(challenge):
+            hint = 'Code challenge must follow the specifications of RFC-7636.'
+        if hint:
+            raise AuthorizeError(400, 'invalid_request', hint)
+        self._check_usable(client, user, AuthorizeError)
         return AuthorizeRequest(client, query, grants)
 
-    def _same_redirect(self, sent: str, registered: str) -> bool:
+    def _same_redirect(self, sent, registered):
         if sent == registered:
             return True
         # For IP literals, and only for them, master ignores the port.
@@ -302,293 +236,229 @@ class AuthorizationServer:
             and len({uri._replace(netloc=uri.hostname) for uri in uris}) == 1
         )
 
-    def _scope(self, client: Client, query: dict[str, str]) -> tuple[str, ...]:
+    def _scope(self, client, query):
         """Return the grants that a dialog is about."""
-        scopes = query.get('scope', '').split()
+        scopes, master = query.get('scope', '').split(), self._wiki.is_master
         for scope in scopes:
-            if scope not in GRANT_RIGHTS:
-                master = self._wiki.is_master
-                state = {'state': query['state']} if 'state' in query else {}
-                fields = {
-                    'error': 'invalid_scope',
-                    'error_description': BAD_SCOPE,
-                    'hint': f'Check the `{scope}` scope',
-                }
-                raise AuthorizeError(
-                    302,
-                    BAD_SCOPE,
-                    location=_extend(
-                        query.get('redirect_uri', client.redirect_uri),
-                        {**state, **fields}
-                        if master
-                        else {**fields, 'message': BAD_SCOPE},
-                    ),
-                )
+            if scope in GRANT_RIGHTS:
+                continue
+            hint = f'Check the `{scope}` scope'
+            error = AuthorizeError(302, 'invalid_scope', hint)
+            with_state = master and 'state' in query
+            fields = {'state': query['state']} if with_state else {}
+            fields['error'] = error.code
+            fields['error_description'] = str(error)
+            fields['hint'] = hint
+            if not master:
+                fields['message'] = str(error)
+            error.location = _callback(client, query, fields)
+            raise error
         return tuple(
             grant for grant in client.grants if not scopes or grant in scopes
         )
 
-    def allow(self, request: AuthorizeRequest, user: User) -> str:
+    def _check_usable(self, client, user, kind=OAuthError):
+        if not client.usable_by(user):
+            hint = (
+                f'Client {client.id} is not usable by user with ID {user.id}'
+            )
+            raise kind(401, 'access_denied', hint)
+
+    def allow(self, request, user):
         """Return where a browser goes after Allow."""
-        query, client = request.query, request.client
         # 760 to 820 hexadecimal characters on 1.43, 972 were seen on master
         length = 486 if self._wiki.is_master else 380 + random.randrange(31)
         text = secrets.token_hex(length)
-        self._codes[text] = Code(
-            client,
-            user,
-            request.grants,
-            query.get('redirect_uri'),
-            query.get('code_challenge'),
-            query.get('code_challenge_method', 'plain'),
-            self._wiki.clock() + CODE_LIFE,
-        )
-        self._accepted.add((client, user))
+        self._codes[text] = Code(request, user, self._wiki.clock() + CODE_LIFE)
+        self._accepted.add((request.client, user))
         self._wiki.secrets.add(text)
         fields = {'code': text}
-        if 'state' in query:
-            fields['state'] = query['state']
-        return _extend(query.get('redirect_uri', client.redirect_uri), fields)
+        if 'state' in request.query:
+            fields['state'] = request.query['state']
+        return _callback(request.client, request.query, fields)
 
-    def deny(self, request: AuthorizeRequest) -> str | None:
-        """Return where a browser goes after Cancel, None if nowhere."""
+    def deny(self, request):
         if 'redirect_uri' not in request.query:
             return None
-        fields = {
-            'error': 'unauthorized_client',
-            'error_description': CANCELLED,
-        }
+        text = TEXTS['cancelled']
+        fields = {'error': 'unauthorized_client', 'error_description': text}
         if not self._wiki.is_master:
-            fields['message'] = CANCELLED
-        return _extend(request.query['redirect_uri'], fields)
+            fields['message'] = text
+        return _callback(request.client, request.query, fields)
 
     # The token endpoint
 
-    def token_endpoint(self, request: Request) -> Response:
-        """Answer a request for tokens."""
+    def token_endpoint(self, request):
         try:
             pair = self._tokens(request)
-        except TokenError as error:
-            request.error = error.error
-            data = {
-                'error': error.error,
-                'error_description': error.description,
-            }
-            if error.hint:
-                data['hint'] = error.hint
-            if not self._wiki.is_master:
-                data['message'] = error.description
-            return json_response(
-                data, error.status, Cache_Control='private,no-cache,s-maxage=0'
-            )
-        data = {
-            'token_type': 'Bearer',
-            'expires_in': pair.expires_in,
-            'access_token': pair.access_token,
-        }
+        except OAuthError as error:
+            request.error = error.code
+            data = self.error_body(error)
+            cache = 'private,no-cache,s-maxage=0'
+            return json_response(data, error.status, Cache_Control=cache)
+        data = {'token_type': 'Bearer', 'expires_in': pair.expires_in}
+        data['access_token'] = pair.access_token
         if pair.refresh_token:
             data['refresh_token'] = pair.refresh_token
-        return json_response(
-            data,
-            content_type='application/json; charset=UTF-8',
-            Cache_Control='no-store',
-            Pragma='no-cache',
-        )
+        kind = 'application/json; charset=UTF-8'
+        return json_response(data, content_type=kind, Cache_Control='no-store')
 
-    def _tokens(self, request: Request) -> TokenPair:
+    def error_body(self, error):
+        data = {'error': error.code, 'error_description': str(error)}
+        if error.hint:
+            data['hint'] = error.hint
+        if not self._wiki.is_master:
+            data['message'] = str(error)
+        return data
+
+    def _tokens(self, request):
         kind = request.form.get('grant_type')
         if kind not in GRANT_TYPES:
-            problem = (
-                'The "grant_type" parameter must be set.'
-                if kind is None
-                else 'Unrecognized value for parameter "grant_type": '
-                f'{kind}.'
-            )
-            raise TokenError(
-                400,
-                'invalid_request',
-                f'Invalid request: Invalid request body: {problem}',
-                'Check the `grant_type` parameter',
-            )
+            error, text = _malformed('grant_type'), TEXTS['grant_type']
+            text += 'The "grant_type" parameter must be set.'
+            if kind is not None:
+                text = (
+                    f'Unrecognized value for parameter "grant_type": {kind}.'
+                )
+                text = TEXTS['grant_type'] + text
+            raise OAuthError(400, error.code, error.hint, text)
         client = self._client(request)
-        if kind == 'client_credentials':
-            return self._credentials(client, request)
-        return (self._redeem if kind == 'authorization_code' else self._refresh)(
-            client, request
-        )
-
-    def _redeem(self, client: Client, request: Request) -> TokenPair:
-        form = request.form
-        if 'code' not in form:
-            raise _malformed('code')
-        code = self._codes.get(form['code'])
-        if code is None:
-            raise self._dead_code(
-                'Cannot validate the provided authorization code'
-                if self._wiki.is_master
-                else 'Cannot decrypt the authorization code'
-            )
-        if code.expires < self._wiki.clock():
-            raise self._dead_code('Authorization code has expired')
-        if code.used:
-            raise self._dead_code('Authorization code has been revoked')
-        if code.client is not client:
-            raise _malformed(
-                'code', 'Authorization code was not issued to this client'
-            )
-        if code.redirect_uri and 'redirect_uri' not in form:
-            raise _malformed('redirect_uri')
-        if form.get('redirect_uri') != code.redirect_uri:
-            raise _malformed('redirect_uri', 'Invalid redirect URI')
-        self._verify(code, form.get('code_verifier'))
-        self._check_usable(client, code.user)
-        if (client, code.user) not in self._accepted:
-            kind = 'false' if self._wiki.is_master else 'bool'
-            raise _server_error(
-                f'Call to a member function getGrants() on {kind}'
-            )
-        code.used = True
-        request.user = code.user.name
-        return self.issue(client, code.user, code.grants)
-
-    def _dead_code(self, hint: str) -> TokenError:
-        if self._wiki.is_master:
-            return TokenError(400, 'invalid_grant', BAD_GRANT, hint)
-        return _malformed('code', hint)
-
-    def _verify(self, code: Code, verifier: str | None) -> None:
-        if code.challenge is None:
-            if verifier is not None and self._wiki.is_master:
-                raise _malformed(
-                    'code_challenge',
-                    'code_verifier received when no code_challenge is present',
-                )
-            return
-        if verifier is None:
-            raise _malformed('code_verifier')
-        if not _is_verifier(verifier):
-            raise _malformed(
-                'code_verifier',
-                'Code Verifier must follow the specifications of RFC-7636.',
-            )
-        if not code.verified_by(verifier):
-            raise TokenError(
-                400,
-                'invalid_grant',
-                BAD_GRANT,
-                'Failed to verify `code_verifier`.',
-            )
-        self._wiki.secrets.add(verifier)
-
-    def _check_usable(self, client: Client, user: User) -> None:
-        if not client.usable_by(user):
-            raise TokenError(
-                401, 'access_denied', DENIED, not_usable(client, user)
-            )
-
-    def _refresh(self, client: Client, request: Request) -> TokenPair:
-        text = request.form.get('refresh_token')
-        if text is None or (not text and self._wiki.is_master):
-            raise _malformed('refresh_token')
-        token = self._living(client, text)
-        access = token.access
-        scopes = request.form.get('scope', '').split()
-        for scope in scopes:
-            if scope not in access.grants:
-                raise TokenError(
-                    400,
-                    'invalid_scope',
-                    BAD_SCOPE,
-                    f'Check the `{scope}` scope',
-                )
-        user = access.session.user
-        # On 1.43 the tokens are revoked before the client is looked at.
-        if self._wiki.is_master:
-            self._check_usable(client, user)
-        if token.used is None:
-            token.used = self._wiki.clock()
-        access.revoked = True
-        self._check_usable(client, user)
-        request.user = user.name
-        return self.issue(
-            client, user, tuple(scopes) or access.grants, 'refresh_token'
-        )
-
-    def _living(self, client: Client, text: str) -> RefreshToken:
-        """Return the refresh token of that text if it still serves."""
-        now = self._wiki.clock()
-        token = self._refresh_tokens.get(text)
-        if token is None:
-            raise self._dead('Cannot decrypt the refresh token')
-        if token.access.client is not client:
-            raise self._dead('Token is not linked to client')
-        if token.expires < now:
-            raise self._dead('Token has expired')
-        if token.revoked or self._is_used_up(token, now):
-            raise self._dead('Token has been revoked')
-        return token
-
-    def _is_used_up(self, token: RefreshToken, now: float) -> bool:
-        # Task T412214: a client that did not get the answer may ask again.
-        grace = GRACE if self._wiki.is_master else 0
-        return token.used is not None and now >= token.used + grace
-
-    def _dead(self, hint: str) -> TokenError:
-        status, error = (
-            (400, 'invalid_grant')
-            if self._wiki.is_master
-            else (401, 'invalid_request')
-        )
-        return TokenError(
-            status, error, 'The refresh token is invalid.', hint
-        )
-
-    def _credentials(self, client: Client, request: Request) -> TokenPair:
+        if kind == 'authorization_code':
+            return self._redeem(client, request)
+        if kind == 'refresh_token':
+            return self._refresh(client, request)
         # An ordinary client with this grant type gets an anonymous token.
         user = client.owner if client.owner_only else None
         if user:
             self._check_usable(client, user)
             request.user = user.name
         life = self._wiki.token_life
-        access = self._access(
-            client, user, client.grants, life, 'client_credentials'
-        )
+        access = self._access(client, user, client.grants, life, kind)
         return TokenPair(access, None, int(life))
+
+    def _redeem(self, client, request):
+        form, master = request.form, self._wiki.is_master
+        if 'code' not in form:
+            raise _malformed('code')
+        code, problem = self._codes.get(form['code']), ''
+        if code is None and master:
+            problem = 'Cannot validate the provided authorization code'
+        elif code is None:
+            problem = 'Cannot decrypt the authorization code'
+        elif code.expires < self._wiki.clock():
+            problem = 'Authorization code has expired'
+        elif code.used:
+            problem = 'Authorization code has been revoked'
+        if problem:
+            kind = 'invalid_grant' if master else 'invalid_request'
+            raise OAuthError(400, kind, problem)
+        if code.request.client is not client:
+            problem = 'Authorization code was not issued to this client'
+            raise OAuthError(400, 'invalid_request', problem)
+        self._verify(code.request.query, form)
+        self._check_usable(client, code.user)
+        if (client, code.user) not in self._accepted:
+            value = 'false' if master else 'bool'
+            text = f'Call to a member function getGrants() on {value}'
+            raise _server_error(text)
+        code.used = True
+        request.user = code.user.name
+        return self.issue(client, code.user, code.request.grants)
+
+    def _verify(self, query, form):
+        """Compare what was sent for a code and with it."""
+        uri, verifier = form.get('redirect_uri'), form.get('code_verifier')
+        problem, challenge = '', query.get('code_challenge')
+        if 'redirect_uri' in query and uri is None:
+            raise _malformed('redirect_uri')
+        if uri != query.get('redirect_uri'):
+            problem = 'Invalid redirect URI'
+        elif challenge is None and verifier is not None:
+            if self._wiki.is_master:
+                problem = (
+                    'code_verifier received when no code_challenge is present'
+                )
+        elif challenge is not None and verifier is None:
+            raise _malformed('code_verifier')
+        elif challenge is not None and not VERIFIER.fullmatch(verifier):
+            problem = (
+                'Code Verifier must follow the specifications of RFC-7636.'
+            )
+        if problem:
+            raise OAuthError(400, 'invalid_request', problem)
+        if challenge is None:
+            return
+        self._wiki.secrets.add(verifier)
+        if query.get('code_challenge_method') == 'S256':
+            verifier = _b64(hashlib.sha256(verifier.encode()).digest())
+        if verifier != challenge:
+            problem = 'Failed to verify `code_verifier`.'
+            raise OAuthError(400, 'invalid_grant', problem)
+
+    def _refresh(self, client, request):
+        text, master = request.form.get('refresh_token'), self._wiki.is_master
+        if text is None or (not text and master):
+            raise _malformed('refresh_token')
+        token = self._living(client, text)
+        access, user = token.access, token.access.session.user
+        scopes = request.form.get('scope', '').split()
+        for scope in scopes:
+            if scope not in access.grants:
+                hint = f'Check the `{scope}` scope'
+                raise OAuthError(400, 'invalid_scope', hint)
+        # On 1.43 the tokens are revoked before the client is looked at.
+        if master:
+            self._check_usable(client, user)
+        if token.used is None:
+            token.used = self._wiki.clock()
+        access.revoked = True
+        self._check_usable(client, user)
+        request.user = user.name
+        grants = tuple(scopes) or access.grants
+        return self.issue(client, user, grants, 'refresh_token')
+
+    def _living(self, client, text):
+        """Return the refresh token of that text if it still serves."""
+        token, master = self._refresh_tokens.get(text), self._wiki.is_master
+        problem = ''
+        if token is None:
+            problem = 'Cannot decrypt the refresh token'
+        elif token.access.client is not client:
+            problem = 'Token is not linked to client'
+        elif token.expires < self._wiki.clock():
+            problem = 'Token has expired'
+        elif token.revoked or self._is_used_up(token):
+            problem = 'Token has been revoked'
+        if problem:
+            status, code = (
+                (400, 'invalid_grant') if master else (401, 'invalid_request')
+            )
+            raise OAuthError(status, code, problem, TEXTS['refresh_token'])
+        return token
+
+    def _is_used_up(self, token):
+        # Task T412214: a client that did not get the answer may ask again.
+        grace = GRACE if self._wiki.is_master else 0
+        used = token.used
+        return used is not None and self._wiki.clock() >= used + grace
 
     # Tokens
 
-    def issue(
-        self,
-        client: Client,
-        user: User,
-        grants: tuple[str, ...] | None = None,
-        kind: str = 'authorization_code',
-    ) -> TokenPair:
-        """Return a new pair of tokens."""
-        life = self._wiki.token_life
-        access = self._access(
-            client, user, grants or client.grants, life, kind
-        )
-        refresh = secrets.token_hex(438 if self._wiki.is_master else 436)
+    def issue(self, client, user, grants=None, kind='authorization_code'):
+        wiki, grants = self._wiki, grants or client.grants
+        access = self._access(client, user, grants, wiki.token_life, kind)
+        refresh = secrets.token_hex(438 if wiki.is_master else 436)
         self._refresh_tokens[refresh] = RefreshToken(
-            self.access_tokens[access],
-            self._wiki.clock() + self._wiki.refresh_life,
+            self.access_tokens[access], wiki.clock() + wiki.refresh_life
         )
         self._accepted.add((client, user))
-        self._wiki.secrets.add(refresh)
-        return TokenPair(access, refresh, int(life))
+        wiki.secrets.add(refresh)
+        return TokenPair(access, refresh, int(wiki.token_life))
 
-    def _access(
-        self,
-        client: Client,
-        user: User | None,
-        grants: tuple[str, ...],
-        life: float,
-        kind: str | None = None,
-    ) -> str:
+    def _access(self, client, user, grants, life, kind=None):
         """Return an access token; without *kind* the one of registration."""
         now, subject = self._wiki.clock(), str(user.id) if user else ''
-        claims: dict[str, object] = {
+        claims = {
             'aud': client.id,
             'jti': secrets.token_hex(40),
             'iat': round(now, 6),
@@ -602,25 +472,21 @@ class AuthorizationServer:
             claims['grant_type'] = kind
         text = make_jwt({**claims, 'scopes': list(grants)})
         session = self._sessions.setdefault((client, user), Session(user))
-        self.access_tokens[text] = AccessToken(
-            client, session, grants, now + life
-        )
+        token = AccessToken(client, session, grants, now + life)
+        self.access_tokens[text] = token
         self._wiki.secrets.add(text)
         return text
 
-    def valid(self, text: str) -> AccessToken | None:
+    def valid(self, text):
         """Return the access token of that text if it is still good."""
         token = self.access_tokens.get(text)
-        if (
-            token is None
-            or token.revoked
-            or token.expires < self._wiki.clock()
-            or token.client.id not in self.clients
-        ):
+        if token is None or token.revoked:
             return None
-        return token
+        if token.expires < self._wiki.clock():
+            return None
+        return token if token.client.id in self.clients else None
 
-    def session_jwt(self, token: AccessToken) -> str:
+    def session_jwt(self, token):
         """Return the value of the cookie that belongs to *token*."""
         for text, owner in self.session_jwts.items():
             if owner is token:
@@ -629,8 +495,7 @@ class AuthorizationServer:
         self.session_jwts[text] = token
         return text
 
-    def revoke(self, user: User, client: Client) -> None:
-        """Make all tokens of *user* for *client* useless."""
+    def revoke(self, user, client):
         session = self._sessions.get((client, user))
         for token in self.access_tokens.values():
             token.revoked |= token.session is session
@@ -638,52 +503,32 @@ class AuthorizationServer:
             refresh.revoked |= refresh.access.session is session
         self._accepted.discard((client, user))
 
-    def expire_access_tokens(self) -> None:
-        """Let every access token expire now."""
+    def expire_access_tokens(self):
         for token in self.access_tokens.values():
             token.expires = min(token.expires, self._wiki.clock() - 1)
 
-    def expire_proposals(self) -> None:
-        """Let proposals expire, which is done when clients are listed."""
-        for client in self.clients.values():
-            age = self._wiki.clock() - client.registered
-            if client.stage == 'proposed' and age > PROPOSAL_LIFE:
-                client.stage = 'expired'
 
-
-def make_jwt(claims: dict[str, object]) -> str:
+def make_jwt(claims):
     """Return a JWT with a random signature."""
-    parts = [
-        json.dumps(part, separators=(',', ':')).encode()
-        for part in ({'typ': 'JWT', 'alg': 'RS256'}, claims)
-    ]
-    return '.'.join(map(_b64, [*parts, secrets.token_bytes(256)]))
+    parts = [{'typ': 'JWT', 'alg': 'RS256'}, claims]
+    texts = (json.dumps(part, separators=(',', ':')) for part in parts)
+    encoded = [_b64(text.encode()) for text in texts]
+    return '.'.join([*encoded, _b64(secrets.token_bytes(256))])
 
 
-def _b64(data: bytes) -> str:
+def _b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b'=').decode()
 
 
-def _is_verifier(text: str) -> bool:
-    return bool(re.fullmatch(r'[A-Za-z0-9._~-]{43,128}', text))
-
-
-def _bad_query(parameter: str) -> AuthorizeError:
-    return AuthorizeError(
-        400, MALFORMED, f'Check the `{parameter}` parameter'
-    )
-
-
-def _basic_credentials(request: Request) -> tuple[str | None, str | None]:
+def _basic_credentials(request):
     scheme, _, value = request.headers.get('authorization', '').partition(' ')
     if scheme != 'Basic':
         return None, None
-    try:
-        name, colon, secret = base64.b64decode(value).decode().partition(':')
-    except ValueError:
-        return None, None
-    return name, secret if colon else None
+    name, _, secret = base64.b64decode(value).decode().partition(':')
+    return name, secret
 
 
-def _extend(uri: str, fields: dict[str, str]) -> str:
+def _callback(client, query, fields):
+    """Return the address that a browser is sent to."""
+    uri = query.get('redirect_uri', client.redirect_uri)
     return uri + ('&' if '?' in uri else '?') + urlencode(fields)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-NAMESPACES = dict(
-    enumerate(
-        (
-            'Media|Special||Talk|User|User talk|SandboxWiki|SandboxWiki talk|'
-            'File|File talk|MediaWiki|MediaWiki talk|Template|Template talk|'
-            'Help|Help talk|Category|Category talk'
-        ).split('|'),
-        -2,
-    )
-)
-_NUMBERS = {name.lower(): number for number, name in NAMESPACES.items()}
+from .data import DATA
+
+
+NAMESPACES = dict(enumerate(DATA['namespaces'], -2))
+NUMBERS = {name.lower(): number for number, name in NAMESPACES.items()}
 
 
 class Edit(NamedTuple):
@@ -36,7 +29,6 @@ class Revision(NamedTuple):
     id: int
     parent: int
     user: str
-    userid: int
     text: str
     summary: str
     tags: tuple[str, ...]
@@ -52,23 +44,21 @@ class Page:
     revisions: list[Revision] = field(default_factory=list)
 
     @property
-    def text(self) -> str:
-        """The current text."""
+    def text(self):
         return self.revisions[-1].text
 
     @property
-    def is_redirect(self) -> bool:
-        """Whether the page redirects to another one."""
-        return bool(re.match(r'#REDIRECT\s*\[\[', self.text, re.I))
+    def is_redirect(self):
+        return self.text.lower().startswith('#redirect')
 
 
-def namespace(title: str) -> int:
+def namespace(title):
     """Return the number of the namespace that *title* is in."""
     prefix, colon, _ = title.partition(':')
-    return _NUMBERS.get(prefix.lower(), 0) if colon else 0
+    return NUMBERS.get(prefix.lower(), 0) if colon else 0
 
 
-def normal_title(title: str) -> str:
+def normal_title(title):
     """Return *title* as MediaWiki writes it."""
     title = ' '.join(title.replace('_', ' ').split()).lstrip(':')
     number = namespace(title)
@@ -78,56 +68,34 @@ def normal_title(title: str) -> str:
     return title[:1].upper() + title[1:]
 
 
-class Pages(Mapping):
+class Pages(Mapping[str, str]):
     """The current text of every page by its title."""
 
-    def __init__(self) -> None:
-        self._pages: dict[str, Page] = {}
+    def __init__(self):
+        self._pages = {}
         self._last_revision = 0
 
-    def __getitem__(self, title: str) -> str:
+    def __getitem__(self, title):
         return self._pages[normal_title(title)].text
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self):
         return iter(list(self._pages))
 
-    def __len__(self) -> int:
+    def __len__(self):
         return len(self._pages)
 
-    def page(self, title: str) -> Page | None:
-        """Return the page of that title."""
+    def page(self, title):
         return self._pages.get(normal_title(title))
 
-    def all(self) -> list[Page]:
-        """Return all pages by title."""
+    def all(self):
         return [self._pages[title] for title in sorted(self._pages)]
 
-    def save(
-        self,
-        title: str,
-        text: str,
-        time: float,
-        *,
-        user: str,
-        userid: int = 0,
-        summary: str = '',
-        tags: tuple[str, ...] = (),
-    ) -> Page:
-        """Add a version to a page, which is created if need be."""
-        title = normal_title(title)
-        page = self._pages.setdefault(title, Page(len(self._pages) + 1, title))
+    def save(self, edit, time):
+        user, title, *rest = edit
+        title, number = normal_title(title), len(self._pages) + 1
+        page = self._pages.setdefault(title, Page(number, title))
         parent = page.revisions[-1].id if page.revisions else 0
         self._last_revision += 1
-        page.revisions.append(
-            Revision(
-                self._last_revision,
-                parent,
-                user,
-                userid,
-                text,
-                summary,
-                tags,
-                time,
-            )
-        )
+        revision = Revision(self._last_revision, parent, user, *rest, time)
+        page.revisions.append(revision)
         return page

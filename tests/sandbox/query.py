@@ -3,151 +3,94 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
-from .accounts import Session, User
+from .accounts import Session
 from .clock import timestamp
+from .data import DATA
 from .dialog import session_cookie
-from .pages import NAMESPACES, Page, namespace, normal_title
-
-if TYPE_CHECKING:
-    from .api import Action, Call
-
-TOKEN_TYPES = (
-    'createaccount', 'csrf', 'deleteglobalaccount', 'login', 'patrol',
-    'rollback', 'userrights', 'watch',
-)  # fmt: skip
-# The submodules: prefix, and whether there are a limit and namespaces
-MODULES = {
-    'prop': {
-        'categoryinfo': ('ci', False),
-        'imageinfo': ('ii', True),
-        'info': ('in', False),
-        'pageprops': ('pp', False),
-        'revisions': ('rv', True),
-        'templates': ('tl', True),
-    },
-    'list': {'allpages': ('ap', True), 'users': ('us', False)},
-    'meta': {
-        'siteinfo': ('si', False),
-        'tokens': ('', False),
-        'userinfo': ('ui', False),
-    },
-}
-VALUES = {'tokens': ('type', TOKEN_TYPES), 'info': ('prop', ('protection',))}
-GENERATORS = ('allpages', 'templates')
+from .pages import NAMESPACES, namespace, normal_title
 
 
-def run(call: Call) -> dict[str, Any]:
-    """Return the result of action=query."""
-    result: dict[str, Any] = {}
+def run(call):
+    result = {}
     for name in call.many('meta'):
         result.update(METAS[name](call))
-    for name in call.many('list'):
-        result[name] = LISTS[name](call)
-    titles, ids = call.many('titles'), call.many('pageids')
-    if ids:
-        titles = [
-            page.title
-            for page in call.wiki.pages.all()
-            if str(page.id) in ids
-        ]
-    if call.get('generator') == 'allpages':
-        titles = [item['title'] for item in _allpages(call, 'gap')]
-    elif call.get('generator'):
-        titles = []
-    pages: dict[str, Any] = {}
+    if 'allpages' in call.many('list'):
+        result['allpages'] = _allpages(call, 'ap')
+    if 'users' in call.many('list'):
+        result['users'] = _users(call)
+    titles, numbers = call.many('titles'), call.many('pageids')
+    for page in call.wiki.pages.all():
+        if str(page.id) in numbers:
+            titles.append(page.title)
+    if call.get('generator'):
+        is_known = call.get('generator') == 'allpages'
+        found = _allpages(call, 'gap') if is_known else []
+        titles = [item['title'] for item in found]
+    pages = {}
     for title in dict.fromkeys(map(normal_title, titles)):
         page = call.wiki.pages.page(title)
         key = page.id if page else -1 - len(pages)
         pages[str(key)] = _described(call, title, page)
-    if call.get('indexpageids') is not None and pages:
-        result['pageids'] = list(pages)
     if pages:
+        result['pageids'] = list(pages)
         result['pages'] = list(pages.values()) if call.fv2 else pages
-    if normalized := [
-        {'fromencoded': False, 'from': title, 'to': normal_title(title)}
-        for title in titles
-        if normal_title(title) != title
-    ]:
-        result['normalized'] = normalized
+        if 'indexpageids' not in call.params:
+            del result['pageids']
     return {'batchcomplete': True, **({'query': result} if result else {})}
 
 
 # Pages
 
 
-def _described(call: Call, title: str, page: Page | None) -> dict[str, Any]:
+def _described(call, title, page):
     """Return what is asked about a page."""
-    data: dict[str, Any] = {'ns': namespace(title), 'title': title}
-    if page is None:
-        data['missing'] = True
-    else:
-        data = {'pageid': page.id, **data}
+    data = {'ns': namespace(title), 'title': title}
+    data = {'pageid': page.id, **data} if page else {**data, 'missing': True}
     if 'info' in call.many('prop'):
-        data.update(_info(call, page))
+        data.update(contentmodel='wikitext', pagelanguage='en')
+        data.update(protection=[], restrictiontypes=['edit', 'move'])
+    if 'info' in call.many('prop') and page:
+        last = page.revisions[-1]
+        data.update(touched=timestamp(last.time), lastrevid=last.id)
+        data.update(length=len(last.text), redirect=page.is_redirect)
     if 'revisions' in call.many('prop') and page:
         data['revisions'] = [_revision(call, page)]
     return data
 
 
-def _info(call: Call, page: Page | None) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        'contentmodel': 'wikitext',
-        'pagelanguage': 'en',
-        'pagelanguagehtmlcode': 'en',
-        'pagelanguagedir': 'ltr',
-    }
-    if page:
-        last = page.revisions[-1]
-        data.update(
-            touched=timestamp(last.time),
-            lastrevid=last.id,
-            length=len(last.text.encode()),
-            redirect=page.is_redirect,
-            new=not last.parent,
-        )
-    if 'protection' in call.many('inprop'):
-        data.update(protection=[], restrictiontypes=['edit', 'move'])
-    return data
-
-
-def _revision(call: Call, page: Page) -> dict[str, Any]:
-    revision = page.revisions[-1]
-    digest = hashlib.sha1(revision.text.encode()).hexdigest()
-    fields: dict[str, dict[str, Any]] = {
-        'ids': {'revid': revision.id, 'parentid': revision.parent},
-        'flags': {'minor': False},
-        'user': {'user': revision.user, 'anon': not revision.userid},
-        'userid': {'userid': revision.userid},
-        'timestamp': {'timestamp': timestamp(revision.time)},
-        'size': {'size': len(revision.text.encode())},
-        'sha1': {'sha1': digest},
-        'roles': {'roles': ['main']},
-        'comment': {'comment': revision.summary},
-        'parsedcomment': {'parsedcomment': revision.summary},
-        'tags': {'tags': list(revision.tags)},
+def _revision(call, page):
+    revision, text = page.revisions[-1], page.text.encode()
+    written = {'comment': revision.summary, 'parsedcomment': revision.summary}
+    fields = {
+        'user': revision.user,
+        'userid': 0,
+        'timestamp': timestamp(revision.time),
+        'size': len(text),
+        'sha1': hashlib.sha1(text).hexdigest(),
+        'roles': ['main'],
+        'tags': list(revision.tags),
+        **written,
     }
     wanted = call.many('rvprop', 'ids|timestamp|flags|comment|user')
-    data: dict[str, Any] = {}
-    for name in wanted:
-        data.update(fields.get(name, {}))
+    data = {name: fields[name] for name in wanted if name in fields}
+    if 'ids' in wanted:
+        data.update(revid=revision.id, parentid=revision.parent)
     content = {'contentmodel': 'wikitext'}
     if 'content' in wanted:
-        key = 'content' if call.fv2 else '*'
-        content.update({'contentformat': 'text/x-wiki', key: revision.text})
-    if call.get('rvslots') is not None:
+        content['contentformat'] = 'text/x-wiki'
+        content['content' if call.fv2 else '*'] = revision.text
+    if 'rvslots' in call.params:
         data['slots'] = {'main': content}
-    elif 'content' in wanted or 'contentmodel' in wanted:
+    elif 'content' in wanted:
         data.update(content)
     return data
 
 
-def _allpages(call: Call, prefix: str = 'ap') -> list[dict[str, Any]]:
+def _allpages(call, prefix):
     """Return all pages of a namespace from a title on, without batches."""
-    number = int(call.get(f'{prefix}namespace') or 0)
-    start = (call.get(f'{prefix}from') or '').replace('_', ' ')
+    number = int(call.get(f'{prefix}namespace', '0'))
+    start = call.get(f'{prefix}from').replace('_', ' ')
     return [
         {'pageid': page.id, 'ns': number, 'title': page.title}
         for page in call.wiki.pages.all()
@@ -156,231 +99,108 @@ def _allpages(call: Call, prefix: str = 'ap') -> list[dict[str, Any]]:
     ]
 
 
-def _users(call: Call) -> list[dict[str, Any]]:
-    known, result = call.wiki.accounts.users, []
+# Users
+
+
+def _users(call):
+    result = []
     for name in map(normal_title, call.many('ususers')):
-        user = known.get(name)
-        if user is None:
-            result.append({'name': name, 'missing': True})
-            continue
-        fields = {
-            'editcount': user.editcount,
-            'groups': user.all_groups,
-            'rights': call.wiki.caller(Session(user)).rights,
-            'registration': timestamp(user.registered),
-        }
-        wanted = {key: fields[key] for key in call.many('usprop')
-                  if key in fields}
-        result.append({'userid': user.id, 'name': user.name, **wanted})
+        user = call.wiki.accounts.users.get(name)
+        data = {'name': name, 'missing': True}
+        if user:
+            data = {'userid': user.id, 'name': name}
+            rights = call.wiki.caller(Session(user)).rights
+            fields = {'groups': user.all_groups, 'rights': rights}
+            wanted = set(call.many('usprop')) & set(fields)
+            data.update((key, fields[key]) for key in wanted)
+        result.append(data)
     return result
 
 
-LISTS = {'allpages': _allpages, 'users': _users}
-
-
-# The caller
-
-
-def blockinfo(user: User) -> dict[str, object]:
+def blockinfo(user):
     """Return what is said about the block of a user."""
-    return {
-        'blockid': 1,
-        'blockedby': 'Admin',
-        'blockedbyid': 1,
-        'blockreason': 'test',
-        'blockedtimestamp': timestamp(user.blocked),
-        'blockexpiry': 'infinite',
-        'blockpartial': False,
-        'blocknocreate': True,
-        'blockanononly': False,
-        'blockemail': False,
-        'blockowntalk': True,
-        'blockedtimestampformatted': timestamp(
-            user.blocked, '%H:%M, %d %B %Y'
-        ),
-    }
+    written = timestamp(user.blocked, '%H:%M, %d %B %Y')
+    times = {'blockedtimestampformatted': written}
+    times['blockedtimestamp'] = timestamp(user.blocked)
+    return {**DATA['block'], **times}
 
 
-def _userinfo(call: Call) -> dict[str, Any]:
+def _userinfo(call):
     user, caller = call.caller.user, call.caller
-    data: dict[str, Any] = {
-        'id': user.id if user else 0,
-        'name': caller.name,
+    data = {'id': user.id if user else 0, 'name': caller.name}
+    fields = {
+        'groups': user.all_groups if user else ['*'],
+        'rights': caller.rights,
+        'ratelimits': {},
+        'editcount': user.editcount if user else 0,
+        'options': {'language': 'en'},
+        'email': '',
     }
     if user is None:
         data['anon'] = True
-    private = user and 'viewmyprivateinfo' in caller.rights
-    fields: dict[str, dict[str, Any]] = {
-        'blockinfo': blockinfo(user) if user and user.blocked else {},
-        'hasmsg': {'messages': False},
-        'groups': {'groups': user.all_groups if user else ['*']},
-        'rights': {'rights': caller.rights},
-        'ratelimits': {'ratelimits': {}},
-        'editcount': {'editcount': user.editcount if user else 0},
-        'options': {'options': {'language': 'en'}},
-        'email': {'email': user.email if private else ''},
-    }
-    if private and user.email_confirmed:
-        fields['email']['emailauthenticated'] = timestamp(user.registered)
+    elif 'viewmyprivateinfo' in caller.rights:
+        fields['email'] = user.email
     for name in call.many('uiprop'):
-        data.update(fields.get(name, {}))
+        if name in fields:
+            data[name] = fields[name]
+        elif name == 'hasmsg':
+            data['messages'] = False
+        elif name == 'blockinfo' and user and user.blocked:
+            data.update(blockinfo(user))
+    if data.get('email') and user.email_confirmed:
+        data['emailauthenticated'] = timestamp(user.registered)
     return {'userinfo': data}
 
 
-def _tokens(call: Call) -> dict[str, Any]:
+def _tokens(call):
     kinds, accounts = call.many('type', 'csrf'), call.wiki.accounts
-    if (
-        'login' in kinds
-        and call.request.bearer is None
-        and call.wiki.session_of(call.request) is None
-    ):
+    is_new = call.wiki.session_of(call.request) is None
+    if 'login' in kinds and call.request.bearer is None and is_new:
         # A login token needs a session, which needs a cookie.
         cookie = accounts.start(None)
         call.caller = call.wiki.caller(accounts.session(cookie))
         call.cookies.append(session_cookie(cookie))
-    tokens = {
-        f'{kind}token': call.caller.token(kind)
-        for kind in kinds
-        if kind in TOKEN_TYPES
+    return {
+        'tokens': {f'{kind}token': call.caller.token(kind) for kind in kinds}
     }
-    return {'tokens': tokens}
 
 
 # The wiki
 
 
-def _siteinfo(call: Call) -> dict[str, Any]:
+def _siteinfo(call):
     wiki, key = call.wiki, 'name' if call.fv2 else '*'
-    master = wiki.is_master
-    namespaces = {
-        str(number): {
-            'id': number,
-            'case': 'first-letter',
-            'subpages': number > 0,
-            'content': number == 0,
-            'canonical': name,
-            key: name,
-        }
-        for number, name in NAMESPACES.items()
+    script = f'{wiki.path}/index.php'
+    general = {
+        **DATA['general'],
+        'generator': f'MediaWiki {"1.45.0" if wiki.is_master else "1.43.9"}',
+        'base': f'{wiki.server}{script}/Main_Page',
+        'articlepath': f'{script}/$1',
+        'script': script,
+        'scriptpath': wiki.path,
+        'server': wiki.server,
+        'servername': wiki.host,
+        'time': timestamp(wiki.clock()),
     }
-    words = {'redirect': '#REDIRECT', 'img_thumbnail': 'thumb'}
-    properties: dict[str, Any] = {
-        'general': {
-            'mainpage': 'Main Page',
-            'base': f'{wiki.url}/index.php/Main_Page',
-            'sitename': 'SandboxWiki',
-            'generator': f'MediaWiki {"1.45.0" if master else "1.43.9"}',
-            'case': 'first-letter',
-            'lang': 'en',
-            'timezone': 'UTC',
-            'timeoffset': 0,
-            'articlepath': f'{wiki.path}/index.php/$1',
-            'scriptpath': wiki.path,
-            'script': f'{wiki.path}/index.php',
-            'server': wiki.server,
-            'servername': wiki.host,
-            'wikiid': 'sandboxwiki',
-            'time': timestamp(wiki.clock()),
-            'maxarticlesize': 2097152,
-            'writeapi': True,
-            'galleryoptions': {},
-            'thumblimits': {'0': 120},
-            'imagelimits': {'0': {'width': 320, 'height': 240}},
-            'magiclinks': {},
-            'misermode': False,
-        },
-        'namespaces': namespaces,
-        'namespacealiases': [],
-        'magicwords': [
-            {'name': name, 'aliases': [alias], 'case-sensitive': False}
-            for name, alias in words.items()
-        ],
-        'extensions': [
-            {
-                'type': 'other',
-                'name': 'OAuth',
-                'version': '1.1.0',
-                'url': 'https://www.mediawiki.org/wiki/Extension:OAuth',
-            }
-        ],
-    }
-    return {
-        name: properties[name]
-        for name in call.many('siprop', 'general')
-        if name in properties
-    }
+    namespaces = {}
+    for number, name in NAMESPACES.items():
+        data = {'id': number, 'case': 'first-letter', key: name}
+        namespaces[str(number)] = {**data, 'canonical': name}
+    known = {**DATA['siteinfo'], 'general': general, 'namespaces': namespaces}
+    wanted = call.many('siprop', 'general')
+    return {name: known[name] for name in wanted if name in known}
 
 
-METAS: dict[str, Callable[[Call], dict[str, Any]]] = {
-    'siteinfo': _siteinfo,
-    'tokens': _tokens,
-    'userinfo': _userinfo,
-}
+METAS = {'siteinfo': _siteinfo, 'tokens': _tokens, 'userinfo': _userinfo}
 
 
-# paraminfo
-
-
-def paraminfo(call: Call, actions: Mapping[str, Action]) -> dict[str, Any]:
-    """Return the result of action=paraminfo."""
-    infos = (_module_info(path, actions) for path in call.many('modules'))
-    modules = [info for info in infos if info]
+def paraminfo(call):
+    modules = []
+    for path in call.many('modules'):
+        name = path.rpartition('+')[2]
+        if path in DATA['parameters']:
+            data = {'name': name, 'path': path, 'classname': 'Api'}
+            data['prefix'] = DATA['prefixes'].get(name, '')
+            data['parameters'] = DATA['parameters'][path]
+            modules.append({**data, 'source': 'MediaWiki'})
     return {'paraminfo': {'helpformat': 'none', 'modules': modules}}
-
-
-def _module_info(path: str, actions: Mapping[str, Action]) -> dict[str, Any] | None:
-    parent, _, name = path.rpartition('+')
-    parameters: list[dict[str, Any]] = []
-    info = {
-        'name': name,
-        'path': path,
-        'prefix': '',
-        'classname': 'Api',
-        'source': 'MediaWiki',
-        'parameters': parameters,
-    }
-    if path == 'main':
-        parameters.append(_choice('action', {act: act for act in actions}))
-        parameters.append(_choice('format', {'json': 'json'}))
-    elif path == 'query':
-        for kind, modules in MODULES.items():
-            paths = {name: f'query+{name}' for name in modules}
-            parameters.append(_several(_choice(kind, paths)))
-        paths = {name: f'query+{name}' for name in GENERATORS}
-        parameters.append(_choice('generator', paths))
-    elif path in actions:
-        info['mustbeposted'] = actions[path].token is not None
-    elif parent == 'query':
-        for modules in MODULES.values():
-            if name in modules:
-                info['prefix'], limited = modules[name]
-                parameters += LIMITED if limited else []
-                info['generator'] = name in GENERATORS
-                break
-        else:
-            return None
-        if name in VALUES:
-            parameter, values = VALUES[name]
-            kinds = {'name': parameter, 'type': list(values)}
-            parameters.append(_several(kinds))
-    else:
-        return None
-    return info
-
-
-def _choice(name: str, submodules: dict[str, str]) -> dict[str, Any]:
-    return {'name': name, 'type': list(submodules), 'submodules': submodules}
-
-
-def _several(parameter: dict[str, Any]) -> dict[str, Any]:
-    limits = {'limit': 50, 'lowlimit': 50, 'highlimit': 500}
-    return {**parameter, 'multi': True, **limits}
-
-
-LIMITED = [
-    {
-        'name': 'limit', 'type': 'limit', 'default': 10, 'min': 1,
-        'max': 500, 'highmax': 5000,
-    },
-    {'name': 'namespace', 'type': 'namespace'},
-]  # fmt: skip

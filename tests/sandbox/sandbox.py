@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any
 from urllib.parse import urlsplit
 
 from . import api, dialog, faults, rest
 from .accounts import SESSION_COOKIE, Accounts, Caller, Session
 from .clock import Clock
-from .oauth import (
-    STAGES,
-    AccessToken,
-    AuthorizationServer,
-    AuthorizeRequest,
-    Client,
-    TokenPair,
-)
+from .oauth import STAGES, AuthorizationServer
 from .pages import Edit, Pages
 from .server import Server
-from .wire import Request, Response, html_response, json_response, parse_form
+from .wire import html_response, json_response, parse_form
+
+
+GRANTS = ('basic', 'highvolume', 'editpage', 'createeditmovepage')
+FOUNDER = 'MediaWiki default'
 
 
 class Sandbox:
@@ -43,15 +37,15 @@ class Sandbox:
     def __init__(
         self,
         *,
-        token_life: float = 3600,
-        refresh_life: float = 30 * 86400,
-        clock: Callable[[], float] | None = None,
-        port: int = 0,
-        like: str = '1.43',
-        path: str = '',
-        host: str = '127.0.0.1',
-        session_jwt: bool = False,
-    ) -> None:
+        token_life=3600,
+        refresh_life=30 * 86400,
+        clock=None,
+        port=0,
+        like='1.43',
+        path='',
+        host='127.0.0.1',
+        session_jwt=False,
+    ):
         self.token_life = token_life
         self.refresh_life = refresh_life
         self.clock = clock or Clock()
@@ -59,243 +53,174 @@ class Sandbox:
         self.path = path
         self.host = host
         self.session_jwt = session_jwt
-        self.gateway: bool | str = False
+        self.gateway = False
         self.lock = threading.RLock()
-        self.requests: list[Request] = []
-        self.edits: list[Edit] = []
-        self.secrets: set[str] = set()
+        self.requests = []
+        self.edits = []
+        self.secrets = set()
         self.pages = Pages()
         self.accounts = Accounts()
         self.oauth = AuthorizationServer(self)
         self.faults = faults.Faults()
         self._port = port
-        self._server: Server | None = None
+        self._server = None
         self.add_user('Admin', groups=('sysop',))
-        self.accounts.add('MediaWiki default', None, (), self.clock())
+        self.accounts.add(FOUNDER, None, (), self.clock())
         self.add_user('Bot', groups=('bot',))
         self.add_page('Main Page', 'Welcome to the sandbox.')
         self.add_page('Sandbox', 'This is the sandbox.')
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self):
         self._server = Server(self._port, self._answer, self.host)
         self._port = self._server.port
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, *exc_info):
         self.close()
 
-    def close(self) -> None:
-        """Stop the server."""
+    def close(self):
         if self._server:
             self._server.close()
 
     @property
-    def like(self) -> str:
-        """The server that is played: '1.43' or 'master'."""
+    def like(self):
         return self._like
 
     @like.setter
-    def like(self, like: str) -> None:
+    def like(self, like):
         if like not in ('1.43', 'master'):
             raise ValueError(f'no such server was recorded: {like!r}')
         self._like = like
 
     @property
-    def is_master(self) -> bool:
-        """Whether Extension:OAuth of August 2026 is played."""
+    def is_master(self):
         return self._like == 'master'
 
     # Addresses
 
     @property
-    def netloc(self) -> str:
-        """The host and port."""
+    def netloc(self):
         return f'{self.host}:{self._port}'
 
     @property
-    def server(self) -> str:
-        """The address of the host."""
+    def server(self):
         return f'http://{self.netloc}'
 
     @property
-    def url(self) -> str:
-        """What precedes /api.php."""
+    def url(self):
         return self.server + self.path
 
     @property
-    def api_url(self) -> str:
-        """The address of the action API."""
+    def api_url(self):
         return self.url + '/api.php'
 
     # What a test arranges
 
-    def register(
-        self,
-        *,
-        redirect_uri: str = 'http://127.0.0.1:8080/',
-        confidential: bool = True,
-        owner_only: bool = False,
-        grants: Iterable[str] = (
-            'basic',
-            'highvolume',
-            'editpage',
-            'createeditmovepage',
-        ),
-        owner: str = 'Bot',
-        **fields: Any,
-    ) -> Client:
-        """Register a client; *fields* are others of `oauth.Client`."""
+    def register(self, *, owner='Bot', **fields):
+        """Register a client; *fields* are those of `oauth.Client`."""
+        fields.setdefault('redirect_uri', 'http://127.0.0.1:8080/')
+        fields.setdefault('confidential', True)
+        fields.setdefault('owner_only', False)
+        fields['grants'] = tuple(fields.get('grants', GRANTS))
         with self.lock:
-            return self.oauth.register(
-                self.accounts.users[owner],
-                redirect_uri=redirect_uri,
-                confidential=confidential,
-                owner_only=owner_only,
-                grants=tuple(grants),
-                **fields,
-            )
+            return self.oauth.register(self.accounts.users[owner], **fields)
 
-    def set_stage(self, client: Client, stage: str) -> None:
+    def set_stage(self, client, stage):
         """Let an administrator, or time, put a client into a stage."""
         if stage not in STAGES:
             raise ValueError(f'unknown stage {stage!r}')
         client.stage = stage
 
-    def disable_client(self, client: Client) -> None:
-        """Let an administrator disable a client."""
+    def disable_client(self, client):
         self.set_stage(client, 'disabled')
 
-    def delete_client(self, client: Client) -> None:
-        """Remove a client; its tokens are unknown from now on."""
+    def delete_client(self, client):
         with self.lock:
             self.oauth.clients.pop(client.id, None)
 
-    def add_user(
-        self,
-        name: str,
-        password: str | None = None,
-        groups: Iterable[str] = (),
-    ) -> None:
-        """Create an account."""
+    def add_user(self, name, password='', groups=()):
         password = password or f'sandbox-password-{name}'
         with self.lock:
             self.secrets.add(password)
             self.accounts.add(name, password, groups, self.clock())
 
-    def password(self, user: str) -> str:
-        """Return the password of *user*."""
+    def password(self, user):
         return self.accounts.users[user].password
 
-    def second_factor(self, user: str, kind: str, code: str) -> None:
+    def second_factor(self, user, kind, code):
         """Ask *user* for a code at login: kind 'totp' or 'email'."""
         self.accounts.users[user].second_factor = kind, code
 
-    def add_page(self, title: str, text: str) -> None:
-        """Create a page, or change it, without a request."""
+    def add_page(self, title, text):
         with self.lock:
-            self.pages.save(
-                title, text, self.clock(), user='MediaWiki default', userid=2
-            )
+            self.pages.save(Edit(FOUNDER, title, text, '', ()), self.clock())
 
-    def block(self, user: str, blocked: bool = True) -> None:
-        """Block a user from editing."""
+    def block(self, user, blocked=True):
         self.accounts.users[user].blocked = self.clock() if blocked else None
 
-    def issue(self, client: Client, user: str = 'Bot') -> TokenPair:
-        """Return a pair of tokens without the dance."""
+    def issue(self, client, user='Bot'):
         with self.lock:
             return self.oauth.issue(client, self.accounts.users[user])
 
-    def approve(self, authorize_url: str, user: str = 'Bot') -> str:
-        """Log in and press Allow; return the callback URL."""
+    def approve(self, authorize_url, user='Bot'):
         with self.lock:
-            return self.oauth.allow(
-                self._visit(authorize_url, user), self.accounts.users[user]
-            )
+            request = self._visit(authorize_url, user)
+            return self.oauth.allow(request, self.accounts.users[user])
 
-    def deny(self, authorize_url: str, user: str = 'Bot') -> str | None:
-        """Log in and press Cancel; return the callback URL, if any."""
+    def deny(self, authorize_url, user='Bot'):
         with self.lock:
             return self.oauth.deny(self._visit(authorize_url, user))
 
-    def _visit(self, authorize_url: str, user: str) -> AuthorizeRequest:
+    def _visit(self, authorize_url, user):
         """Check the URL; an error page raises `oauth.AuthorizeError`."""
-        url = urlsplit(authorize_url)
-        if (
-            not authorize_url.startswith(self.url)
-            or url.path != f'{self.path}/rest.php/oauth2/authorize'
-        ):
-            raise ValueError(f'not the authorization endpoint: {url.path}')
-        return self.oauth.check_authorize(
-            parse_form(url.query), self.accounts.users[user]
-        )
+        address, _, query = authorize_url.partition('?')
+        if address != f'{self.url}/rest.php/oauth2/authorize':
+            path = urlsplit(address).path
+            raise ValueError(f'not the authorization endpoint: {path}')
+        account = self.accounts.users[user]
+        return self.oauth.check_authorize(parse_form(query), account)
 
-    def revoke(self, user: str, client: Client) -> None:
-        """Let *user* withdraw what was allowed to *client*."""
+    def revoke(self, user, client):
         with self.lock:
             self.oauth.revoke(self.accounts.users[user], client)
 
-    def expire_access_tokens(self) -> None:
-        """Let all access tokens expire now."""
+    def expire_access_tokens(self):
         with self.lock:
             self.oauth.expire_access_tokens()
 
-    def fail_next(
-        self,
-        kind: str,
-        times: int = 1,
-        path: str = 'access_token',
-        **options: Any,
-    ) -> None:
-        """Let the next requests go wrong; see `faults.py`."""
+    def fail_next(self, kind, times=1, path='access_token', **options):
         self.faults.add(kind, times, path, options)
 
     # What a test asks
 
     @property
-    def faults_served(self) -> Counter[str]:
-        """How many requests met each kind of fault."""
+    def faults_served(self):
         return self.faults.served
 
-    def count(
-        self, path_suffix: str | None = None, **conditions: object
-    ) -> int:
-        """Count the requests with these values of their attributes."""
+    def count(self, path_suffix='', **conditions):
         with self.lock:
             requests = list(self.requests)
         return sum(
-            1
+            request.path.endswith(path_suffix)
+            and conditions.items() <= vars(request).items()
             for request in requests
-            if request.path.endswith(path_suffix or '')
-            and all(
-                getattr(request, name) == value
-                for name, value in conditions.items()
-            )
         )
 
     # What the server asks
 
-    def caller(
-        self,
-        session: Session | None,
-        grants: tuple[str, ...] | None = None,
-        tags: tuple[str, ...] = (),
-    ) -> Caller:
-        """Return on whose behalf a request of *session* is made."""
-        # Master's core gives editcontentmodel to nobody but administrators.
+    def caller(self, session, grants=None, tags=()):
+        # No account had editcontentmodel on the server recorded as master.
         missing = ('editcontentmodel',) if self.is_master else ()
         return Caller(session or Session(), grants, tags, missing)
 
-    def caller_of(self, token: AccessToken) -> Caller:
-        """Return on whose behalf a request with *token* is made."""
+    def caller_of(self, token):
         tag = f'OAuth CID: {token.client.number}'
         return self.caller(token.session.use(token), token.grants, (tag,))
 
-    def session_of(self, request: Request) -> Session | None:
-        """Return the session of a cookie, anonymous or not."""
+    def session_of(self, request):
         return self.accounts.session(request.cookies.get(SESSION_COOKIE))
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request):
         fault = self.faults.take(request.path)
         if fault is None:
             response = self._handle(request)
@@ -308,33 +233,31 @@ class Sandbox:
             self.requests.append(request)
         return response
 
-    def _handle(self, request: Request) -> Response:
-        script = request.path[len(self.path) :]
-        if not request.path.startswith(self.path):
-            return html_response('Not found', status=404)
+    def _handle(self, request):
+        script = request.path.removeprefix(self.path)
+        is_ours = request.path.startswith(self.path)
         with self.lock:
-            if script.startswith('/index.php') or script == '/':
+            if is_ours and (script == '/' or script.startswith('/index.php')):
                 return dialog.answer(self, request)
             is_api = script == '/api.php'
-            if not is_api and not script.startswith('/rest.php/'):
-                return html_response('Not found', status=404)
-            if (
-                self.gateway
-                and request.bearer is not None
-                and self.oauth.valid(request.bearer) is None
+            if not is_ours or not script.startswith(
+                ('/api.php', '/rest.php/')
             ):
+                return html_response('Not found', status=404)
+            if self.gateway and self._is_dead(request.bearer):
                 return self._gateway_response(request)
             return (api if is_api else rest).answer(self, request)
 
-    def _gateway_response(self, request: Request) -> Response:
+    def _is_dead(self, bearer):
+        return bearer is not None and self.oauth.valid(bearer) is None
+
+    def _gateway_response(self, request):
         """Refuse a token before MediaWiki sees it, as task T419034 says."""
-        error = (
-            'invalid_token' if self.gateway == 'unquoted' else '"invalid_token"'
-        )
         request.error = 'invalid_token'
-        return json_response(
-            {'httpCode': 401, 'httpReason': 'Jwt is expired'},
-            401,
-            WWW_Authenticate=f'Bearer realm="sandbox", error={error}, '
-            'error_description="Jwt is expired"',
-        )
+        error = request.error
+        if self.gateway != 'unquoted':
+            error = f'"{error}"'
+        challenge = f'Bearer realm="sandbox", error={error}, '
+        challenge += 'error_description="Jwt is expired"'
+        data = {'httpCode': 401, 'httpReason': 'Jwt is expired'}
+        return json_response(data, 401, WWW_Authenticate=challenge)

@@ -1,4 +1,5 @@
 """HTTP/1.1 with kept-alive connections, one thread a connection."""
+
 from __future__ import annotations
 
 import logging
@@ -6,31 +7,28 @@ import socket
 import struct
 import threading
 from contextlib import suppress
-from typing import Callable
 
-from .wire import Headers, Request, Response, html_response
+from .wire import Request, html_response
 
 
 log = logging.getLogger('sandbox')
 
 
 class Server:
-
     """A web server that asks *answer* for every response."""
 
-    def __init__(self, port: int, answer: Callable[[Request], Response],
-                 host: str = '127.0.0.1') -> None:
+    def __init__(self, port, answer, host):
         self.answer = answer
         self.closing = False
-        self._connections: set[socket.socket] = set()
+        self._connections = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server((host, port), backlog=512)
-        self._address: tuple[str, int] = self._listener.getsockname()
+        self._address = self._listener.getsockname()
         self.port = self._address[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
+    def close(self):
         """Stop, and hang up on everyone who is still connected."""
         if self.closing:
             return
@@ -45,29 +43,30 @@ class Server:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
-    def _accept(self) -> None:
+    def _accept(self):
         while not self.closing:
-            connection, _ = self._listener.accept()
-            threading.Thread(target=self._serve, args=(connection,),
-                             daemon=True).start()
+            args = self._listener.accept()[:1]
+            threading.Thread(
+                target=self._serve, args=args, daemon=True
+            ).start()
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, connection):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._connections.add(connection)
-        try:
-            with connection, suppress(OSError), \
-                 connection.makefile('rb') as stream:
-                while not self.closing:
-                    request = read_request(stream)
-                    if request is None or not self._respond(connection,
-                                                            request):
-                        break
-        finally:
-            with self._lock:
-                self._connections.discard(connection)
+        with (
+            connection,
+            suppress(OSError),
+            connection.makefile('rb') as stream,
+        ):
+            while not self.closing:
+                request = read_request(stream)
+                if request is None or not self._respond(connection, request):
+                    break
+        with self._lock:
+            self._connections.discard(connection)
 
-    def _respond(self, connection: socket.socket, request: Request) -> bool:
+    def _respond(self, connection, request):
         """Answer a request; return whether the connection stays open."""
         try:
             response = self.answer(request)
@@ -80,31 +79,26 @@ class Server:
         if response.delivery == 'reset':
             # Closing with a linger time of 0 sends RST instead of FIN. The
             # stream holds the descriptor too: a shutdown would send FIN.
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                  struct.pack('ii', 1, 0))
+            linger = struct.pack('ii', 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             return False
         close = request.headers.get('connection', '').lower() == 'close'
-        head = response.head(close=close)
+        head, body = response.head(close=close), response.body
         if response.delivery == 'half':
-            connection.sendall(head + response.body[:len(response.body) // 2])
+            connection.sendall(head + body[: len(body) // 2])
             return False
-        connection.sendall(
-            head if request.method == 'HEAD' else head + response.body)
+        connection.sendall(head if request.method == 'HEAD' else head + body)
         return not close
 
 
-def read_request(stream) -> Request | None:
+def read_request(stream):
     """Read one request; return None at the end of the connection."""
     start = stream.readline(65536).decode('latin-1').split()
     if len(start) != 3:
         return None
-    method, target, _ = start
-    headers = Headers()
-    while True:
-        line = stream.readline(65536)
-        if not line.strip():
-            break
+    headers = {}
+    while line := stream.readline(65536).strip():
         name, _, value = line.decode('latin-1').partition(':')
-        headers[name] = value.strip()
+        headers[name.lower()] = value.strip()
     body = stream.read(int(headers.get('content-length', 0)))
-    return Request(method, target, headers, body)
+    return Request(start[0], start[1], headers, body)

@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 from contextlib import ExitStack
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -16,247 +15,15 @@ import requests
 from tests import recordings
 from tests.sandbox import Clock, Sandbox
 
+
 CALLBACK = 'http://localhost:12345/oauth/callback'
-ANOTHER_PORT = 'http://127.0.0.1:9999/callback'
 VERIFIER = 'v' * 64
+SETUP = recordings.SETUP
 CHALLENGE = (
     base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
     .rstrip(b'=')
     .decode()
 )
-
-# Cases that are not played, by the beginning of their names
-LEFT_OUT = {
-    'api: two Authorization headers': 'requests cannot send a header twice',
-    'api: token as the query parameter': 'the package sends a header only',
-    'api: crossorigin': 'for scripts on web pages',
-    'authorize: ui_locales': 'the package does not send it',
-    'authorize: display': 'the package does not send it',
-}
-
-# Clients, in the order of their registration
-IP = 'http://127.0.0.1:8080/callback'
-CLIENTS: dict[str, dict[str, Any]] = {
-    'confidential': {},
-    'public': {'confidential': False},
-    'owner-only': {'owner_only': True},
-    'basic': {'grants': ['basic']},
-    'disabled': {},
-    'expired': {'stage': 'proposed'},
-    'rejected': {'stage': 'proposed'},
-    'ip': {'redirect_uri': IP},
-    'ippub': {'redirect_uri': IP, 'confidential': False},
-    'ipbare': {'redirect_uri': 'http://127.0.0.1:8080/'},
-    'ip6': {'redirect_uri': 'http://[::1]:8080/callback'},
-    'Desk': {'owner': 'Other'},
-    'manage': {'owner': 'Other', 'grants': ['basic', 'oauthmanageownclient']},
-    'authonly': {'owner': 'Other', 'grants': ['mwoauth-authonly']},
-    'authonlyprivate': {
-        'owner': 'Other',
-        'grants': ['mwoauth-authonlyprivate'],
-    },
-    'owner-disabled': {'owner_only': True},
-    'upload': {
-        'grants': ['basic', 'editmyoptions'],
-        'sent_basic': True,
-        'grant_types': (
-            'authorization_code',
-            'refresh_token',
-            'client_credentials',
-        ),
-    },
-}
-# The client and the user of an access token, unless confidential and Bot
-TOKENS = {
-    'basic grant only': ('basic', 'Bot'),
-    'disabled': ('disabled', 'Bot'),
-    'reenabled': ('disabled', 'Bot'),
-    'rejected': ('rejected', 'Bot'),
-    'blocked user': ('confidential', 'Blocked'),
-    'revoked grant': ('basic', 'Bot'),
-    'granted again': ('basic', 'Bot'),
-    'P3': ('public', 'Bot'),
-    'list': ('confidential', 'Reader'),
-    'list 2': ('basic', 'Bot'),
-    'list 3': ('manage', 'Bot'),
-    'client without oauthmanageownclient': ('confidential', 'Other'),
-    'client with oauthmanageownclient': ('manage', 'Other'),
-    'reset without oauthmanageownclient': ('confidential', 'Other'),
-    'reset with oauthmanageownclient': ('manage', 'Other'),
-    'unconfirmed': ('confidential', 'Unconfirmed'),
-    'CZ': ('basic', 'Bot'),
-    'profile confidential': ('confidential', 'Reader'),
-    'profile basic': ('basic', 'Reader'),
-    'profile authonly': ('authonly', 'Reader'),
-    'profile authonlyprivate': ('authonlyprivate', 'Reader'),
-}
-
-
-def lose(client: str, stage: str) -> list[tuple[str, ...]]:
-    """Return what happens to a client that can no longer be used."""
-    return [
-        ('tokens', client, client),
-        ('csrf', client),
-        ('code', client),
-        ('stage', client, stage),
-    ]
-
-
-# What had happened before a case: methods of `Player` and their arguments.
-# A case with `<code>` gets a new one, unless it is listed here.
-BEFORE: dict[str, list[tuple[str, ...]]] = {
-    'token: redirect_uri was sent to authorize but not to access_token': [
-        ('code', 'confidential', 'Bot', CALLBACK)
-    ],
-    'token: code used a second time': [],
-    'api: token X after the same user authorized the same client again '
-    '(token Y)': [('tokens', 'X'), ('tokens', 'Y')],
-    'api: expired token': [('tokens', 'expired'), ('advance', '21')],
-    'api: token after the user revoked the client': [
-        ('revoke', 'confidential')
-    ],
-    # From here on the recorder had clients of its own.
-    'api: token of a client that an admin disabled': [
-        ('register',),
-        *lose('disabled', 'disabled'),
-    ],
-    'token: authorization_code, client that an admin disabled': [],
-    'api: token of a client whose proposal expired': lose(
-        'expired', 'expired'
-    ),
-    'token: authorization_code, client whose proposal expired': [],
-    'api: token of a client that an admin rejected': lose(
-        'rejected', 'rejected'
-    ),
-    'token: authorization_code, client that an admin rejected': [],
-    'api: token of a client that an admin disabled and enabled again': [
-        ('stage', 'disabled', 'approved'),
-        ('tokens', 'reenabled'),
-        ('stage', 'disabled', 'disabled'),
-        ('stage', 'disabled', 'approved'),
-    ],
-    'api: token of a blocked user': [('block', 'Blocked')],
-    'token: authorization_code, blocked user': [
-        ('code', 'confidential', 'Blocked')
-    ],
-    'api: token of a revoked grant': [
-        ('tokens', 'revoked grant'),
-        ('csrf', 'revoked grant'),
-        ('revoke', 'basic'),
-    ],
-    'token: authorization_code, grant revoked between dialog and exchange': [
-        ('code', 'basic'),
-        ('revoke', 'basic'),
-    ],
-    'token: refresh token, use after the grace period': [('advance', '601')],
-    'token: confidential client, no code_challenge and no code_verifier': [
-        ('code', 'confidential', 'Bot', '', '')
-    ],
-    'token: confidential client, no code_challenge but a code_verifier': [
-        ('code', 'confidential', 'Bot', '', '')
-    ],
-    'token: code of another client': [('code', 'confidential')],
-    'token: right exchange after a failed one': [],
-    'token: code used a second time, later': [],
-    'client: create, user without the right mwoauthproposeconsumer': [
-        ('deny', 'Other', 'mwoauthproposeconsumer')
-    ],
-    'client: reset_secret, user without the right mwoauthupdateownconsumer': [
-        ('deny', 'Other', 'mwoauthupdateownconsumer')
-    ],
-    'api: token with a garbage signature': [('tamper', 'B')],
-    'api: token of a disabled owner-only client': [
-        ('stage', 'owner-disabled', 'disabled')
-    ],
-    'csrf: edit with the refreshed token and the CSRF token of before': [
-        ('refresh', 'CX', 'CX refreshed')
-    ],
-    'csrf: userinfo with the dead token CX': [('csrf', 'CX refreshed')],
-    'token: authorization_code of a dialog with scope=basic': [],
-}
-# Dialogs: the client, the button, the user, and what the address has
-DIALOGS: dict[str, tuple[str, str, str, dict[str, str]]] = {
-    'authorize: approved, request with redirect_uri and state': (
-        'confidential',
-        'accept',
-        'Bot',
-        {'redirect_uri': CALLBACK, 'state': '<state>'},
-    ),
-    'authorize: user denies, request with redirect_uri and state': (
-        'confidential',
-        'cancel',
-        'Bot',
-        {'redirect_uri': CALLBACK, 'state': '<state>'},
-    ),
-    'authorize: user denies, request without redirect_uri': (
-        'confidential',
-        'cancel',
-        'Bot',
-        {},
-    ),
-    'authorize: client that an admin disabled, to the end of the dialog': (
-        'disabled',
-        'accept',
-        'Bot',
-        {},
-    ),
-    'authorize: client whose proposal expired, to the end of the dialog': (
-        'expired',
-        'accept',
-        'Bot',
-        {},
-    ),
-    'authorize: client that an admin rejected, to the end of the dialog': (
-        'rejected',
-        'accept',
-        'Bot',
-        {},
-    ),
-    'authorize: blocked user, to the end of the dialog': (
-        'confidential',
-        'accept',
-        'Blocked',
-        {},
-    ),
-    'authorize: approved, another port on 127.0.0.1 (confidential client)': (
-        'ip',
-        'accept',
-        'Bot',
-        {'redirect_uri': ANOTHER_PORT, 'state': 's'},
-    ),
-    'authorize: approved, another port on 127.0.0.1 (public client)': (
-        'ippub',
-        'accept',
-        'Bot',
-        {'redirect_uri': ANOTHER_PORT, 'state': 's'},
-    ),
-    'authorize: approved, scope=basic, state with special characters, no '
-    'redirect_uri': (
-        'confidential',
-        'accept',
-        'Bot',
-        {'scope': 'basic', 'state': 'a b&c=d/é'},
-    ),
-    'authorize: approved, no state and no redirect_uri': (
-        'confidential',
-        'accept',
-        'Bot',
-        {},
-    ),
-}
-# Whose browser an address of the dialog is opened in, unless it is Bot's
-BROWSERS = {
-    'authorize: proposed client, by its owner': 'Other',
-    'authorize: proposed client, by another user': 'Reader',
-    'authorize: with a bearer token that is not one': None,
-}
-CLAIMS = {
-    'an access token is a JWT': '<access_token 0>',
-    'claims of that token': '<access_token scope 2>',
-    'claims of the access token of an authorization': '<access_token profile '
-    'confidential>',
-    'claims of the owner-only token': '<owner-only access token>',
-}
 
 # What a symbol looks like that stands for something new
 SHAPES = {
@@ -281,21 +48,21 @@ class FrozenClock(Clock):
 
     offset = 1795535342.0
 
-    def __init__(self) -> None:
+    def __init__(self):
         pass
 
-    def __call__(self) -> float:
+    def __call__(self):
         return self.offset
 
 
 class Player:
     """The recorded session, played on a sandbox in its order."""
 
-    def __init__(self, wiki: Sandbox, stack: ExitStack) -> None:
+    def __init__(self, wiki, stack):
         self.wiki = wiki
         self.stack = stack
-        self.people: dict[str | None, requests.Session] = {}
-        self.clients: dict[str, Any] = {}
+        self.people = {}
+        self.clients = {}
         self.symbols = {
             '<server>': wiki.url,
             '<state>': '<state>',
@@ -311,22 +78,25 @@ class Player:
         # The first clients of 1.43 were registered by the API.
         self.register(sent_basic=not wiki.is_master)
 
-    def play(self, case: dict[str, Any]) -> None:
+    def play(self, case):
         """Play a case and compare what comes with what was recorded."""
         name = case['case']
-        for method, *arguments in BEFORE.get(name, ()):
+        for method, *arguments in SETUP['before'].get(name, ()):
             getattr(self, method)(*arguments)
-        if name in CLAIMS:
+        if name in SETUP['claims']:
             self.compare_claims(case)
-        elif name in DIALOGS:
-            client, button, user, query = DIALOGS[name]
+        elif name in SETUP['dialogs']:
+            client, button, user, query = SETUP['dialogs'][name]
             response = self.decide(client, button, user, query)
             if 'callback' in case:
                 self.match(case['callback'], response.headers['location'])
             else:
                 self.compare(case['response'], response)
         else:
-            if '<code>' in str(case['request']) and name not in BEFORE:
+            if (
+                '<code>' in str(case['request'])
+                and name not in SETUP['before']
+            ):
                 form = case['request']['form']
                 client = re.search('client_id: ([^>]+)', str(form))
                 self.code(
@@ -338,9 +108,9 @@ class Player:
 
     # What comes before a case
 
-    def register(self, **fields: Any) -> None:
+    def register(self, **fields):
         """Register all clients."""
-        for name, own in CLIENTS.items():
+        for name, own in SETUP['clients'].items():
             values = {
                 'redirect_uri': CALLBACK,
                 'name': f'rec {name}',
@@ -362,14 +132,14 @@ class Player:
             credentials
         ).decode()
 
-    def tokens(self, label: str, client: str = '') -> None:
+    def tokens(self, label, client=''):
         """Authorize and get a pair of tokens."""
-        name, user = TOKENS.get(label, ('confidential', 'Bot'))
+        name, user = SETUP['tokens'].get(label, ('confidential', 'Bot'))
         pair = self.wiki.issue(self.clients[client or name], user)
         self.symbols[f'<access_token {label}>'] = pair.access_token
         self.symbols[f'<refresh_token {label}>'] = pair.refresh_token
 
-    def refresh(self, label: str, new: str) -> None:
+    def refresh(self, label, new):
         """Refresh an authorization of the confidential client."""
         client = self.clients['confidential']
         answer = self.person(None).post(
@@ -384,7 +154,7 @@ class Player:
         token = answer.json()['access_token']
         self.symbols[f'<access_token {new}>'] = token
 
-    def csrf(self, label: str) -> None:
+    def csrf(self, label):
         """Fetch a CSRF token."""
         if f'<access_token {label}>' not in self.symbols:
             self.tokens(label)
@@ -398,44 +168,39 @@ class Player:
             answer.json()['query']['tokens']['csrftoken']
         )
 
-    def code(
-        self,
-        client: str,
-        user: str = 'Bot',
-        redirect_uri: str = '',
-        challenge: str = CHALLENGE,
-    ) -> None:
-        """Get an authorization code."""
+    def code(self, client, user='Bot', redirect_uri='', challenge=CHALLENGE):
         query = {'redirect_uri': redirect_uri} if redirect_uri else {}
         response = self.decide(client, 'accept', user, query, challenge)
         location = response.headers['location']
         self.symbols['<code>'] = re.search('code=([0-9a-f]+)', location)[1]
 
-    def stage(self, client: str, stage: str) -> None:
+    def stage(self, client, stage):
         self.wiki.set_stage(self.clients[client], stage)
 
-    def revoke(self, client: str) -> None:
+    def revoke(self, client):
         self.wiki.revoke('Bot', self.clients[client])
 
-    def block(self, user: str) -> None:
+    def block(self, user):
         self.wiki.block(user)
 
-    def advance(self, seconds: str) -> None:
+    def advance(self, seconds):
         self.wiki.clock.advance(int(seconds))
 
-    def deny(self, user: str, right: str) -> None:
+    def deny(self, user, right):
         self.wiki.accounts.users[user].denied.add(right)
 
-    def tamper(self, label: str) -> None:
+    def tamper(self, label):
         """Make tokens with a wrong signature."""
         symbol = f'<access_token {label}'
         start = self.symbols[f'{symbol}>'].rpartition('.')[0]
-        self.symbols[f'{symbol} with another signature>'] = f'{start}.{"A" * 342}'
+        self.symbols[f'{symbol} with another signature>'] = (
+            f'{start}.{"A" * 342}'
+        )
         self.symbols[f'{symbol} without signature>'] = f'{start}.'
 
     # Asking
 
-    def send(self, case: dict[str, Any]) -> requests.Response:
+    def send(self, case):
         """Send the recorded request."""
         request = case['request']
         text = json.dumps(request)
@@ -447,6 +212,9 @@ class Player:
             # What is not known yet is fetched now.
             if f'<{kind} {label}>' not in self.symbols:
                 (self.csrf if 'csrf' in kind else self.tokens)(label)
+        assert not re.search(
+            '<(access|refresh|csrf|cl|co|owner)', self.fill(text)
+        )
         headers = {}
         if 'authorization' in request:
             headers['Authorization'] = self.fill(request['authorization'])
@@ -463,7 +231,7 @@ class Player:
             allow_redirects=False,
         )
 
-    def sender(self, case: dict[str, Any]) -> str | None:
+    def sender(self, case):
         """Return whose browser a request comes from."""
         cookie = re.fullmatch(
             '<session of (.+)>', case['request'].get('cookie', '')
@@ -472,10 +240,10 @@ class Player:
             return cookie[1]
         name = case['case']
         if name.startswith('authorize:') and 'not logged in' not in name:
-            return BROWSERS.get(name, 'Bot')
+            return SETUP['browsers'].get(name, 'Bot')
         return None
 
-    def person(self, user: str | None) -> requests.Session:
+    def person(self, user):
         """Return the browser of a user; log in if need be."""
         if user not in self.people:
             session = self.stack.enter_context(requests.Session())
@@ -489,14 +257,7 @@ class Player:
                 )
         return self.people[user]
 
-    def decide(
-        self,
-        client: str,
-        button: str,
-        user: str,
-        query: dict[str, str],
-        challenge: str = CHALLENGE,
-    ) -> requests.Response:
+    def decide(self, client, button, user, query, challenge=CHALLENGE):
         """Open the dialog and press a button, if it is shown."""
         query = {'response_type': 'code', **query}
         query['client_id'] = self.clients[client].id
@@ -511,8 +272,7 @@ class Player:
         form = {'wpEditToken': token[1], button: '1'}
         return self.person(user).post(page.url, form, allow_redirects=False)
 
-    def fill(self, recorded: Any) -> Any:
-        """Replace the symbols by what they stand for."""
+    def fill(self, recorded):
         if isinstance(recorded, dict):
             return {key: self.fill(value) for key, value in recorded.items()}
         if isinstance(recorded, list):
@@ -524,9 +284,7 @@ class Player:
 
     # Comparing
 
-    def compare(
-        self, recorded: dict[str, Any], response: requests.Response
-    ) -> None:
+    def compare(self, recorded, response):
         """Compare a response with the recorded one."""
         assert response.status_code == recorded['status']
         headers = recorded.get('headers', {})
@@ -547,7 +305,7 @@ class Player:
             if error:
                 assert self.wiki.requests[-1].error == error
 
-    def same_shape(self, recorded: Any, actual: Any, key: str = '') -> None:
+    def same_shape(self, recorded, actual, key=''):
         """Compare JSON: keys, types, and what does not change."""
         if key == 'pages' and isinstance(recorded, dict):  # by numbers
             recorded, actual = list(recorded.values()), list(actual.values())
@@ -566,7 +324,7 @@ class Player:
         elif key not in VOLATILE:
             assert recorded == actual, key
 
-    def match(self, recorded: str, actual: str) -> None:
+    def match(self, recorded, actual):
         """Compare strings, and learn what new symbols stand for."""
         new, pattern = [], ''
         for part in re.split('(<[^<>]+>)', recorded):
@@ -584,9 +342,9 @@ class Player:
         assert found, f'{actual!r} is not {recorded!r}'
         self.symbols.update(zip(new, found.groups(), strict=True))
 
-    def compare_claims(self, case: dict[str, Any]) -> None:
+    def compare_claims(self, case):
         """Look into an access token."""
-        symbol = CLAIMS[case['case']]
+        symbol = SETUP['claims'][case['case']]
         token = self.symbols[symbol]
         header, claims = (
             json.loads(base64.urlsafe_b64decode(part + '=' * (-len(part) % 4)))
@@ -602,10 +360,12 @@ class Player:
             assert len(refresh) == case['refresh_token_length']
 
 
-def is_played(case: dict[str, Any]) -> bool:
+def is_played(case):
     """Tell whether a case holds an answer, and one to be compared."""
     has_answer = {'response', 'callback', 'claims'} & set(case)
-    return bool(has_answer) and not case['case'].startswith(tuple(LEFT_OUT))
+    return bool(has_answer) and not case['case'].startswith(
+        tuple(SETUP['left_out'])
+    )
 
 
 @pytest.mark.parametrize('like', recordings.SERVERS)
@@ -629,7 +389,13 @@ def test_the_sandbox_answers_as_recorded(like, record_property):
 
 def test_every_table_is_about_recorded_cases():
     names = {case['case'] for case in recordings.cases('1.43')}
-    assert {*BEFORE, *DIALOGS, *BROWSERS, *CLAIMS} <= names
+    assert {
+        *SETUP['before'],
+        *SETUP['dialogs'],
+        *SETUP['browsers'],
+        *SETUP['claims'],
+    } <= names
     assert all(
-        any(name.startswith(start) for name in names) for start in LEFT_OUT
+        any(name.startswith(start) for name in names)
+        for start in SETUP['left_out']
     )
