@@ -52,15 +52,16 @@ def supervise():
     """Keep workers running, and kill one of them now and then."""
     from pywikibot.comms import http
 
-    from pywikibot_oauth2 import OAuth2Session
+    from pywikibot_oauth2.authorization import Authorization
     from pywikibot_oauth2.token import Token
 
     setup = json.load(sys.stdin)
     http.user_agent()  # looks for a git repository, once
     auth = http.get_authentication(setup['url'])
-    session = OAuth2Session(auth.client, setup['url'], user='Bot')
-    session.token = Token.from_reply(setup['token'], time.time())
-    auth.account('Bot').adopt(session)
+    from pywikibot_oauth2 import host
+    token = Token.from_reply(setup['token'], time.time())
+    wiki = host.wiki_of(setup['url'])
+    auth.route(wiki, 'Bot').account.adopt(Authorization(auth.client.client_id, wiki, 'Bot', token))
     until = time.monotonic() + setup['seconds']
     workers = [fork(work, setup, number, until)
                for number in range(setup['processes'])]
@@ -211,7 +212,7 @@ class Run:
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             wiki = stack.enter_context(Sandbox(
-                token_life=options.token_life, version='1.47'))
+                token_life=options.token_life, like=(__import__('os').environ.get('LIKE') or 'master')))
             client = wiki.register()
             environment = make_config(folder, wiki, extra=CONFIG.format(
                 netloc=wiki.netloc, id=client.id, secret=client.secret,
@@ -228,7 +229,7 @@ class Run:
             return {'imports': '', 'store': 'None'}
         server = stack.enter_context(RedisServer())
         # The lock of one that was killed is in the way for so long.
-        return {'imports': 'from pywikibot_oauth2.redisstore import'
+        return {'imports': 'from pywikibot_oauth2 import'
                            ' RedisStore as _RedisStore',
                 'store': f'_RedisStore({server.url!r}, lock_timeout=1)'}
 
