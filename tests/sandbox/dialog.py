@@ -19,11 +19,11 @@ BACK = 'Special:OAuth/rest redirect'
 
 def authorize(wiki, request):
     """Answer rest.php/oauth2/authorize."""
-    session = browser_session(wiki, request)
+    session, shown = browser_session(wiki, request), _shown(wiki, request)
     path = f'{wiki.path}/rest.php/oauth2/authorize'
     if session is None and 'client_id' in request.query:
         back = urlencode({'rest_url': f'{path}?{request.query_string}'})
-        target = index(wiki, LOGIN, returnto=BACK, returntoquery=back)
+        target = index(wiki, LOGIN, returnto=BACK, returntoquery=back, **shown)
         return _redirect(307, target)
     user = session.user if session else None
     request.user = user.name if user else None
@@ -39,8 +39,22 @@ def authorize(wiki, request):
         client_id=valid.client.id,
         oauth_version='2',
         scope=' '.join(valid.grants),
+        **shown,
     )
     return _redirect(307, target, Cache_Control=PRIVATE)
+
+
+def _shown(wiki, request):
+    """Return how a page is to be shown, to which only master listens."""
+    if not wiki.is_master:
+        return {}
+    shown = {}
+    for locale in request.query.get('ui_locales', '').split():
+        if locale.isalpha():  # as good as known
+            shown.setdefault('uselang', locale)
+    if 'display' in request.query:
+        shown['display'] = request.query['display']
+    return shown
 
 
 def answer(wiki, request):
