@@ -642,22 +642,8 @@ class OAuth2Auth(AuthBase):
         """
         host.require_safe_transport(wiki)
         is_exposed = host.is_sent_through_proxy(wiki)
+        bearer = self.bearer_for(wiki, username)
         with self._lock.held:
-            bearer = self._bearers.get(username)
-            if bearer is None:
-                policy = _BotPolicy(self, username)
-                bearer = self._bearers[username] = _BotAuth(
-                    Account(
-                        self.client,
-                        self.store,
-                        username,
-                        wiki,
-                        policy=policy,
-                        clock=self.clock,
-                    ),
-                    policy,
-                    self.clock,
-                )
             before = self._routes.get(f'{wiki}/api.php')
             self._routes[f'{wiki}/api.php'] = bearer
             bearer.wikis.add(wiki)
@@ -673,6 +659,28 @@ class OAuth2Auth(AuthBase):
                 ' wiki in a process, or session.use().'
             )
         return bearer
+
+    def bearer_for(self, wiki: str, username: str) -> _BotAuth:
+        """Return what sends the requests of an account, without routing.
+
+        :param wiki: the wiki to ask if no authorization is stored yet
+        :param username: the account
+        """
+        with self._lock.held:
+            bearer = self._bearers.get(username)
+            if bearer is None:
+                policy = _BotPolicy(self, username)
+                account = Account(
+                    self.client,
+                    self.store,
+                    username,
+                    wiki,
+                    policy=policy,
+                    clock=self.clock,
+                )
+                bearer = _BotAuth(account, policy, self.clock)
+                self._bearers[username] = bearer
+            return bearer
 
     def unroute(self, wiki: str) -> None:
         """Switch OAuth 2.0 off for a wiki.

@@ -109,8 +109,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         """Get a token for the account, from the store or from a person."""
         if auth.problem is not None:
             raise auth.problem
-        account = auth.route(wiki, self.username).account
+        account = auth.bearer_for(wiki, self.username).account
         if self._is_accepted(account):
+            auth.route(wiki, self.username)
             return
         found = account.authorization
         if auth.client.owner_only:
@@ -148,10 +149,11 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                 account=self.username,
             )
         self._check_user(profile, wiki)
-        pywikibot.info(self._describe(profile))
         account.adopt(
             Authorization(auth.client.client_id, wiki, self.username, token)
         )
+        auth.route(wiki, self.username)
+        pywikibot.info(self._describe(profile))
         pywikibot.info(
             f'The token is kept in {auth.store.where(self.username)}'
         )
@@ -260,7 +262,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         """
         if not self.password or host.user_override() != self.username:
             return False
-        account = auth.route(wiki, self.username).account
+        account = auth.bearer_for(wiki, self.username).account
         return not auth.client.owner_only and account.load() is None
 
     def _switch_off(self, auth: OAuth2Auth, wiki: str) -> None:
