@@ -28,7 +28,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.redis_server import RedisServer
+from tests.stores.redis_server import RedisServer
 from tests.sandbox import Sandbox
 from tests.sandbox.config import make_config
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.redis_server import RedisServer
+from tests.stores.redis_server import RedisServer
 
 
 LINE = re.compile(r'stress: (OK|FAILED) store=(\w+) calls=(\d+) failed=(\d+)'

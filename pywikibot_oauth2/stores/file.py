@@ -446,13 +446,13 @@ def _is_mount(path: Path) -> bool:
         return False
 
 
-def _mount_id(path: Path) -> str:
+def _mount_id(path: Path) -> list[bytes]:
     descriptor = os.open(path, os.O_PATH)
     try:
-        facts = Path(f'/proc/self/fdinfo/{descriptor}').read_text('ascii')
+        facts = Path(f'/proc/self/fdinfo/{descriptor}').read_bytes()
     finally:
         os.close(descriptor)
-    return ''.join(re.findall(r'^mnt_id:\s*(\d+)', facts, re.MULTILINE))
+    return re.findall(rb'^mnt_id:.*$', facts, re.MULTILINE)
 
 
 def _sweep(path: Path) -> None:

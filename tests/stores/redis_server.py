@@ -1,9 +1,5 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """A real Redis server, for as long as a test needs it."""
+
 from __future__ import annotations
 
 import os
@@ -18,21 +14,20 @@ from pathlib import Path
 import pytest
 
 
-SECONDS = 10  # more than it takes to start or to end
+SECONDS = 10  # more than it takes to start or to stop
 
 
 class RedisServer:
     """A redis-server on 127.0.0.1, to be used in a `with` statement.
 
-    Its files lie in a temporary folder. It writes none by itself; what it
-    holds is lost when it stops, unless it is told to keep it.
+    Its files are in a temporary folder. What it holds is lost when it
+    stops, unless it is told to keep it.
     """
 
     def __init__(self, password=None):
         self.program = shutil.which('redis-server')
         if self.program is None:
-            missing = ('redis-server is missing: run'
-                       ' "apt-get install redis-server"')
+            missing = 'redis-server is missing: apt-get install redis-server'
             if os.environ.get('CI'):
                 pytest.fail(missing, pytrace=False)
             pytest.skip(missing)
@@ -71,12 +66,18 @@ class RedisServer:
         """Start it, on the port that it had before, and wait for it."""
         for _ in range(5):
             port = self.port or _free_port()
-            command = [self.program, '--bind', '127.0.0.1',
-                       '--port', str(port), '--dir', self._folder,
-                       '--save', '', '--appendonly', 'no',
-                       '--logfile', 'redis.log']
-            if self.password:
-                command += ['--requirepass', self.password]
+            options = {
+                'bind': '127.0.0.1',
+                'port': str(port),
+                'dir': self._folder,
+                'save': '',
+                'appendonly': 'no',
+                'logfile': 'redis.log',
+                **({'requirepass': self.password} if self.password else {}),
+            }
+            command = [self.program]
+            for name, value in options.items():
+                command += [f'--{name}', value]
             self._process = subprocess.Popen(command, cwd=self._folder)
             if self._is_up(port):
                 self.port = port
@@ -85,51 +86,45 @@ class RedisServer:
             if self.port:
                 break
         log = Path(self._folder, 'redis.log')
-        raise RuntimeError('redis-server does not start:\n'
-                           + (log.read_text() if log.exists() else ''))
+        raise RuntimeError(log.read_text() if log.exists() else 'no start')
 
     def stop(self, *, keep=False):
-        """End it; if *keep*, what it holds is there at the next start."""
+        """Stop it; if *keep*, what it holds is there at the next start."""
         process, self._process = self._process, None
         if process is None:
             return
         if keep:
-            self._ask(self.port, b'SAVE')
+            self.ask(b'SAVE')
         process.kill()
         process.wait(SECONDS)
         if not keep:
             Path(self._folder, 'dump.rdb').unlink(missing_ok=True)
 
-    def clear(self):
-        """Let it hold nothing."""
-        self._ask(self.port, b'FLUSHALL')
-
     def freeze(self):
         """Let it answer nobody, as if the network were cut."""
         self._process.send_signal(signal.SIGSTOP)
 
-    def thaw(self):
-        """Let it go on."""
-        self._process.send_signal(signal.SIGCONT)
-
-    def _is_up(self, port):
-        deadline = time.monotonic() + SECONDS
-        while self._process.poll() is None and time.monotonic() < deadline:
-            try:
-                return self._ask(port, b'PING') == b'+PONG'
-            except OSError:
-                time.sleep(0.01)
-        return False
-
-    def _ask(self, port, command):
+    def ask(self, command, port=None):
         """Send a command; return the first line of the answer."""
-        with socket.create_connection(('127.0.0.1', port), SECONDS) as wire, \
-             wire.makefile('rb') as answer:
+        address = ('127.0.0.1', port or self.port)
+        with (
+            socket.create_connection(address, SECONDS) as wire,
+            wire.makefile('rb') as answer,
+        ):
             if self.password:
                 wire.sendall(b'AUTH %s\r\n' % self.password.encode())
                 answer.readline()
             wire.sendall(command + b'\r\n')
             return answer.readline().strip()
+
+    def _is_up(self, port):
+        deadline = time.monotonic() + SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline:
+            try:
+                return self.ask(b'PING', port) == b'+PONG'
+            except OSError:
+                time.sleep(0.01)
+        return False
 
 
 def _free_port():

@@ -1,0 +1,281 @@
+"""What every store promises, and processes that share one."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
+
+import pytest
+from pywikibot.bot import init_handlers
+
+from pywikibot_oauth2.errors import StoreError
+
+
+ACCOUNT, CLIENT = 'Bot', 'client'
+SECONDS = 20  # more than anything here takes
+SECRET = 'a-secret-token'
+
+# Other processes are forked from one that has loaded everything and does
+# nothing else.
+processes = multiprocessing.get_context('forkserver')
+processes.set_forkserver_preload(
+    [f'tests.stores.test_{kind}' for kind in ('file', 'redis', 'keyring')]
+)
+
+
+def authorization(account=ACCOUNT, client=CLIENT, **fields):
+    """Return something to store."""
+    token = {'access_token': SECRET}
+    return {'user': account, 'client_id': client, 'token': token, **fields}
+
+
+def keep(store, data):
+    """Store an authorization as the interface demands."""
+    key = data['user'], data['client_id']
+    with store.lock(*key):
+        store.save(*key, data)
+
+
+@contextmanager
+def listening():
+    """Give the list of what Pywikibot warns of meanwhile."""
+    texts = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: texts.append(record.getMessage())
+    init_handlers()  # it removes the handlers that were there before
+    logger = logging.getLogger('pywiki')
+    logger.addHandler(handler)
+    try:
+        yield texts
+    finally:
+        logger.removeHandler(handler)
+
+
+@contextmanager
+def process(target, *arguments, uid=None):
+    """Run a function in another process, which does not outlive the test.
+
+    Its last argument is the wire to the test.
+    """
+    here, there = processes.Pipe()
+    child = processes.Process(
+        target=_run, args=(uid, target, *arguments, there)
+    )
+    child.start()
+    there.close()
+
+    def hear():
+        assert here.poll(SECONDS), 'it says nothing'
+        return here.recv()
+
+    try:
+        yield SimpleNamespace(wire=here, hear=hear, process=child)
+    finally:
+        child.kill()
+        child.join(SECONDS)
+        here.close()
+
+
+def _run(uid, target, *arguments):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if uid:
+        # It may not be able to import anything.
+        import filelock  # noqa: F401
+
+        init_handlers()
+        os.setgroups([])
+        os.setgid(uid)
+        os.setuid(uid)
+    target(*arguments)
+
+
+def answer(target, *arguments, uid=None):
+    """Run a function in another process; return what it sends first."""
+    with process(target, *arguments, uid=uid) as child:
+        return child.hear()
+
+
+def hold(place, options, wire):
+    """Hold the lock until the test says something."""
+    with place.open(**options).lock(ACCOUNT, CLIENT):
+        wire.send('held')
+        with suppress(EOFError):
+            wire.recv()
+    wire.send('released')
+
+
+def count(place, times, wire):
+    """Add to a number in the store."""
+    _count(place.open(), times)
+    wire.send('done')
+
+
+def _count(store, times):
+    for _ in range(times):
+        with store.lock(ACCOUNT, CLIENT):
+            number = store.load(ACCOUNT, CLIENT)['number'] + 1
+            store.save(ACCOUNT, CLIENT, authorization(number=number))
+
+
+def shown(error):
+    """Return all that a tool can show of an exception."""
+    texts = []
+    while error is not None:
+        texts += [repr(error), str(vars(error))]
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if 'pywikibot_oauth2' in frame.f_code.co_filename:
+                texts.append(repr(frame.f_locals))
+        error = error.__context__
+    return '\n'.join(texts)
+
+
+class StoreContract:
+    """Tests of every store; a subclass has a fixture "place".
+
+    A place opens a store as a new process would, with the methods
+    open(**options), write(bytes), read() and is_free().
+    """
+
+    @pytest.fixture
+    def store(self, place):
+        return place.open()
+
+    def test_nothing_stored_is_none(self, store):
+        assert store.load(ACCOUNT, CLIENT) is None
+
+    def test_what_was_saved_is_loaded_in_place_of_the_one_before(
+        self, place, store
+    ):
+        keep(store, authorization(ended='revoked'))
+        data = authorization(text='ä"\\\n☃\u2028', number=1.5, none=None)
+        keep(store, data)
+        assert store.load(ACCOUNT, CLIENT) == data
+        assert place.open().load(ACCOUNT, CLIENT) == data
+
+    def test_accounts_and_clients_are_independent(self, place, store):
+        accounts = ['Bot', 'Bot of Ä', 'Bot/old', 'Бот', 'Bot*', "O'Bot & Co."]
+        all_data = [
+            authorization(account, client)
+            for account in accounts
+            for client in ('one', 'two')
+        ]
+        for number, data in enumerate(all_data * 2):
+            data['number'] = number
+            keep(store, data)
+        for data in all_data:
+            seen = place.open().load(data['user'], data['client_id'])
+            assert seen == data
+            assert store.load(data['user'], 'three') is None
+
+    @pytest.mark.parametrize(
+        ('change', 'code'),
+        [
+            ({'user': 'Eve'}, 'other_account'),
+            ({'user': None}, 'other_account'),
+            ({'client_id': 'Eve'}, 'other_client'),
+        ],
+    )
+    def test_an_authorization_of_another_account_or_client_is_refused(
+        self, store, change, code
+    ):
+        with store.lock(ACCOUNT, CLIENT):
+            store.save(ACCOUNT, CLIENT, {**authorization(), **change})
+        with pytest.raises(StoreError) as info:
+            store.load(ACCOUNT, CLIENT)
+        assert info.value.error == code
+        for name in (*change.values(), ACCOUNT, CLIENT):
+            assert repr(name) in str(info.value)
+        assert SECRET not in shown(info.value)
+
+    @pytest.mark.parametrize(
+        'content',
+        [
+            b'',
+            b'{"a": "a-secret-token"',
+            b'["a-secret-token"]',
+            b'[' * 100_000,
+        ],
+    )
+    def test_damaged_content_is_reported_left_alone_and_not_shown(
+        self, place, store, content
+    ):
+        place.write(content)
+        with pytest.raises(StoreError, match='left as it is') as info:
+            store.load(ACCOUNT, CLIENT)
+        assert info.value.error == 'damaged'
+        assert place.name in str(info.value)
+        assert info.value.hint in str(info.value)
+        assert SECRET not in shown(info.value)
+        assert '[[' not in shown(info.value)
+        assert place.read() == content
+
+    def test_the_lock_excludes_other_threads_and_processes(self, place, store):
+        keep(store, authorization(number=0))
+        with (
+            process(count, place, 20) as one,
+            process(count, place, 20) as two,
+            ThreadPoolExecutor(4) as pool,
+        ):
+            list(pool.map(lambda _: _count(store, 10), range(4)))
+            assert [one.hear(), two.hear()] == ['done', 'done']
+        assert store.load(ACCOUNT, CLIENT)['number'] == 80
+
+    def test_the_lock_is_released_at_the_end_also_after_an_error(
+        self, place, store
+    ):
+        with store.lock(ACCOUNT, CLIENT):
+            assert not place.is_free()
+            assert place.is_free('Other')
+        assert place.is_free()
+        with pytest.raises(KeyError), store.lock(ACCOUNT, CLIENT):
+            raise KeyError
+        assert place.is_free()
+
+    def test_a_waiter_gets_the_lock_when_it_is_released(self, place, store):
+        got = threading.Event()
+
+        def wait():
+            with store.lock(ACCOUNT, CLIENT):
+                got.set()
+
+        with process(hold, place, {}) as child:
+            assert child.hear() == 'held'
+            waiter = threading.Thread(target=wait)
+            waiter.start()
+            assert not got.wait(0.1)
+            child.wire.send('enough')
+            assert got.wait(SECONDS)
+            waiter.join()
+
+    def test_the_lock_is_free_after_its_holder_was_killed(self, place):
+        options = place.brief
+        with process(hold, place, options) as child:
+            assert child.hear() == 'held'
+            assert not place.is_free()
+            child.process.kill()
+            child.process.join(SECONDS)
+            with place.open(**options).lock(ACCOUNT, CLIENT):
+                pass
+        assert place.is_free()
+
+    def test_reserving_gives_a_function_that_saves(self, store):
+        with (
+            store.lock(ACCOUNT, CLIENT),
+            store.reserve(ACCOUNT, CLIENT) as save,
+        ):
+            assert store.load(ACCOUNT, CLIENT) is None
+            save(authorization())
+            assert store.load(ACCOUNT, CLIENT) == authorization()
+
+    def test_the_store_shows_no_secret(self, store):
+        keep(store, authorization())
+        text = repr(store) + store.where(ACCOUNT)
+        assert SECRET not in text
+        assert 'a-password' not in text

@@ -1,0 +1,253 @@
+"""Tests of the store in a keyring, with backends of the package keyring."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keyring
+import pytest
+from keyring.backend import KeyringBackend
+from keyring.backends import chainer, fail, null
+from keyring.backends.Windows import WinVaultKeyring
+from keyring.errors import KeyringLocked
+from keyrings.alt.file import PlaintextKeyring
+from pywikibot import config
+
+from pywikibot_oauth2.errors import StoreError
+from pywikibot_oauth2.stores.keyring import KeyringStore
+from tests.stores.contract import (
+    ACCOUNT,
+    CLIENT,
+    SECONDS,
+    StoreContract,
+    authorization,
+    keep,
+    process,
+)
+from tests.stores.test_file import FilePlace
+
+
+ENTRY = 'pywikibot-oauth2', f'{ACCOUNT} {CLIENT}'
+
+
+class KeyringPlace(FilePlace):
+    """A keyring in a file, for any process; the lock is the token file's."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.name = ENTRY[1]
+
+    def open(self, **options):
+        backend = PlaintextKeyring()
+        backend.file_path = str(Path(self.folder, 'keyring.cfg'))
+        keyring.set_keyring(backend)
+        config.base_dir = self.folder
+        return KeyringStore(**options)
+
+    def write(self, content):
+        keyring.set_password(*ENTRY, content.decode())
+
+    def read(self):
+        return keyring.get_password(*ENTRY).encode()
+
+
+class LockedKeyring(KeyringBackend):
+    """A keyring that its owner has not unlocked."""
+
+    priority = 1
+
+    def _refuse(self, *args):
+        raise KeyringLocked('locked')
+
+    get_password = set_password = delete_password = _refuse
+
+
+class OddError(Exception):
+    """An error that the package keyring does not translate."""
+
+
+class OddKeyring(KeyringBackend):
+    """A keyring that does not take what is too long for it."""
+
+    priority = 1
+
+    def get_password(self, service, username):
+        return None
+
+    def set_password(self, service, username, password):
+        raise OddError(1783, 'CredWrite', 'The stub received bad data')
+
+
+class ForgetfulKeyring(OddKeyring):
+    """A keyring that keeps nothing, but does not say so."""
+
+    def set_password(self, service, username, password):
+        return None
+
+
+class CredentialManager(WinVaultKeyring):
+    """The credential manager of Windows: it takes 2,560 bytes in UTF-16."""
+
+    priority = 5
+
+    def get_password(self, service, username):
+        return None
+
+    def set_password(self, service, username, password):
+        if len(password.encode('utf-16-le')) > 2560:
+            raise OddError(1783, 'CredWrite', 'The stub received bad data')
+
+
+class Chain(chainer.ChainerBackend):
+    """What the package keyring gives where several keyrings can be used."""
+
+    backends = (CredentialManager(), PlaintextKeyring())
+
+
+@pytest.fixture
+def place(folder, _keyring):
+    return KeyringPlace(folder)
+
+
+@pytest.fixture
+def store(place):
+    return place.open()
+
+
+@pytest.fixture
+def path(place):
+    return place.path
+
+
+def in_keyring():
+    return json.loads(keyring.get_password(*ENTRY))
+
+
+class TestContract(StoreContract):
+    """The keyring keeps what every store promises."""
+
+
+def check_that_it_moves(place, data):
+    """Check that what is in the file goes to a keyring that works."""
+    store = place.open()
+    assert store.load(ACCOUNT, CLIENT) == data
+    newer = {**data, 'newer': True}
+    keep(store, newer)
+    assert in_keyring() == newer
+    assert json.loads(place.path.read_bytes())['authorizations'] == {}
+    assert place.open().load(ACCOUNT, CLIENT) == newer
+
+
+@pytest.mark.parametrize(
+    'backend',
+    [fail.Keyring, null.Keyring, LockedKeyring, OddKeyring, ForgetfulKeyring],
+)
+def test_what_the_keyring_does_not_take_is_in_the_file_until_it_does(
+    place, store, path, said, backend
+):
+    keyring.set_keyring(backend())
+    keep(store, authorization())
+    (text,) = said
+    assert str(path) in text
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert KeyringStore().load(ACCOUNT, CLIENT) == authorization()
+    check_that_it_moves(place, authorization())
+
+
+def test_a_locked_keyring_is_reported_and_not_taken_for_empty(place, store):
+    keep(store, authorization())
+    keyring.set_keyring(LockedKeyring())
+    with pytest.raises(StoreError, match='KeyringLocked: locked') as info:
+        store.load(ACCOUNT, CLIENT)
+    assert info.value.error == 'unreachable'
+    assert info.value.is_unreachable
+    assert place.open().load(ACCOUNT, CLIENT) == authorization()
+
+
+def test_what_is_in_the_file_is_newer_than_what_is_in_the_keyring(
+    place, store
+):
+    keep(store, authorization(text='old'))
+    keyring.set_keyring(LockedKeyring())
+    keep(store, authorization(text='new'))
+    place.open()
+    assert in_keyring()['text'] == 'old'
+    check_that_it_moves(place, authorization(text='new'))
+
+
+def move_and_die(place, wire):
+    """Die as soon as the keyring has taken the token."""
+    store = place.open()
+
+    class Deadly(PlaintextKeyring):
+        file_path = keyring.get_keyring().file_path
+
+        def set_password(self, *args):
+            super().set_password(*args)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    keyring.set_keyring(Deadly())
+    keep(store, authorization(text='new'))
+
+
+def test_a_process_killed_while_a_token_moves_to_the_keyring_loses_nothing(
+    place, store
+):
+    keyring.set_keyring(LockedKeyring())
+    keep(store, authorization(text='old'))
+    with process(move_and_die, place) as child:
+        child.process.join(SECONDS)
+        assert child.process.exitcode == -signal.SIGKILL
+    store = place.open()
+    assert in_keyring()['text'] == 'new'
+    # The old one must not come back.
+    assert store.load(ACCOUNT, CLIENT) == authorization(text='new')
+
+
+@pytest.mark.parametrize('backend', [CredentialManager, Chain])
+def test_the_credential_manager_of_windows_is_refused_at_the_first_use(
+    store, path, said, backend
+):
+    keyring.set_keyring(backend())
+    for use in (
+        lambda: store.load(ACCOUNT, CLIENT),
+        lambda: keep(store, authorization()),
+    ):
+        with pytest.raises(StoreError, match='2,560 bytes') as info:
+            use()
+        assert info.value.error == 'keyring_too_small'
+        assert not info.value.is_unreachable
+    assert not path.exists()
+    assert said == []
+
+
+def test_without_the_package_a_login_is_in_the_file(
+    place, store, path, said, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, 'keyring', None)
+        with pytest.raises(StoreError) as info:
+            store.load(ACCOUNT, CLIENT)
+        assert info.value.error == 'missing_package'
+        assert info.value.is_unreachable
+        keep(store, authorization())
+        assert store.load(ACCOUNT, CLIENT) == authorization()
+    (text,) = said
+    assert 'The package keyring is not installed.' in text
+    assert str(path) in text
+    check_that_it_moves(place, authorization())
+
+
+def test_the_stores_load_their_packages_when_they_are_used():
+    program = (
+        'import sys\n'
+        'from pywikibot_oauth2.stores import file, keyring, redis\n'
+        'keyring.KeyringStore(), redis.RedisStore(""), file.FileStore()\n'
+        'assert not {"redis", "keyring", "filelock"} & sys.modules.keys()'
+    )
+    subprocess.run([sys.executable, '-c', program], check=True)
