@@ -405,16 +405,15 @@ class Account:
     ) -> None:
         """Ask the wiki for a new token, and store what it answers."""
         authorization = self.state.authorization
-        if authorization is None or not (
-            self._is_renewable(authorization) or refused
-        ):
+        is_renewable = self._is_renewable(authorization)
+        if authorization is None or not (is_renewable or refused):
             return
         self._check_process()
         save: Save | None = None
         try:
             if is_stored:
                 save = self._store.reserve(*self._key)
-            if not self._is_renewable(authorization):
+            if not is_renewable:
                 raise AuthorizationEndedError('There is no refresh token.')
             wiki = OAuth2Wiki(
                 self.client, authorization.wiki, user_agent, self._clock

@@ -56,14 +56,9 @@ _CODES = {
 
 
 class _Held(threading.local):
-    """What belongs to the lock that the current thread holds.
-
-    :ivar drafts: what has to be given back with it
-    :ivar content: the content of the token file, once it was read
-    """
+    """What the current thread has to give back with the lock."""
 
     drafts: contextlib.ExitStack | None = None
-    content: Data | None = None
 
 
 class FileStore(Store):
@@ -117,8 +112,6 @@ class FileStore(Store):
     def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization; see :meth:`Store.load`."""
         content = self._read(self.path(account), account)
-        if self._held.drafts is not None:
-            self._held.content = content
         found: Data | None = content.get(client_id)  # type: ignore[assignment] # checked by the caller
         return found
 
@@ -134,14 +127,13 @@ class FileStore(Store):
         """
         path = self.path(account)
         # What is stored of other clients has to be kept.
-        others = self._held.content
-        if others is None:
-            others = self._read(path, account)
+        self._read(path, account)
         draft = self._draft(path)
         if self._held.drafts is not None:
             self._held.drafts.callback(draft.close)
 
         def save(authorization: Data) -> None:
+            others = self._read(path, account)
             _put(path, account, {**others, client_id: authorization}, draft)
             draft.close()
 
@@ -186,9 +178,9 @@ class FileStore(Store):
             self._warn_once(name, error)
         with contextlib.ExitStack() as drafts:
             drafts.callback(lock.release)
-            self._held.drafts, self._held.content = drafts, None
+            drafts.callback(setattr, self._held, 'drafts', None)
+            self._held.drafts = drafts
             yield
-        self._held.drafts = self._held.content = None
 
     def _own_folder(self) -> str | None:
         return self._folder or os.environ.get(FOLDER_VARIABLE)
@@ -272,9 +264,10 @@ def _authorizations(path: Path, account: str) -> Data:
         data = json.loads(content)
     except (ValueError, RecursionError):
         data = None
+    reason = 'not a JSON object' if content else 'empty'
     if not isinstance(data, dict):
         del content, data
-        raise left_alone(str(path), 'damaged', 'is damaged: it is not JSON')
+        raise left_alone(str(path), 'damaged', f'is damaged: it is {reason}')
     del content
     version, owner = data.get('version'), data.get('account')
     found = data.get('authorizations')
