@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar
 
 from pywikibot_oauth2.authorization import LOGGED_OUT, Authorization
 from pywikibot_oauth2.errors import (
@@ -27,9 +27,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from requests.cookies import RequestsCookieJar
+    from typing_extensions import Unpack
 
     from pywikibot_oauth2.client import OAuth2Client
     from pywikibot_oauth2.stores import Save, Store
+
+    class Changes(TypedDict, total=False):
+        """What :meth:`Account._set` takes."""
+
+        authorization: Authorization | None
+        is_saved: bool
+        cookies: RequestsCookieJar | None
+        not_before: float
+        refusal: ClientRefusedError | None
 
 
 # Seconds until a token that could not be stored is stored again.
@@ -202,12 +212,7 @@ class Account:
             if cookies is not None and state.cookies is not None:
                 new, cookies = cookies, state.cookies.copy()
                 cookies.update(new)
-            self._set(
-                state.authorization,
-                is_saved=state.is_saved,
-                cookies=cookies,
-                not_before=state.due,
-            )
+            self._update(cookies=cookies)
 
     # What is known
 
@@ -292,13 +297,9 @@ class Account:
         with self._lock.held:
             self.user = user
             self._key = user, self.client.client_id
-            state = self.state
-            if state.authorization is not None:
-                self._set(
-                    state.authorization._replace(user=user),
-                    is_saved=state.is_saved,
-                    cookies=state.cookies,
-                )
+            authorization = self.state.authorization
+            if authorization is not None:
+                self._update(authorization=authorization._replace(user=user))
 
     # Renewing
 
@@ -354,12 +355,7 @@ class Account:
                     return self._put_off(error)
                 if isinstance(error, ClientRefusedError):
                     until = self._clock() + _REFUSED_PAUSE
-                    self._set(
-                        self.state.authorization,
-                        is_saved=self.state.is_saved,
-                        not_before=until,
-                        refusal=error,
-                    )
+                    self._update(refusal=error, not_before=until)
                     raise
                 if not self._policy.wait(error, attempt):
                     raise
@@ -524,12 +520,7 @@ class Account:
         left = (state.authorization.token.expires_at or math.inf) - now
         # A tenth of what is left, so that there are several attempts.
         wait = min(left, max(left / 10, error.retry_after or 0), 86400)
-        self._set(
-            state.authorization,
-            is_saved=state.is_saved,
-            cookies=state.cookies,
-            not_before=now + wait,
-        )
+        self._update(not_before=now + wait)
 
     # The store
 
@@ -563,12 +554,7 @@ class Account:
             self._set(stored)
         elif mine is not None and stored.generation < mine.generation:
             # The store went back in time.
-            self._set(
-                mine,
-                is_saved=False,
-                cookies=self.state.cookies,
-                not_before=self.state.due,
-            )
+            self._update(is_saved=False)
         return is_newer
 
     def _checked(self, data: Mapping[str, object]) -> Authorization:
@@ -660,6 +646,18 @@ class Account:
         self.state = State(
             authorization, header, due, last_use, is_saved, cookies, refusal
         )
+
+    def _update(self, **changes: Unpack[Changes]) -> None:
+        """Replace a part of the state."""
+        state = self.state
+        kept: Changes = {
+            'authorization': state.authorization,
+            'is_saved': state.is_saved,
+            'cookies': state.cookies,
+            'not_before': state.due,
+        }
+        kept.update(changes)
+        self._set(**kept)
 
     def _is_renewable(self, authorization: Authorization | None) -> bool:
         if authorization is None or authorization.ended is not None:

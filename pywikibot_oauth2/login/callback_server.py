@@ -267,7 +267,7 @@ class _Server(ThreadingTCPServer):
         """Note a connection, and serve it."""
         assert isinstance(request, socket.socket)
         self._open.add(request)
-        super().process_request(request, client_address)  # type: ignore[arg-type] # of any family
+        super().process_request(request, client_address)
 
     def shutdown_request(
         self, request: socket.socket | tuple[bytes, socket.socket]
@@ -285,7 +285,11 @@ class _Server(ThreadingTCPServer):
                 connection.shutdown(socket.SHUT_RD)
         super().server_close()
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(
+        self,
+        request: socket.socket | tuple[bytes, socket.socket],
+        client_address: object,
+    ) -> None:
         """Keep quiet where a browser is slow or gone."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
