@@ -151,9 +151,13 @@ def _partition(text: str) -> tuple[str, str, str]:
     :return: what precedes it, the end, and what is not to be looked at
         yet: what follows, or the beginning of a sequence
     """
-    head, end, rest = re.match(
-        r'([^\r\n]*?)(?:([\r\n])(.*)|(\x1b[^\r\n]*)?)\Z', text, re.DOTALL
-    ).group(1, 2, 3)  # type: ignore[union-attr] # matches any text
-    if end:
-        return head, end, rest
-    return head, '', text[len(head) :]
+    found = re.search(r'[\r\n]|\x1b', text)
+    if found is None:
+        return text, '', ''
+    head, rest = text[: found.start()], text[found.start() :]
+    if rest[0] == '\x1b' and not re.search(r'[\r\n]', rest):
+        return head, '', rest
+    if rest[0] == '\x1b':
+        # Not a sequence that is known: it is passed over.
+        return _partition(head + rest[1:])
+    return head, rest[0], rest[1:]
