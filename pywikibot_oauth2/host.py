@@ -452,7 +452,7 @@ def check_wildcards(auth: object) -> None:
                 f'authenticate[{key!r}] would send the token to wikis of'
                 ' different operators.',
                 error='wildcard',
-                hint=' '.join(sorted({_narrow(wiki) for wiki in reached})),
+                hint=' '.join(sorted({narrow_key(wiki) for wiki in reached})),
             )
 
 
@@ -470,7 +470,7 @@ def _is_public_suffix(key: str) -> bool:
     return bool(PublicSuffixList().is_public(domain))
 
 
-def _narrow(wiki: str) -> str:
+def narrow_key(wiki: str) -> str:
     """Return a key of authenticate that is narrow enough for a wiki."""
     host = urlsplit(wiki).netloc
     parent = host.partition('.')[2]

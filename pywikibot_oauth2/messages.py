@@ -98,6 +98,14 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         'See "pwb oauth2" for the reason, and your clients at\n  {clients}'
     ),
     'other_block': '',
+    'no_entry': '',
+    'no_choice': '',
+    'not_loadable': 'Nothing was changed.',
+    'password': '',
+    'email_not_confirmed': (
+        'Set and confirm it in the preferences of the account.'
+    ),
+    'no_username': '',
     'cancelled': 'To start again, run:\n  {login}',
     'ended': 'To authorize again, run this in a terminal:\n  {login}',
     'other_wiki': (
