@@ -142,7 +142,6 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             wiki=wiki,
             user=self.username,
             site=str(self.site),
-            command=messages.login_command(wiki, self.username),
         )
         token = conversation.run(
             auth.login_timeout, opens_browser=self.opens_browser

@@ -56,7 +56,6 @@ class Conversation:
     :param wiki: the address of the script folder of the wiki
     :param user: the account that is to authorize the client
     :param site: the name of the site, such as wikipedia:en
-    :param command: what to run in a terminal to do this again
     """
 
     def __init__(
@@ -67,14 +66,12 @@ class Conversation:
         wiki: str,
         user: str,
         site: str,
-        command: str,
     ) -> None:
         self._client = client
         self._endpoints = endpoints
         self._wiki = wiki
         self._user = user
         self._site = site
-        self._command = command
         self._pending = endpoints.begin()
 
     def run(self, timeout: float, *, opens_browser: bool = True) -> Token:
