@@ -21,6 +21,7 @@ from pywikibot_oauth2.account import Account, Policy, State
 from pywikibot_oauth2.client import Credentials, OAuth2Client
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
+    ClientRefusedError,
     ConfigurationError,
     EndpointError,
     OAuth2Error,
@@ -201,7 +202,7 @@ class BearerAuth(AuthBase):
             self.passed_on(response)
             return response
         # Frees the connection for the repetition, and also if none comes.
-        response.content  # noqa: B018
+        _ = response.content
         response.close()
         header: str | None = sent
         if meaning is Meaning.WRONG_COOKIE:
@@ -399,7 +400,10 @@ class _BotAuth(BearerAuth):
         """
         if isinstance(error, EndpointError):
             raise messages.advised(error, self.account.client) from None
-        if error is not None:
+        if isinstance(error, ClientRefusedError):
+            # The login manager, which comes before any edit, has the advice.
+            self.policy.say(f'{error} Requests go without a token.')
+        elif error is not None:
             self.policy.warn(error)
 
     def passed_on(self, response: Response) -> None:

@@ -281,7 +281,7 @@ def _callback_error(url: str) -> str | None:
     """Return what is wrong with a callback URL, if anything."""
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018 - raises ValueError
+        _ = parts.port  # raises ValueError
     except ValueError:
         return 'is not a URL'
     if parts.scheme not in ('http', 'https') or not parts.hostname:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import FrameType
-    from typing import Union
+    from typing import TypeAlias
 
-    Handler = Union[Callable[[int, FrameType | None], object], int, None]
+    Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
 # Windows has no SIGHUP.
 _DELAYED = [

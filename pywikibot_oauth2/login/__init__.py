@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pywikibot_oauth2.account import Account
+    from pywikibot_oauth2.token import Token
 
 
 class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
@@ -113,26 +114,26 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             self._route(auth, wiki)
             return
         if auth.client.owner_only:
-            found = account.authorization
-            is_out = found is not None and found.ended == LOGGED_OUT
-            raise AuthorizationError(
-                f'{self.username} was logged out of {self.site}.'
-                if is_out
-                else f'{self.username} cannot be logged in on {self.site}'
-                ' with the owner-only client of the configuration.',
-                error='owner_only_logged_out' if is_out else 'owner_only',
-                wiki=wiki,
-                account=self.username,
-            )
-        self._ask(auth, wiki, account)
-
-    def _ask(self, auth: OAuth2Auth, wiki: str, account: Account) -> None:
-        """Let a person authorize the client, and take what comes of it.
-
-        :raises OAuth2Error: nothing came of it
-        """
+            raise self._owner_only(account)
         if is_terminal():
             self._check_place(auth)
+        token, profile = self._ask(auth, wiki)
+        account.adopt(
+            Authorization(auth.client.client_id, wiki, self.username, token)
+        )
+        self._route(auth, wiki)
+        pywikibot.info(self._describe(profile))
+        pywikibot.info(
+            f'The token is kept in {auth.store.where(self.username)}'
+        )
+
+    def _ask(
+        self, auth: OAuth2Auth, wiki: str
+    ) -> tuple[Token, Mapping[str, object]]:
+        """Ask a person, and return a token of the account and its profile.
+
+        :raises OAuth2Error: there is none
+        """
         endpoints = OAuth2Wiki(
             auth.client, wiki, http.user_agent(self.site), auth.clock
         )
@@ -160,13 +161,20 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             '"Allow" was clicked as {name}, not as {user}; nothing was kept.'
             ' Log out of the wiki in the browser, and log in as {user} there.',
         )
-        account.adopt(
-            Authorization(auth.client.client_id, wiki, self.username, token)
-        )
-        self._route(auth, wiki)
-        pywikibot.info(self._describe(profile))
-        pywikibot.info(
-            f'The token is kept in {auth.store.where(self.username)}'
+        return token, profile
+
+    def _owner_only(self, account: Account) -> AuthorizationError:
+        """Return the error for an owner-only client that has no token."""
+        found = account.authorization
+        is_out = found is not None and found.ended == LOGGED_OUT
+        return AuthorizationError(
+            f'{self.username} was logged out of {self.site}.'
+            if is_out
+            else f'{self.username} cannot be logged in on {self.site} with'
+            ' the owner-only client of the configuration.',
+            error='owner_only_logged_out' if is_out else 'owner_only',
+            wiki=account.wiki,
+            account=self.username,
         )
 
     def _is_accepted(self, account: Account) -> bool:

@@ -155,9 +155,8 @@ def _partition(text: str) -> tuple[str, str, str]:
     :return: what precedes it, the end, and what is not to be looked at
         yet: what follows, or the beginning of a sequence
     """
-    head, end, rest = re.match(
-        r'([^\r\n]*?)(?:([\r\n])(.*)|(\x1b[^\r\n]*)?)\Z', text, re.DOTALL
-    ).group(1, 2, 3)  # type: ignore[union-attr] # matches any text
-    if end:
-        return head, end, rest
-    return head, '', text[len(head) :]
+    found = re.search(r'[\r\n]', text)
+    if found is not None:
+        return text[: found.start()], found[0], text[found.end() :]
+    head, escape, rest = text.partition('\x1b')
+    return head, '', escape + rest
