@@ -223,8 +223,9 @@ def _of_refused_client(
 def advised(error: _E, client: OAuth2Client | None = None) -> _E:
     """Return an error with the advice in its message."""
     copy = type(error)(explain(error, client))
-    vars(copy).update(vars(error))
-    copy.args = (explain(error, client),)
+    # Pywikibot keeps the message in an attribute, too.
+    own = {name: value for name, value in vars(copy).items() if value}
+    vars(copy).update({**vars(error), **own})
     return copy
 
 
