@@ -620,6 +620,10 @@ class OAuth2Auth(AuthBase):
         :raises ConfigurationError: it cannot work
         """
         self.client.check()
+        if host.is_running('login', '-oauth'):
+            from pywikibot.logging import warning
+
+            warning(messages.oauth1_option())
         host.check_wildcards(self)
         for key, other in host.entries().items():
             if (

@@ -529,8 +529,15 @@ def is_reading_user_config() -> bool:
     return not hasattr(sys.modules.get('pywikibot'), 'Site')
 
 
-def is_running(script: str) -> bool:
-    """Return whether the script that runs has this name."""
+def is_running(script: str, option: str | None = None) -> bool:
+    """Return whether the script that runs has this name.
+
+    :param script: the name
+    :param option: an option that it must have been given, too
+    """
+    import pywikibot
     from pywikibot.bot import calledModuleName
 
-    return bool(calledModuleName() == script)
+    return calledModuleName() == script and (
+        option is None or option in pywikibot.argvu
+    )
