@@ -38,7 +38,7 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
-import pywikibot  # noqa: E402, F401 - see above
+import pywikibot
 
-from pywikibot_oauth2._exports import *  # noqa: E402, F403 - see above
-from pywikibot_oauth2._exports import __all__  # noqa: E402 - see above
+from pywikibot_oauth2._exports import *
+from pywikibot_oauth2._exports import __all__

@@ -24,7 +24,7 @@ from pywikibot_oauth2.token import Header, Token
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from requests.cookies import RequestsCookieJar
     from typing_extensions import Unpack
@@ -57,7 +57,7 @@ class Policy:
     themselves.
     """
 
-    def trusts(self, wiki: str) -> bool:  # noqa: ARG002 - the interface
+    def trusts(self, wiki: str) -> bool:
         """Return whether secrets may be sent to a wiki."""
         return True
 
@@ -71,7 +71,7 @@ class Policy:
 
         warning(f'{error} {note}'.rstrip())
 
-    def wait(self, error: OAuth2Error, attempt: int) -> bool:  # noqa: ARG002 - the interface
+    def wait(self, error: OAuth2Error, attempt: int) -> bool:
         """Wait before another attempt to renew a token.
 
         :param error: why the last attempt failed

@@ -201,7 +201,7 @@ class BearerAuth(AuthBase):
             self.passed_on(response)
             return response
         # Frees the connection for the repetition, and also if none comes.
-        response.content  # noqa: B018
+        _ = response.content
         response.close()
         header: str | None = sent
         if meaning is Meaning.WRONG_COOKIE:

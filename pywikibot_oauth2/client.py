@@ -226,8 +226,7 @@ class Credentials(NamedTuple):
                 'The command for the credentials must be a list of strings.'
             )
         try:
-            # Run on the bot owner's behalf: it is in their configuration.
-            result = subprocess.run(  # noqa: S603
+            result = subprocess.run(  # noqa: S603 - the bot owner's own command
                 command,
                 stdout=subprocess.PIPE,
                 timeout=_COMMAND_TIMEOUT,
@@ -281,7 +280,7 @@ def _callback_error(url: str) -> str | None:
     """Return what is wrong with a callback URL, if anything."""
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018 - raises ValueError
+        _ = parts.port  # raises ValueError
     except ValueError:
         return 'is not a URL'
     if parts.scheme not in ('http', 'https') or not parts.hostname:

@@ -13,7 +13,6 @@ from pywikibot_oauth2.errors import (
     ConfigurationError,
     EndpointError,
     OAuth2Error,
-    StoreError,
     printable,
 )
 

@@ -352,10 +352,7 @@ class _OnChange(MemoryStore):
         self._session = weakref.ref(session)
 
     def save(
-        self,
-        account: str,  # noqa: ARG002 - the interface
-        client_id: str,  # noqa: ARG002 - the interface
-        authorization: Mapping[str, object],  # noqa: ARG002 - the interface
+        self, account: str, client_id: str, authorization: Mapping[str, object]
     ) -> None:
         """Call on_change.
 
@@ -366,7 +363,7 @@ class _OnChange(MemoryStore):
             return
         try:
             session.on_change(session)
-        except Exception as error:  # noqa: BLE001 - that of any program
+        except Exception as error:
             raise StoreError(
                 f'on_change of {session!r} has raised {type(error).__name__}.'
                 ' It will be called again.'

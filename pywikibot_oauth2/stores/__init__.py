@@ -117,11 +117,11 @@ class MemoryStore(Store):
         """Do nothing."""
 
     @contextlib.contextmanager
-    def lock(self, account: str, client_id: str) -> Iterator[None]:  # noqa: ARG002 - the interface
+    def lock(self, account: str, client_id: str) -> Iterator[None]:
         """Exclude nobody: threads exclude each other by themselves."""
         yield
 
-    def where(self, account: str) -> str:  # noqa: ARG002 - the interface
+    def where(self, account: str) -> str:
         """Return the place as it appears in messages."""
         return 'memory'
 

@@ -151,7 +151,7 @@ class FileStore(Store):
                 _put(path, account, others, draft)
 
     @contextlib.contextmanager
-    def lock(self, account: str, client_id: str) -> Iterator[None]:  # noqa: ARG002 - the interface
+    def lock(self, account: str, client_id: str) -> Iterator[None]:
         """Exclude other processes; see :meth:`Store.lock`.
 
         All clients of an account share the lock as they share the file,
