@@ -226,8 +226,7 @@ class Credentials(NamedTuple):
                 'The command for the credentials must be a list of strings.'
             )
         try:
-            # Run on the bot owner's behalf: it is in their configuration.
-            result = subprocess.run(  # noqa: S603
+            result = subprocess.run(  # noqa: S603 - the bot owner's own command
                 command,
                 stdout=subprocess.PIPE,
                 timeout=_COMMAND_TIMEOUT,
