@@ -155,8 +155,7 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         'Find the process that holds it and end it:\n  lsof {hint}'
     ),
     'damaged': (
-        'If it is a file, start over with:\n'
-        '  mv {hint} {hint}.bad\n  {login}'
+        'If it is a file, start over with:\n  mv {hint} {hint}.bad\n  {login}'
     ),
     'newer_release': 'Run:\n  pip install --upgrade pywikibot-oauth2',
 }
