@@ -598,14 +598,14 @@ class OAuth2Auth(AuthBase):
 
         :return: None if the wiki is none of ours
         """
-        if self.problem is not None:
+        # This hooks the login manager in, also to end with a problem.
+        site = host.admit(wiki, self)
+        if self.problem is not None or site is None or site.username is None:
             return None
         try:
             if not self._is_checked:
                 self.check()
-            site = host.admit(wiki, self)
-            if site is not None and site.username is not None:
-                return self.route(wiki, site.username)
+            return self.route(wiki, site.username)
         except ConfigurationError as error:
             # The login manager, which comes before any edit, ends with it.
             from pywikibot.logging import warning
