@@ -255,7 +255,7 @@ class Owner:
     def stored(self, account='Bot'):
         """Return what is stored for an account and the client."""
         text = self.token_file(account).read_text()
-        return json.loads(text)['sessions'][self.client.id]
+        return json.loads(text)['authorizations'][self.client.id]
 
     def write(self, name, text):
         """Write a file into the folder; return its path."""
