@@ -272,12 +272,28 @@ class Account:
                 self._set(self._following(authorization), is_saved=False)
                 self._warn_unsaved(error)
 
-    def forget(self) -> bool:
+    def restart(self) -> None:
+        """Forget that the authorization has ended, for an owner-only client.
+
+        :raises StoreError: what is stored cannot be read or written
+        """
+        with self._lock.held, undisturbed(self._store.lock(*self._key)):
+            self._take(self._store.load(*self._key))
+            found = self.state.authorization
+            if found is not None and found.ended is not None:
+                new = found._replace(
+                    ended=None, generation=found.generation + 1
+                )
+                self._store.save(*self._key, new.serialize())
+                self._set(new)
+
+    def forget(self, reason: str = LOGGED_OUT) -> bool:
         """Log out: drop the token, for all who share the store.
 
         The end is stored in its place. If the token was merely removed,
         another bot would store the one that it renews next.
 
+        :param reason: why the authorization has ended
         :return: whether there was a token
         :raises StoreError: what is stored cannot be read or written;
             nothing was changed
@@ -287,7 +303,7 @@ class Account:
             authorization = self.state.authorization
             if authorization is None or authorization.token is None:
                 return False
-            ended = authorization.end(LOGGED_OUT)
+            ended = authorization.end(reason)
             self._store.save(*self._key, ended.serialize())
             self._set(ended)
             return True

@@ -602,7 +602,7 @@ class OAuth2Auth(AuthBase):
             return None
         try:
             if not self._is_checked:
-                self._check()
+                self.check()
             site = host.admit(wiki, self)
             if site is not None and site.username is not None:
                 return self.route(wiki, site.username)
@@ -614,7 +614,7 @@ class OAuth2Auth(AuthBase):
             self.problem = error
         return None
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Check what user-config.py says.
 
         :raises ConfigurationError: it cannot work

@@ -21,7 +21,7 @@ VERSION = 1
 LOGGED_OUT = 'logged out'
 
 # Visible characters (RFC 6749, appendices A.5 and A.11).
-_VISIBLE = re.compile(r'[!-~]+')
+_VISIBLE = r'[!-~]+'
 
 
 class Authorization(NamedTuple):
@@ -161,7 +161,8 @@ class PendingLogin:
         redirect_uri = data['redirect_uri']
         if not (
             all(
-                isinstance(data[name], str) and _VISIBLE.fullmatch(data[name])
+                isinstance(data[name], str)
+                and re.fullmatch(_VISIBLE, data[name])
                 for name in ('state', 'verifier')
             )
             and isinstance(redirect_uri, (str, type(None)))

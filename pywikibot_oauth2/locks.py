@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import FrameType
-    from typing import TypeAlias
 
-    Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
+    Handler = Callable[[int, FrameType | None], object] | int | None
 
 # Windows has no SIGHUP.
 _DELAYED = [

@@ -102,6 +102,14 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         'See "pwb oauth2" for the reason, and your clients at\n  {clients}'
     ),
     'other_block': '',
+    'no_entry': '',
+    'no_choice': '',
+    'not_loadable': 'Nothing was changed.',
+    'password': '',
+    'email_not_confirmed': (
+        'Set and confirm it in the preferences of the account.'
+    ),
+    'no_username': '',
     'cancelled': 'To start again, run:\n  {login}',
     'ended': 'To authorize again, run this in a terminal:\n  {login}',
     'other_wiki': (
@@ -147,8 +155,7 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         'Find the process that holds it and end it:\n  lsof {hint}'
     ),
     'damaged': (
-        'If it is a file, start over with:\n'
-        '  mv {hint} {hint}.bad\n  {login}'
+        'If it is a file, start over with:\n  mv {hint} {hint}.bad\n  {login}'
     ),
     'newer_release': 'Run:\n  pip install --upgrade pywikibot-oauth2',
 }
