@@ -9,6 +9,7 @@ import pywikibot
 import pywikibot.login
 from pywikibot.comms import http
 from pywikibot.exceptions import Error, NoUsernameError
+from pywikibot.site import APISite
 from pywikibot.tools import normalize_username
 
 from pywikibot_oauth2 import blocks, host, messages
@@ -280,6 +281,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
 
     def _own_rights(self) -> list[str]:
         """Return the rights of the account, whatever the token allows."""
+        if not isinstance(self.site, APISite):
+            # That of "pwb oauth2", whose status lists them.
+            return []
         with contextlib.suppress(Error, KeyError, TypeError, AssertionError):
             request = self.site.simple_request(
                 action='query',
