@@ -110,6 +110,25 @@ def test_an_executor_is_refused(owner, wiki, text):
     assert edits == []
 
 
+def test_a_change_of_a_thread_in_no_block_is_not_sent(owner, wiki):
+    before = wiki.count('/api.php')
+    printed, edits = run(
+        owner,
+        wiki,
+        """
+from pywikibot.comms import http
+def change():
+    http.fetch(wiki + '/api.php', 'POST',
+               data={'action': 'edit', 'title': 'One', 'token': 'x'})
+with alice.use(), ThreadPoolExecutor(1) as pool:
+    refused(pool.submit(change).result)
+""",
+    )
+    assert 'is within no "with session.use()" block' in printed
+    assert edits == []
+    assert wiki.count('/api.php') == before
+
+
 def test_tasks_and_to_thread_act_for_the_block_they_began_in(owner, wiki):
     _, edits = run(
         owner,
