@@ -124,6 +124,22 @@ class Account:
     :ivar state: one immutable snapshot of all that changes
     """
 
+    # A web tool has one for each of its users.
+    __slots__ = (
+        '_busy_pid',
+        '_clock',
+        '_lock',
+        '_lost_answer',
+        '_pid',
+        '_policy',
+        '_store',
+        '_wiki',
+        'client',
+        'is_automatic',
+        'state',
+        'user',
+    )
+
     def __init__(
         self,
         client: OAuth2Client,
@@ -139,7 +155,6 @@ class Account:
         self.client = client
         self.user = user
         self.is_automatic = is_automatic
-        self._key = user or '', client.client_id
         self._wiki = wiki
         self._store = store
         self._policy = policy
@@ -312,7 +327,6 @@ class Account:
         """Note whose authorization it is."""
         with self._lock.held:
             self.user = user
-            self._key = user, self.client.client_id
             authorization = self.state.authorization
             if authorization is not None:
                 self._update(authorization=authorization._replace(user=user))
@@ -539,6 +553,11 @@ class Account:
         self._update(not_before=now + wait)
 
     # The store
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        """Under which account and client the store has it."""
+        return self.user or '', self.client.client_id
 
     def _take(
         self, data: Mapping[str, object] | None, refused: str | None = None
