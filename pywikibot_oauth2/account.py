@@ -128,6 +128,7 @@ class Account:
     __slots__ = (
         '_busy_pid',
         '_clock',
+        '_key',
         '_lock',
         '_lost_answer',
         '_pid',
@@ -155,6 +156,7 @@ class Account:
         self.client = client
         self.user = user
         self.is_automatic = is_automatic
+        self._key = user or '', client.client_id
         self._wiki = wiki
         self._store = store
         self._policy = policy
@@ -327,6 +329,7 @@ class Account:
         """Note whose authorization it is."""
         with self._lock.held:
             self.user = user
+            self._key = user, self.client.client_id
             authorization = self.state.authorization
             if authorization is not None:
                 self._update(authorization=authorization._replace(user=user))
@@ -553,11 +556,6 @@ class Account:
         self._update(not_before=now + wait)
 
     # The store
-
-    @property
-    def _key(self) -> tuple[str, str]:
-        """Under which account and client the store has it."""
-        return self.user or '', self.client.client_id
 
     def _take(
         self, data: Mapping[str, object] | None, refused: str | None = None
