@@ -316,7 +316,15 @@ def transport(wiki: str) -> Transport:
     from pywikibot.comms import http
 
     site = known_site(wiki)
-    verify = True if http.session.verify is None else http.session.verify
+    verify = http.session.verify
+    if verify in (True, None):
+        # requests itself looks there only along with everything else that
+        # the environment may say.
+        variables = 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'
+        found = [
+            os.environ[name] for name in variables if os.environ.get(name)
+        ]
+        verify = found[0] if found else True
     if site and not site.family.verify_SSL_certificate(site.code):
         verify = False
     return Transport(
