@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import inspect
@@ -19,6 +20,7 @@ from pywikibot_oauth2.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from publicsuffixlist import PublicSuffixList
     from pywikibot.family import Family
     from pywikibot.site import APISite, BaseSite
     from requests import PreparedRequest
@@ -367,7 +369,8 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     for site in gc.get_objects():
         if (
             issubclass(type(site), site_class)
-            and hasattr(site, 'tokens')
+            # Of one that is being made, hasattr() would recurse.
+            and 'tokens' in vars(site)
             and site.username() == username
             and wiki_of_site(site) in addresses
         ):
@@ -473,9 +476,15 @@ def _is_public_suffix(key: str) -> bool:
     domain = key.lstrip('*').lstrip('.').partition(':')[0]
     if '.' not in domain:
         return True
+    return bool(_suffixes().is_public(domain))
+
+
+@functools.cache
+def _suffixes() -> PublicSuffixList:
+    """Return the public suffix list, which takes a moment to read."""
     from publicsuffixlist import PublicSuffixList
 
-    return bool(PublicSuffixList().is_public(domain))
+    return PublicSuffixList()
 
 
 def _narrow(wiki: str) -> str:
