@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import importlib
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from publicsuffixlist import PublicSuffixList
     from pywikibot.family import Family
-    from pywikibot.site import APISite, BaseSite
+    from pywikibot.site import BaseSite, TokenWallet
     from requests import PreparedRequest
 
 
@@ -355,8 +356,9 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     and print a warning.
 
     Pywikibot lists its sites nowhere in public, and a site need not have
-    been made by ``pywikibot.Site()``; so the garbage collector is asked.
-    That takes some milliseconds, once each time a token is renewed.
+    been made by ``pywikibot.Site()``; so the garbage collector is asked
+    for what keeps their tokens. That takes some milliseconds, once each
+    time a token is renewed.
 
     :param wikis: the addresses of the wikis' script folders
     :param username: the account that the sites must be for
@@ -365,16 +367,16 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     if site_module is None:
         return
     addresses = set(wikis)
-    site_class: type[APISite] = site_module.APISite
-    for site in gc.get_objects():
-        if (
-            issubclass(type(site), site_class)
-            # Of one that is being made, hasattr() would recurse.
-            and 'tokens' in vars(site)
-            and site.username() == username
-            and wiki_of_site(site) in addresses
-        ):
-            site.tokens.clear()
+    wallet_class: type[TokenWallet] = site_module.TokenWallet
+    for wallet in gc.get_objects():
+        if type(wallet) is not wallet_class:
+            continue
+        # One that is being made has nothing to drop yet.
+        with contextlib.suppress(AttributeError):
+            site = wallet.site
+            address = site.base_url(site.apipath())
+            if site.username() == username and wiki_at(address) in addresses:
+                wallet.clear()
 
 
 # What user-config.py has put into authenticate
