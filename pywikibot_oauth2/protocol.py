@@ -51,7 +51,7 @@ _SIZE_LIMIT = 1 << 20
 
 # An authorization code consists of visible characters (RFC 6749, appendix
 # A.11); that of MediaWiki of 760 to 980 hexadecimal ones (recorded).
-_CODE = re.compile(r'[!-~]+')
+_CODE = r'[!-~]+'
 
 # The parameters of a list; the wiki has 50 clients in one by default.
 _ALL = {'limit': 100}
@@ -252,7 +252,7 @@ def parse_callback(callback: str, pending: PendingLogin) -> str:
             else 'The authorization was cancelled.',
             error=printable(query['error'][0]) if is_ours else 'cancelled',
         )
-    if not any(map(_CODE.fullmatch, codes)):
+    if not any(re.fullmatch(_CODE, code) for code in codes):
         reason = 'That is not an address with an authorization code (?code=…).'
     elif not states:
         reason = (

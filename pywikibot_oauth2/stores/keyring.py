@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from pywikibot_oauth2.stores.file import FileStore
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from keyring.backend import KeyringBackend
@@ -73,21 +75,17 @@ class KeyringStore(Store):
 
     def _get(self, account: str, client_id: str) -> str | None:
         backend = _backend()
-        try:
+        with _translated():
             return backend.get_password(
                 self._service, _name(account, client_id)
             )
-        except Exception as error:  # noqa: BLE001 - see _unusable
-            raise _unusable(error) from None
 
     def _put(self, account: str, client_id: str, content: str) -> None:
         backend = _backend()
-        try:
+        with _translated():
             backend.set_password(
                 self._service, _name(account, client_id), content
             )
-        except Exception as error:  # noqa: BLE001 - see _unusable
-            raise _unusable(error) from None
         # A keyring that is disabled takes everything and keeps nothing.
         if self._get(account, client_id) != content:
             raise StoreUnreachableError(
@@ -109,10 +107,8 @@ def _backend() -> KeyringBackend:
         raise StoreUnreachableError(
             'The package keyring is not installed.', error='missing_package'
         ) from None
-    try:
+    with _translated():
         backend = keyring.get_keyring()
-    except Exception as error:  # noqa: BLE001 - see _unusable
-        raise _unusable(error) from None
     if _is_of_windows(backend):
         raise StoreError(
             'The credential manager of Windows takes 2,560 bytes, which is'
@@ -138,17 +134,23 @@ def _is_of_windows(backend: KeyringBackend) -> bool:
     )
 
 
-def _unusable(error: Exception) -> StoreError:
-    """Return the error for one of a backend.
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Translate any error of a backend.
 
     The package keyring does not translate all of them: those of D-Bus and
     of Windows derive from Exception alone.
+
+    :raises StoreUnreachableError: the keyring cannot be used
     """
-    return StoreUnreachableError(
-        'The system keyring cannot be used'
-        f' ({type(error).__name__}: {error}).',
-        error='unreachable',
-    )
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - any, see above
+        raise StoreUnreachableError(
+            'The system keyring cannot be used'
+            f' ({type(error).__name__}: {error}).',
+            error='unreachable',
+        ) from None
 
 
 def _name(account: str, client_id: str) -> str:
