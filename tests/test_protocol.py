@@ -550,8 +550,15 @@ FAULTS = {
     **{str(status): ('status', {'status': status}) for status in STATUSES},
     **{
         kind: (kind, {})
-        for kind in 'html empty reset_before reset_after hang_before'
-        ' hang_after half'.split()
+        for kind in [
+            'html',
+            'empty',
+            'reset_before',
+            'reset_after',
+            'hang_before',
+            'hang_after',
+            'half',
+        ]
     },
     'redirect': ('redirect', {'location': 'http://127.0.0.1:9/'}),
     'unknown error': answered(400, '{"error": "odd"}'),
