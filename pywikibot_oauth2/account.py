@@ -124,6 +124,23 @@ class Account:
     :ivar state: one immutable snapshot of all that changes
     """
 
+    # A web tool has one for each of its users.
+    __slots__ = (
+        '_busy_pid',
+        '_clock',
+        '_key',
+        '_lock',
+        '_lost_answer',
+        '_pid',
+        '_policy',
+        '_store',
+        '_wiki',
+        'client',
+        'is_automatic',
+        'state',
+        'user',
+    )
+
     def __init__(
         self,
         client: OAuth2Client,

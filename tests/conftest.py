@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """What the tests share: a wiki, and a Pywikibot that knows it."""
+
 from __future__ import annotations
 
 import atexit

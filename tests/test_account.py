@@ -274,7 +274,9 @@ def test_processes_share_one_refresh(due):
     def work(refused):
         account = due.another()
         before = account.load().token.header
-        return before, account.replace(refused) if refused else account.header()
+        return before, account.replace(
+            refused
+        ) if refused else account.header()
 
     for refused in (None, due.account.authorization.token.header):
         asked = due.asked
@@ -668,9 +670,7 @@ def test_a_refused_client_does_not_take_a_valid_token_away(bot):
 
 @LOST
 @on_both
-def test_a_lost_answer_is_asked_for_again_with_the_same_token(
-    due, like, kind
-):
+def test_a_lost_answer_is_asked_for_again_with_the_same_token(due, like, kind):
     due.policy.attempts = 1
     kept = due.stored.token.refresh_token
     due.wiki.fail_next(kind)
@@ -764,9 +764,7 @@ def test_what_is_stored_for_another_account_or_client_is_not_used(bot, field):
 
 
 @on_both
-def test_a_refresh_answered_with_another_accounts_token_is_an_error(
-    due, like
-):
+def test_a_refresh_answered_with_another_accounts_token_is_an_error(due, like):
     due.wiki.add_user('Mallory')
     theirs = due.wiki.issue(due.registered, 'Mallory')._asdict()
     if like == 'master':
