@@ -1,48 +1,89 @@
-# Everything runs in a virtual environment of its own, made when needed.
+# Everything runs in virtual environments of its own, made when needed.
 
 PYTHON = python3
 VENV = .venv
 BIN = $(VENV)/bin
+DEMO = .venv-demo
+PIP = pip install --quiet --disable-pip-version-check
 
-.PHONY: demo wiki test test-pywikibots lint stress faults bench clean
+# What "make test" leaves out needs other programs, or minutes.
+FAST = not (mediawiki or redis or browser or pywikibots or slow)
+PYTEST = $(BIN)/python -m pytest -p no:randomly -n 2
+TESTS =
+LIKE = 1.43
+N = 20
+
+.PHONY: demo wiki test test-all test-pywikibots flaky coverage stress faults \
+    bench lint clean
 
 $(VENV)/installed: setup.cfg
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check \
-	    --editable '.[test,lint,bench]'
-	touch $@
+	@echo 'Installing what the tests need into $(VENV)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/lint: $(VENV)/installed
+	@$(BIN)/$(PIP) --editable '.[lint]'
+	@touch $@
+
+$(VENV)/bench: $(VENV)/installed
+	@$(BIN)/$(PIP) --editable '.[bench]'
+	@touch $@
+
+# What a user installs, and Pywikibot's scripts.
+$(DEMO)/installed: setup.cfg $(wildcard pywikibot_oauth2/*.py \
+    pywikibot_oauth2/*/*.py)
+	@echo 'Installing pywikibot-oauth2 and pywikibot-scripts into $(DEMO)'
+	@$(PYTHON) -m venv $(DEMO)
+	@$(DEMO)/bin/$(PIP) . pywikibot-scripts
+	@touch $@
 
 # A bot owner's whole way, on a wiki on this machine.
-demo: $(VENV)/installed
-	@$(BIN)/python -m tests.demo
+demo: $(DEMO)/installed
+	@$(DEMO)/bin/python -m tests.demo --like $(LIKE)
 
 # The wiki by itself, for a person.
 wiki: $(VENV)/installed
 	@$(BIN)/python -m tests.sandbox
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest $(TESTS)
+	$(PYTEST) --dist worksteal -m '$(FAST)' $(TESTS)
+	@echo 'Left out: the tests that need MediaWiki, Redis, Chromium, other' \
+	    'versions of Pywikibot, or minutes: "make test-all" runs them.'
 
-# The newest of each major version of Pywikibot from 9 on.
+# Everything, among it what needs MediaWiki, Redis and Chromium.
+test-all: $(VENV)/installed
+	$(PYTEST) --dist loadscope $(TESTS)
+
+# The oldest and the newest supported versions of Pywikibot.
 test-pywikibots: $(VENV)/installed
-	@$(BIN)/python -m tests.pywikibots
+	$(PYTEST) -m pywikibots
+
+# Whether a test fails now and then on a busy machine.
+flaky: $(VENV)/installed
+	@$(BIN)/python -m tests.flaky $(N) -m '$(FAST)' $(TESTS)
+
+coverage: $(VENV)/installed
+	$(PYTEST) --dist worksteal -m '$(FAST) or redis' --cov \
+	    --cov-report=term-missing:skip-covered
 
 # Many processes on one authorization, some of them killed all the time.
 stress: $(VENV)/installed
-	@$(BIN)/python -m tests.stress
+	@$(BIN)/python -m tests.stress --like $(LIKE)
 
 # Every fault that the disk, the clock, the network or the wiki can have.
 faults: $(VENV)/installed
 	@$(BIN)/python -m tests.faults
 
 # What it costs, beside what users would pick instead.
-bench: $(VENV)/installed
+bench: $(VENV)/bench
 	@$(BIN)/python -m benchmarks
 
-lint: $(VENV)/installed
+lint: $(VENV)/lint
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache \
-	    .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .pytest_cache \
+	    .ruff_cache .hypothesis .coverage*

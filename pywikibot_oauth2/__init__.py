@@ -21,6 +21,9 @@ Whatever goes wrong is an :class:`OAuth2Error`.
 from __future__ import annotations
 
 import importlib
+import os
+import sys
+from pathlib import Path
 
 
 __version__ = '1.0.0'
@@ -37,6 +40,13 @@ def __getattr__(name: str) -> object:
         return getattr(exports, name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
+
+if sys.argv[:1] == ['-m'] and '-setup' in sys.argv:
+    # "python3 -m pywikibot_oauth2 -setup" imports this package first. Where
+    # there is no user-config.py yet, Pywikibot refuses to be imported.
+    _folder = Path(os.environ.get('PYWIKIBOT_DIR', '.'))
+    if not (_folder / 'user-config.py').exists():
+        os.environ.setdefault('PYWIKIBOT_NO_USER_CONFIG', '2')
 
 import pywikibot
 

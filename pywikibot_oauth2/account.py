@@ -124,6 +124,22 @@ class Account:
     :ivar state: one immutable snapshot of all that changes
     """
 
+    # A web tool has one for each of its users.
+    __slots__ = (
+        '_busy_pid',
+        '_clock',
+        '_lock',
+        '_lost_answer',
+        '_pid',
+        '_policy',
+        '_store',
+        '_wiki',
+        'client',
+        'is_automatic',
+        'state',
+        'user',
+    )
+
     def __init__(
         self,
         client: OAuth2Client,
@@ -139,7 +155,6 @@ class Account:
         self.client = client
         self.user = user
         self.is_automatic = is_automatic
-        self._key = user or '', client.client_id
         self._wiki = wiki
         self._store = store
         self._policy = policy
@@ -272,12 +287,28 @@ class Account:
                 self._set(self._following(authorization), is_saved=False)
                 self._warn_unsaved(error)
 
-    def forget(self) -> bool:
+    def restart(self) -> None:
+        """Forget that the authorization has ended, for an owner-only client.
+
+        :raises StoreError: what is stored cannot be read or written
+        """
+        with self._lock.held, undisturbed(self._store.lock(*self._key)):
+            self._take(self._store.load(*self._key))
+            found = self.state.authorization
+            if found is not None and found.ended is not None:
+                new = found._replace(
+                    ended=None, generation=found.generation + 1
+                )
+                self._store.save(*self._key, new.serialize())
+                self._set(new)
+
+    def forget(self, reason: str = LOGGED_OUT) -> bool:
         """Log out: drop the token, for all who share the store.
 
         The end is stored in its place. If the token was merely removed,
         another bot would store the one that it renews next.
 
+        :param reason: why the authorization has ended
         :return: whether there was a token
         :raises StoreError: what is stored cannot be read or written;
             nothing was changed
@@ -287,7 +318,7 @@ class Account:
             authorization = self.state.authorization
             if authorization is None or authorization.token is None:
                 return False
-            ended = authorization.end(LOGGED_OUT)
+            ended = authorization.end(reason)
             self._store.save(*self._key, ended.serialize())
             self._set(ended)
             return True
@@ -296,7 +327,6 @@ class Account:
         """Note whose authorization it is."""
         with self._lock.held:
             self.user = user
-            self._key = user, self.client.client_id
             authorization = self.state.authorization
             if authorization is not None:
                 self._update(authorization=authorization._replace(user=user))
@@ -523,6 +553,11 @@ class Account:
         self._update(not_before=now + wait)
 
     # The store
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        """Under which account and client the store has it."""
+        return self.user or '', self.client.client_id
 
     def _take(
         self, data: Mapping[str, object] | None, refused: str | None = None

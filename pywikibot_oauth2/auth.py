@@ -21,6 +21,7 @@ from pywikibot_oauth2.account import Account, Policy, State
 from pywikibot_oauth2.client import Credentials, OAuth2Client
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
+    ClientRefusedError,
     ConfigurationError,
     EndpointError,
     OAuth2Error,
@@ -68,6 +69,9 @@ if TYPE_CHECKING:
 # A wiki that asks to wait for more seconds than this is not waited for.
 _PATIENCE = 600
 
+# One object for all: an empty set takes 216 bytes.
+_NO_WIKIS: frozenset[str] = frozenset()
+
 
 class BearerAuth(AuthBase):
     """Sends requests with an access token, once more if it was dead.
@@ -77,15 +81,16 @@ class BearerAuth(AuthBase):
     :ivar wikis: the wikis on which Pywikibot acts for the account
     """
 
+    # A web tool has one for each of its users.
+    __slots__ = '_clock', 'account', 'wikis'
+
     #: Whether a request must not be sent without a token.
     needs_token = True
 
     def __init__(self, account: Account, clock: Callable[[], float]) -> None:
         self.account = account
-        self.wikis: set[str] = set()
+        self.wikis = _NO_WIKIS
         self._clock = clock
-        # Bound once, not for each request.
-        self._hook = self._answered
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Let a request carry the token, and no cookies but the token's.
@@ -110,7 +115,7 @@ class BearerAuth(AuthBase):
         headers['Authorization'] = state.header
         if state.cookies is not None:
             self._add_cookies(request)
-        request.hooks['response'].append(self._hook)
+        request.hooks['response'].append(self._answered)
         return request
 
     def without_token(self, error: OAuth2Error | None) -> None:
@@ -399,7 +404,10 @@ class _BotAuth(BearerAuth):
         """
         if isinstance(error, EndpointError):
             raise messages.advised(error, self.account.client) from None
-        if error is not None:
+        if isinstance(error, ClientRefusedError):
+            # The login manager, which comes before any edit, has the advice.
+            self.policy.say(f'{error} Requests go without a token.')
+        elif error is not None:
             self.policy.warn(error)
 
     def passed_on(self, response: Response) -> None:
@@ -594,14 +602,14 @@ class OAuth2Auth(AuthBase):
 
         :return: None if the wiki is none of ours
         """
-        if self.problem is not None:
+        # This hooks the login manager in, also to end with a problem.
+        site = host.admit(wiki, self)
+        if self.problem is not None or site is None or site.username is None:
             return None
         try:
             if not self._is_checked:
-                self._check()
-            site = host.admit(wiki, self)
-            if site is not None and site.username is not None:
-                return self.route(wiki, site.username)
+                self.check()
+            return self.route(wiki, site.username)
         except ConfigurationError as error:
             # The login manager, which comes before any edit, ends with it.
             from pywikibot.logging import warning
@@ -610,12 +618,16 @@ class OAuth2Auth(AuthBase):
             self.problem = error
         return None
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Check what user-config.py says.
 
         :raises ConfigurationError: it cannot work
         """
         self.client.check()
+        if host.is_running('login', '-oauth'):
+            from pywikibot.logging import warning
+
+            warning(messages.oauth1_option())
         host.check_wildcards(self)
         for key, other in host.entries().items():
             if (
@@ -646,13 +658,13 @@ class OAuth2Auth(AuthBase):
         with self._lock.held:
             before = self._routes.get(f'{wiki}/api.php')
             self._routes[f'{wiki}/api.php'] = bearer
-            bearer.wikis.add(wiki)
+            bearer.wikis |= {wiki}
             self._off.discard(wiki)
         if before is None:
             if is_exposed:
                 bearer.policy.say(messages.through_proxy(wiki))
         elif before is not bearer:
-            before.wikis.discard(wiki)
+            before.wikis -= {wiki}
             bearer.policy.say(
                 f'Requests to {wiki} run under {username} from now on, no'
                 f' longer under {before.account.user}. Use one account per'

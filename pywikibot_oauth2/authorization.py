@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +22,7 @@ VERSION = 1
 LOGGED_OUT = 'logged out'
 
 # Visible characters (RFC 6749, appendices A.5 and A.11).
-_VISIBLE = re.compile(r'[!-~]+')
+_VISIBLE = r'[!-~]+'
 
 
 class Authorization(NamedTuple):
@@ -119,7 +120,7 @@ class Authorization(NamedTuple):
             raise StoreError('a field is damaged')
         return cls(
             client_id,
-            wiki.removesuffix('/api.php'),
+            sys.intern(wiki.removesuffix('/api.php')),
             user,
             None if token is None else Token.deserialize(token),
             None if ended is None else ended or 'unknown',
@@ -161,7 +162,8 @@ class PendingLogin:
         redirect_uri = data['redirect_uri']
         if not (
             all(
-                isinstance(data[name], str) and _VISIBLE.fullmatch(data[name])
+                isinstance(data[name], str)
+                and re.fullmatch(_VISIBLE, data[name])
                 for name in ('state', 'verifier')
             )
             and isinstance(redirect_uri, (str, type(None)))

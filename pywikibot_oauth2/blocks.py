@@ -92,9 +92,9 @@ class Block:
         self.client = client
         self.wiki = wiki
         self.user = user
-        self._outer: Block | None = None
-        self._place: tuple[int, object] | None = None
-        self._has_ended = False
+        self.outer: Block | None = None
+        self.place: tuple[int, object] | None = None
+        self.has_ended = False
 
     @property
     def is_usable(self) -> bool:
@@ -105,9 +105,9 @@ class Block:
         act for whoever happened to be the first to need it.
         """
         inherits = getattr(sys.flags, 'thread_inherit_context', False)
-        assert self._place is not None
-        return not self._has_ended and (
-            not inherits or self._place[0] == threading.get_ident()
+        assert self.place is not None
+        return not self.has_ended and (
+            not inherits or self.place[0] == threading.get_ident()
         )
 
     def is_authorized(self) -> bool:
@@ -127,11 +127,11 @@ class Block:
             if _current_block is None:
                 _current_block = ContextVar('current_block', default=None)
             outer = _current_block.get()
-            self._place = _place()
+            self.place = _place()
             if (
                 outer is not None
                 and outer.is_usable
-                and outer._place == self._place
+                and outer.place == self.place
                 and outer.user != self.user
             ):
                 raise ConfigurationError(
@@ -143,7 +143,7 @@ class Block:
                 )
             self._stand_in()
             used_wikis.add(self.wiki)
-            self._outer = outer
+            self.outer = outer
             _current_block.set(self)
 
     def leave(self) -> None:
@@ -154,7 +154,7 @@ class Block:
         """
         assert _current_block is not None
         with _lock.held:
-            self._has_ended = True
+            self.has_ended = True
             self._withdraw()
             if _current_block.get() is not self:
                 raise ConfigurationError(
@@ -164,9 +164,9 @@ class Block:
                     account=self.user,
                     wiki=self.wiki,
                 )
-            outer = self._outer
-            while outer is not None and outer._has_ended:
-                outer = outer._outer
+            outer = self.outer
+            while outer is not None and outer.has_ended:
+                outer = outer.outer
             _current_block.set(outer)
 
     def __enter__(self) -> Block:

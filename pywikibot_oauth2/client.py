@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PREFIX = 'PYWIKIBOT_OAUTH2_'
 
 # MediaWiki's client IDs (recorded).
-_CLIENT_ID = re.compile(r'[0-9a-f]{32}')
+_CLIENT_ID = r'[0-9a-f]{32}'
 
 # Seconds that a command has, a person's answer to it included.
 _COMMAND_TIMEOUT = 120
@@ -123,7 +123,7 @@ class OAuth2Client:
         :raises ConfigurationError: the client ID or the callback URL has
             another form than MediaWiki's have
         """
-        if self.client_id and not _CLIENT_ID.fullmatch(self.client_id):
+        if self.client_id and not re.fullmatch(_CLIENT_ID, self.client_id):
             raise ConfigurationError(
                 f'{self.client_id!r} is not a client ID, which consists of'
                 ' 32 digits and letters from a to f.',
@@ -226,7 +226,7 @@ class Credentials(NamedTuple):
                 'The command for the credentials must be a list of strings.'
             )
         try:
-            result = subprocess.run(  # noqa: S603 - the bot owner's own command
+            result = subprocess.run(
                 command,
                 stdout=subprocess.PIPE,
                 timeout=_COMMAND_TIMEOUT,

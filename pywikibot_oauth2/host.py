@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import inspect
 import ipaddress
@@ -26,20 +25,18 @@ if TYPE_CHECKING:
 
 # The address of a request as requests has prepared it. Whatever does not
 # look like this is left alone: a backslash or an "@" in the host, for one,
-# which urllib.parse and urllib3 take for different hosts.
-_PREPARED = re.compile(
-    r'(?P<origin>https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d+)?)'
+# which urllib.parse and urllib3 take for different hosts. The patterns here
+# and elsewhere are compiled at their first use, not at import.
+_PREPARED = (
+    r'(?s)(?P<origin>https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d+)?)'
     r'(?P<folder>(?:/[^/?#\\]+)*?)'
     r'/(?:api\.php|rest\.php(?P<rest>/[^?#\\]*)?)'
-    r'(?:[?#].*)?',
-    re.DOTALL,
+    r'(?:[?#].*)?'
 )
-_DOT_SEGMENT = re.compile(
-    r'(?:^|/|%2f|\\|%5c)(?:\.|%2e){1,2}(?=$|/|%2f|\\|%5c)', re.I
-)
-_DEFAULT_PORT = re.compile(r'(?<=^http:)(//.*):80$|(?<=^https:)(//.*):443$')
+_DOT_SEGMENT = r'(?i)(?:^|/|%2f|\\|%5c)(?:\.|%2e){1,2}(?=$|/|%2f|\\|%5c)'
+_DEFAULT_PORT = r'(?<=^http:)(//.*):80$|(?<=^https:)(//.*):443$'
 # In a form, or as a part of a body in several parts.
-_CSRF_TOKEN = re.compile(rb'(?:^|&)token=|; name="token"')
+_CSRF_TOKEN = rb'(?:^|&)token=|; name="token"'
 
 
 class Transport(NamedTuple):
@@ -83,9 +80,9 @@ def wiki_of(url: str) -> str | None:
     :return: the address without a trailing slash and without a default
         port; None if the request is not to one of these scripts
     """
-    match = _PREPARED.fullmatch(url)
-    if match is None or _DOT_SEGMENT.search(
-        match['folder'] + (match['rest'] or '')
+    match = re.fullmatch(_PREPARED, url)
+    if match is None or re.search(
+        _DOT_SEGMENT, match['folder'] + (match['rest'] or '')
     ):
         return None
     return _without_default_port(match['origin']) + match['folder']
@@ -120,7 +117,7 @@ def wiki_of_site(site: BaseSite) -> str:
 
 
 def _without_default_port(origin: str) -> str:
-    return _DEFAULT_PORT.sub(r'\1\2', origin)
+    return re.sub(_DEFAULT_PORT, r'\1\2', origin)
 
 
 def is_loopback(host: str | None) -> bool:
@@ -334,7 +331,7 @@ def carries_csrf_token(request: PreparedRequest) -> bool:
     body = request.body
     if isinstance(body, str):
         body = body.encode()
-    return isinstance(body, bytes) and bool(_CSRF_TOKEN.search(body))
+    return isinstance(body, bytes) and bool(re.search(_CSRF_TOKEN, body))
 
 
 def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
@@ -354,6 +351,9 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     site_module = sys.modules.get('pywikibot.site')
     if site_module is None:
         return
+    # Pywikibot does not load it.
+    import gc
+
     addresses = set(wikis)
     site_class: type[APISite] = site_module.APISite
     for site in gc.get_objects():
@@ -452,7 +452,7 @@ def check_wildcards(auth: object) -> None:
                 f'authenticate[{key!r}] would send the token to wikis of'
                 ' different operators.',
                 error='wildcard',
-                hint=' '.join(sorted({_narrow(wiki) for wiki in reached})),
+                hint=' '.join(sorted({narrow_key(wiki) for wiki in reached})),
             )
 
 
@@ -470,7 +470,7 @@ def _is_public_suffix(key: str) -> bool:
     return bool(PublicSuffixList().is_public(domain))
 
 
-def _narrow(wiki: str) -> str:
+def narrow_key(wiki: str) -> str:
     """Return a key of authenticate that is narrow enough for a wiki."""
     host = urlsplit(wiki).netloc
     parent = host.partition('.')[2]
@@ -529,8 +529,15 @@ def is_reading_user_config() -> bool:
     return not hasattr(sys.modules.get('pywikibot'), 'Site')
 
 
-def is_running(script: str) -> bool:
-    """Return whether the script that runs has this name."""
+def is_running(script: str, option: str | None = None) -> bool:
+    """Return whether the script that runs has this name.
+
+    :param script: the name
+    :param option: an option that it must have been given, too
+    """
+    import pywikibot
     from pywikibot.bot import calledModuleName
 
-    return bool(calledModuleName() == script)
+    return calledModuleName() == script and (
+        option is None or option in pywikibot.argvu
+    )

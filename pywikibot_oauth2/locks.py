@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import threading
-import weakref
 from typing import TYPE_CHECKING
 
 
@@ -30,27 +29,40 @@ class ForkSafeLock:
 
     A thread that holds it while another one forks does not exist in the
     child, where the lock would be held forever.
-
-    :ivar held: the context in which it is held
     """
 
-    __slots__ = ('__weakref__', 'held')
+    __slots__ = '_forks', '_lock'
 
     def __init__(self) -> None:
-        self.held = threading.RLock()
-        _locks.add(self)
+        self._forks = _fork.number
+        self._lock = threading.RLock()
+
+    @property
+    def held(self) -> AbstractContextManager[bool]:
+        """The context in which it is held."""
+        if self._forks != _fork.number:
+            with _fork.guard:
+                if self._forks != _fork.number:
+                    self._lock = threading.RLock()
+                    self._forks = _fork.number
+        return self._lock
 
 
-_locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
+class _Fork:
+    """How many forks lead to this process, and a lock that is new in it."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.guard = threading.Lock()
+
+    def note(self) -> None:
+        self.guard = threading.Lock()
+        self.number += 1
 
 
-def _reset_all() -> None:
-    for lock in _locks:
-        lock.held = threading.RLock()
-
-
+_fork = _Fork()
 if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_reset_all)
+    os.register_at_fork(after_in_child=_fork.note)
 
 
 @contextlib.contextmanager

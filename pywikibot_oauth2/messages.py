@@ -93,11 +93,23 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
     ),
     'no_terminal': 'Run this in a terminal:\n  {login}',
     'wrong_user': 'Then run:\n  {login}',
-    'owner_only_logged_out': ('To log in again, run:\n  pwb oauth2 -login'),
+    'owner_only_logged_out': 'To log in again, run:\n  {oauth2_login}',
+    'not_answerable': (
+        'Close the program that listens there, or register a client whose'
+        ' callback URL is like http://127.0.0.1:8080/callback.'
+    ),
     'owner_only': (
         'See "pwb oauth2" for the reason, and your clients at\n  {clients}'
     ),
     'other_block': '',
+    'no_entry': '',
+    'no_choice': '',
+    'not_loadable': 'Nothing was changed.',
+    'password': '',
+    'email_not_confirmed': (
+        'Set and confirm it in the preferences of the account.'
+    ),
+    'no_username': '',
     'cancelled': 'To start again, run:\n  {login}',
     'ended': 'To authorize again, run this in a terminal:\n  {login}',
     'other_wiki': (
@@ -143,8 +155,7 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         'Find the process that holds it and end it:\n  lsof {hint}'
     ),
     'damaged': (
-        'It was left as it is. If it is a file, start over with:\n'
-        '  mv {hint} {hint}.bad\n  {login}'
+        'If it is a file, start over with:\n  mv {hint} {hint}.bad\n  {login}'
     ),
     'newer_release': 'Run:\n  pip install --upgrade pywikibot-oauth2',
 }
@@ -195,8 +206,10 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
             ('grants', 'OAuthManageMyGrants'),
         )
     }
+    login = login_command(error.wiki, error.account)
     return f'{error}\n' + advice.format(
-        login=login_command(error.wiki, error.account),
+        login=login,
+        oauth2_login=login.replace('pwb login', 'pwb oauth2 -login', 1),
         hint=error.hint
         if error.error == 'wildcard'
         else shlex.quote(error.hint or ''),
@@ -217,8 +230,9 @@ def _of_refused_client(
 def advised(error: _E, client: OAuth2Client | None = None) -> _E:
     """Return an error with the advice in its message."""
     copy = type(error)(explain(error, client))
-    vars(copy).update(vars(error))
-    copy.args = (explain(error, client),)
+    # Pywikibot keeps the message in an attribute, too.
+    own = {name: value for name, value in vars(copy).items() if value}
+    vars(copy).update({**vars(error), **own})
     return copy
 
 
@@ -344,6 +358,14 @@ def unused_entry(key: str, hosts: Iterable[str]) -> str:
         f'authenticate[{key!r}] in user-config.py is not the host of any site'
         ' in usernames, so OAuth 2.0 was not used there. The hosts of your'
         f' sites are: {some}'
+    )
+
+
+def oauth1_option() -> str:
+    """Return what to say of "pwb login -oauth"."""
+    return (
+        'The option -oauth is for OAuth 1.0a. For OAuth 2.0, which'
+        ' user-config.py is set up for, run "pwb login" without it.'
     )
 
 

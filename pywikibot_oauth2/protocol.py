@@ -51,7 +51,7 @@ _SIZE_LIMIT = 1 << 20
 
 # An authorization code consists of visible characters (RFC 6749, appendix
 # A.11); that of MediaWiki of 760 to 980 hexadecimal ones (recorded).
-_CODE = re.compile(r'[!-~]+')
+_CODE = r'[!-~]+'
 
 _E = TypeVar('_E', bound=OAuth2Error)
 
@@ -268,7 +268,7 @@ def parse_callback(callback: str, pending: PendingLogin) -> str:
             error=printable(query['error'][0]) if is_ours else 'cancelled',
         )
     codes = query.get('code', [])
-    if not any(map(_CODE.fullmatch, codes)):
+    if not any(re.fullmatch(_CODE, code) for code in codes):
         raise AnswerNotAcceptedError(
             'That is not an address with an authorization code (?code=…).'
         )

@@ -22,9 +22,9 @@ LEEWAY = 60.0
 
 # RFC 6750, section 2.1: what may follow "Bearer". Anything else, such as
 # a line break, would make requests print the whole header.
-_BEARER = re.compile(r'[A-Za-z0-9._~+/-]+=*')
+_BEARER = r'[A-Za-z0-9._~+/-]+=*'
 # RFC 6749, appendix A.17.
-_VISIBLE = re.compile(r'[ -~]+')
+_VISIBLE = r'[ -~]+'
 # A longer lifetime has no practical end: the token of an owner-only
 # client is valid for about 1,000 years (recorded).
 _PRACTICALLY_FOREVER = 100 * 365 * 86400.0
@@ -42,7 +42,7 @@ class Header(str):
         return '<Authorization header>'
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, slots=True)
 class Token:
     """An access token with what is needed to renew it.
 
@@ -171,7 +171,7 @@ class Token:
 
 def is_bearer(value: object) -> bool:
     """Return whether a value can be an access token (RFC 6750)."""
-    return isinstance(value, str) and bool(_BEARER.fullmatch(value))
+    return isinstance(value, str) and bool(re.fullmatch(_BEARER, value))
 
 
 def seconds(value: object) -> float | None:
@@ -186,4 +186,4 @@ def seconds(value: object) -> float | None:
 
 
 def _is_visible(value: object) -> bool:
-    return isinstance(value, str) and bool(_VISIBLE.fullmatch(value))
+    return isinstance(value, str) and bool(re.fullmatch(_VISIBLE, value))

@@ -9,6 +9,7 @@ import pywikibot
 import pywikibot.login
 from pywikibot.comms import http
 from pywikibot.exceptions import Error, NoUsernameError
+from pywikibot.site import APISite
 from pywikibot.tools import normalize_username
 
 from pywikibot_oauth2 import blocks, host, messages
@@ -17,13 +18,13 @@ from pywikibot_oauth2.authorization import LOGGED_OUT, Authorization
 from pywikibot_oauth2.errors import (
     AuthorizationError,
     ClientRefusedError,
-    ConfigurationError,
     EndpointError,
     OAuth2Error,
     StoreError,
     printable,
 )
 from pywikibot_oauth2.login.conversation import Conversation
+from pywikibot_oauth2.login.prompt import is_terminal
 from pywikibot_oauth2.protocol import OAuth2Wiki
 
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pywikibot_oauth2.account import Account
+    from pywikibot_oauth2.token import Token
 
 
 class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
@@ -82,7 +84,6 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         except OAuth2Error as error:
             client = auth.client if isinstance(auth, OAuth2Auth) else None
             raise AuthorizationError(messages.explain(error, client)) from None
-        blocks.own_account.is_used = True
         return True
 
     def _check_block(self, block: blocks.Block) -> None:
@@ -111,21 +112,29 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             raise auth.problem
         account = auth.bearer_for(wiki, self.username).account
         if self._is_accepted(account):
-            auth.route(wiki, self.username)
+            self._route(auth, wiki)
             return
-        found = account.authorization
         if auth.client.owner_only:
-            is_out = found is not None and found.ended == LOGGED_OUT
-            raise AuthorizationError(
-                f'{self.username} was logged out of {self.site}.'
-                if is_out
-                else f'{self.username} cannot be logged in on {self.site}'
-                ' with the owner-only client of the configuration.',
-                error='owner_only_logged_out' if is_out else 'owner_only',
-                wiki=wiki,
-                account=self.username,
-            )
-        self._check_place(auth)
+            raise self._owner_only(account)
+        if is_terminal():
+            self._check_place(auth)
+        token, profile = self._ask(auth, wiki)
+        account.adopt(
+            Authorization(auth.client.client_id, wiki, self.username, token)
+        )
+        self._route(auth, wiki)
+        pywikibot.info(self._describe(profile))
+        pywikibot.info(
+            f'The token is kept in {auth.store.where(self.username)}'
+        )
+
+    def _ask(
+        self, auth: OAuth2Auth, wiki: str
+    ) -> tuple[Token, Mapping[str, object]]:
+        """Ask a person, and return a token of the account and its profile.
+
+        :raises OAuth2Error: there is none
+        """
         endpoints = OAuth2Wiki(
             auth.client, wiki, http.user_agent(self.site), auth.clock
         )
@@ -135,7 +144,6 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             wiki=wiki,
             user=self.username,
             site=str(self.site),
-            command=messages.login_command(wiki, self.username),
         )
         token = conversation.run(
             auth.login_timeout, opens_browser=self.opens_browser
@@ -148,14 +156,26 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                 wiki=wiki,
                 account=self.username,
             )
-        self._check_user(profile, wiki)
-        account.adopt(
-            Authorization(auth.client.client_id, wiki, self.username, token)
+        self._check_user(
+            profile,
+            wiki,
+            '"Allow" was clicked as {name}, not as {user}; nothing was kept.'
+            ' Log out of the wiki in the browser, and log in as {user} there.',
         )
-        auth.route(wiki, self.username)
-        pywikibot.info(self._describe(profile))
-        pywikibot.info(
-            f'The token is kept in {auth.store.where(self.username)}'
+        return token, profile
+
+    def _owner_only(self, account: Account) -> AuthorizationError:
+        """Return the error for an owner-only client that has no token."""
+        found = account.authorization
+        is_out = found is not None and found.ended == LOGGED_OUT
+        return AuthorizationError(
+            f'{self.username} was logged out of {self.site}.'
+            if is_out
+            else f'{self.username} cannot be logged in on {self.site} with'
+            ' the owner-only client of the configuration.',
+            error='owner_only_logged_out' if is_out else 'owner_only',
+            wiki=account.wiki,
+            account=self.username,
         )
 
     def _is_accepted(self, account: Account) -> bool:
@@ -163,57 +183,76 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
 
         :raises OAuth2Error: it cannot be told, and nobody shall be asked
         """
-        starts_anew = self.starts_anew or host.is_running('login')
         try:
             if account.state.refusal is not None:
                 raise account.state.refusal
             account.load()
-            header = account.header(http.user_agent(self.site))
+            user_agent = http.user_agent(self.site)
+            header = account.header(user_agent)
             if header is None:
                 return False
-            profile = OAuth2Wiki(account.client, account.wiki).profile(header)
-        except EndpointError as error:
-            # Without any status, the wiki cannot be reached: there is no
-            # point in opening it in a browser either.
-            if not starts_anew or error.status is None:
-                raise
-            problem: OAuth2Error = error
-        except (ClientRefusedError, ConfigurationError, StoreError) as error:
-            if not starts_anew or account.client.owner_only:
-                raise
-            problem = error
-        else:
+            endpoints = OAuth2Wiki(account.client, account.wiki, user_agent)
+            profile = endpoints.profile(header)
             if profile is None:
                 return False
-            self._check_user(profile, account.wiki)
-            return True
-        pywikibot.warning(f'{problem}\nA new authorization is needed.')
-        return False
+            self._check_user(
+                profile,
+                account.wiki,
+                'The access token is that of {name}, not of {user}.',
+            )
+        except OAuth2Error as error:
+            if account.client.owner_only or not self._begins_anew(error):
+                raise
+            pywikibot.warning(f'{error}\nA new authorization is needed.')
+            return False
+        return True
 
-    def _check_user(self, profile: Mapping[str, object], wiki: str) -> None:
+    def _begins_anew(self, error: OAuth2Error) -> bool:
+        """Return whether a person is asked in spite of an error.
+
+        It would not help where the wiki cannot be reached at all or where
+        a token that cannot be read is in the way.
+        """
+        if not (self.starts_anew or host.is_running('login')):
+            return False
+        if isinstance(error, EndpointError):
+            return error.status is not None
+        return isinstance(error, ClientRefusedError) or error.error in (
+            'other_account',
+            'other_client',
+            'other_wiki',
+            'wrong_user',
+        )
+
+    def _check_user(
+        self, profile: Mapping[str, object], wiki: str, message: str
+    ) -> None:
         """Check that a token is the account's that it is for.
 
+        :param profile: the answer of the wiki
+        :param wiki: the wiki that was asked
+        :param message: what to say otherwise
         :raises AuthorizationError: it is another account's
         """
         name = normalize_username(str(profile.get('username'))) or ''
         if name == self.username:
             return
-        site = self.site
-        line = (
-            'put this into user-config.py:\n'
-            f'  usernames[{site.family.name!r}][{site.code!r}] ='
-            f' {printable(name)!r}'
-        )
+        name, site = printable(name), self.site
+        text = message.format(name=name, user=self.username)
         raise AuthorizationError(
-            f'The wiki says that the token is for {printable(name)}, but'
-            f' user-config.py has {self.username} for {site}; nothing was'
-            f' kept. Log out of the wiki in the browser, log in as'
-            f' {self.username} and try again. If {printable(name)} is the'
-            f' right account, {line}',
+            f'{text}\nIf {name} is right for {site}, put this into'
+            ' user-config.py:\n'
+            f'  usernames[{site.family.name!r}][{site.code!r}] = {name!r}',
             wiki=wiki,
             account=self.username,
             error='wrong_user',
         )
+
+    def _route(self, auth: OAuth2Auth, wiki: str) -> None:
+        """Let requests to the wiki run under the account."""
+        auth.route(wiki, self.username)
+        # This thread may be in no block although the process uses blocks.
+        blocks.own_account.is_used = True
 
     def _describe(self, profile: Mapping[str, object]) -> str:
         """Return what a token allows, and what it lacks, in words."""
@@ -228,13 +267,23 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         missing = messages.missing_rights(self._own_rights(), map(str, rights))
         if not missing:
             return text
-        lacks = ', '.join(
-            f'{right} ("{grant}")' for right, grant in missing.items()
+        by_grant: dict[str, list[str]] = {}
+        for right, grant in missing.items():
+            by_grant.setdefault(grant, []).append(right)
+        lacks = '; '.join(
+            f'"{grant}" ({", ".join(names)})'
+            for grant, names in by_grant.items()
         )
-        return f'{text}\nThe account may do more with other grants: {lacks}.'
+        return (
+            f'{text}\nThe account itself may do more. The grants for that'
+            f' are: {lacks}.'
+        )
 
     def _own_rights(self) -> list[str]:
         """Return the rights of the account, whatever the token allows."""
+        if not isinstance(self.site, APISite):
+            # That of "pwb oauth2", whose status lists them.
+            return []
         with contextlib.suppress(Error, KeyError, TypeError, AssertionError):
             request = self.site.simple_request(
                 action='query',
@@ -268,8 +317,6 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _switch_off(self, auth: OAuth2Auth, wiki: str) -> None:
         """Let requests to the site run under a password login."""
         auth.unroute(wiki)
-        # Pywikibot 11 itself looks at this for such a site.
-        self.site._oauth_disabled = True  # noqa: SLF001 - no public name
         pywikibot.info(
             f'{self.username} has no OAuth 2.0 token, but a password in the'
             f' password file: OAuth 2.0 is off for {self.site}.'

@@ -14,6 +14,7 @@ import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -78,11 +79,6 @@ _ARRIVED = _Answer(
     'Return to the terminal',
     'It says whether the login was successful. You can close this page.',
 )
-_DONE = _Answer(
-    HTTPStatus.OK,
-    'This login has been answered already',
-    'You can close this page.',
-)
 _FOREIGN = _Answer(
     HTTPStatus.BAD_REQUEST,
     'Not the pending login',
@@ -119,17 +115,15 @@ def loopback_address(redirect_uri: str | None) -> tuple[str, int] | None:
 
 def owner_of_port(port: int) -> str | None:
     """Return the user whose program listens on a port, if Linux tells."""
-    try:
+    with contextlib.suppress(ImportError, OSError, LookupError, ValueError):
         import pwd
 
-        with open('/proc/net/tcp', encoding='ascii') as table:
-            rows = [line.split() for line in table]
-        for row in rows[1:]:
-            # 0A is the state of a listening socket.
-            if row[1].endswith(f':{port:04X}') and row[3] == '0A':
-                return pwd.getpwuid(int(row[7])).pw_name
-    except (ImportError, OSError, KeyError, IndexError, ValueError):
-        pass
+        for name in ('tcp', 'tcp6'):
+            for line in Path('/proc/net', name).read_text('ascii').split('\n'):
+                row = [*line.split(), *[''] * 8]
+                # 0A is the state of a listening socket.
+                if row[1].endswith(f':{port:04X}') and row[3] == '0A':
+                    return pwd.getpwuid(int(row[7])).pw_name
     return None
 
 
@@ -159,7 +153,6 @@ class CallbackServer:
         self._path = parts.path or '/'
         self._fields = set(parse_qsl(parts.query, keep_blank_values=True))
         self._is_answer = is_answer
-        self._is_answered = False
         self.callbacks: queue.SimpleQueue[str] = queue.SimpleQueue()
         # Browsers take 'localhost' for both addresses (RFC 6761).
         hosts = ('127.0.0.1', '::1') if host == 'localhost' else (host,)
@@ -226,9 +219,6 @@ class CallbackServer:
             and self._is_answer(f'?{query}')
         ):
             return _FOREIGN
-        if self._is_answered:
-            return _DONE
-        self._is_answered = True
         self.callbacks.put(f'?{query}')
         return _ARRIVED
 

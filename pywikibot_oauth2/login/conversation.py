@@ -56,7 +56,6 @@ class Conversation:
     :param wiki: the address of the script folder of the wiki
     :param user: the account that is to authorize the client
     :param site: the name of the site, such as wikipedia:en
-    :param command: what to run in a terminal to do this again
     """
 
     def __init__(
@@ -67,14 +66,12 @@ class Conversation:
         wiki: str,
         user: str,
         site: str,
-        command: str,
     ) -> None:
         self._client = client
         self._endpoints = endpoints
         self._wiki = wiki
         self._user = user
         self._site = site
-        self._command = command
         self._pending = endpoints.begin()
 
     def run(self, timeout: float, *, opens_browser: bool = True) -> Token:
@@ -98,6 +95,12 @@ class Conversation:
             if server is not None:
                 stack.enter_context(server)
             line = stack.enter_context(HiddenLine()) if can_paste() else None
+            if server is None and line is None:
+                raise self._failed(
+                    'On this system nothing can be pasted, and'
+                    f' {self._client.redirect_uri} cannot be listened on.',
+                    'not_answerable',
+                )
             url = self._endpoints.authorization_url(
                 self._pending, pywikibot.config.userinterface_lang
             )
@@ -109,25 +112,36 @@ class Conversation:
     def _listen(self) -> CallbackServer | None:
         """Listen for the browser, if it is sent to this machine."""
         redirect_uri = self._client.redirect_uri
-        if redirect_uri is None or loopback_address(redirect_uri) is None:
+        address = loopback_address(redirect_uri)
+        if redirect_uri is None or address is None:
             return None
         try:
             return CallbackServer(redirect_uri, self._is_answer)
         except OSError as error:
-            reason = error.strerror or error
-            port = urlsplit(redirect_uri).port or 80
-        other = _with_free_port(redirect_uri)
-        if other is not None and self._endpoints.ignores_loopback_port():
-            self._pending = replace(self._pending, redirect_uri=other)
-            return CallbackServer(other, self._is_answer)
-        holder = owner_of_port(port)
-        pywikibot.warning(
-            f'{redirect_uri} cannot be listened on ({reason}'
-            f'{f"; a program of {holder} does" if holder else ""}): the'
-            ' browser will not be able to load its last page, but the login'
-            ' works.'
-        )
-        return None
+            reason = str(error.strerror or error)
+        holder = owner_of_port(address[1])
+        if holder is not None:
+            reason += f', by a program of {holder}'
+        server = self._listen_elsewhere(redirect_uri)
+        if server is None:
+            pywikibot.warning(
+                f'{redirect_uri} cannot be listened on ({reason}): the'
+                ' browser will not be able to load its last page, but the'
+                ' login works.'
+            )
+        return server
+
+    def _listen_elsewhere(self, redirect_uri: str) -> CallbackServer | None:
+        """Listen on another port, if the wiki does not mind."""
+        try:
+            other = _with_free_port(redirect_uri)
+            if other is None or not self._endpoints.ignores_loopback_port():
+                return None
+            server = CallbackServer(other, self._is_answer)
+        except (EndpointError, OSError):
+            return None
+        self._pending = replace(self._pending, redirect_uri=other)
+        return server
 
     def _is_answer(self, callback: str) -> bool:
         """Return whether a callback belongs to this login."""
@@ -136,6 +150,7 @@ class Conversation:
         except AnswerNotAcceptedError:
             return False
         except AuthorizationError:
+            # The wiki did not authorize the client.
             return True
         return True
 
@@ -207,7 +222,11 @@ class Conversation:
 
     def _exchange(self, callback: str) -> Token:
         """Complete the login; try again if the wiki gives no answer."""
-        code = parse_callback(callback, self._pending)
+        try:
+            code = parse_callback(callback, self._pending)
+        except AuthorizationError as error:
+            error.wiki = self._wiki
+            raise error.about(self._user, self._client.client_id) from None
         for wait in (1, 2, 4):
             try:
                 return self._endpoints.exchange(self._pending, code)

@@ -106,16 +106,12 @@ class HiddenLine:
             gone
         :raises KeyboardInterrupt: Ctrl-C
         """
-        if not re.search(r'[\r\n]', self._unread):
+        if not self._is_complete():
             if not select.select([self._fd], [], [], timeout)[0]:
                 return None
             self._unread += self._read()
-        text = _SEQUENCE.sub('', self._unread)
-        head, end, self._unread = _partition(text)
-        for key in head:
-            self._take(key)
-        if not end:
-            return None
+            if not self._is_complete():
+                return None
         line = ''.join(self._line)
         self._line.clear()
         sys.stderr.write(f'({len(line)} characters)\n')
@@ -130,6 +126,14 @@ class HiddenLine:
         if not keys:
             raise EOFError
         return self._decoder.decode(keys)
+
+    def _is_complete(self) -> bool:
+        """Work through the keys; return whether a line has ended."""
+        text = _SEQUENCE.sub('', self._unread)
+        keys, end, self._unread = _partition(text)
+        for key in keys:
+            self._take(key)
+        return bool(end)
 
     def _take(self, key: str) -> None:
         """Add a letter to the line, or do what a control key means."""
@@ -151,9 +155,8 @@ def _partition(text: str) -> tuple[str, str, str]:
     :return: what precedes it, the end, and what is not to be looked at
         yet: what follows, or the beginning of a sequence
     """
-    head, end, rest = re.match(
-        r'([^\r\n]*?)(?:([\r\n])(.*)|(\x1b[^\r\n]*)?)\Z', text, re.DOTALL
-    ).group(1, 2, 3)  # type: ignore[union-attr] # matches any text
-    if end:
-        return head, end, rest
-    return head, '', text[len(head) :]
+    found = re.search(r'[\r\n]', text)
+    if found is not None:
+        return text[: found.start()], found[0], text[found.end() :]
+    head, escape, rest = text.partition('\x1b')
+    return head, '', escape + rest

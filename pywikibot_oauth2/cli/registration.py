@@ -1,0 +1,140 @@
+"""Registering a client: by the wiki's form, or by its REST API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from pywikibot_oauth2 import host
+from pywikibot_oauth2.messages import GRANTS
+
+
+if TYPE_CHECKING:
+    from pywikibot.site import BaseSite
+
+    from pywikibot_oauth2.client import OAuth2Client
+
+
+#: A callback URL that the form and the API accept without a warning: they
+#: refuse one that has no path (recorded).
+CALLBACK_URL = 'http://127.0.0.1:8080/callback'
+
+
+def form_address(
+    wiki: str, username: str, *, owner_only: bool = False, callback_url: str
+) -> str:
+    """Return the address of the form with its fields filled in.
+
+    The form takes text, boxes and the grant types from the address, but
+    neither the grants (a matrix of boxes) nor the agreement, which is for
+    the person to tick.
+
+    :param wiki: the address of the wiki's script folder
+    :param username: the account that registers the client
+    :param owner_only: whether the client is for its owner only
+    :param callback_url: the callback URL
+    """
+    fields = [
+        ('wpname', f'Pywikibot of {username}'),
+        ('wpversion', '1.0'),
+        (
+            'wpdescription',
+            f'Lets {username} run scripts of Pywikibot under OAuth 2.0.',
+        ),
+        ('wpoauth2IsConfidential', '1'),
+        ('wpgranttype', 'normal'),
+    ]
+    if owner_only:
+        fields.append(('wpownerOnly', '1'))
+    else:
+        fields += [
+            ('wpcallbackUrl', callback_url),
+            ('wpoauth2GrantTypes[]', 'authorization_code'),
+            ('wpoauth2GrantTypes[]', 'refresh_token'),
+        ]
+    page = host.special_page(wiki, 'OAuthConsumerRegistration/propose/oauth2')
+    return f'{page}&{urlencode(fields)}'
+
+
+def proposal(
+    username: str,
+    email: str,
+    grants: list[str],
+    *,
+    owner_only: bool,
+    version: str = '1.0',
+) -> dict[str, object]:
+    """Return the fields that register a client by the REST API (recorded).
+
+    :param username: the account that registers the client
+    :param email: its confirmed e-mail address
+    :param grants: the names of the grants
+    :param owner_only: whether the client is for its owner only
+    :param version: has to differ from those of other clients of that name
+    """
+    grant_types = (
+        ['client_credentials']
+        if owner_only
+        else ['authorization_code', 'refresh_token']
+    )
+    return {
+        'name': f'Pywikibot of {username}',
+        'version': version,
+        'description': f'Lets {username} run scripts of Pywikibot.',
+        'email': email,
+        'wiki': '*',
+        'is_confidential': True,
+        'owner_only': owner_only,
+        'callback_url': '' if owner_only else CALLBACK_URL,
+        'callback_is_prefix': False,
+        'grant_types': grant_types,
+        'scopes': ['basic', *(grant for grant in grants if grant != 'basic')],
+    }
+
+
+def grants_table() -> str:
+    """Return the grants that bots need, and what each is used for."""
+    return '\n'.join(
+        f'  {name:<20} {title:<42} {use}'
+        for name, (title, _rights, use) in GRANTS.items()
+    )
+
+
+def text(site: BaseSite, client: OAuth2Client | None) -> str:
+    """Return what to do to register a client by hand.
+
+    :param site: the site
+    :param client: the client that user-config.py has for it, if any
+    """
+    wiki = host.wiki_of_site(site)
+    name = site.username() or 'the account of the bot'
+    url = form_address(
+        wiki,
+        name,
+        callback_url=(client and client.redirect_uri) or CALLBACK_URL,
+    )
+    return f"""\
+"pwb oauth2 -setup" does all of this for you. To do it by hand, log in to the
+wiki as {name}, whose e-mail address must be confirmed, and open:
+
+{url}
+
+The fields are filled in, except for these:
+
+"Applicable grants". They cannot be changed afterwards, and the bot can do
+nothing whose grant is missing:
+
+{grants_table()}
+
+"This consumer is for use only by {name}": leave it unticked if there is a
+browser to click "Allow" in. Tick it for a machine that has none: the wiki then
+shows an access token, which is all that user-config.py needs:
+OAuth2Auth(access_token='…').
+
+"Copyright and terms": for you to read and tick.
+
+The wiki then shows the client ID and the client secret, once. An administrator
+has to approve the client within 30 days, or it expires; until then it works
+for {name} only. An owner-only client is approved at once. Your clients are
+listed at
+{host.special_page(wiki, 'OAuthConsumerRegistration/list')}"""

@@ -1,0 +1,444 @@
+"""Bot owners, their terminals and their bots: what the tests run on.
+
+An `Owner` has a Pywikibot folder for a wiki. Everything a bot owner does is
+done in a process of its own: `Owner.terminal` runs a command in a
+pseudo-terminal, `Owner.start` without one, as cron does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import termios
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.sandbox import browser
+from tests.sandbox.config import make_config
+
+
+TOP = Path(__file__).parents[1]
+SECONDS = 30  # more than anything here takes on a busy machine
+
+LOGGED_IN = 'Logged in on sandbox:en as Bot.'
+DEAD = 'mwoauth-invalid-authorization'
+
+CONFIG = """
+import pywikibot_oauth2 as _oauth2
+authenticate[{netloc!r}] = _oauth2.OAuth2Auth(
+    {id!r}, {secret!r}, redirect_uri={redirect_uri!r}{options})
+"""
+
+# Edits on the sites that are named, in turn, under the site's account.
+EDITS = """
+import sys
+import pywikibot
+edits, *codes = pywikibot.handle_args()
+for number in range(int(edits)):
+    for code in codes or ['en']:
+        page = pywikibot.Page(pywikibot.Site(code), 'Sandbox')
+        page.text += f'\\n* {number}'
+        page.save('a test', quiet=True)
+"""
+
+
+def free_port():
+    """Return a port that nobody listens on."""
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        return server.getsockname()[1]
+
+
+def at_once(number, call):
+    """Call a function in this many threads at once; return the results."""
+    barrier = threading.Barrier(number)
+
+    def wait_and_call(index):
+        barrier.wait(SECONDS)
+        return call(index)
+
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(wait_and_call, range(number)))
+
+
+def wait_until(condition):
+    """Wait for something that happens in another thread or process."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, 'it did not happen'
+        time.sleep(0.005)
+
+
+def pwb(*arguments):
+    """Return the command that runs pwb with these arguments."""
+    program = Path(sysconfig.get_path('scripts'), 'pwb')
+    return [sys.executable, str(program), *arguments]
+
+
+class Terminal:
+    """A terminal window in which one command runs.
+
+    :param echo: a function that is given what the command writes
+    """
+
+    def __init__(self, command, environment, folder, echo=None):
+        self.text = ''
+        self._echo = echo
+        self._window, device = pty.openpty()
+        self.mode = termios.tcgetattr(self._window)
+        # A session leader that opens a terminal gets it as its controlling
+        # terminal, to which Ctrl-C and the end of the window belong.
+        self.process = subprocess.Popen(
+            ['sh', '-c', 'exec "$@" <"$0"', os.ttyname(device), *command],
+            stdin=device,
+            stdout=device,
+            stderr=device,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+        )
+        os.close(device)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.close()
+
+    def close(self):
+        """Close the window, which ends the command with SIGHUP."""
+        if self._window is not None:
+            os.close(self._window)
+            self._window = None
+
+    def _read(self, deadline):
+        """Take in what the command writes; return whether there is more."""
+        left = deadline - time.monotonic()
+        if not select.select([self._window], [], [], max(left, 0))[0]:
+            raise TimeoutError(f'the terminal shows only:\n{self.text}')
+        try:
+            written = os.read(self._window, 65536)
+        except OSError:  # Linux says so once no program uses it any more
+            return False
+        text = written.decode(errors='replace').replace('\r', '')
+        self.text += text
+        if self._echo and text:
+            self._echo(text)
+        return bool(written)
+
+    def expect(self, text, times=1):
+        """Wait until the window shows something."""
+        deadline = time.monotonic() + SECONDS
+        while self.text.count(text) < times:
+            if not self._read(deadline):
+                raise EOFError(f'ended without {text!r}:\n{self.text}')
+
+    def type(self, keys):
+        """Type or paste this, however long the command takes to read it."""
+        keys = keys.encode()
+        while keys:
+            keys = keys[os.write(self._window, keys) :]
+
+    def answer(self, question, line):
+        """Wait for a question and answer it."""
+        self.expect(question)
+        self.type(f'{line}\n')
+
+    def wait(self):
+        """Wait for the end; return all that was shown."""
+        deadline = time.monotonic() + SECONDS
+        while self._read(deadline):
+            pass
+        self.process.wait(max(deadline - time.monotonic(), 0))
+        return self.text
+
+    @property
+    def address(self):
+        """The address that the person is asked to open."""
+        self.expect('Waiting for ')
+        return re.findall(
+            r'^http\S+/oauth2/authorize\?\S+$', self.text, re.MULTILINE
+        )[-1]
+
+    def is_restored(self):
+        """Return whether the terminal is in the mode it began with."""
+        return termios.tcgetattr(self._window) == self.mode
+
+
+class Owner:
+    """A bot owner with a client, a Pywikibot folder and a browser.
+
+    :param client: by default one that is registered now
+    :param secret: what user-config.py says instead of the client secret
+    :param options: further arguments of OAuth2Auth, from a comma on
+    :param extra: lines of user-config.py before the OAuth2Auth
+    :param has_oauth: whether user-config.py has an OAuth2Auth
+    :param settings: passed to `make_config`
+    """
+
+    def __init__(
+        self,
+        folder,
+        wiki,
+        *,
+        client=None,
+        redirect_uri=None,
+        secret=None,
+        options='',
+        extra='',
+        has_oauth=True,
+        **settings,
+    ):
+        self.folder = folder
+        self.wiki = wiki
+        self.config = folder / 'user-config.py'
+        self.client = client or wiki.register(
+            redirect_uri=redirect_uri
+            or f'http://127.0.0.1:{free_port()}/callback'
+        )
+        self.environment = make_config(folder, wiki, extra=extra, **settings)
+        self.environment['BROWSER'] = 'true %s'
+        if has_oauth:
+            self.use_oauth(options, secret=secret)
+
+    def use_oauth(self, options='', *, wiki=None, client=None, secret=None):
+        """Add an OAuth2Auth for a wiki to user-config.py."""
+        client = client or self.client
+        self.configure(
+            CONFIG.format(
+                netloc=(wiki or self.wiki).netloc,
+                id=client.id,
+                secret=secret or client.secret,
+                redirect_uri=client.redirect_uri,
+                options=options,
+            )
+        )
+
+    def share(self, *others):
+        """Let other wikis be used under the same authorization."""
+        for other in others:
+            self.configure(
+                f'authenticate[{other.netloc!r}] ='
+                f' authenticate[{self.wiki.netloc!r}]\n'
+            )
+
+    def configure(self, text):
+        """Append lines to user-config.py."""
+        with self.config.open('a') as file:
+            file.write(text)
+
+    def has_browser(self, *options):
+        """Let the stand-in browser be opened from now on."""
+        # The ampersand: the browser outlives the command.
+        self.environment['BROWSER'] = (
+            shlex.join([sys.executable, browser.__file__, *options]) + ' %s &'
+        )
+
+    def token_file(self, account='Bot'):
+        """Return where an account's token belongs."""
+        return self.folder / f'pywikibot-{account}.oauth2.json'
+
+    def stored(self, account='Bot'):
+        """Return what is stored for an account and the client."""
+        text = self.token_file(account).read_text()
+        return json.loads(text)['authorizations'][self.client.id]
+
+    def write(self, name, text):
+        """Write a file into the folder; return its path."""
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(text)
+        return str(path)
+
+    # Processes
+
+    def terminal(self, *arguments, echo=None):
+        """Open a terminal and run pwb in it."""
+        return Terminal(pwb(*arguments), self.environment, self.folder, echo)
+
+    def in_terminal(self, *arguments):
+        """Run pwb in a terminal; return all that it showed."""
+        with self.terminal(*arguments) as terminal:
+            return terminal.wait()
+
+    @contextlib.contextmanager
+    def start(self, *command, **environment):
+        """Start a command without a terminal, with pipes.
+
+        :param environment: further environment variables
+        """
+        process = subprocess.Popen(
+            command,
+            env={**self.environment, **environment},
+            cwd=self.folder,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_with_default_signals,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    def alone(self, *arguments, keys='', **environment):
+        """Run pwb without a terminal, as cron does.
+
+        :param keys: what it finds on standard input
+        """
+        return self._complete(pwb(*arguments), keys, environment)
+
+    def python(self, text, *arguments, **environment):
+        """Run a Python program; return what it printed."""
+        command = [sys.executable, '-c', text, *arguments]
+        done = self._complete(command, '', environment)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def _complete(self, command, keys, environment):
+        with self.start(*command, **environment) as process:
+            output = process.communicate(keys, SECONDS)[0]
+        return subprocess.CompletedProcess(
+            command, process.returncode, output
+        )
+
+    def edit(self, edits=1, *arguments):
+        """Let a script edit; return what it printed."""
+        return self.python(EDITS, str(edits), *arguments)
+
+    def script(self, text=EDITS):
+        """Write a script for pwb; return its path."""
+        return self.write('script.py', text)
+
+    def log_in(self, user='Bot', *options, wiki=None):
+        """Run pwb login and paste the answer."""
+        wiki = wiki or self.wiki
+        with self.terminal('login', *options) as terminal:
+            terminal.type(wiki.approve(terminal.address, user) + '\n')
+            shown = terminal.wait()
+        assert f' as {user}.' in shown, shown
+        return shown
+
+
+def _with_default_signals():
+    """Undo what a shell does to commands in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+# What a wiki has seen
+
+
+def grants(wiki, grant_type):
+    """Count the successful requests for tokens of a kind."""
+    return sum(
+        request.path.endswith('/access_token')
+        and request.form.get('grant_type') == grant_type
+        and request.status == 200
+        and request.error is None
+        for request in list(wiki.requests)
+    )
+
+
+def dialogs(wiki):
+    """Count how often a person was asked to click Allow or Cancel."""
+    return sum(
+        request.query.get('title') == 'Special:OAuth/approve'
+        and request.method == 'GET'
+        for request in list(wiki.requests)
+    )
+
+
+def editors(wiki):
+    """Return who has edited, in order."""
+    return [edit.user for edit in wiki.edits]
+
+
+def join(wiki, *others):
+    """Let other wikis accept the clients and tokens of the first one.
+
+    The wikis of Wikimedia do, whose clients and tokens are in one database.
+    """
+    for other in others:
+        other.lock = wiki.lock
+        other.accounts = wiki.accounts
+        other.oauth = wiki.oauth
+
+
+class Reaper:
+    """Lets all access tokens die under a script, time and again.
+
+    To be used in a `with` statement. The client renews a token that is due:
+    here each death comes as a surprise. Pywikibot gives an edit up if its
+    CSRF token is refused twice in a row, and each access token has CSRF
+    tokens of its own, so no two tokens die within one edit.
+
+    :param wikis: the wikis; their tokens are those of the first one
+    :param is_the_one: tells whether a request is the one to die at, once
+    :param every: how many requests a token serves otherwise
+    """
+
+    def __init__(self, *wikis, is_the_one=lambda _: False, every=12):
+        self.deaths = 0
+        self.was_the_one = False
+        self._wikis = wikis
+        self._is_the_one = is_the_one
+        self._every = every
+        self._served = every
+        self._troubled = set()
+        self._lock = threading.Lock()
+
+    def __enter__(self):
+        for wiki in self._wikis:
+            wiki._handle = self._handler(wiki, wiki._handle)
+        return self
+
+    def __exit__(self, *exc_info):
+        for wiki in self._wikis:
+            del wiki._handle
+
+    def _handler(self, wiki, handle):
+        def reap_and_handle(request):
+            if request.bearer is not None:
+                self._reap(request)
+            response = handle(request)
+            if request.error == 'badtoken':
+                self._troubled.add(wiki)
+            elif request.error is None and _is_write(request):
+                self._troubled.discard(wiki)
+            return response
+
+        return reap_and_handle
+
+    def _reap(self, request):
+        with self._lock:
+            self._served += 1
+            if self._troubled:
+                return
+            is_the_one = not self.was_the_one and self._is_the_one(request)
+            if is_the_one or self._served > self._every:
+                self.was_the_one = self.was_the_one or is_the_one
+                self.deaths += 1
+                self._served = 0
+                self._wikis[0].expire_access_tokens()
+
+
+def _is_write(request):
+    """Return whether a request is one that takes a CSRF token."""
+    content_type = request.headers.get('content-type', '')
+    return 'token' in request.form or 'multipart' in content_type

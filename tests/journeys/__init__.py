@@ -1,0 +1,1 @@
+"""What bot owners do from the first login on, on either server."""

@@ -1,0 +1,110 @@
+"""A person with a terminal and a browser, for logins in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pty
+import sys
+import termios
+import webbrowser
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+import pywikibot
+from pywikibot import config
+
+
+class Person(webbrowser.BaseBrowser):
+    """Does what a test says when the browser is opened at an address.
+
+    :ivar does: is called with the address in a thread of its own
+    :ivar opened: the addresses
+    """
+
+    def __init__(self, wiki):
+        super().__init__('person')
+        self.wiki = wiki
+        self.does = self.allow
+        self.opened = []
+        self._window, self._device = pty.openpty()
+        self._mode = termios.tcgetattr(self._device)
+
+    def open(self, url, new=0, autoraise=True):
+        """Be the browser that Python opens."""
+        self.opened.append(url)
+        self.does(url)
+        return True
+
+    def allow(self, url, user='Bot'):
+        """Click "Allow", and go where the wiki sends the browser."""
+        self.go(self.wiki.approve(url, user))
+
+    def go(self, url):
+        """Visit an address as a browser does."""
+        opener = build_opener(ProxyHandler({}))
+        with contextlib.suppress(OSError):
+            opener.open(url, timeout=10).close()
+
+    def paste(self, *texts):
+        """Paste texts into the terminal, and press Enter after each."""
+        for text in texts:
+            keys = f'{text}\n'.encode()
+            while keys:
+                keys = keys[os.write(self._window, keys) :]
+
+    def is_restored(self):
+        """Tell whether the terminal is as it was found."""
+        return termios.tcgetattr(self._device) == self._mode
+
+    def close(self):
+        os.close(self._window)
+        os.close(self._device)
+
+
+@pytest.fixture
+def person(wiki, monkeypatch):
+    """Let a person sit at standard input, and have a browser."""
+    person = Person(wiki)
+    webbrowser.register('person', None, person, preferred=True)
+    monkeypatch.delenv('BROWSER', raising=False)
+    with open(os.dup(person._device), closefd=True) as stdin:
+        monkeypatch.setattr(sys, 'stdin', stdin)
+        yield person
+    person.close()
+
+
+@pytest.fixture
+def said():
+    """Give the list of what Pywikibot says to its user."""
+    said = []
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: said.append(record.getMessage())
+    pywikibot.bot.init_handlers()  # it removes the handlers before
+    logger = logging.getLogger('pywiki')
+    logger.addHandler(handler)
+    yield said
+    logger.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def pywikibot_folder(monkeypatch, tmp_path):
+    """Let Pywikibot keep its files in a folder, and wait briefly."""
+    for name, value in {
+        'base_dir': str(tmp_path),
+        'family': config.family,
+        'family_files': dict(config.family_files),
+        'authenticate': {},
+        'retry_wait': 0.01,
+        'retry_max': 0.02,
+        'max_retries': 2,
+        'put_throttle': 0,
+        'userinterface_lang': 'de',
+    }.items():
+        monkeypatch.setattr(config, name, value)
+    (tmp_path / 'throttle.ctrl').touch()  # see tests/conftest.py
+    usernames = {name: dict(users) for name, users in config.usernames.items()}
+    yield
+    config.usernames.clear()
+    config.usernames.update(usernames)

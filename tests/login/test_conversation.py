@@ -1,0 +1,310 @@
+"""Tests of the conversation, with a person in a real terminal."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import socket
+import sys
+import webbrowser
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import pywikibot
+
+from pywikibot_oauth2 import OAuth2Client
+from pywikibot_oauth2.errors import (
+    AuthorizationError,
+    ClientRefusedError,
+    EndpointError,
+)
+from pywikibot_oauth2.login import prompt
+from pywikibot_oauth2.login.conversation import Conversation
+from pywikibot_oauth2.protocol import OAuth2Wiki
+from tests.login.test_callback_server import free_port
+
+
+@pytest.fixture
+def begin(wiki, person, said):
+    """Return a function that begins a login and returns the token."""
+
+    def begin(redirect_uri=None, *, timeout=20, **settings):
+        registered = wiki.register(
+            redirect_uri=redirect_uri or f'http://127.0.0.1:{free_port()}/cb',
+            confidential=settings.pop('confidential', True),
+        )
+        client = OAuth2Client(
+            registered.id,
+            settings.pop('secret', registered.secret),
+            redirect_uri=registered.redirect_uri,
+        )
+        endpoints = OAuth2Wiki(client, wiki.url, 'test', wiki.clock)
+        conversation = Conversation(
+            client, endpoints, wiki=wiki.url, user='Bot', site='wiki:en'
+        )
+        return conversation.run(timeout, **settings)
+
+    yield begin
+    assert person.is_restored()
+    assert not [secret for secret in wiki.secrets if secret in str(said)]
+
+
+def exchanges(wiki):
+    """Return the forms of the requests for a token."""
+    return [
+        request.form
+        for request in wiki.requests
+        if request.form.get('grant_type') == 'authorization_code'
+    ]
+
+
+def is_accepted(wiki, token):
+    return wiki.oauth.valid(token.access_token) is not None
+
+
+# Allow
+
+
+def test_a_click_on_allow_is_all_that_is_needed(wiki, person, begin):
+    assert is_accepted(wiki, begin())
+    query = dict(parse_qsl(urlsplit(person.opened[0]).query))
+    assert query.pop('state')
+    assert len(query.pop('code_challenge')) == 43
+    (client,) = wiki.oauth.clients.values()
+    assert query == {
+        'response_type': 'code',
+        'client_id': client.id,
+        'redirect_uri': client.redirect_uri,
+        'code_challenge_method': 'S256',
+        'ui_locales': 'de',
+    }
+    (form,) = exchanges(wiki)
+    assert form['redirect_uri'] == client.redirect_uri
+    assert len(form['code_verifier']) == 64
+    assert form['client_secret'] == client.secret
+
+
+def test_a_public_client_needs_no_secret(wiki, begin):
+    assert is_accepted(wiki, begin(confidential=False, secret=None))
+    assert 'client_secret' not in exchanges(wiki)[0]
+
+
+def test_the_prompt_says_what_may_go_wrong_and_how_long_it_waits(said, begin):
+    begin(timeout=77)
+    (text,) = said
+    for words in (
+        'To let this program act as Bot on wiki:en, open this address',
+        'If the browser runs on another computer',
+        'If the wiki shows an error instead of "Allow"',
+        'unknown, not yet approved, expired or disabled',
+        'title=Special:OAuthConsumerRegistration/list',
+        'Waiting for 77 seconds.',
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda callback: callback,
+        lambda callback: '?' + urlsplit(callback).query,
+        lambda callback: urlsplit(callback).query,
+        lambda callback: re.search(r'code=(\w+)', callback)[1],
+        lambda callback: f' <"{callback}"> ',
+    ],
+    ids=['address', 'query', 'bare query', 'bare code', 'in quotes'],
+)
+def test_the_answer_may_be_pasted_as(wiki, person, begin, change):
+    person.does = lambda url: person.paste(change(wiki.approve(url)))
+    assert is_accepted(wiki, begin())
+
+
+def test_a_wrong_answer_does_not_end_the_login(wiki, person, said, begin):
+    def paste(url):
+        callback, state = wiki.approve(url), re.search('state=([^&]+)', url)[1]
+        person.paste(
+            'what is this?',
+            'https://en.wikipedia.org/wiki/OAuth?x=1',
+            callback[:600],
+            callback[:-3],
+            wiki.approve(url.replace(state, 'another')),
+            f'{callback[:100]}&state={state}',
+            callback,
+        )
+
+    person.does = paste
+    assert is_accepted(wiki, begin())
+    warnings = [text for text in said if 'Waiting for another answer' in text]
+    reasons = [
+        'not an address with an authorization code',
+        'not an address with an authorization code',
+        'incomplete: the part from &state= on is missing',
+        'belongs to another login than the pending one',
+        'belongs to another login than the pending one',
+        'refused the authorization code',
+    ]
+    assert len(warnings) == len(reasons)
+    assert all(map(str.__contains__, warnings, reasons))
+    assert len(exchanges(wiki)) == 2
+
+
+def test_after_a_code_that_was_refused_the_browser_may_come_again(
+    wiki, person, begin
+):
+    def allow_twice(url):
+        late = wiki.approve(url)
+        wiki.clock.advance(120)
+        person.go(late)
+        person.allow(url)
+
+    person.does = allow_twice
+    assert is_accepted(wiki, begin())
+    assert len(exchanges(wiki)) == 2
+
+
+# Not allowed
+
+
+@pytest.mark.parametrize('way', ['go', 'paste'])
+def test_a_click_on_cancel_ends_the_login_without_its_words(
+    wiki, person, begin, way
+):
+    person.does = lambda url: getattr(person, way)(
+        wiki.deny(url) + '&error_description=Run:+evil'
+    )
+    with pytest.raises(AuthorizationError, match='was cancelled') as caught:
+        begin()
+    error = caught.value
+    assert 'evil' not in str(error)
+    assert (error.error, error.account) == ('cancelled', 'Bot')
+    assert error.wiki == wiki.url
+
+
+def test_nobody_answers(begin):
+    with pytest.raises(AuthorizationError, match=r'within 0\.05 seconds'):
+        begin(timeout=0.05, opens_browser=False)
+
+
+def test_the_terminal_is_closed(person, begin):
+    person.does = lambda _url: person.paste('\x04')
+    with pytest.raises(AuthorizationError, match='terminal was closed'):
+        begin()
+
+
+def test_without_a_terminal_nobody_is_asked(begin, said, monkeypatch):
+    monkeypatch.setattr(sys, 'stdin', None)
+    with pytest.raises(AuthorizationError, match='has not authorized'):
+        begin()
+    assert said == []
+
+
+# The browser
+
+
+def test_no_browser_is_opened_on_request(person, begin):
+    with pytest.raises(AuthorizationError):
+        begin(timeout=0.05, opens_browser=False)
+    assert person.opened == []
+
+
+def test_a_browser_within_the_terminal_is_not_opened(
+    tmp_path, begin, monkeypatch
+):
+    lynx = webbrowser.GenericBrowser(['touch', str(tmp_path / 'opened')])
+    webbrowser.register('lynx', None, lynx, preferred=True)
+    with pytest.raises(AuthorizationError):
+        begin(timeout=0.2)
+    assert not (tmp_path / 'opened').exists()
+
+
+# Where the browser cannot come back to
+
+
+@pytest.fixture
+def taken():
+    """Return a port of 127.0.0.1 that somebody listens on."""
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_if_the_port_is_taken_it_says_by_whom_and_takes_the_paste(
+    wiki, person, said, begin, taken
+):
+    person.does = lambda url: person.paste(wiki.approve(url))
+    assert is_accepted(wiki, begin(f'http://127.0.0.1:{taken}/cb'))
+    assert f'http://127.0.0.1:{taken}/cb cannot be listened on' in said[0]
+    assert f'in use, by a program of {getpass.getuser()})' in said[0]
+    assert 'Then paste' in said[1]
+
+
+def test_if_the_port_is_taken_a_new_wiki_gets_another_one(
+    wiki, person, said, begin, taken
+):
+    wiki.like = 'master'
+    assert is_accepted(wiki, begin(f'http://127.0.0.1:{taken}/cb'))
+    used = exchanges(wiki)[0]['redirect_uri']
+    assert re.fullmatch(r'http://127\.0\.0\.1:\d+/cb', used)
+    assert str(taken) not in used
+    assert 'cannot be listened on' not in str(said)
+
+
+@pytest.mark.parametrize('name', ['localhost', '127.0.0.1'])
+def test_if_that_does_not_work_it_takes_the_paste(
+    wiki, person, said, begin, taken, name
+):
+    # The port of localhost counts, and the other wiki does not answer.
+    wiki.like = 'master'
+    if name == '127.0.0.1':
+        wiki.fail_next('status', status=503)
+    person.does = lambda url: person.paste(wiki.approve(url))
+    uri = f'http://{name}:{taken}/cb'
+    assert is_accepted(wiki, begin(uri))
+    assert exchanges(wiki)[0]['redirect_uri'] == uri
+    assert 'cannot be listened on' in said[0]
+
+
+def test_a_callback_that_is_not_on_this_machine_is_pasted(
+    wiki, person, said, begin
+):
+    person.does = lambda url: person.paste(wiki.approve(url))
+    assert is_accepted(wiki, begin('https://bot.example.org/cb'))
+    assert 'Then paste' in said[0]
+
+
+@pytest.mark.parametrize(
+    ('uri', 'works'), [(None, True), ('https://example.org/cb', False)]
+)
+def test_where_nothing_can_be_pasted_the_browser_has_to_come_back(
+    wiki, said, begin, monkeypatch, uri, works
+):
+    monkeypatch.setattr(prompt, 'termios', None)
+    if works:
+        assert is_accepted(wiki, begin(uri))
+        assert 'Use a browser on this computer' in said[0]
+    else:
+        with pytest.raises(AuthorizationError, match='nothing can be pasted'):
+            begin(uri)
+        assert said == []
+
+
+# A wiki in trouble
+
+
+@pytest.mark.parametrize('times', [3, 4])
+def test_it_survives_a_wiki_that_is_down_for_a_moment(
+    wiki, begin, monkeypatch, times
+):
+    waits = []
+    monkeypatch.setattr(pywikibot, 'sleep', waits.append)
+    wiki.fail_next('status', times=times, status=503)
+    if times == 3:
+        assert is_accepted(wiki, begin())
+    else:
+        with pytest.raises(EndpointError, match='503'):
+            begin()
+    assert waits == [1, 2, 4]
+
+
+def test_a_wrong_client_secret_ends_it(begin):
+    with pytest.raises(ClientRefusedError, match='does not accept'):
+        begin(secret='of another client')

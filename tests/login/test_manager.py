@@ -1,0 +1,331 @@
+"""Tests of the login manager, with a person in a real terminal."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import pywikibot
+from pywikibot import config
+from pywikibot.exceptions import NoUsernameError
+
+from pywikibot_oauth2 import (
+    AuthorizationEndedError,
+    OAuth2Auth,
+    OAuth2Session,
+    StoreError,
+    blocks,
+)
+from pywikibot_oauth2.authorization import Authorization
+from pywikibot_oauth2.login import OAuth2LoginManager
+from pywikibot_oauth2.stores.file import FileStore
+from pywikibot_oauth2.token import Token
+from tests.login.test_callback_server import free_port
+from tests.sandbox import Sandbox
+
+
+class Bench:
+    """A Pywikibot that is configured for a sandbox, in this process."""
+
+    def __init__(self, wiki, *, secret=None, **settings):
+        uri = f'http://127.0.0.1:{free_port()}/cb'
+        self.wiki = wiki
+        self.client = wiki.register(redirect_uri=uri, **settings)
+        self.name = 'w' + wiki.netloc.rpartition(':')[2]
+        self.store = FileStore()
+        self.auth = OAuth2Auth(
+            self.client.id,
+            secret or self.client.secret,
+            redirect_uri=None if self.client.owner_only else uri,
+            owner_only=self.client.owner_only,
+            clock=wiki.clock,
+        )
+        config.family = self.name
+        config.family_files[self.name] = wiki.api_url
+        config.usernames[self.name][self.name] = 'Bot'
+        config.authenticate[wiki.netloc] = self.auth
+
+    def site(self, user='Bot'):
+        return pywikibot.Site(self.name, self.name, user=user)
+
+    def log_in(self, user='Bot', *, anew=False):
+        manager = OAuth2LoginManager(site=self.site(user), user=user)
+        manager.starts_anew = anew
+        return manager.login()
+
+    def refused(self, user='Bot', *, anew=False):
+        """Return what is said if the account cannot be logged in."""
+        with pytest.raises(NoUsernameError) as caught:
+            self.log_in(user, anew=anew)
+        return str(caught.value)
+
+    def put(self, token_of='Bot', wiki=None, **changes):
+        """Store an authorization, as another process would."""
+        reply = self.wiki.issue(self.client, token_of)._asdict()
+        token = Token.from_reply(reply, self.wiki.clock())
+        wiki = (wiki or self.wiki).url
+        data = Authorization(self.client.id, wiki, 'Bot', token).serialize()
+        with self.store.lock('Bot', self.client.id):
+            self.store.save('Bot', self.client.id, {**data, **changes})
+
+    @property
+    def stored(self):
+        return self.store.load('Bot', self.client.id)
+
+
+@pytest.fixture
+def bench(wiki):
+    return Bench(wiki)
+
+
+def asked(wiki):
+    """Return how often a code was exchanged for a token."""
+    forms = [request.form for request in wiki.requests]
+    return sum(f.get('grant_type') == 'authorization_code' for f in forms)
+
+
+# A new authorization
+
+
+def test_a_login_stores_the_token_and_says_what_it_allows(
+    wiki, bench, person, said
+):
+    site = bench.site()
+    assert site.userinfo['name'] != 'Bot'
+    site.login()
+    assert site.user() == 'Bot'
+    assert bench.stored['token']['access_token'] in wiki.oauth.access_tokens
+    text = '\n'.join(said)
+    assert (
+        f'Bot has authorized the client on {site} with the grants basic,'
+        ' highvolume, editpage, createeditmovepage.'
+    ) in text
+    assert f'The token is kept in {bench.store.path("Bot")}' in text
+    assert person.is_restored()
+    # And nothing is asked again.
+    bench.log_in()
+    assert asked(wiki) == 1
+
+
+def test_rights_that_the_token_lacks_are_listed_with_their_grants(
+    wiki, person, said
+):
+    wiki.add_user('Bot', groups=('bot', 'sysop'))
+    Bench(wiki, grants=('basic', 'editpage')).log_in()
+    (line,) = [text for text in said if 'The account itself may do' in text]
+    last = line.splitlines()[-1]
+    assert '"Delete pages, revisions, and log entries" (delete' in last
+    assert '"High-volume (bot) access" (bot' in last
+    assert 'minoredit' not in last
+
+
+def test_the_login_succeeds_if_the_rights_cannot_be_compared(
+    wiki, bench, person
+):
+    person.does = lambda url: (
+        wiki.fail_next('status', path='api.php', times=3, status=500),
+        person.allow(url),
+    )
+    bench.site()
+    assert bench.log_in()
+
+
+def test_allow_as_another_user_is_said_and_nothing_is_kept(
+    wiki, bench, person
+):
+    person.does = lambda url: person.allow(url, 'Admin')
+    text = bench.refused()
+    assert '"Allow" was clicked as Admin, not as Bot; nothing was kept' in text
+    assert f"usernames['{bench.name}']['{bench.name}'] = 'Admin'" in text
+    assert text.endswith(f'pwb login -site:{bench.name}:{bench.name}')
+    assert bench.stored is None
+    # And it is asked again rather than remembered.
+    person.does = person.allow
+    assert bench.log_in()
+
+
+class FullStore(FileStore):
+    """A store without room for another token."""
+
+    def reserve(self, account, client_id):
+        raise StoreError('There is no place for it.', error='no_space')
+
+
+def test_that_no_token_can_be_stored_is_said_before(bench, person, said):
+    bench.auth.store = FullStore()
+    assert bench.log_in()
+    warning, prompt, unsaved, *_ = said
+    assert 'There is no place for it.' in warning
+    assert 'click "Allow"' in prompt
+    assert 'only in memory' in unsaved
+
+
+# An authorization that does not serve any more
+
+
+def test_a_refused_client_is_explained_once_and_pwb_login_asks_anew(
+    wiki, bench, person, said
+):
+    bench.put()
+    wiki.clock.advance(4000)
+    wiki.set_stage(bench.client, 'disabled')
+    text = bench.refused()
+    assert 'is not usable' in text
+    assert 'an administrator rejected or disabled it' in text
+    assert 'disabled it' not in str(said)
+    assert person.opened == []
+    before = wiki.count('/access_token')
+    bench.refused()
+    assert wiki.count('/access_token') == before
+    wiki.set_stage(bench.client, 'approved')
+    assert bench.log_in(anew=True)
+    assert 'A new authorization is needed.' in str(said)
+    assert bench.stored['token']['access_token'] in wiki.oauth.access_tokens
+
+
+@pytest.mark.parametrize('like', ['1.43', 'master'])
+def test_a_wrong_secret_is_said_also_of_a_new_login(like, person):
+    with Sandbox(like=like) as wiki:
+        person.wiki = wiki
+        bench = Bench(wiki, secret='of another client')
+        bench.put()
+        wiki.clock.advance(4000)
+        text = bench.refused(anew=True)
+    assert f'does not accept the client {bench.client.id}' in text
+    assert 'client secret in user-config.py' in text
+
+
+@pytest.mark.parametrize('status', [None, 503])
+def test_a_wiki_in_trouble_is_an_error_unless_a_person_is_there(
+    wiki, bench, person, status
+):
+    bench.site()
+    bench.put()
+    wiki.clock.advance(4000)
+    kind = 'status' if status else 'reset_before'
+    wiki.fail_next(kind, times=9, **({'status': status} if status else {}))
+    assert 'run the script again when the wiki answers' in bench.refused()
+    assert person.opened == []
+    if status is None:
+        bench.refused(anew=True)
+        assert person.opened == []
+
+
+def test_a_token_of_another_wiki_is_sent_nowhere(wiki, bench, person, said):
+    with Sandbox() as other:
+        bench.put(wiki=other)
+        text = bench.refused()
+        assert f'is for {other.url}, not for {wiki.url}' in text
+        assert 'pwb login' in text
+        assert bench.log_in(anew=True)
+        assert not other.requests
+    assert bench.stored['wiki'] == wiki.api_url
+
+
+def test_a_token_of_another_account_is_not_used(wiki, bench, person):
+    bench.put(token_of='Admin')
+    text = bench.refused()
+    assert 'The access token is that of Admin, not of Bot.' in text
+    assert person.opened == []
+    assert bench.log_in(anew=True)
+
+
+def test_a_damaged_token_file_is_reported_and_left_alone(bench, person):
+    path = bench.store.path('Bot')
+    path.touch(mode=0o600)
+    path.write_text('{"version": 1, "auth')
+    for anew in (False, True):
+        text = bench.refused(anew=anew)
+        assert f'{path} is damaged' in text
+        assert 'It was left as it is.' in text
+    assert person.opened == []
+    assert path.read_text() == '{"version": 1, "auth'
+
+
+def test_an_ended_authorization_is_asked_for_again(wiki, bench, person):
+    bench.put()
+    wiki.revoke('Bot', bench.client)
+    assert bench.log_in()
+    assert asked(wiki) == 1
+
+
+def test_a_wrong_configuration_ends_the_login(wiki, person, said):
+    bench = Bench(wiki)
+    config.authenticate[wiki.netloc] = OAuth2Auth('a' * 31, 'secret')
+    text = bench.refused()
+    assert "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' is not a client ID" in text
+    assert person.opened == []
+
+
+# Owner-only clients
+
+
+def test_an_owner_only_client_needs_no_person(wiki, person):
+    assert Bench(wiki, owner_only=True).log_in()
+    assert person.opened == []
+
+
+def test_an_owner_only_client_of_another_account_is_an_error(wiki, person):
+    text = Bench(wiki, owner_only=True, owner='Admin').refused(anew=True)
+    assert 'is Admin, not Bot' in text
+    assert person.opened == []
+
+
+def test_after_a_logout_an_owner_only_client_stays_out(wiki, person):
+    bench = Bench(wiki, owner_only=True)
+    bench.log_in()
+    bench.auth.bearer_for(wiki.url, 'Bot').account.forget()
+    text = bench.refused()
+    assert f'Bot was logged out of {bench.name}:{bench.name}.' in text
+    assert f'pwb oauth2 -login -site:{bench.name}:{bench.name}' in text
+
+
+# Sessions
+
+
+@pytest.fixture
+def session(wiki, bench):
+    """Return a session of Admin with the client of user-config.py."""
+    client = bench.auth.client
+    session = OAuth2Session(client, wiki.api_url, user='Admin')
+    reply = wiki.issue(bench.client, 'Admin')._asdict()
+    token = Token.from_reply(reply, wiki.clock())
+    data = Authorization(client.client_id, wiki.url, 'Admin', token)
+    return session.deserialize(data.serialize(), client, clock=wiki.clock)
+
+
+def test_in_a_block_the_site_must_be_that_of_its_user(bench, session):
+    with session.use():
+        assert bench.log_in('Admin')
+        text = bench.refused()
+    assert 'is for Bot, but Pywikibot acts for Admin here' in text
+    assert 'pwb login' not in text
+
+
+def test_in_a_block_an_ended_session_is_said(wiki, bench, session):
+    with session.use():
+        bench.site('Admin')
+        wiki.revoke('Admin', bench.client)
+        with pytest.raises(AuthorizationEndedError):
+            session.refresh()
+        text = bench.refused('Admin')
+    assert 'Send the user to session.authorization_url().' in text
+    assert 'pwb login' not in text
+
+
+def test_a_thread_that_logs_in_may_work_for_the_own_account(
+    bench, session, monkeypatch
+):
+    bench.put()
+    done = []
+
+    def work():
+        done.append(getattr(blocks.own_account, 'is_used', False))
+        done.append(bench.log_in())
+        done.append(blocks.own_account.is_used)
+
+    with session.use():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert done == [False, True, True]
