@@ -29,7 +29,10 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r'py:.*', r'(requests|pywikibot|oauthlib|redis|keyring)\..*'),
     (r'py:.*', r'(AbstractContextManager|Callable|Iterator|Mapping|Sequence)'),
-    (r'py:.*', r'(collections|contextlib|os|pathlib|typing|typing_extensions)\..*'),
+    (
+        r'py:.*',
+        r'(collections|contextlib|os|pathlib|typing|typing_extensions)\..*',
+    ),
     (r'py:.*', r'(AuthBase|BaseSite|PreparedRequest|RequestsCookieJar)'),
     (r'py:.*', r'(Data|Save|Options|Self|Unpack|Path)'),
     (r'py:.*', r'(ABC|Any|None|[a-z]+|TypeError|contextvars)'),
