@@ -25,18 +25,10 @@ copybutton_exclude = '.linenos, .gp, .go'
 
 nitpicky = True
 # Types of other projects, whose documentation is not at hand when this one
-# is built, and types that are not public.
+# is built, and types that a user need not know.
 nitpick_ignore_regex = [
-    (r'py:.*', r'(requests|pywikibot|oauthlib|redis|keyring)\..*'),
-    (r'py:.*', r'(AbstractContextManager|Callable|Iterator|Mapping|Sequence)'),
-    (
-        r'py:.*',
-        r'(collections|contextlib|os|pathlib|typing|typing_extensions)\..*',
-    ),
-    (r'py:.*', r'(AuthBase|BaseSite|PreparedRequest|RequestsCookieJar)'),
-    (r'py:.*', r'(Data|Save|Options|Self|Unpack|Path)'),
-    (r'py:.*', r'(ABC|Any|None|[a-z]+|TypeError|contextvars)'),
-    (r'py:.*', r'.*\b(Token|Authorization|BearerAuth|_BotAuth|Store\..*)'),
+    ('py:class', r'(os|pathlib|pywikibot)\..*'),
+    ('py:class', 'AbstractContextManager|BaseSite|Data|Options|Save|Token'),
 ]
 
 autodoc_class_signature = 'mixed'

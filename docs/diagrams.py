@@ -12,17 +12,17 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 
 
-WIDTH = 720
+WIDTH = 560
 ROW = 46
 
 LOGIN = (
     ('Browser', 'pwb login', 'Wiki'),
     [
-        (1, 0, 'opens …/oauth2/authorize?…'),
+        (1, 0, 'opens the dialog'),
         (0, 2, 'you log in and click "Allow"'),
         (2, 0, 'redirects to http://127.0.0.1:8080/callback?code=…'),
-        (0, 1, 'the code arrives, or you paste the address'),
-        (1, 2, 'code, code verifier, client secret'),
+        (0, 1, 'the callback, or your paste'),
+        (1, 2, 'code, verifier, client secret'),
         (2, 1, 'access token, refresh token'),
         (1, 2, 'whose token is it?'),
         (2, 1, 'the name of your bot'),
@@ -53,7 +53,7 @@ SHARED = (
         (3, 0, 'new token'),
         (0, 1, 'new token, unlock'),
         (1, 2, 'the new token'),
-        (2, 3, 'goes on with the new token'),
+        (2, 3, 'goes on with it'),
     ],
 )
 
@@ -86,8 +86,8 @@ def sequence(actors, messages, caption):
     for number, name in enumerate(actors):
         x = gap * (number + 0.5)
         parts += [
-            f'<path class="line" stroke-dasharray="3 4" d="M{x} 38V{height}"/>',
-            f'<rect class="box" x="{x - 60}" y="6" width="120" height="32"'
+            f'<path class="line" d="M{x} 38V{height}"/>',
+            f'<rect class="box" x="{x - 56}" y="6" width="112" height="32"'
             ' rx="6"/>',
             text(x, 27, name, 'actor'),
         ]
@@ -107,7 +107,7 @@ def sequence(actors, messages, caption):
         parts += [
             f'<path class="arrow" d="M{start} {y}H{tip - side * 8}"/>',
             f'<path class="head" d="M{tip} {y}l{-side * 10} -5v10z"/>',
-            text(_middle(start, end, words), y - 7, words, 'small'),
+            text(_middle(start, end, words), y - 9, words, 'small'),
         ]
     return svg(height, parts, caption)
 
@@ -121,33 +121,24 @@ def _middle(start, end, words):
 def lifetime(caption):
     """Draw when a token is used, refreshed and dead."""
     parts = [
-        '<rect class="valid" x="40" y="60" width="430" height="34"/>',
-        '<rect class="due" x="470" y="60" width="90" height="34"/>',
-        '<path class="line" d="M40 94H690"/>',
-        text(255, 82, 'used as it is', ''),
-        text(515, 82, 'due', ''),
-        text(630, 82, 'dead', ''),
+        '<rect class="valid" x="20" y="40" width="330" height="34"/>',
+        '<rect class="due" x="350" y="40" width="80" height="34"/>',
+        '<path class="line" d="M20 74H540"/>',
+        text(185, 62, 'used as it is', ''),
+        text(390, 62, 'due', ''),
+        text(485, 62, 'dead', ''),
     ]
     for x, above, below in (
-        (40, 'issued', '0'),
-        (470, 'one minute before the expiry', '3 h 59 min'),
-        (560, '', '4 h'),
+        (20, 'issued', '0'),
+        (350, 'a minute before the expiry', '3 h 59 min'),
+        (430, '', '4 h'),
     ):
         parts += [
-            f'<path class="line" d="M{x} 48V104"/>',
-            text(max(x, 60), 40, above, 'small'),
-            text(x, 122, below, 'small'),
+            f'<path class="line" d="M{x} 28V84"/>',
+            text(max(x, 24), 20, above, 'small'),
+            text(x, 102, below, 'small'),
         ]
-    parts.append(
-        text(
-            360,
-            152,
-            'A request without a CSRF token refreshes a token that is due;'
-            ' an edit does so only at the very end.',
-            'small',
-        )
-    )
-    return svg(165, parts, caption)
+    return svg(112, parts, caption)
 
 
 def text(x, y, words, kind):
