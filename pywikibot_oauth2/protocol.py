@@ -542,6 +542,10 @@ class OAuth2Wiki:
         except (ProtocolError, ValueError):
             if exchange.answer is None:
                 raise self._failed('the request cannot be made') from None
+        except (AttributeError, TypeError):
+            # oauthlib fails like this on JSON that is not an object.
+            if exchange.answer is None:
+                raise
         except (requests.RequestException, HTTPError) as error:
             raise self._failed(_reason(error)) from None
         except TimeoutError:
