@@ -46,7 +46,7 @@ class Table:
 def main():
     """Run the tests in this folder, or what the arguments select of them."""
     table = Table()
-    options = ['-q', '-n', '2', '-p', 'no:randomly', '--tb', 'short']
+    options = ['-q', '-n', '2', '-p', 'no:randomly', '--show-capture=no']
     folder = str(Path(__file__).parent)
     pytest.main([*options, folder, *sys.argv[1:]], plugins=[table])
     return 0 if table.show() else 1

@@ -299,7 +299,9 @@ class Bot:
             error = self._save_twice()
             if 'assertuserfailed' in error:
                 site = pywikibot.Site('faults', 'faults', user='Bot')
-                manager = pywikibot.login.ClientLoginManager(site, 'Bot')
+                manager = pywikibot.login.ClientLoginManager(
+                    site=site, user='Bot'
+                )
                 manager.login(retry=True)
                 error = self._save_twice()
         except (Error, requests.RequestException) as exception:
