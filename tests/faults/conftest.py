@@ -11,8 +11,19 @@ import pywikibot
 from pywikibot import config
 from pywikibot.comms import http
 
-from tests.faults.case import DEAD, DUE, LIFE, Capture, Case, Wiki
 from tests.sandbox import Clock
+
+
+pytest.register_assert_rewrite('tests.faults.case')
+
+from tests.faults.case import (  # noqa: E402 - with their asserts rewritten
+    DEAD,
+    DUE,
+    LIFE,
+    Capture,
+    Case,
+    Wiki,
+)
 
 
 SECONDS = 60  # more than any test takes: a loop without end is ended
@@ -73,7 +84,6 @@ def capture(monkeypatch, capfd):
 def new_case(request, record, port, pywikibot_site, capture, tmp_path, capfd):
     """Return a function that opens a case."""
     cases = []
-    tmp_path.parent.chmod(0o711)  # one process is another user's
 
     def new_case(like, *, folder=None, life=LIFE, prefix=None):
         for each in cases:
