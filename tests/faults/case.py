@@ -235,9 +235,7 @@ class Case:
         for path in self.folder.rglob('*'):
             if path.is_file() and path.stat().st_mode & 0o077:
                 content = path.read_bytes()
-                leaked += any(
-                    secret.encode() in content for secret in secrets
-                )
+                leaked += any(secret.encode() in content for secret in secrets)
         return leaked + sum(edit.user != 'Bot' for edit in self.wiki.edits)
 
 
