@@ -53,7 +53,7 @@ test-all: $(VENV)/installed
 
 # The oldest and the newest supported versions of Pywikibot.
 test-pywikibots: $(VENV)/installed
-	$(PYTEST) -m pywikibots
+	@$(BIN)/python -m tests.pywikibots
 
 # Whether a test fails now and then on a busy machine.
 flaky: $(VENV)/installed
