@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,11 +19,9 @@ from pywikibot_oauth2 import (
     AuthorizationEndedError,
     ConfigurationError,
     EndpointError,
-    FileStore,
     OAuth2Auth,
 )
 from pywikibot_oauth2.auth import BearerAuth
-from pywikibot_oauth2.stores import MemoryStore
 from tests.harness import Owner
 from tests.helpers import (
     HOUR,
@@ -349,112 +346,55 @@ def test_no_wiki_on_another_machine_is_used_in_plain_text(bench):
         bench.auth.route('http://wiki.example/w', 'Bot')
 
 
-@pytest.mark.parametrize(
-    ('call', 'key', 'words'),
-    [
-        ("OAuth2Auth('id', 'x-secret', 'x-token', 'y')", '', 'OAuth 1.0a'),
-        ("OAuth2Auth(('id', 'x-secret', 'x', 'y'))", '', 'OAuth 1.0a'),
-        ("OAuth2Auth.from_file('none.json')", '', 'none.json'),
-        ("OAuth2Auth('f' * 32)", '*.wikipeda.org', '*.wikipeda.org'),
-    ],
-)
-def test_a_bot_owner_sees_what_is_wrong_and_no_traceback(
-    tmp_path, wiki, call, key, words
-):
+def test_a_host_of_no_site_is_reported_at_the_end(tmp_path, wiki):
     owner = Owner(tmp_path, wiki, has_oauth=False)
     owner.configure(
         'import pywikibot_oauth2 as _oauth2\n'
-        f'authenticate[{key or wiki.netloc!r}] = _oauth2.{call}\n'
-        if not key
-        else 'import pywikibot_oauth2 as _oauth2\n'
-        f'authenticate[{key!r}] = _oauth2.{call}\n'
+        "authenticate['*.wikipeda.org'] = _oauth2.OAuth2Auth('f' * 32)\n"
     )
-    program = 'import pywikibot; pywikibot.Site().mw_version'
-    with owner.start(sys.executable, '-c', program) as process:
-        shown = process.communicate(timeout=30)[0]
-    assert words in shown
-    assert 'Traceback' not in shown
-    assert 'x-secret' not in shown
-    if key:
-        assert 'OAuth 2.0 was not used there' in shown
-        assert wiki.netloc in shown
-
-
-def test_credentials_come_from_a_private_file(tmp_path, monkeypatch):
-    path = tmp_path / 'client.json'
-    path.write_text('{"client_id": "the client", "client_secret": "hidden"}')
-    path.chmod(0o600)
-    monkeypatch.setattr(config, 'base_dir', str(tmp_path))
-    monkeypatch.setenv('HOME', str(tmp_path))
-    for name in ('client.json', '~/client.json', str(path)):
-        auth = OAuth2Auth.from_file(name, login_timeout=5)
-        assert auth.client.client_id == 'the client'
-        assert auth.client.client_secret == 'hidden'
-        assert auth.login_timeout == 5
-        assert 'hidden' not in repr(auth)
-    path.chmod(0o640)
-    with pytest.raises(ConfigurationError, match=str(path)) as caught:
-        OAuth2Auth.from_file(str(path))
-    assert caught.value.error == 'exposed_file'
-    path.unlink()
-    os.mkfifo(path, 0o600)
-    with pytest.raises(ConfigurationError, match=str(path)):
-        OAuth2Auth.from_file(str(path))
-
-
-def test_credentials_come_from_the_environment_or_a_command(monkeypatch):
-    for name in ('CLIENT_ID', 'CLIENT_SECRET', 'ACCESS_TOKEN'):
-        monkeypatch.delenv(f'PYWIKIBOT_OAUTH2_{name}', raising=False)
-    with pytest.raises(ConfigurationError, match='_ACCESS_TOKEN'):
-        OAuth2Auth.from_environment()
-    monkeypatch.setenv('PYWIKIBOT_OAUTH2_ACCESS_TOKEN', 'a.fixed.token')
-    auth = OAuth2Auth.from_environment()
-    assert auth.client.access_token == 'a.fixed.token'
-    assert isinstance(auth.store, MemoryStore)
-    auth = OAuth2Auth.from_command(['printf', 's'], 'the client')
-    assert auth.client.client_secret == 's'
-    assert isinstance(auth.store, FileStore)
+    shown = owner.python('import pywikibot; pywikibot.Site().mw_version')
+    assert "authenticate['*.wikipeda.org']" in shown
+    assert 'OAuth 2.0 was not used there' in shown
+    assert wiki.netloc in shown
 
 
 # The token is dead
 
 
 @on_both
-@pytest.mark.parametrize('method', ['GET', 'POST'])
 @pytest.mark.parametrize(
-    ('path', 'gateway'),
+    ('method', 'path', 'gateway'),
     [
-        ('/api.php', False),
-        ('/api.php', True),
-        ('/rest.php/v1/page/Sandbox', False),
-        ('/rest.php/v1/page/Sandbox', 'unquoted'),
-        ('/rest.php/oauth2/resource/profile', False),
+        ('GET', '/api.php', False),
+        ('POST', '/api.php', False),
+        ('GET', '/api.php', True),
+        ('GET', '/rest.php/v1/page/Sandbox', False),
+        ('GET', '/rest.php/v1/page/Sandbox', 'unquoted'),
+        ('GET', '/rest.php/oauth2/resource/profile', False),
     ],
 )
 def test_a_dead_token_is_renewed_and_the_request_repeated(
     logged_in, like, method, path, gateway
 ):
-    if method == 'POST' and path != '/api.php':
-        pytest.skip('these pages are read')
-    logged_in.wiki.gateway = gateway
-    for number in range(1, 3):
+    wiki = logged_in.wiki
+    wiki.gateway = gateway
+    for _ in range(2):
         logged_in.who()
-        logged_in.wiki.expire_access_tokens()
-        logged_in.wiki.requests.clear()
+        wiki.expire_access_tokens()
+        wiki.requests.clear()
         fields = {'params' if method == 'GET' else 'data': WHO}
-        response = http.fetch(logged_in.wiki.url + path, method, **fields)
+        response = http.fetch(wiki.url + path, method, **fields)
         assert response.status_code == 200
-        first, *_, second = logged_in.wiki.requests
-        assert second.status == 200
-        assert second.error is None
+        first, *_, second = wiki.requests
+        assert (second.status, second.error) == (200, None)
         stored = logged_in.bot.stored.token.header
         assert second.headers['authorization'] == stored
         for name in ('method', 'path', 'query', 'form'):
             assert getattr(first, name) == getattr(second, name), name
-        assert logged_in.bot.asked == 1, number
-        asked_the_profile = 'v1/page' in path and like == '1.43'
-        is_extra = asked_the_profile and not gateway
-        assert len(logged_in.wiki.requests) == 3 + is_extra
+        assert logged_in.bot.asked == 1
+        # There only the profile tells a dead token from a hidden page.
+        is_unclear = 'v1/page' in path and like == '1.43' and not gateway
+        assert len(wiki.requests) == 3 + is_unclear
 
 
 def test_a_page_that_may_not_be_read_is_no_reason_to_renew(logged_in):
@@ -577,7 +517,9 @@ def test_a_body_that_is_gone_is_not_sent_again(logged_in):
     for body in (iter([b'action=', b'edit']), Once(b'action=edit')):
         response = http.fetch(url, 'POST', data=body)
         assert response.json()['error']['code'] == DEAD
-    assert [each[3] for each in logged_in.other.requests] == [b'action=edit'] * 2
+    assert [each[3] for each in logged_in.other.requests] == [
+        b'action=edit'
+    ] * 2
 
 
 # There is no token
@@ -752,9 +694,7 @@ def owner(bench, tmp_path):
 
 
 @pytest.mark.parametrize('stream', [False, True])
-def test_cookies_of_an_owner_only_token_come_back_with_it_alone(
-    owner, stream
-):
+def test_cookies_of_an_owner_only_token_come_back_with_it_alone(owner, stream):
     for _ in range(3):
         assert owner.who(stream=stream) == 'Bot'
     first, *others = owner.at_api()
@@ -772,9 +712,7 @@ def test_cookies_of_an_owner_only_token_come_back_with_it_alone(
     assert last.cookies['sessionJwt'] not in ('', sent)
 
 
-def test_a_cookie_that_does_not_fit_is_dropped_and_the_request_repeated(
-    owner,
-):
+def test_a_cookie_that_does_not_fit_is_dropped_and_the_request_repeated(owner):
     def setting(value):
         return (*GOOD[:2], [*JSON, ('Set-Cookie', f'a={value}; path=/')])
 
@@ -827,9 +765,7 @@ def test_no_token_goes_along_a_redirect_to_another_path(logged_in):
     [('due', '1.43'), ('api', '1.43'), ('gateway', '1.43'),
      ('rest', '1.43'), ('rest', 'master')],
 )  # fmt: skip
-def test_threads_get_over_expiries_with_one_refresh_each(
-    logged_in, like, how
-):
+def test_threads_get_over_expiries_with_one_refresh_each(logged_in, like, how):
     wiki = logged_in.wiki
     wiki.gateway = how == 'gateway'
     path = '/rest.php/v1/page/Sandbox' if how == 'rest' else '/api.php'

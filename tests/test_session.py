@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import copy
-import hashlib
-import io
 import json
 import pickle
 import re
 from concurrent.futures import ProcessPoolExecutor
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 import pywikibot
 import requests
-from pywikibot import config
 
 from pywikibot_oauth2 import (
     AuthorizationEndedError,
@@ -95,25 +90,6 @@ def stored(session, **options):
     return OAuth2Session.deserialize(data, session.client, **options)
 
 
-def query_of(url):
-    pairs = parse_qsl(urlsplit(url).query, strict_parsing=True)
-    assert len(dict(pairs)) == len(pairs)
-    return dict(pairs)
-
-
-def posted(wiki):
-    """Return the fields of the only request, which was for a token."""
-    (request,) = wiki.requests
-    assert (request.method, request.target) == (
-        'POST',
-        '/rest.php/oauth2/access_token',
-    )
-    assert request.body_length == len(urlencode(request.form))
-    assert request.bearer is None
-    assert request.cookies == {}
-    return request.form
-
-
 def ask(wiki, session, **options):
     """Return the name that a request is carried out for."""
     answer = requests.get(wiki.api_url, WHO, auth=session, **options).json()
@@ -121,30 +97,6 @@ def ask(wiki, session, **options):
 
 
 # Authorizing
-
-
-@pytest.mark.parametrize('is_confidential', [True, False])
-def test_the_authorization_url_has_the_client_and_a_challenge(
-    wiki, make, is_confidential
-):
-    session = make(None if is_confidential else public(wiki))
-    url = session.authorization_url()
-    assert url.partition('?')[0] == f'{wiki.url}/rest.php/oauth2/authorize'
-    query = query_of(url)
-    verifier = session.serialize()['pending']['verifier']
-    digest = hashlib.sha256(verifier.encode()).digest()
-    assert query == {
-        'response_type': 'code',
-        'client_id': session.client.client_id,
-        'redirect_uri': CALLBACK,
-        'state': session.state,
-        'code_challenge': base64.urlsafe_b64encode(digest).decode()[:-1],
-        'code_challenge_method': 'S256',
-    }
-    assert re.fullmatch('[A-Za-z0-9._~-]{43,128}', verifier)
-    assert re.fullmatch(r'[\w-]{32}', session.state)
-    assert verifier not in url
-    assert 'ui_locales=de' in session.authorization_url('de')
 
 
 def test_the_authorization_url_stays_the_same_also_when_it_was_stored(
@@ -159,9 +111,7 @@ def test_the_authorization_url_stays_the_same_also_when_it_was_stored(
     assert wiki.requests == []
     again.complete(wiki.approve(url))
     assert again.is_complete
-    other = make().authorization_url()
-    for name in ('state', 'code_challenge'):
-        assert query_of(other)[name] != query_of(url)[name]
+    assert make().authorization_url() != url
 
 
 @pytest.mark.parametrize('by_site', [False, True])
@@ -201,75 +151,22 @@ def test_without_a_client_id_there_is_no_session(client_id):
         assert word not in str(caught.value)
 
 
-@on_both
-@pytest.mark.parametrize('is_confidential', [True, False])
-def test_completing_gets_a_token_by_exactly_this_request(
-    wiki, make, is_confidential, like
-):
-    client = None if is_confidential else public(wiki)
-    session = make(client, user_agent='my-user-agent (me@example.org)')
-    callback = wiki.approve(session.authorization_url())
-    verifier = session.serialize()['pending']['verifier']
-    session.complete(callback)
-    secret = session.client.client_secret
-    assert posted(wiki) == {
-        'grant_type': 'authorization_code',
-        'code': query_of(callback)['code'],
-        'redirect_uri': CALLBACK,
-        'client_id': session.client.client_id,
-        'code_verifier': verifier,
-        **({'client_secret': secret} if is_confidential else {}),
-    }
-    user_agent = wiki.requests[0].headers['user-agent']
-    assert user_agent == 'my-user-agent (me@example.org)'
-    assert session.serialize()['pending'] is None
-    assert session.state is None
-    assert session.token.expires_at == wiki.clock() + wiki.token_life
-    # Once more: no old token goes along.
-    wiki.requests.clear()
-    session.complete(wiki.approve(session.authorization_url()))
-    assert posted(wiki)['code'] != query_of(callback)['code']
-
-
-def test_without_a_callback_url_none_is_sent(wiki, make, registered):
-    client = client_of(registered, redirect_uri=None)
-    session = make(client)
-    url = session.authorization_url()
-    assert 'redirect_uri' not in query_of(url)
-    session.complete(wiki.approve(url))
-    assert 'redirect_uri' not in posted(wiki)
-    assert session.is_complete
-
-
-@pytest.mark.parametrize('part', ['absolute', 'path', 'query'])
-def test_the_callback_may_be_absolute_or_relative(wiki, make, part):
-    session = make()
-    callback = urlsplit(wiki.approve(session.authorization_url()))
-    relative = f'{callback.path}?{callback.query}'
-    texts = {'absolute': callback.geturl(), 'path': relative}
-    session.complete(texts.get(part, f'?{callback.query}'))
-    assert session.is_complete
-
-
-@pytest.mark.parametrize(
-    ('callback', 'words'),
-    [
-        (CALLBACK, 'not an address with an authorization code'),
-        ('?code=abc', 'from &state= on is missing'),
-        ('?code=abc&state=other', 'another login'),
-    ],
-)
-def test_a_bad_callback_asks_nobody_and_the_good_one_completes(
-    wiki, make, callback, words
-):
-    session = make()
-    good = wiki.approve(session.authorization_url())
-    with pytest.raises(AuthorizationError, match=words) as caught:
+def test_completing_forgets_the_verifier_and_sends_no_old_token(wiki, make):
+    session = make(user_agent='my-user-agent (me@example.org)')
+    for _ in range(2):
+        callback = wiki.approve(session.authorization_url())
+        verifier = session.serialize()['pending']['verifier']
         session.complete(callback)
-    assert not caught.value.is_final
-    assert wiki.requests == []
-    session.complete(good)
-    assert session.is_complete
+        request = wiki.requests[-1]
+        assert request.form['code'] in callback
+        assert request.form['code_verifier'] == verifier
+        assert request.bearer is None
+        user_agent = request.headers['user-agent']
+        assert user_agent == 'my-user-agent (me@example.org)'
+        assert session.serialize()['pending'] is None
+        assert session.state is None
+        assert session.token.expires_at == wiki.clock() + wiki.token_life
+    assert len(wiki.requests) == 2
 
 
 @on_both
@@ -281,7 +178,7 @@ def test_a_refusal_by_the_user_is_told_without_advice(wiki, make, like):
             session.complete(callback)
         assert caught.value.is_final
         assert 'pwb' not in str(caught.value)
-        callback = f'?error=access_denied&error_description=The+user:+no'
+        callback = '?error=access_denied&error_description=The+user:+no'
         callback += f'&state={session.state}'
     assert not session.is_complete
 
@@ -296,28 +193,10 @@ def test_a_callback_counts_once(wiki, make):
     token = session.token
     with pytest.raises(AuthorizationError, match='No login is pending'):
         session.complete(callback)
-    with pytest.raises(AuthorizationError, match='refused the auth'):
-        again.complete(callback)
-    assert session.token is token
-
-
-@on_both
-@pytest.mark.parametrize('reason', ['another session', 'too old', 'cut'])
-def test_a_code_that_the_wiki_refuses_is_an_error(wiki, make, reason, like):
-    session, other = make(), make()
-    session.authorization_url()
-    callback = wiki.approve(other.authorization_url())
-    if reason == 'too old':
-        session = other
-        wiki.clock.advance(61)
-    elif reason == 'cut':
-        callback = f'?code=def50200&state={other.state}'
-    # As if an attacker had guessed the state.
-    callback = callback.replace(other.state, session.state)
     with pytest.raises(AuthorizationError, match='refused the auth') as caught:
-        session.complete(callback)
+        again.complete(callback)
     assert not caught.value.is_final
-    assert not session.is_complete
+    assert session.token is token
 
 
 def test_completing_may_be_tried_again_after_a_failure(wiki, make, registered):
@@ -343,7 +222,7 @@ def test_completing_may_be_tried_again_after_a_failure(wiki, make, registered):
 @on_both
 @pytest.mark.parametrize('is_confidential', [True, False])
 @pytest.mark.parametrize('is_stored', [True, False])
-def test_refreshing_renews_both_tokens_by_exactly_this_request(
+def test_refreshing_renews_both_tokens(
     wiki, complete, is_confidential, is_stored, like
 ):
     # On 1.43 a public client needs its secret for that (T323855).
@@ -353,35 +232,12 @@ def test_refreshing_renews_both_tokens_by_exactly_this_request(
         session = stored(session, user_agent='my-user-agent')
     old = session.token
     session.refresh()
-    secret = session.client.client_secret
-    assert posted(wiki) == {
-        'grant_type': 'refresh_token',
-        'refresh_token': old.refresh_token,
-        'client_id': session.client.client_id,
-        **({'client_secret': secret} if secret else {}),
-    }
-    assert wiki.requests[0].headers['user-agent'] == 'my-user-agent'
+    (request,) = wiki.requests
+    assert request.form['refresh_token'] == old.refresh_token
+    assert request.headers['user-agent'] == 'my-user-agent'
+    assert request.bearer is None
     assert old.access_token != session.token.access_token
     assert old.refresh_token != session.token.refresh_token
-    assert ask(wiki, session) == 'Bot'
-
-
-@pytest.mark.parametrize('like', ['master'])
-@pytest.mark.parametrize('value', [None, '', 5, 'missing'])
-def test_refreshing_keeps_the_old_refresh_token_if_none_is_returned(
-    wiki, complete, like, value
-):
-    def change(data):
-        data.pop('refresh_token')
-        return data if value == 'missing' else {**data, 'refresh_token': value}
-
-    session = complete()
-    old = session.token
-    wiki.fail_next('rewrite', change=change)
-    session.refresh()
-    assert session.token.access_token != old.access_token
-    assert stored(session).token.refresh_token == old.refresh_token
-    session.refresh()
     assert ask(wiki, session) == 'Bot'
 
 
@@ -418,22 +274,14 @@ def test_without_a_token_nothing_is_asked(wiki, make):
 
 @on_both
 @pytest.mark.parametrize('gateway', [False, True])
-def test_a_profile_says_who_and_what_or_that_the_token_is_dead(
+def test_a_profile_says_who_it_is_or_that_the_token_is_dead(
     wiki, complete, like, gateway
 ):
     wiki.gateway = gateway
     session = complete()
-    profile = session.profile()
-    assert profile['username'] == 'Bot'
-    assert 'editpage' in profile['grants']
-    (request,) = wiki.requests
-    assert request.target == '/rest.php/oauth2/resource/profile'
+    assert session.profile()['username'] == 'Bot'
     wiki.expire_access_tokens()
     assert session.profile() is None
-    session.refresh()
-    wiki.fail_next('html', path='profile')
-    with pytest.raises(EndpointError):
-        session.profile()
 
 
 # Storing
@@ -481,7 +329,7 @@ def test_a_session_is_serialized_with_exactly_these_fields(
 def test_a_session_is_the_same_after_it_was_stored(wiki, make, complete):
     new = stored(make(user='Bot'))
     assert (new.token, new.user, new.is_complete) == (None, 'Bot', False)
-    assert query_of(new.authorization_url())
+    assert new.authorization_url()
     session = complete(user='Bot')
     again = stored(session)
     assert again.serialize() == session.serialize()
@@ -556,9 +404,7 @@ def test_a_session_shows_no_secret(wiki, make):
 
 @pytest.mark.parametrize('method', ['GET', 'POST'])
 @pytest.mark.parametrize('is_stored', [False, True])
-def test_requests_assert_the_user_if_wanted(
-    wiki, complete, method, is_stored
-):
+def test_requests_assert_the_user_if_wanted(wiki, complete, method, is_stored):
     for asserts_user in (True, False):
         session = complete(asserts_user=asserts_user)
         if is_stored:
@@ -589,41 +435,8 @@ def test_a_refused_token_is_refreshed_and_the_request_repeated(
     assert second.bearer == session.token.access_token != old.access_token
 
 
-def test_another_401_is_no_reason_to_refresh(wiki, complete):
-    session = complete()
-    wiki.fail_next('status', path='api.php', status=401)
-    answer = requests.get(wiki.api_url, QUERY, auth=session)
-    assert answer.status_code == 401
-    assert len(wiki.requests) == 1
-
-
-def test_a_request_that_cannot_be_repeated_is_not(wiki, complete):
-    class Once(io.BytesIO):
-        def seek(self, *args):
-            raise OSError('this can be read once')
-
-    session = complete()
-    wiki.expire_access_tokens()
-    body = Once(urlencode(QUERY).encode())
-    requests.post(wiki.api_url, body, auth=session, headers=FORM)
-    assert [request.error for request in wiki.requests] == [DEAD]
-
-
-def test_a_request_refreshes_only_once(wiki, complete):
-    session = complete()
-    # Each token is dead as soon as it was issued.
-    wiki.expire_access_tokens()
-    wiki.token_life = -1
-    answer = requests.get(wiki.api_url, QUERY, auth=session)
-    assert answer.json()['error']['code'] == DEAD
-    errors = [request.error for request in wiki.requests]
-    assert errors == [DEAD, None, DEAD]
-
-
 @pytest.mark.parametrize('is_stored', [False, True])
-def test_the_automatic_refresh_can_be_switched_off(
-    wiki, complete, is_stored
-):
+def test_the_automatic_refresh_can_be_switched_off(wiki, complete, is_stored):
     session = complete(refreshes=False)
     if is_stored:
         session = stored(session, refreshes=False)
@@ -693,31 +506,21 @@ def test_a_name_may_be_given_later(complete):
     assert session.is_complete
 
 
-@pytest.mark.parametrize(
-    'step', ['authorization_url', 'complete', 'refresh', 'profile', 'use']
-)
-def test_nothing_is_sent_in_plain_text_to_another_machine(
-    complete, monkeypatch, step
-):
+@pytest.mark.parametrize('step', ['refresh', 'request', 'use'])
+def test_nothing_is_sent_in_plain_text_to_another_machine(complete, step):
     # Connecting to 0.0.0.0 reaches this machine.
     with Sandbox(host='0.0.0.0') as other:
-        monkeypatch.setenv('OAUTHLIB_INSECURE_TRANSPORT', '1')
-        pending = {'state': 'a', 'verifier': 'v' * 64, 'redirect_uri': None}
         data = complete().serialize()
-        data |= {'wiki': other.api_url, 'pending': pending}
-        client = OAuth2Client(data['client_id'])
-        session = OAuth2Session.deserialize(data, client)
+        session = OAuth2Session.deserialize(
+            {**data, 'wiki': other.api_url}, OAuth2Client(data['client_id'])
+        )
+        steps = {
+            'refresh': session.refresh,
+            'request': lambda: ask(other, session),
+            'use': session.use().__enter__,
+        }
         with pytest.raises(ConfigurationError, match='needs https'):
-            if step == 'use':
-                ask(other, session)
-            else:
-                arguments = ['?code=a&state=a'] if step == 'complete' else []
-                getattr(session, step)(*arguments)
-        with (
-            pytest.raises(ConfigurationError, match='needs https'),
-            session.use(),
-        ):
-            pass
+            steps[step]()
         assert other.requests == []
 
 
