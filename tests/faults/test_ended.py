@@ -68,7 +68,9 @@ def test_what_another_process_has_refreshed_is_used(case, after):
     case.goes_on(bot)
 
 
-@pytest.mark.fault('client deleted on the wiki', 'message: the list of clients')
+@pytest.mark.fault(
+    'client deleted on the wiki', 'message: the list of clients'
+)
 @WHEN
 def test_a_client_may_be_deleted_and_restored(case, after):
     bot = case.bot()

@@ -8,13 +8,7 @@ import shutil
 
 import pytest
 
-from tests.faults.case import (
-    DEAD,
-    DUE,
-    LOGIN,
-    NOBODY,
-    SAVED_AGAIN,
-)
+from tests.faults.case import DEAD, DUE, LOGIN, NOBODY, SAVED_AGAIN
 
 
 def snapshot(path):
