@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """Run the tests that touch Pywikibot on each supported version of it.
 
 That is the newest one of each major version from 9 on, and whatever is
@@ -31,10 +26,9 @@ OLDEST = 9
 TOP = Path(__file__).parent.parent
 CACHE = TOP / '.venv' / 'pywikibots'
 TESTS = (
-    'tests/test_import.py',
-    'tests/test_login.py',
     'tests/test_auth.py',
-    'tests/test_scripts.py',
+    'tests/login/test_manager.py',
+    'tests/cli/test_commands.py',
 )
 LINE = '{:<10} {:<10} {:>6} {:>6} {:>7} {:>8}'
 

@@ -16,14 +16,7 @@ from tests.sandbox import Clock
 
 pytest.register_assert_rewrite('tests.faults.case')
 
-from tests.faults.case import (  # noqa: E402 - with their asserts rewritten
-    DEAD,
-    DUE,
-    LIFE,
-    Capture,
-    Case,
-    Wiki,
-)
+from tests.faults.case import DEAD, DUE, LIFE, Capture, Case, Wiki  # noqa: E402 - with their asserts rewritten
 
 
 SECONDS = 60  # more than any test takes: a loop without end is ended
