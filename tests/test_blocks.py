@@ -546,6 +546,23 @@ def test_a_session_that_was_revoked_edits_nothing_and_says_so(
     assert tool.editors == [session.user] * 2
 
 
+def test_a_stored_session_edits_in_the_next_request_to_the_tool(tool, wiki):
+    stored = {}
+
+    def store(session):
+        stored.update(session.serialize())
+
+    tool.session('Editor', on_change=store)
+    for _ in range(3):
+        wiki.clock.advance(HOUR)
+        session = OAuth2Session.deserialize(
+            stored, tool.client, on_change=store, clock=wiki.clock
+        )
+        with session.use():
+            edit('Editor')
+    assert tool.editors == ['Editor'] * 3
+
+
 def test_a_session_that_nobody_authorized_edits_nothing(tool, wiki):
     session = OAuth2Session(tool.client, wiki.api_url, user='Bot')
     with session.use(), pytest.raises(Error, match='not been given'):
