@@ -174,6 +174,8 @@ def test_users_edit_at_once_while_their_tokens_expire(tool, wiki, kind, like):
         wiki.clock.advance(HOUR)
     for each in (wiki, tool.other):
         cookies = check_that_all_belongs_together(each)
+        # Also the CSRF tokens were fetched anew.
+        assert {request.error for request in each.requests} <= {None}
         asked = each.count('/access_token')
         assert asked == each.count('/access_token', status=200)
         assert bool(cookies) == (kind == 'owner-only' and each is wiki)
