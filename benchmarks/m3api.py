@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from tests.journey import grants
+from tests.harness import grants
 
 from benchmarks.table import Table, duration
 from tests.sandbox import Sandbox

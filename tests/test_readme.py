@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """Every command and snippet of the README is run, as it stands there."""
 
 from __future__ import annotations
