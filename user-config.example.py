@@ -35,7 +35,7 @@ authenticate['*.wikipedia.org'] = _oauth2.OAuth2Auth(
 
 # Keep the credentials elsewhere if others can see this file:
 # authenticate['*.wikipedia.org'] = _oauth2.OAuth2Auth.from_file(
-#     '.oauth2-client.json', redirect_uri='http://127.0.0.1:8080/callback')
+#     '.pywikibot-oauth2.json', redirect_uri='http://127.0.0.1:8080/callback')
 
 # Other wikis that accept the same client share the authorization, and you
 # click "Allow" only once:
