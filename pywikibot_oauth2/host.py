@@ -46,6 +46,8 @@ class Transport(NamedTuple):
     """How Pywikibot would send a request to a wiki.
 
     :ivar timeout: seconds, or seconds for connecting and for each read
+    :ivar proxies: by scheme; they take precedence over the environment
+        only if they are passed with the request
     :ivar is_local: whether the wiki is on this machine
     """
 
@@ -327,13 +329,18 @@ def transport(wiki: str) -> Transport:
         verify = found[0] if found else True
     if site and not site.family.verify_SSL_certificate(site.code):
         verify = False
+    # Proxies from the environment are not for this machine. Unlike
+    # "no_proxy", these do not make requests change the environment of the
+    # process meanwhile, which other threads may read.
+    is_local = is_loopback(urlsplit(wiki).hostname)
+    direct = {'http': '', 'https': ''} if is_local else {}
     return Transport(
         http.user_agent(),
         config.socket_timeout,
         verify,
         http.session.cert,
-        dict(http.session.proxies),
-        is_loopback(urlsplit(wiki).hostname),
+        {**direct, **http.session.proxies},
+        is_local,
     )
 
 

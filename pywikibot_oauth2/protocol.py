@@ -509,9 +509,7 @@ class OAuth2Wiki:
             'headers': headers,
             'timeout': how.timeout,
             'verify': how.verify,
-            # Proxies from the environment are not for this machine, but the
-            # certificates that it names are.
-            'proxies': {'no_proxy': '*'} if how.is_local else None,
+            'proxies': dict(how.proxies),
         }
 
         def run() -> None:
@@ -637,7 +635,6 @@ class _Exchange(Session):
     ) -> None:
         super().__init__(client=grant, redirect_uri=redirect_uri)
         self.cert = how.cert
-        self.proxies.update(how.proxies)
         self.stream = True
         self.hooks['response'].append(self._read)
         if wiki.startswith('http://'):

@@ -606,6 +606,26 @@ def test_the_waits_grow_and_have_a_limit(
     assert bool(said) == (waits is not None)
 
 
+@pytest.mark.parametrize('is_bot', [False, True])
+def test_a_fixed_access_token_that_is_refused_is_used_again(bench, is_bot):
+    registered = bench.wiki.register(owner_only=True)
+    auth = OAuth2Auth(access_token=registered.access_token)
+    bearer = auth.route(bench.wiki.url, 'Bot')
+    if not is_bot:
+        bearer = BearerAuth(bearer.account, bench.wiki.clock)
+    bench.wiki.gateway = True
+    token = bench.wiki.oauth.valid(registered.access_token)
+    expires, token.expires = token.expires, 0
+    answer = requests.get(bench.wiki.api_url, WHO, auth=bearer)
+    # A bot goes on without a token, where that is possible.
+    assert answer.status_code == (200 if is_bot else 401)
+    assert len(bench.wiki.requests) == 1 + is_bot
+    assert (bench.wiki.requests[-1].bearer is None) == is_bot
+    token.expires = expires
+    assert requests.get(bench.wiki.api_url, auth=bearer).ok
+    assert bench.wiki.requests[-1].user == 'Bot'
+
+
 @pytest.mark.parametrize('was_given', [False, True])
 def test_what_needs_a_token_says_that_there_is_none(bench, was_given):
     account = bench.bot.account
@@ -633,10 +653,11 @@ def test_what_needs_a_token_says_that_there_is_none(bench, was_given):
 def test_what_an_error_code_means_is_said_once(
     logged_in, said, code, data, words
 ):
-    logged_in.other.answers = [api_error(code)]
-    for _ in range(2):
+    another = api_error('mwoauth-api-module-disabled')
+    logged_in.other.answers = [*[api_error(code), another] * 2, GOOD]
+    for _ in range(4):
         http.fetch(logged_in.other.api_url, 'POST', data=data)
-    assert len(said) == (words is not None)
+    assert len(said) == 1 + (words is not None)
     assert not words or words in said[0]
 
 

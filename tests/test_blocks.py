@@ -436,6 +436,7 @@ def test_a_block_that_is_left_out_of_order_says_so_and_is_not_restored(
         outer.__exit__(None, None, None)
     assert who(wiki) == 'Editor'
     inner.__exit__(None, None, None)
+    assert blocks.current_block() is None
     assert who(wiki) is None
     assert config.authenticate == {}
 
@@ -521,6 +522,20 @@ def test_a_task_begun_in_a_block_acts_until_the_block_ends(tool, wiki):
     assert outside == [None, None]
 
 
+def test_a_task_begun_in_a_block_may_enter_one_of_another_user(tool, wiki):
+    first, second = (tool.session() for _ in range(2))
+
+    async def other():
+        with second.use():
+            return who(wiki)
+
+    async def main():
+        with first.use():
+            return await asyncio.create_task(other()), who(wiki)
+
+    assert asyncio.run(main()) == (second.user, first.user)
+
+
 # Sessions that have ended, or sites of others
 
 
@@ -598,10 +613,11 @@ def test_users_of_one_client_edit_on_all_wikis_of_its_farm(tool, wiki):
     assert [each.user for each in other.edits] == [session.user]
 
 
-def test_the_token_goes_to_no_other_wiki(tool, wiki):
-    auth = tool.configure_bot()
+@pytest.mark.parametrize('has_bot', [False, True])
+def test_the_token_goes_to_no_other_wiki(tool, wiki, has_bot):
     port = wiki.netloc.partition(':')[2]
-    config.authenticate[f'*.0.0.1:{port}'] = auth
+    if has_bot:
+        config.authenticate[f'*.0.0.1:{port}'] = tool.configure_bot()
     session = tool.session()
     urls = [
         f'{wiki.url}/~mallory/api.php',
@@ -615,7 +631,7 @@ def test_the_token_goes_to_no_other_wiki(tool, wiki):
     with session.use():
         edit(session.user)
         for url in urls:
-            for each in (auth, session):
+            for each in (config.authenticate[wiki.netloc], session):
                 request = requests.Request('GET', url, auth=each).prepare()
                 assert 'Authorization' not in request.headers, url
                 assert 'assert' not in request.url

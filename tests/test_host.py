@@ -392,7 +392,8 @@ def test_the_transport_is_pywikibots(monkeypatch):
     monkeypatch.setattr(http.session, 'cert', ('/a', '/b'))
     monkeypatch.setitem(http.session.proxies, 'https', 'http://p.example')
     how = host.transport('http://127.0.0.1:8080/w')
-    proxies = {'https': 'http://p.example'}
+    # Proxies of the environment are not used for this machine.
+    proxies = {'http': '', 'https': 'http://p.example'}
     assert how[1:] == (7, '/ca.pem', ('/a', '/b'), proxies, True)
 
 

@@ -477,7 +477,7 @@ def _look_at(wiki: str) -> str:
             headers={'User-Agent': how.user_agent},
             timeout=how.timeout,
             verify=how.verify,
-            proxies={'no_proxy': '*'} if how.is_local else how.proxies,
+            proxies=dict(how.proxies),
         )
         extensions = response.json()['query']['extensions']
         names = {entry['name']: entry for entry in extensions}
