@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """Asynchronous code that edits for many users: a thread for each call.
 
 Pywikibot is synchronous: a call of it in a coroutine stops all the others.
@@ -15,6 +10,7 @@ stored in files::
 Each file holds what session.serialize() returned; the client is in the
 environment variables CLIENT_ID and CLIENT_SECRET.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -33,26 +29,32 @@ from pywikibot_oauth2 import OAuth2Client, OAuth2Session
 AT_ONCE = 8
 
 
-def add_line(session: OAuth2Session, site: str, title: str,
-             line: str) -> str:
+def add_line(session: OAuth2Session, site: str, title: str, line: str) -> str:
     """Add a line to a page, in the name of the session's user."""
     with session.use():
         wiki = pywikibot.Site(site, user=session.user)
-        wiki.editpage(pywikibot.Page(wiki, title), summary='Add a line',
-                      minor=False, bot=False, appendtext=f'\n{line}')
+        wiki.editpage(
+            pywikibot.Page(wiki, title),
+            summary='Add a line',
+            minor=False,
+            bot=False,
+            appendtext=f'\n{line}',
+        )
     return f'{session.user} has edited {title}.'
 
 
-async def add_lines(sessions: list[OAuth2Session], site: str, title: str,
-                    line: str) -> None:
+async def add_lines(
+    sessions: list[OAuth2Session], site: str, title: str, line: str
+) -> None:
     """Let all users add a line."""
     limit = asyncio.Semaphore(AT_ONCE)
 
     async def add(session: OAuth2Session) -> None:
         async with limit:
             # This coroutine waits; the event loop goes on.
-            done = await asyncio.to_thread(add_line, session, site, title,
-                                           line)
+            done = await asyncio.to_thread(
+                add_line, session, site, title, line
+            )
         pywikibot.stdout(done)
 
     await asyncio.gather(*map(add, sessions))
@@ -69,13 +71,15 @@ def keep(path: Path, session: OAuth2Session) -> None:
 def main(site: str, title: str, line: str, *files: str) -> None:
     """Read the sessions, and let their users edit."""
     pywikibot.config.put_throttle = 0
-    client = OAuth2Client(os.environ['CLIENT_ID'],
-                          os.environ['CLIENT_SECRET'])
+    client = OAuth2Client(os.environ['CLIENT_ID'], os.environ['CLIENT_SECRET'])
     # Made once beforehand: the first sites of several threads would race.
     pywikibot.Site(site)
-    sessions = [OAuth2Session.deserialize(
-        json.loads(path.read_text()), client, on_change=partial(keep, path))
-        for path in map(Path, files)]
+    sessions = [
+        OAuth2Session.deserialize(
+            json.loads(path.read_text()), client, on_change=partial(keep, path)
+        )
+        for path in map(Path, files)
+    ]
     asyncio.run(add_lines(sessions, site, title, line))
 
 

@@ -1,9 +1,5 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """Run the web tool for a person, with a wiki: both on this machine."""
+
 from __future__ import annotations
 
 import contextlib
@@ -32,8 +28,9 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def start(wiki: Sandbox, folder: Path, port: int,
-          **options: object) -> subprocess.Popen[bytes]:
+def start(
+    wiki: Sandbox, folder: Path, port: int, **options: object
+) -> subprocess.Popen[bytes]:
     """Start the tool for a wiki.
 
     :param folder: where it may keep its files
@@ -42,30 +39,54 @@ def start(wiki: Sandbox, folder: Path, port: int,
     redirect_uri = f'http://127.0.0.1:{port}/callback'
     client = wiki.register(redirect_uri=redirect_uri)
     return subprocess.Popen(
-        [sys.executable, '-m', 'flask', '--app', 'examples.webtool', 'run',
-         '--port', str(port)], cwd=Path(__file__).parent.parent,
-        env={**make_config(folder, wiki), 'WEBTOOL_SITE': 'sandbox:en',
-             'WEBTOOL_CLIENT_ID': client.id,
-             'WEBTOOL_CLIENT_SECRET': client.secret,
-             'WEBTOOL_REDIRECT_URI': redirect_uri,
-             'WEBTOOL_FOLDER': str(folder / 'visits')},
-        **options)  # type: ignore[call-overload]
+        [
+            sys.executable,
+            '-m',
+            'flask',
+            '--app',
+            'examples.webtool',
+            'run',
+            '--port',
+            str(port),
+        ],
+        cwd=Path(__file__).parent.parent,
+        env={
+            **make_config(folder, wiki),
+            'WEBTOOL_SITE': 'sandbox:en',
+            'WEBTOOL_CLIENT_ID': client.id,
+            'WEBTOOL_CLIENT_SECRET': client.secret,
+            'WEBTOOL_REDIRECT_URI': redirect_uri,
+            'WEBTOOL_FOLDER': str(folder / 'visits'),
+        },
+        **options,
+    )  # type: ignore[call-overload]
 
 
 def main() -> None:
     """Serve until Ctrl-C."""
     port = free_port()
-    with Sandbox(token_life=TOKEN_LIFE) as wiki, \
-            tempfile.TemporaryDirectory() as folder:
+    with (
+        Sandbox(token_life=TOKEN_LIFE) as wiki,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         for name in ('Alice', 'Bob'):
             wiki.add_user(name)
-        with start(wiki, Path(folder), port,
-                   stderr=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL) as tool:
-            sys.stdout.write(WELCOME.format(
-                tool=f'http://127.0.0.1:{port}/', wiki=wiki.url,
-                alice=wiki.password('Alice'), bob=wiki.password('Bob'),
-                life=TOKEN_LIFE))
+        with start(
+            wiki,
+            Path(folder),
+            port,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        ) as tool:
+            sys.stdout.write(
+                WELCOME.format(
+                    tool=f'http://127.0.0.1:{port}/',
+                    wiki=wiki.url,
+                    alice=wiki.password('Alice'),
+                    bob=wiki.password('Bob'),
+                    life=TOKEN_LIFE,
+                )
+            )
             sys.stdout.flush()
             with contextlib.suppress(KeyboardInterrupt):
                 tool.wait()

@@ -1,19 +1,15 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """What a web tool knows of a visitor, kept on the server.
 
 It is a JSON file for each visitor, in a folder that nobody else can read,
-for it holds tokens. The browser has only a key, in a cookie: 256 random bits
-that need no signature. The file is named after a hash of it, so that a list
-of the files is worth nothing. A tool on several machines would keep the same
-in Redis.
+because it holds tokens. The browser has only a key, in a cookie: 256 random
+bits that need no signature. The file is named after a hash of the key, so
+that a list of the files is worth nothing. A tool on several machines would
+keep the same in Redis.
 
-Remove what was not used for long now and then, for instance by
+Remove what has not been used for long now and then, for instance by
 ``find /var/lib/webtool -name '*.json' -mtime +30 -delete``.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -26,31 +22,48 @@ from pathlib import Path
 from filelock import FileLock
 
 
+# Seconds to wait for another request of the same visitor.
+TIMEOUT = 60
+
+
 class Visit(dict):  # type: ignore[type-arg]
     """What is known of a visitor; locked until it is closed.
 
     Requests of one visitor are handled one after another, across threads
-    and processes, so that two of them do not refresh one token. Those of
-    other visitors go on meanwhile.
+    and processes, so that no two of them refresh one token. A browser that
+    brings no key, or one that is not known, is nobody's: nothing is locked
+    for it, and it gets a key of its own when something is to be kept.
 
     :param folder: where the files are
     :param key: what the browser sent, if anything
+    :raises filelock.Timeout: another request of the visitor takes too long
     """
 
     def __init__(self, folder: str, key: str | None) -> None:
         super().__init__()
         self._folder = Path(folder)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock: FileLock | None = None
         #: whether the browser does not know the key yet
         self.is_new = False
         self.key = key or ''
+        if self.key and self._path.exists():
+            self._open()
+        else:
+            # A key that somebody else made up is not used.
+            self.key = secrets.token_urlsafe(32)
+
+    def _open(self) -> None:
+        """Wait for the visitor's other requests, then read the file."""
         # There are 4,096 locks, so that their files need not be removed.
-        self._lock = FileLock(self._folder / f'{self._path.name[:3]}.lock')
-        self._lock.acquire()
+        name = f'{self._path.name[:3]}.lock'
+        lock = FileLock(self._folder / name, timeout=TIMEOUT)
+        lock.acquire()
+        self._lock = lock
         try:
             self.update(json.loads(self._path.read_text()))
         except FileNotFoundError:
-            # A key that somebody else made up is not taken.
+            # The visitor has logged out meanwhile.
             self.key = secrets.token_urlsafe(32)
 
     @property
@@ -65,14 +78,15 @@ class Visit(dict):  # type: ignore[type-arg]
         temporary = self._path.with_suffix('.new')
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY,
-                             0o600)
+        descriptor = os.open(
+            temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600
+        )
         with open(descriptor, 'w') as file:
             json.dump(self, file)
         temporary.replace(self._path)
 
     def renew(self) -> None:
-        """Begin anew with another key, as after a login."""
+        """Start afresh under another key, as after a login."""
         self.forget()
         self.key = secrets.token_urlsafe(32)
 
@@ -84,4 +98,5 @@ class Visit(dict):  # type: ignore[type-arg]
 
     def close(self) -> None:
         """Let the visitor's next request go on."""
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()

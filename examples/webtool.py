@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """A web tool whose visitors edit in their own names, with Flask.
 
 A visitor logs in by OAuth 2.0, sees who they are, and adds a line to a page
@@ -11,7 +6,8 @@ through Pywikibot. To see it on a wiki on your own machine::
     python -m examples.demo_webtool
 
 On a real wiki, with a client registered there whose callback URL is
-https://your.tool.example/callback, behind a web server that speaks https::
+https://your.tool.example/callback, behind a web server that speaks https and
+hands requests over only when it has read them whole (nginx does)::
 
     export WEBTOOL_SITE=wikipedia:test
     export WEBTOOL_CLIENT_ID=… WEBTOOL_CLIENT_SECRET=…
@@ -20,6 +16,7 @@ https://your.tool.example/callback, behind a web server that speaks https::
     export PYWIKIBOT_NO_USER_CONFIG=2
     gunicorn --threads 8 'examples.webtool:create_app()'
 """
+
 from __future__ import annotations
 
 import hmac
@@ -29,6 +26,7 @@ from typing import TYPE_CHECKING
 
 import pywikibot
 import pywikibot.exceptions
+from filelock import Timeout
 from flask import Flask, abort, g, redirect, render_template_string, request
 
 from examples.visits import Visit
@@ -66,32 +64,53 @@ PAGE = """\
 
 def create_app() -> Flask:
     """Return the tool, as the environment variables configure it."""
-    settings = {name: os.environ[f'WEBTOOL_{name}'] for name in (
-        'SITE', 'CLIENT_ID', 'CLIENT_SECRET', 'REDIRECT_URI', 'FOLDER')}
+    settings = {
+        name: os.environ[f'WEBTOOL_{name}']
+        for name in (
+            'SITE',
+            'CLIENT_ID',
+            'CLIENT_SECRET',
+            'REDIRECT_URI',
+            'FOLDER',
+        )
+    }
     # Pywikibot lets a bot wait between two edits; a person does so anyway.
     pywikibot.config.put_throttle = 0
     # Nobody is logged in here, this is only the wiki.
     wiki = pywikibot.Site(settings['SITE'])
-    client = OAuth2Client(settings['CLIENT_ID'], settings['CLIENT_SECRET'],
-                          redirect_uri=settings['REDIRECT_URI'])
-    # Only on this machine, to try it, is there no https.
+    client = OAuth2Client(
+        settings['CLIENT_ID'],
+        settings['CLIENT_SECRET'],
+        redirect_uri=settings['REDIRECT_URI'],
+    )
+    # There is no https only where it is tried on one's own machine.
     is_secure = settings['REDIRECT_URI'].startswith('https:')
     cookie = '__Host-visit' if is_secure else 'visit'
     app = Flask(__name__)
+    app.config['MAX_CONTENT_LENGTH'] = 1 << 20
 
     @app.before_request
     def open_visit() -> None:
+        # The form is read first: however slowly it comes, no other request
+        # of the visitor waits for it.
+        request.get_data(parse_form_data=True)
         g.visit = Visit(settings['FOLDER'], request.cookies.get(cookie))
 
     @app.after_request
     def send_cookie(response: Response) -> Response:
-        if g.visit.is_new:
-            response.set_cookie(cookie, g.visit.key, secure=is_secure,
-                                httponly=True, samesite='Lax')
+        if 'visit' in g and g.visit.is_new:
+            response.set_cookie(
+                cookie,
+                g.visit.key,
+                secure=is_secure,
+                httponly=True,
+                samesite='Lax',
+            )
         response.headers['Cache-Control'] = 'no-store'
         response.headers['Content-Security-Policy'] = (
             "default-src 'none'; form-action 'self'; base-uri 'none';"
-            " frame-ancestors 'none'")
+            " frame-ancestors 'none'"
+        )
         return response
 
     @app.teardown_request
@@ -100,27 +119,45 @@ def create_app() -> Flask:
             g.visit.close()
 
     def session() -> OAuth2Session:
-        """Return the visitor's session, or a new one."""
+        """Return the session of a visitor who has logged in."""
+
         def keep(changed: OAuth2Session) -> None:
             # A refreshed token is kept at once: the one before is dead.
             g.visit.save(session=changed.serialize())
 
-        if 'session' in g.visit:
-            return OAuth2Session.deserialize(g.visit['session'], client,
-                                             on_change=keep)
-        return OAuth2Session(client, wiki, on_change=keep)
+        return OAuth2Session.deserialize(
+            g.visit['session'], client, on_change=keep
+        )
+
+    def login_session() -> OAuth2Session:
+        """Return the session of the login that is pending, or a new one.
+
+        It is kept beside that of a visitor who has logged in already: a
+        link to /login on somebody else's page must not log anybody out.
+        """
+        if 'login' in g.visit:
+            return OAuth2Session.deserialize(g.visit['login'], client)
+        return OAuth2Session(client, wiki)
 
     def check_csrf() -> None:
         """Refuse a form that this visitor did not get from us."""
-        if not hmac.compare_digest(g.visit.get('csrf', '').encode(),
-                                   request.form.get('csrf', '').encode()) \
-                or 'csrf' not in g.visit:
+        if (
+            not hmac.compare_digest(
+                g.visit.get('csrf', '').encode(),
+                request.form.get('csrf', '').encode(),
+            )
+            or 'csrf' not in g.visit
+        ):
             abort(403, 'That form is not yours, or you have logged out.')
 
     def page(message: str = '', status: int = 200) -> tuple[str, int]:
+        visit = g.get('visit', {})
         return render_template_string(
-            PAGE, message=message, profile=g.visit.get('profile'),
-            csrf=g.visit.get('csrf')), status
+            PAGE,
+            message=message,
+            profile=visit.get('profile'),
+            csrf=visit.get('csrf'),
+        ), status
 
     @app.get('/')
     def home() -> tuple[str, int]:
@@ -129,17 +166,16 @@ def create_app() -> Flask:
     @app.get('/login')
     def login() -> Response:
         """Send the visitor to the wiki."""
-        pending = OAuth2Session(client, wiki) if 'profile' in g.visit \
-            else session()
+        pending = login_session()
         address = pending.authorization_url()
-        # With it the state, so that no other visitor can bring the answer.
-        g.visit.save(session=pending.serialize())
+        # With the state, so that no other visitor can bring the answer.
+        g.visit.save(login=pending.serialize())
         return redirect(address)
 
     @app.get('/callback')
     def callback() -> Response:
         """Take the visitor back from the wiki."""
-        completed = session()
+        completed = login_session()
         completed.complete(request.full_path)
         profile = completed.profile()
         if profile is None:
@@ -147,8 +183,11 @@ def create_app() -> Flask:
         completed.user = str(profile['username'])
         # Whoever knew the key of the visit until now is not logged in.
         g.visit.renew()
-        g.visit.save(session=completed.serialize(), profile=profile,
-                     csrf=secrets.token_urlsafe(32))
+        g.visit.save(
+            session=completed.serialize(),
+            profile=profile,
+            csrf=secrets.token_urlsafe(32),
+        )
         return redirect('/')
 
     @app.post('/edit')
@@ -158,8 +197,13 @@ def create_app() -> Flask:
         with session().use() as used:
             site = pywikibot.Site(settings['SITE'], user=used.user)
             target = pywikibot.Page(site, request.form['title'])
-            site.editpage(target, summary='Add a line', minor=False,
-                          bot=False, appendtext=f'\n{request.form["line"]}')
+            site.editpage(
+                target,
+                summary='Add a line',
+                minor=False,
+                bot=False,
+                appendtext=f'\n{request.form["line"]}',
+            )
         return page(f'Saved on {target.title()}: {request.form["line"]}')
 
     @app.post('/logout')
@@ -172,17 +216,27 @@ def create_app() -> Flask:
         g.visit.forget()
         return redirect('/')
 
+    @app.errorhandler(Timeout)
+    def busy(_error: Timeout) -> tuple[str, int]:
+        return page('Your last request still runs. Try again later.', 503)
+
     @app.errorhandler(AuthorizationError)
     def not_authorized(error: AuthorizationError) -> tuple[str, int]:
         app.logger.warning('%s', error)
-        return page('You were not logged in: you clicked "Cancel", or you'
-                    ' did not come here by "Log in".', 403)
+        return page(
+            'You were not logged in: you clicked "Cancel", or you'
+            ' did not come here by "Log in".',
+            403,
+        )
 
     @app.errorhandler(AuthorizationEndedError)
     def ended(_error: AuthorizationEndedError) -> tuple[str, int]:
         g.visit.forget()
-        return page('The wiki does not let this tool act for you any more.'
-                    ' Log in again.', 403)
+        return page(
+            'The wiki does not let this tool act for you any more.'
+            ' Log in again.',
+            403,
+        )
 
     @app.errorhandler(pywikibot.exceptions.Error)
     def not_done(error: pywikibot.exceptions.Error) -> tuple[str, int]:

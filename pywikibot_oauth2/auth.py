@@ -69,6 +69,9 @@ if TYPE_CHECKING:
 # A wiki that asks to wait for more seconds than this is not waited for.
 _PATIENCE = 600
 
+# One object for all: an empty set takes 216 bytes.
+_NO_WIKIS: frozenset[str] = frozenset()
+
 
 class BearerAuth(AuthBase):
     """Sends requests with an access token, once more if it was dead.
@@ -78,15 +81,16 @@ class BearerAuth(AuthBase):
     :ivar wikis: the wikis on which Pywikibot acts for the account
     """
 
+    # A web tool has one for each of its users.
+    __slots__ = '_clock', 'account', 'wikis'
+
     #: Whether a request must not be sent without a token.
     needs_token = True
 
     def __init__(self, account: Account, clock: Callable[[], float]) -> None:
         self.account = account
-        self.wikis: set[str] = set()
+        self.wikis = _NO_WIKIS
         self._clock = clock
-        # Bound once, not for each request.
-        self._hook = self._answered
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Let a request carry the token, and no cookies but the token's.
@@ -111,7 +115,7 @@ class BearerAuth(AuthBase):
         headers['Authorization'] = state.header
         if state.cookies is not None:
             self._add_cookies(request)
-        request.hooks['response'].append(self._hook)
+        request.hooks['response'].append(self._answered)
         return request
 
     def without_token(self, error: OAuth2Error | None) -> None:
@@ -654,13 +658,13 @@ class OAuth2Auth(AuthBase):
         with self._lock.held:
             before = self._routes.get(f'{wiki}/api.php')
             self._routes[f'{wiki}/api.php'] = bearer
-            bearer.wikis.add(wiki)
+            bearer.wikis |= {wiki}
             self._off.discard(wiki)
         if before is None:
             if is_exposed:
                 bearer.policy.say(messages.through_proxy(wiki))
         elif before is not bearer:
-            before.wikis.discard(wiki)
+            before.wikis -= {wiki}
             bearer.policy.say(
                 f'Requests to {wiki} run under {username} from now on, no'
                 f' longer under {before.account.user}. Use one account per'
@@ -720,7 +724,7 @@ def _credentials_in(path: Path) -> Credentials:
         raise ConfigurationError(
             f'The credentials file {path} cannot be used:'
             f' {error.strerror or error}.',
-            error='exposed_file' if is_exposed else 'unreadable',
+            error='exposed_file' if is_exposed else 'no_credentials',
             hint=str(path),
         ) from None
     return Credentials.from_json(content, f'The credentials file {path}')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -119,7 +120,7 @@ class Authorization(NamedTuple):
             raise StoreError('a field is damaged')
         return cls(
             client_id,
-            wiki.removesuffix('/api.php'),
+            sys.intern(wiki.removesuffix('/api.php')),
             user,
             None if token is None else Token.deserialize(token),
             None if ended is None else ended or 'unknown',

@@ -226,7 +226,7 @@ class Credentials(NamedTuple):
                 'The command for the credentials must be a list of strings.'
             )
         try:
-            result = subprocess.run(  # noqa: S603 - the bot owner's own command
+            result = subprocess.run(
                 command,
                 stdout=subprocess.PIPE,
                 timeout=_COMMAND_TIMEOUT,

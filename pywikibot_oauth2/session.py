@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 import weakref
 from typing import TYPE_CHECKING
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
     from pywikibot_oauth2.client import OAuth2Client
     from pywikibot_oauth2.token import Token
+
+
+# All sessions leave the same to the program.
+_POLICY = Policy()
 
 
 class OAuth2Session(AuthBase):
@@ -65,6 +70,19 @@ class OAuth2Session(AuthBase):
     :raises ConfigurationError: wiki is not the address of an api.php
     """
 
+    __slots__ = (
+        '_account',
+        '_auth',
+        '_clock',
+        '_pending',
+        '_refreshes',
+        '_user_agent',
+        '_wiki',
+        'asserts_user',
+        'client',
+        'on_change',
+    )
+
     def __init__(
         self,
         client: OAuth2Client,
@@ -90,7 +108,8 @@ class OAuth2Session(AuthBase):
         self.client = client
         self.asserts_user = asserts_user
         self.on_change = on_change
-        self._wiki = address
+        # Many sessions have the same wiki.
+        self._wiki = sys.intern(address)
         self._user_agent = user_agent
         self._refreshes = refreshes
         self._clock = clock
@@ -105,7 +124,7 @@ class OAuth2Session(AuthBase):
             _OnChange(self),
             user,
             self._wiki,
-            policy=Policy(),
+            policy=_POLICY,
             clock=self._clock,
             authorization=authorization,
             is_automatic=self._refreshes,
@@ -313,7 +332,7 @@ class OAuth2Session(AuthBase):
         """
         host.require_safe_transport(self._wiki)
         host.install_login_manager()
-        self._auth.wikis.add(self._wiki)
+        self._auth.wikis |= {self._wiki}
         with Block(self._auth, self.client, self._wiki, self.user):
             yield self
 
@@ -347,6 +366,8 @@ class OAuth2Session(AuthBase):
 
 class _OnChange(MemoryStore):
     """Leaves storing the session to the program that uses it."""
+
+    __slots__ = ('_session',)
 
     def __init__(self, session: OAuth2Session) -> None:
         self._session = weakref.ref(session)

@@ -42,7 +42,7 @@ class Header(str):
         return '<Authorization header>'
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, slots=True)
 class Token:
     """An access token with what is needed to renew it.
 

@@ -30,7 +30,7 @@ from tests.sandbox.config import make_config
 
 
 TOP = Path(__file__).parents[1]
-SECONDS = 60  # more than anything here takes on a busy machine
+SECONDS = 30  # more than anything here takes on a busy machine
 
 LOGGED_IN = 'Logged in on sandbox:en as Bot.'
 DEAD = 'mwoauth-invalid-authorization'
@@ -255,7 +255,7 @@ class Owner:
     def stored(self, account='Bot'):
         """Return what is stored for an account and the client."""
         text = self.token_file(account).read_text()
-        return json.loads(text)['sessions'][self.client.id]
+        return json.loads(text)['authorizations'][self.client.id]
 
     def write(self, name, text):
         """Write a file into the folder; return its path."""
@@ -314,9 +314,7 @@ class Owner:
     def _complete(self, command, keys, environment):
         with self.start(*command, **environment) as process:
             output = process.communicate(keys, SECONDS)[0]
-        return subprocess.CompletedProcess(
-            command, process.returncode, output
-        )
+        return subprocess.CompletedProcess(command, process.returncode, output)
 
     def edit(self, edits=1, *arguments):
         """Let a script edit; return what it printed."""

@@ -1,147 +1,107 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
-"""Nothing secret is written or printed, with all logging switched on."""
+"""Nothing secret is in a repr, a log, a warning or a traceback."""
+
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import quote, quote_plus
+import http.client
+import logging
+import traceback
 
 import pytest
+import requests
 
-
-pytest.importorskip('termios')
-
-from tests.journey import Owner, grants
-
-
-EVERYTHING = '-debug', '-log'
-# What the libraries below Pywikibot tell.
-LOG_LIBRARIES = """
-import logging as _logging
-_logging.basicConfig(filename='libraries.log', level=_logging.DEBUG)
-"""
-# Where secrets belong.
-PRIVATE = {'pywikibot-Bot.oauth2.json', 'user-config.py'}
-
-
-@contextmanager
-def watched_processes():
-    """Note the command lines of all processes meanwhile."""
-    seen = set()
-    done = threading.Event()
-
-    def watch():
-        while not done.wait(.005):
-            for path in Path('/proc').glob('[0-9]*/cmdline'):
-                try:
-                    seen.add(path.read_bytes())
-                except OSError:  # it has ended
-                    continue
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        done.set()
-        thread.join()
-
-
-def parts(secret):
-    """Return what would give a secret away: itself, or either half."""
-    half = len(secret) // 2
-    # The beginning of one JWT is that of all others.
-    halves = [secret[half:]] if secret.startswith('eyJ') else [
-        secret[:half], secret[half:]]
-    return {form(text).encode() for text in halves
-            for form in (str, quote, quote_plus)}
-
-
-def leaks(wiki, name, content):
-    """Return where secrets are found in a text."""
-    return [f'{name}: {content[max(at - 80, 0):at + 20]!r}'
-            for secret in wiki.secrets for part in parts(secret)
-            for at in [content.find(part)] if at >= 0]
+from pywikibot_oauth2 import (
+    AuthorizationEndedError,
+    OAuth2Client,
+    OAuth2Error,
+    OAuth2Session,
+)
+from tests.helpers import HOUR, Bot, PatientPolicy, StandingClock, on_both
+from tests.stores.contract import listening
 
 
 @pytest.fixture
-def outputs(tmp_path, wiki):
-    """Do all that a bot owner may come to; return what was printed."""
-    owner = Owner(tmp_path, wiki, extra=LOG_LIBRARIES)
-    script = owner.script(edits=2)
-    outputs = {}
-
-    def alone(name):
-        outputs[name] = owner.alone(script, *EVERYTHING).stdout
-
-    def pasted(name, answer):
-        with owner.terminal('login', *EVERYTHING) as terminal:
-            terminal.type(answer(terminal.address) + '\n')
-            outputs[name] = terminal.wait()
-
-    def disable(address):
-        callback = wiki.approve(address)
-        wiki.disable_client(owner.client)
-        return callback
-
-    with watched_processes() as seen:
-        pasted('a denied login', wiki.deny)
-        pasted('a login by paste', wiki.approve)
-        alone('a script')
-        wiki.expire_access_tokens()
-        alone('a script with a refresh')
-        wiki.expire_access_tokens()
-        wiki.gateway = True
-        wiki.fail_next('status', status=503)
-        wiki.fail_next('half')
-        wiki.version = '1.47'  # the same refresh token may be sent again
-        alone('a script with an endpoint that fails')
-        wiki.gateway = False
-        wiki.revoke('Bot', owner.client)
-        alone('a script with a revoked token')
-        owner.has_browser()
-        outputs['a login by callback'] = owner.in_terminal(
-            'login', *EVERYTHING)
-        alone('a script after that')
-        owner.token_file().unlink()
-        owner.environment['BROWSER'] = 'true %s'
-        pasted('a disabled client', disable)
-    outputs['processes'] = b'\n'.join(seen).decode(errors='replace')
-    return outputs
+def clock():
+    return StandingClock()
 
 
-def test_no_secret_is_printed_or_written_anywhere(tmp_path, wiki, outputs):
-    # It all happened, and was logged.
-    assert grants(wiki, 'authorization_code') == 2
-    assert grants(wiki, 'refresh_token') >= 2
-    assert wiki.faults_served == {'status': 1, 'half': 1}
-    assert wiki.count('/access_token', error='invalid_grant')
-    assert wiki.count('/access_token', error='invalid_client')
-    assert len(wiki.edits) == 8
-    assert 'browser.py' in outputs['processes']
-    assert '/oauth2/access_token' in (tmp_path / 'libraries.log').read_text()
-    for log in ('login-bot.log', 'edit-bot.log'):
-        assert 'API request' in (tmp_path / 'logs' / log).read_text()
-    assert len(wiki.secrets) >= 16
-
-    found = []
-    for name, text in outputs.items():
-        found += leaks(wiki, name, text.encode())
-    for path in tmp_path.rglob('*'):
-        if path.is_file() and path.name not in PRIVATE:
-            found += leaks(wiki, path.name, path.read_bytes())
-    assert not found, '\n'.join(found)
+@pytest.fixture
+def bot(wiki, tmp_path):
+    return Bot(wiki, tmp_path)
 
 
-def test_a_secret_would_be_found(tmp_path, wiki):
-    client = wiki.register()
-    pair = wiki.issue(client)
-    for secret in (*pair[:2], client.secret):
-        for text in (f'token {secret}!', f'...{secret[30:]}', secret * 2):
-            assert leaks(wiki, 'a text', text.encode()) or len(secret) < 60
-    assert not leaks(wiki, 'a text', client.id.encode())
+@pytest.fixture
+def printed(caplog, capsys, monkeypatch):
+    """Return a function that returns all that was logged and printed."""
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(http.client.HTTPConnection, 'debuglevel', 0)
+    with listening() as said:
+        yield lambda: caplog.text + str(capsys.readouterr()) + str(said)
+
+
+def parts(secret):
+    """Return what would give a secret away: the beginning of one JWT is
+    that of all others."""
+    half = len(secret) // 2
+    return secret[half:] if secret.startswith('eyJ') else secret[:half]
+
+
+def shown_by(error):
+    """Return what tools show of an exception: locals, chained errors."""
+    seen = traceback.TracebackException.from_exception(
+        error, capture_locals=True, limit=-30
+    )
+    texts, pending = [''.join(seen.format())], [error]
+    while pending:
+        each = pending.pop()
+        texts += [repr(each), repr(each.args), repr(vars(each))]
+        chained = (each.__cause__, each.__context__)
+        pending += [other for other in chained if other is not None]
+    return '\n'.join(texts)
+
+
+def check(wiki, *texts):
+    secrets = {parts(each) for each in wiki.secrets if len(each) > 30}
+    assert len(secrets) >= 3
+    for text in texts:
+        assert not [each for each in secrets if each in text]
+
+
+@on_both
+@pytest.mark.parametrize('kind', ['refused', 'client', 'trouble', 'lost'])
+def test_no_error_of_a_renewal_shows_a_secret(bot, printed, like, kind):
+    bot.log_in()
+    client = OAuth2Client(bot.registered.id, bot.registered.secret)
+    account = bot.another(client=client, policy=PatientPolicy())
+    account.header()
+    bot.wiki.clock.advance(HOUR)
+    if kind == 'refused':
+        bot.wiki.revoke('Bot', bot.registered)
+    elif kind == 'client':
+        bot.wiki.set_stage(bot.registered, 'disabled')
+    else:
+        bot.wiki.fail_next('html' if kind == 'trouble' else 'reset_after')
+    try:
+        account.header()
+    except OAuth2Error as error:
+        assert kind != 'refused'
+        check(bot.wiki, shown_by(error))
+    else:
+        assert kind == 'refused'
+    known = [account.state, account.authorization, account.client, account]
+    check(bot.wiki, *map(repr, known), bot.said, printed())
+    with pytest.raises(AuthorizationEndedError) as caught:
+        bot.another(user='Other').refresh() or OAuth2Session(
+            client, bot.wiki.api_url
+        ).refresh()
+    check(bot.wiki, shown_by(caught.value))
+
+
+def test_no_traceback_of_a_request_shows_the_header(bot, printed):
+    session = OAuth2Session(bot.client, bot.wiki.api_url, clock=bot.wiki.clock)
+    session.complete(bot.wiki.approve(session.authorization_url()))
+    bot.wiki.expire_access_tokens()
+    bot.wiki.fail_next('html')
+    with pytest.raises(OAuth2Error) as caught:
+        requests.get(bot.wiki.api_url, auth=session)
+    check(bot.wiki, shown_by(caught.value), printed())
+    assert repr(session.token.header) == '<Authorization header>'

@@ -1,19 +1,19 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
-"""Tests of the session: authorizing, completing, refreshing, storing."""
+"""Tests of the session: authorizing, refreshing, storing, sending."""
+
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
+import io
 import json
+import pickle
 import re
-import socket
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from concurrent.futures import ProcessPoolExecutor
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
+import pywikibot
 import requests
 
 from pywikibot_oauth2 import (
@@ -26,17 +26,29 @@ from pywikibot_oauth2 import (
     OAuth2Session,
     StoreError,
 )
-from pywikibot_oauth2.callback import authorization_code
+from tests.helpers import (
+    HOUR,
+    Fork,
+    StandingClock,
+    at_once,
+    client_of,
+    on_both,
+    set_up_pywikibot,
+)
 from tests.sandbox import Sandbox
+from tests.stores.contract import listening
 
 
-CALLBACK = 'http://127.0.0.1:8080/'
-STATE = 'a-state_of-32-characters'
+CALLBACK = 'http://localhost:12345/oauth/callback'
+QUERY = {'action': 'query', 'format': 'json'}
+WHO = {**QUERY, 'meta': 'userinfo', 'formatversion': '2'}
+DEAD = 'mwoauth-invalid-authorization'
+FORM = {'Content-Type': 'application/x-www-form-urlencoded'}
 
 
-def client_of(registered, redirect_uri=CALLBACK, *, secret=True):
-    return OAuth2Client(registered.id, registered.secret if secret else None,
-                        redirect_uri=redirect_uri)
+@pytest.fixture
+def clock():
+    return StandingClock()
 
 
 @pytest.fixture
@@ -45,712 +57,722 @@ def registered(wiki):
 
 
 @pytest.fixture
-def session(wiki, registered, clock):
-    return OAuth2Session(client_of(registered), wiki.api_url, user='Bot',
-                         clock=clock)
+def make(wiki, registered):
+    """Return what makes a session."""
+
+    def make(client=None, **options):
+        client = client or client_of(registered)
+        return OAuth2Session(client, wiki.api_url, clock=wiki.clock, **options)
+
+    return make
 
 
 @pytest.fixture
-def complete(wiki, session):
-    """Return a session that was authorized, and forget how."""
-    session.complete(wiki.approve(session.authorization_url()))
-    wiki.requests.clear()
-    return session
+def complete(wiki, make):
+    """Return what makes a session that a user has authorized."""
+
+    def complete(client=None, **options):
+        session = make(client, **options)
+        session.complete(wiki.approve(session.authorization_url()))
+        wiki.requests.clear()
+        return session
+
+    return complete
+
+
+def public(wiki, *, secret=False):
+    """Return a client that is not confidential."""
+    return client_of(
+        wiki.register(redirect_uri=CALLBACK, confidential=False), secret=secret
+    )
+
+
+def stored(session, **options):
+    """Return the session as another process gets it from a store."""
+    data = json.loads(json.dumps(session.serialize()))
+    options.setdefault('clock', session._clock)
+    return OAuth2Session.deserialize(data, session.client, **options)
 
 
 def query_of(url):
-    return parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    pairs = parse_qsl(urlsplit(url).query, strict_parsing=True)
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
 
 
-def stored(session, client=None):
-    """Return the session after it was written as JSON and read again."""
-    data = json.loads(json.dumps(session.serialize()))
-    return OAuth2Session.deserialize(data, client or session.client,
-                                     clock=session._clock)
+def posted(wiki):
+    """Return the fields of the only request, which was for a token."""
+    (request,) = wiki.requests
+    assert (request.method, request.target) == (
+        'POST',
+        '/rest.php/oauth2/access_token',
+    )
+    assert request.body_length == len(urlencode(request.form))
+    assert request.bearer is None
+    assert request.cookies == {}
+    return request.form
 
 
-def forms(wiki):
-    """Return the forms that were posted, checked to be nothing but that."""
-    for request in wiki.requests:
-        assert request.method == 'POST'
-        assert request.path == f'{wiki.path}/rest.php/oauth2/access_token'
-        assert request.query_string == ''
-        # No field came twice.
-        assert request.body_length == len(urlencode(request.form))
-    return [request.form for request in wiki.requests]
+def ask(wiki, session, **options):
+    """Return the name that a request is carried out for."""
+    answer = requests.get(wiki.api_url, WHO, auth=session, **options).json()
+    return answer['query']['userinfo']['name']
 
 
-# The authorization URL
+# Authorizing
 
-def test_authorization_url_has_exactly_these_parameters(wiki, session):
+
+@pytest.mark.parametrize('is_confidential', [True, False])
+def test_the_authorization_url_has_the_client_and_a_challenge(
+    wiki, make, is_confidential
+):
+    session = make(None if is_confidential else public(wiki))
     url = session.authorization_url()
     assert url.partition('?')[0] == f'{wiki.url}/rest.php/oauth2/authorize'
     query = query_of(url)
-    fields = dict(query)
-    assert len(fields) == len(query)
-    challenge, state = fields.pop('code_challenge'), fields.pop('state')
-    assert fields == {'response_type': 'code',
-                      'client_id': session.client.client_id,
-                      'redirect_uri': CALLBACK,
-                      'code_challenge_method': 'S256'}
-    assert re.fullmatch(r'[\w-]{43}', challenge)
-    assert re.fullmatch(r'[\w-]{32}', state)
-    assert state == session.state
-    assert urlsplit(url).fragment == ''
+    verifier = session.serialize()['pending']['verifier']
+    digest = hashlib.sha256(verifier.encode()).digest()
+    assert query == {
+        'response_type': 'code',
+        'client_id': session.client.client_id,
+        'redirect_uri': CALLBACK,
+        'state': session.state,
+        'code_challenge': base64.urlsafe_b64encode(digest).decode()[:-1],
+        'code_challenge_method': 'S256',
+    }
+    assert re.fullmatch('[A-Za-z0-9._~-]{43,128}', verifier)
+    assert re.fullmatch(r'[\w-]{32}', session.state)
+    assert verifier not in url
+    assert 'ui_locales=de' in session.authorization_url('de')
 
 
-def test_authorization_url_lies_below_the_script_path(clock):
-    with Sandbox(clock=clock, path='/w') as wiki:
-        session = OAuth2Session(client_of(wiki.register()), wiki.api_url,
-                                clock=clock)
-        url = session.authorization_url()
-        assert url.startswith(f'{wiki.server}/w/rest.php/oauth2/authorize?')
-        session.complete(wiki.approve(url))
-        assert session.is_complete
-        assert session.wiki == f'{wiki.server}/w/api.php'
-
-
-def test_authorization_url_of_an_https_wiki_stays_https():
-    session = OAuth2Session(OAuth2Client('id'),
-                            'https://wiki.example:8443/w/api.php?action=query')
-    assert session.authorization_url().startswith(
-        'https://wiki.example:8443/w/rest.php/oauth2/authorize?')
-
-
-def test_authorization_url_is_the_same_each_time(wiki, session):
+def test_the_authorization_url_stays_the_same_also_when_it_was_stored(
+    wiki, make
+):
+    session = make()
     url = session.authorization_url()
     assert session.authorization_url() == url
-    again = stored(session)
+    again = stored(stored(session))
     assert again.authorization_url() == url
-    assert stored(again).authorization_url() == url
+    assert again.serialize() == session.serialize()
+    assert wiki.requests == []
     again.complete(wiki.approve(url))
     assert again.is_complete
-
-
-def test_authorization_url_is_another_one_for_each_session(session, wiki):
-    fields = [dict(query_of(each.authorization_url())) for each in (
-        session, OAuth2Session(session.client, wiki.api_url))]
-    assert fields[0]['state'] != fields[1]['state']
-    assert fields[0]['code_challenge'] != fields[1]['code_challenge']
-
-
-def test_authorization_url_holds_no_secret(wiki, session):
-    url = session.authorization_url()
-    assert session.client.credentials()['client_secret'] not in url
-    assert session.serialize()['pending']['verifier'] not in url
-
-
-def test_making_the_authorization_url_asks_the_wiki_nothing(wiki, session):
-    session.authorization_url()
-    assert wiki.requests == []
-
-
-# Completing
-
-def test_completing_sends_exactly_these_fields(wiki, session):
-    url = session.authorization_url()
-    verifier = session.serialize()['pending']['verifier']
-    callback = wiki.approve(url)
-    session.complete(callback)
-    assert forms(wiki) == [{
-        'grant_type': 'authorization_code',
-        'code': dict(query_of(callback))['code'],
-        'code_verifier': verifier,
-        'redirect_uri': CALLBACK,
-        'client_id': session.client.client_id,
-        'client_secret': session.client.credentials()['client_secret']}]
-    assert session.is_complete
-    assert session.state is None
-
-
-def test_the_verifier_matches_the_challenge(session):
-    challenge = dict(query_of(session.authorization_url()))['code_challenge']
-    verifier = session.serialize()['pending']['verifier']
-    assert re.fullmatch(r'[A-Za-z0-9._~-]{64}', verifier)
-    digest = hashlib.sha256(verifier.encode()).digest()
-    assert base64.urlsafe_b64encode(digest).decode() == challenge + '='
-
-
-def test_another_sessions_code_does_not_pass_the_wiki(wiki, session):
-    other = OAuth2Session(session.client, wiki.api_url)
-    callback = wiki.approve(other.authorization_url())
-    session.authorization_url()
-    # As if an attacker had guessed the state.
-    callback = callback.replace(other.state, session.state)
-    with pytest.raises(AuthorizationError, match='another login') as info:
-        session.complete(callback)
-    assert not info.value.is_final
-    assert not session.is_complete
-
-
-def test_without_a_redirect_uri_none_is_sent_to_either_endpoint(
-        wiki, registered, clock):
-    session = OAuth2Session(client_of(registered, None), wiki.api_url,
-                            clock=clock)
-    url = session.authorization_url()
-    assert 'redirect_uri' not in dict(query_of(url))
-    session.complete(wiki.approve(url))
-    form, = forms(wiki)
-    assert 'redirect_uri' not in form
-    assert session.is_complete
-
-
-@pytest.mark.parametrize('redirect_uri', [
-    CALLBACK, 'https://tool.example/wiki/back?next=%2F&x=ä+b',
-    'http://localhost:12345/oauth/callback'])
-def test_the_redirect_uri_is_the_same_at_both_endpoints(
-        wiki, clock, redirect_uri):
-    registered = wiki.register(redirect_uri=redirect_uri)
-    session = OAuth2Session(client_of(registered, redirect_uri), wiki.api_url,
-                            clock=clock)
-    url = session.authorization_url()
-    assert dict(query_of(url))['redirect_uri'] == redirect_uri
-    session.complete(wiki.approve(url))
-    assert forms(wiki)[0]['redirect_uri'] == redirect_uri
-
-
-@pytest.mark.parametrize('version', ['1.43', '1.46', '1.47'])
-def test_a_public_client_completes_without_a_secret(wiki, clock, version):
-    wiki.version = version
-    registered = wiki.register(redirect_uri=CALLBACK, confidential=False)
-    session = OAuth2Session(client_of(registered, secret=False), wiki.api_url,
-                            clock=clock)
-    session.complete(wiki.approve(session.authorization_url()))
-    form, = forms(wiki)
-    assert 'client_secret' not in form
-    assert form['client_id'] == registered.id
-    assert session.is_complete
-
-
-def test_the_token_expires_when_the_wiki_says(wiki, session, clock):
-    wiki.token_life = 20
-    before = clock()
-    session.complete(wiki.approve(session.authorization_url()))
-    after = clock()
-    assert before + 20 <= session.token.expires_at <= after + 20
-    assert session.token.lifetime == 20
-
-
-def absolute(callback):
-    return callback
-
-
-def relative(callback):
-    return '/' + callback.partition('8080/')[2]
-
-
-def query_only(callback):
-    return '?' + callback.partition('?')[2]
-
-
-def with_blanks(callback):
-    return f' \t{callback} \n'
-
-
-def with_fragment(callback):
-    return f'{callback}#_=_'
-
-
-def with_more_fields(callback):
-    return f'{callback}&utm_source=mail&x'
-
-
-def without_scheme(callback):
-    return callback.partition('://')[2]
-
-
-@pytest.mark.parametrize('form', [
-    absolute, relative, query_only, with_blanks, with_fragment,
-    with_more_fields, without_scheme], ids=lambda form: form.__name__)
-def test_the_callback_is_taken_in_every_form(wiki, session, form):
-    session.complete(form(wiki.approve(session.authorization_url())))
-    assert session.is_complete
-
-
-def test_a_session_completes_after_it_was_stored(wiki, session):
-    callback = wiki.approve(session.authorization_url())
-    again = stored(session)
-    again.complete(callback)
-    assert again.is_complete
-    assert wiki.oauth.valid(again.token.access_token)
-
-
-def test_a_denial_is_reported_in_the_wikis_words(wiki, session):
-    callback = wiki.deny(session.authorization_url())
-    assert 'state' not in callback
-    with pytest.raises(AuthorizationError, match='User has rejected') as info:
-        session.complete(callback)
-    assert info.value.is_final
-    assert not session.is_complete
-    assert wiki.requests == []
-
-
-@pytest.mark.parametrize('callback', [
-    '?error=access_denied', '?error=access_denied&error_description=',
-    f'?error=access_denied&state={STATE}'])
-def test_a_denial_without_words_is_a_denial_too(callback):
-    with pytest.raises(AuthorizationError, match='not authorize') as info:
-        authorization_code(callback, STATE)
-    assert 'access_denied' in str(info.value)
-    assert info.value.is_final
-
-
-def test_a_denial_prints_nothing_that_a_terminal_obeys():
-    words = quote('\x1b]0;pwned\x07\x1b[2J\r\nline\x9b2J\u202e ende')
-    with pytest.raises(AuthorizationError) as info:
-        authorization_code(f'?error=x&error_description={words}', STATE)
-    assert not re.search(r'[\x00-\x09\x0b-\x1f\x7f-\x9f]', str(info.value))
-
-
-def test_a_foreign_denial_does_not_end_the_login():
-    with pytest.raises(AuthorizationError) as info:
-        authorization_code('?error=access_denied&state=foreign', STATE)
-    assert not info.value.is_final
-
-
-BAD_CALLBACKS = [
-    ('nothing', '', 'no address'),
-    ('blank', ' \n', 'no address'),
-    ('words', 'I clicked it', 'no address'),
-    ('favicon', '/favicon.ico', 'no address'),
-    ('no code', f'?state={STATE}', 'no address'),
-    ('empty code', f'?code=&state={STATE}', 'no address'),
-    ('bad address', 'http://[::1?code=abc&state=x', 'no address'),
-    ('bad port', f'http://x:port/?cod=abc&state={STATE}', 'no address'),
-    ('many fields', '?' + 'a=b&' * 60 + f'code=a&state={STATE}',
-     'no address'),
-    ('code in the fragment', f'/#code=abc&state={STATE}', 'no address'),
-    ('cut in the code', '?code=def5020', 'cut off'),
-    ('cut before the state', '?code=def50200&sta', 'cut off'),
-    ('foreign state', '?code=abc&state=foreign', 'another login'),
-    ('empty state', '?code=abc&state=', 'another login'),
-    ('cut in the state', f'?code=abc&state={STATE[:-1]}', 'another login'),
-    ('longer state', f'?code=abc&state={STATE}x', 'another login'),
-    ('other case', f'?code=abc&state={STATE.upper()}', 'another login'),
-    ('state twice', f'?code=abc&state={STATE}&state={STATE}',
-     'another login'),
-    ('foreign state second', f'?code=abc&state={STATE}&state=foreign',
-     'another login'),
-    ('code twice', f'?code=abc&code=def&state={STATE}', 'another login'),
-    ('not ASCII', '?code=abc&state=%C3%A4%00%FF', 'another login'),
-    ('surrogate', '?code=abc&state=\udcff', 'another login'),
-]
-
-
-@pytest.mark.parametrize(('callback', 'words'),
-                         [case[1:] for case in BAD_CALLBACKS],
-                         ids=[case[0] for case in BAD_CALLBACKS])
-def test_a_bad_callback_is_refused_and_the_login_goes_on(callback, words):
-    with pytest.raises(AuthorizationError, match=words) as info:
-        authorization_code(callback, STATE)
-    assert not info.value.is_final
-    assert STATE not in str(info.value)
-
-
-def test_after_a_bad_callback_the_good_one_completes(wiki, session):
-    callback = wiki.approve(session.authorization_url())
-    with pytest.raises(AuthorizationError, match='cut off'):
-        session.complete(callback.partition('&')[0])
-    with pytest.raises(AuthorizationError, match='another login'):
-        session.complete(callback + 'x')
-    assert wiki.requests == []
-    session.complete(callback)
-    assert session.is_complete
-
-
-def test_a_code_with_a_surrogate_is_an_error_of_this_package(wiki, session):
-    session.authorization_url()
-    with pytest.raises((AuthorizationError, EndpointError)):
-        session.complete(f'?code=\udcff&state={session.state}')
-
-
-def test_a_code_is_not_taken_before_there_is_a_login(wiki, session):
-    with pytest.raises(AuthorizationError, match='No login is waiting'):
-        session.complete('?code=abc&state=')
-    assert wiki.requests == []
-
-
-def test_a_callback_counts_once(wiki, session):
-    callback = wiki.approve(session.authorization_url())
-    session.complete(callback)
-    token = session.token
-    with pytest.raises(AuthorizationError, match='No login is waiting'):
-        session.complete(callback)
-    assert session.token is token
-    assert len(wiki.requests) == 1
-
-
-def test_a_used_code_says_so(wiki, session):
-    callback = wiki.approve(session.authorization_url())
-    again = stored(session)
-    session.complete(callback)
-    with pytest.raises(AuthorizationError, match='has been used already'):
-        again.complete(callback)
-
-
-def test_an_old_code_says_so(wiki, session, clock):
-    callback = wiki.approve(session.authorization_url())
-    clock.advance(61)
-    with pytest.raises(AuthorizationError, match='is too old'):
-        session.complete(callback)
-
-
-def test_part_of_a_code_says_so(wiki, session):
-    session.authorization_url()
-    with pytest.raises(AuthorizationError, match='only a part of it'):
-        session.complete(f'?code=def50200&state={session.state}')
-
-
-def test_another_redirect_uri_says_so(wiki, registered, session):
-    callback = wiki.approve(session.authorization_url())
-    again = stored(session, client_of(registered, CALLBACK + 'x'))
-    with pytest.raises(AuthorizationError, match='not the one that the code'):
-        again.complete(callback)
-
-
-def test_a_wrong_secret_says_so(wiki, registered, clock):
-    session = OAuth2Session(OAuth2Client(registered.id, 'wrong',
-                                         redirect_uri=CALLBACK),
-                            wiki.api_url, clock=clock)
-    callback = wiki.approve(session.authorization_url())
-    with pytest.raises(ClientRefusedError, match='client secret'):
-        session.complete(callback)
-
-
-def test_the_same_callback_can_be_tried_again_after_a_failure(wiki, session):
-    callback = wiki.approve(session.authorization_url())
-    wiki.fail_next('status', status=503)
-    with pytest.raises(EndpointError):
-        session.complete(callback)
-    assert not session.is_complete
-    session.complete(callback)
-    assert session.is_complete
-
-
-# Refreshing
-
-def test_refreshing_sends_exactly_these_fields(wiki, complete):
-    old = complete.token
-    complete.refresh()
-    assert forms(wiki) == [{
-        'grant_type': 'refresh_token',
-        'refresh_token': old.refresh_token,
-        'client_id': complete.client.client_id,
-        'client_secret': complete.client.credentials()['client_secret']}]
-    assert complete.token.access_token != old.access_token
-    assert complete.token.refresh_token != old.refresh_token
-    assert wiki.oauth.valid(complete.token.access_token)
-    assert not wiki.oauth.valid(old.access_token)
-
-
-def test_a_token_can_be_refreshed_again_and_again(wiki, complete, clock):
-    for _ in range(3):
-        clock.advance(wiki.token_life + 1)
-        assert complete.profile() is None
-        complete.refresh()
-        assert complete.profile()['username'] == 'Bot'
-    assert wiki.count('/access_token', status=200) == 3
-
-
-def test_refresh_keeps_the_old_refresh_token_if_none_is_returned(
-        wiki, complete):
-    old = complete.token
-    wiki.fail_next('rewrite', change=lambda data: {
-        name: data[name] for name in data if name != 'refresh_token'})
-    complete.refresh()
-    assert complete.token.refresh_token == old.refresh_token
-    assert complete.token.access_token != old.access_token
-
-
-@pytest.mark.parametrize('value', [None, '', 5, []])
-def test_refresh_keeps_the_old_refresh_token_if_nonsense_is_returned(
-        wiki, complete, value):
-    old = complete.token
-    wiki.fail_next('rewrite',
-                   change=lambda data: {**data, 'refresh_token': value})
-    complete.refresh()
-    assert complete.token.refresh_token == old.refresh_token
-
-
-@pytest.mark.parametrize('expires_in', [
-    None, 0, -1, '', 'soon', True, 10 ** 400, 'Infinity', float('nan'),
-    [3600], {}])
-def test_refresh_loses_no_token_to_a_senseless_expiry(
-        wiki, complete, expires_in):
-    old = complete.token
-    wiki.fail_next('rewrite',
-                   change=lambda data: {**data, 'expires_in': expires_in})
-    complete.refresh()
-    assert complete.token.expires_at is None
-    assert complete.token.refresh_token != old.refresh_token
-    complete.refresh()
-    assert complete.token.lifetime == wiki.token_life
-
-
-@pytest.mark.parametrize('kind', ['html', 'empty', 'half', 'reset_before'])
-def test_refresh_keeps_everything_if_it_fails(wiki, complete, kind):
-    old = complete.token
-    wiki.fail_next(kind)
-    with pytest.raises(EndpointError):
-        complete.refresh()
-    assert complete.token is old
-    assert complete.is_complete
-
-
-def test_without_a_refresh_token_nothing_is_asked(wiki, session):
-    with pytest.raises(AuthorizationEndedError, match='no refresh token'):
-        session.refresh()
-    assert wiki.requests == []
-
-
-@pytest.mark.parametrize('version', ['1.46', '1.47'])
-def test_a_public_client_refreshes_without_a_secret(wiki, clock, version):
-    wiki.version = version
-    registered = wiki.register(redirect_uri=CALLBACK, confidential=False)
-    session = OAuth2Session(client_of(registered, secret=False), wiki.api_url,
-                            clock=clock)
-    session.complete(wiki.approve(session.authorization_url()))
-    wiki.requests.clear()
-    refresh_token = session.token.refresh_token
-    session.refresh()
-    assert forms(wiki) == [{'grant_type': 'refresh_token',
-                            'refresh_token': refresh_token,
-                            'client_id': registered.id}]
-
-
-def test_a_public_client_with_its_secret_refreshes_everywhere(wiki, clock):
-    registered = wiki.register(redirect_uri=CALLBACK, confidential=False)
-    session = OAuth2Session(client_of(registered), wiki.api_url, clock=clock)
-    session.complete(wiki.approve(session.authorization_url()))
-    session.refresh()
-    assert session.profile()['username'] == 'Bot'
-
-
-# What it is
-
-def test_it_is_complete_only_with_a_token_that_has_not_ended(wiki, session):
-    assert not session.is_complete
-    url = session.authorization_url()
-    assert not session.is_complete
-    session.complete(wiki.approve(url))
-    assert session.is_complete
-    session.ended = 'revoked'
-    assert not session.is_complete
-    assert not stored(session).is_complete
-
-
-def test_a_new_authorization_revives_a_session_that_ended(wiki, complete):
-    complete.ended = 'revoked'
-    old = complete.token
-    complete.complete(wiki.approve(complete.authorization_url()))
-    assert complete.is_complete
-    assert complete.ended is None
-    assert complete.token != old
-
-
-def test_making_a_session_does_nothing():
-    session = OAuth2Session(OAuth2Client('id'),
-                            'http://wiki.example/w/api.php')
-    assert (session.token, session.state, session.ended) == (None, None, None)
-    assert session.wiki == 'http://wiki.example/w/api.php'
-
-
-@pytest.mark.parametrize('wiki', [
-    '', 'https://wiki.example/', 'https://wiki.example/w/index.php',
-    'wiki.example', '/api.php', 'https://wiki.example/api.phpx'])
-def test_what_is_no_api_is_a_configuration_error(wiki):
+    other = make().authorization_url()
+    for name in ('state', 'code_challenge'):
+        assert query_of(other)[name] != query_of(url)[name]
+
+
+@pytest.mark.parametrize('by_site', [False, True])
+def test_the_endpoints_are_found_by_the_wiki(
+    clock, tmp_path, monkeypatch, by_site
+):
+    with Sandbox(clock=clock, path='/w') as wiki:
+        set_up_pywikibot(monkeypatch, tmp_path, en=wiki)
+        site = pywikibot.Site('en', 'sandbox') if by_site else None
+        address = f'{wiki.api_url}?action=query'
+        client = client_of(wiki.register())
+        session = OAuth2Session(client, site or address, clock=clock)
+        assert session.wiki == wiki.api_url
+        url = session.authorization_url()
+        assert url.startswith(f'{wiki.server}/w/rest.php/oauth2/authorize?')
+        wiki.requests.clear()
+        session.complete(wiki.approve(url))
+        (request,) = wiki.requests
+        assert request.path == '/w/rest.php/oauth2/access_token'
+
+
+@pytest.mark.parametrize(
+    'wiki',
+    ['', 'https://wiki.example/', 'https://wiki.example/w/index.php',
+     'wiki.example', '/api.php', 'https://wiki.example/api.phpx'],
+)  # fmt: skip
+def test_anything_but_an_api_is_a_configuration_error(wiki):
     with pytest.raises(ConfigurationError, match='not the address'):
         OAuth2Session(OAuth2Client('id'), wiki)
 
 
-def test_its_representation_shows_no_secret(wiki, session):
-    shown = [repr(session)]
+@pytest.mark.parametrize('client_id', [None, '', ' '])
+def test_without_a_client_id_there_is_no_session(client_id):
+    with pytest.raises(ConfigurationError, match='client ID') as caught:
+        OAuth2Client(client_id, 'secret')
+    for word in ('user-config.py', 'OAuth2Auth', 'pwb'):
+        assert word not in str(caught.value)
+
+
+@on_both
+@pytest.mark.parametrize('is_confidential', [True, False])
+def test_completing_gets_a_token_by_exactly_this_request(
+    wiki, make, is_confidential, like
+):
+    client = None if is_confidential else public(wiki)
+    session = make(client, user_agent='my-user-agent (me@example.org)')
     callback = wiki.approve(session.authorization_url())
     verifier = session.serialize()['pending']['verifier']
-    shown += [repr(session), repr(session._pending)]
     session.complete(callback)
-    shown += [repr(session), str(session), f'{session}']
-    session.ended = 'revoked'
-    shown += [repr(session)]
-    for text in shown:
-        for secret in [*wiki.secrets, verifier]:
-            assert secret not in text
-    statuses = [text.rpartition(', ')[2] for text in shown if 'client' in text]
-    assert statuses == ['new>', 'pending>', 'complete>', 'complete>',
-                        'complete>', 'ended>']
+    secret = session.client.client_secret
+    assert posted(wiki) == {
+        'grant_type': 'authorization_code',
+        'code': query_of(callback)['code'],
+        'redirect_uri': CALLBACK,
+        'client_id': session.client.client_id,
+        'code_verifier': verifier,
+        **({'client_secret': secret} if is_confidential else {}),
+    }
+    user_agent = wiki.requests[0].headers['user-agent']
+    assert user_agent == 'my-user-agent (me@example.org)'
+    assert session.serialize()['pending'] is None
+    assert session.state is None
+    assert session.token.expires_at == wiki.clock() + wiki.token_life
+    # Once more: no old token goes along.
+    wiki.requests.clear()
+    session.complete(wiki.approve(session.authorization_url()))
+    assert posted(wiki)['code'] != query_of(callback)['code']
 
 
-# The profile
-
-def test_the_profile_says_who_and_what(wiki, complete):
-    profile = complete.profile()
-    assert profile['username'] == 'Bot'
-    assert profile['grants'] == ['basic', 'highvolume', 'editpage',
-                                 'createeditmovepage']
-    request, = wiki.requests
-    assert request.method == 'GET'
-    assert request.path == '/rest.php/oauth2/resource/profile'
-    assert request.query_string == ''
-    assert request.headers['authorization'] == complete.token.header
+def test_without_a_callback_url_none_is_sent(wiki, make, registered):
+    client = client_of(registered, redirect_uri=None)
+    session = make(client)
+    url = session.authorization_url()
+    assert 'redirect_uri' not in query_of(url)
+    session.complete(wiki.approve(url))
+    assert 'redirect_uri' not in posted(wiki)
+    assert session.is_complete
 
 
-def test_without_a_token_nobody_is_asked_for_a_profile(wiki, session):
+@pytest.mark.parametrize('part', ['absolute', 'path', 'query'])
+def test_the_callback_may_be_absolute_or_relative(wiki, make, part):
+    session = make()
+    callback = urlsplit(wiki.approve(session.authorization_url()))
+    relative = f'{callback.path}?{callback.query}'
+    texts = {'absolute': callback.geturl(), 'path': relative}
+    session.complete(texts.get(part, f'?{callback.query}'))
+    assert session.is_complete
+
+
+@pytest.mark.parametrize(
+    ('callback', 'words'),
+    [
+        (CALLBACK, 'not an address with an authorization code'),
+        ('?code=abc', 'from &state= on is missing'),
+        ('?code=abc&state=other', 'another login'),
+    ],
+)
+def test_a_bad_callback_asks_nobody_and_the_good_one_completes(
+    wiki, make, callback, words
+):
+    session = make()
+    good = wiki.approve(session.authorization_url())
+    with pytest.raises(AuthorizationError, match=words) as caught:
+        session.complete(callback)
+    assert not caught.value.is_final
+    assert wiki.requests == []
+    session.complete(good)
+    assert session.is_complete
+
+
+@on_both
+def test_a_refusal_by_the_user_is_told_without_advice(wiki, make, like):
+    session = make()
+    callback = wiki.deny(session.authorization_url())
+    for words in ('was cancelled', 'The user: no'):
+        with pytest.raises(AuthorizationError, match=words) as caught:
+            session.complete(callback)
+        assert caught.value.is_final
+        assert 'pwb' not in str(caught.value)
+        callback = '?error=access_denied&error_description=The+user:+no'
+        callback += f'&state={session.state}'
+    assert not session.is_complete
+
+
+def test_a_callback_counts_once(wiki, make):
+    session = make()
+    with pytest.raises(AuthorizationError, match='No login is pending'):
+        session.complete('?code=abc&state=')
+    callback = wiki.approve(session.authorization_url())
+    again = stored(session)
+    session.complete(callback)
+    token = session.token
+    with pytest.raises(AuthorizationError, match='No login is pending'):
+        session.complete(callback)
+    with pytest.raises(AuthorizationError, match='refused the auth'):
+        again.complete(callback)
+    assert session.token is token
+
+
+@on_both
+@pytest.mark.parametrize('reason', ['another session', 'too old', 'cut'])
+def test_a_code_that_the_wiki_refuses_is_an_error(wiki, make, reason, like):
+    session, other = make(), make()
+    session.authorization_url()
+    callback = wiki.approve(other.authorization_url())
+    if reason == 'too old':
+        session = other
+        wiki.clock.advance(61)
+    elif reason == 'cut':
+        callback = f'?code=def50200&state={other.state}'
+    # As if an attacker had guessed the state.
+    callback = callback.replace(other.state, session.state)
+    with pytest.raises(AuthorizationError, match='refused the auth') as caught:
+        session.complete(callback)
+    assert not caught.value.is_final
+    assert not session.is_complete
+
+
+def test_completing_may_be_tried_again_after_a_failure(wiki, make, registered):
+    session = make()
+    callback = wiki.approve(session.authorization_url())
+    wiki.fail_next('status', status=500)
+    with pytest.raises(EndpointError, match='500'):
+        session.complete(callback)
+    assert len(wiki.requests) == 1
+    assert not session.is_complete
+    session.complete(callback)
+    assert session.is_complete
+    refused = make(OAuth2Client(registered.id, 'x', redirect_uri=CALLBACK))
+    callback = wiki.approve(refused.authorization_url())
+    with pytest.raises(ClientRefusedError) as caught:
+        refused.complete(callback)
+    assert caught.value.client_id == registered.id
+
+
+# Refreshing
+
+
+@on_both
+@pytest.mark.parametrize('is_confidential', [True, False])
+@pytest.mark.parametrize('is_stored', [True, False])
+def test_refreshing_renews_both_tokens_by_exactly_this_request(
+    wiki, complete, is_confidential, is_stored, like
+):
+    # On 1.43 a public client needs its secret for that (T323855).
+    client = None if is_confidential else public(wiki, secret=like == '1.43')
+    session = complete(client, user_agent='my-user-agent')
+    if is_stored:
+        session = stored(session, user_agent='my-user-agent')
+    old = session.token
+    session.refresh()
+    secret = session.client.client_secret
+    assert posted(wiki) == {
+        'grant_type': 'refresh_token',
+        'refresh_token': old.refresh_token,
+        'client_id': session.client.client_id,
+        **({'client_secret': secret} if secret else {}),
+    }
+    assert wiki.requests[0].headers['user-agent'] == 'my-user-agent'
+    assert old.access_token != session.token.access_token
+    assert old.refresh_token != session.token.refresh_token
+    assert ask(wiki, session) == 'Bot'
+
+
+@pytest.mark.parametrize('like', ['master'])
+@pytest.mark.parametrize('value', [None, '', 5, 'missing'])
+def test_refreshing_keeps_the_old_refresh_token_if_none_is_returned(
+    wiki, complete, like, value
+):
+    def change(data):
+        data.pop('refresh_token')
+        return data if value == 'missing' else {**data, 'refresh_token': value}
+
+    session = complete()
+    old = session.token
+    wiki.fail_next('rewrite', change=change)
+    session.refresh()
+    assert session.token.access_token != old.access_token
+    assert stored(session).token.refresh_token == old.refresh_token
+    session.refresh()
+    assert ask(wiki, session) == 'Bot'
+
+
+def test_refreshing_keeps_everything_if_it_fails(wiki, complete):
+    session = complete()
+    old = session.token
+    wiki.fail_next('reset_before')
+    with pytest.raises(EndpointError):
+        session.refresh()
+    assert session.token is old
+    session.refresh()
+    wiki.revoke('Bot', wiki.oauth.clients[session.client.client_id])
+    for _ in range(2):
+        with pytest.raises(AuthorizationEndedError) as caught:
+            session.refresh()
+        assert caught.value.account == session.user
+    assert session.ended
+    assert not session.is_complete
+    assert stored(session).ended == session.ended
+    assert wiki.count('/access_token') == 3
+    session.complete(wiki.approve(session.authorization_url()))
+    assert (session.is_complete, session.ended) == (True, None)
+
+
+def test_without_a_token_nothing_is_asked(wiki, make):
+    session = make()
+    with pytest.raises(AuthorizationEndedError, match='nothing to refresh'):
+        session.refresh()
     assert session.profile() is None
+    with pytest.raises(AuthorizationEndedError, match='not been given'):
+        ask(wiki, session)
     assert wiki.requests == []
 
 
-@pytest.mark.parametrize('gateway', [False, True, 'unquoted'])
-def test_a_dead_token_has_no_profile(wiki, complete, gateway):
+@on_both
+@pytest.mark.parametrize('gateway', [False, True])
+def test_a_profile_says_who_and_what_or_that_the_token_is_dead(
+    wiki, complete, like, gateway
+):
     wiki.gateway = gateway
+    session = complete()
+    profile = session.profile()
+    assert profile['username'] == 'Bot'
+    assert 'editpage' in profile['grants']
+    (request,) = wiki.requests
+    assert request.target == '/rest.php/oauth2/resource/profile'
     wiki.expire_access_tokens()
-    assert complete.profile() is None
-
-
-@pytest.mark.parametrize('kind', ['html', 'empty', 'reset_before', 'half'])
-def test_a_profile_that_cannot_be_read_is_an_endpoint_error(
-        wiki, complete, kind):
-    wiki.fail_next(kind, path='profile')
-    with pytest.raises(EndpointError):
-        complete.profile()
-
-
-# Stored and read again
-
-def test_a_stored_session_is_the_same(wiki, complete):
-    again = stored(complete)
-    assert again.serialize() == complete.serialize()
-    assert again.token == complete.token
-    # A microsecond may get lost.
-    assert again.token.expires_at == pytest.approx(
-        complete.token.expires_at, abs=1e-5)
-    assert (again.user, again.wiki) == ('Bot', wiki.api_url)
-    again.refresh()
-    assert again.profile()['username'] == 'Bot'
-
-
-def test_a_stored_session_holds_no_client_secret(wiki, session):
-    secret = session.client.credentials()['client_secret']
-    texts = [json.dumps(session.serialize())]
-    session.complete(wiki.approve(session.authorization_url()))
-    texts += [json.dumps(session.serialize())]
-    for text in texts:
-        assert secret not in text
-
-
-def test_a_stored_session_has_exactly_these_fields(wiki, complete):
-    assert complete.serialize() == {
-        'version': 1, 'client_id': complete.client.client_id,
-        'wiki': wiki.api_url, 'user': 'Bot',
-        'token': complete.token.serialize(), 'ended': None, 'pending': None}
-
-
-def test_the_clock_goes_with_the_session(complete, clock, wiki):
-    again = stored(complete)
-    clock.advance(86400)
-    again.refresh()
-    assert again.token.expires_at > clock() + wiki.token_life - 60
-
-
-def damaged(data, *path, value):
-    """Return a copy of nested dicts with another value at a path."""
-    if not path:
-        return value
-    return {**data, path[0]: damaged(data[path[0]], *path[1:], value=value)}
-
-
-DAMAGES = [
-    (('version',), 2), (('version',), '1'), (('version',), None),
-    (('version',), 0), (('client_id',), 'another'), (('client_id',), None),
-    (('client_id',), ['a']), (('wiki',), None), (('wiki',), ''),
-    (('wiki',), '/api.php'), (('wiki',), 'https://wiki.example/'),
-    (('wiki',), 5), (('user',), 5), (('user',), ['Bot']), (('token',), 'abc'),
-    (('token',), 5), (('token',), [1]), (('token', 'access_token'), None),
-    (('token', 'access_token'), 'a\r\nb'), (('token', 'refresh_token'), 5),
-    (('token', 'expires_at'), 'soon'), (('token', 'expires_at'), 5),
-    (('pending',), 'abc'), (('pending',), {}), (('pending',), [1, 2]),
-    (('pending',), {'state': 'a'}),
-    (('pending',), {'state': 'a', 'verifier': 5}),
-    (('pending',), {'state': 'a', 'verifier': 'b', 'more': 'c'}),
-    ((), None), ((), []), ((), 'abc'), ((), 5), ((), {}),
-]
-
-
-@pytest.mark.parametrize(('path', 'value'), DAMAGES, ids=repr)
-def test_a_damaged_session_is_a_store_error(wiki, complete, path, value):
-    data = damaged(complete.serialize(), *path, value=value)
-    with pytest.raises(StoreError) as info:
-        OAuth2Session.deserialize(data, complete.client)
-    for secret in wiki.secrets:
-        assert secret not in str(info.value)
-
-
-def test_a_session_of_another_client_is_a_store_error(wiki, complete):
-    other = client_of(wiki.register())
-    with pytest.raises(StoreError, match='another client'):
-        OAuth2Session.deserialize(complete.serialize(), other)
-
-
-def test_an_ended_session_remembers_why(complete):
-    complete.ended = 'Token has been revoked'
-    assert stored(complete).ended == 'Token has been revoked'
-
-
-# Safe addresses
-
-@pytest.fixture
-def eavesdropper():
-    """Listen where anyone could, at an address that is not loopback."""
-    with socket.create_server(('0.0.0.0', 0)) as server:
-        server.setblocking(False)
-        yield server
-
-
-def was_contacted(server):
-    try:
-        server.accept()[0].close()
-    except BlockingIOError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize('variable', [None, 'OAUTHLIB_INSECURE_TRANSPORT'])
-@pytest.mark.parametrize('step', ['authorization_url', 'complete', 'refresh',
-                                  'profile'])
-def test_plain_http_to_another_host_is_refused_without_a_request(
-        complete, eavesdropper, monkeypatch, variable, step):
-    if variable:
-        monkeypatch.setenv(variable, '1')
-    # Connecting to 0.0.0.0 reaches this machine, though it is no loopback
-    # address.
-    address = f'http://0.0.0.0:{eavesdropper.getsockname()[1]}/api.php'
-    data = {**complete.serialize(), 'wiki': address,
-            'pending': {'state': STATE, 'verifier': 'v' * 64}}
-    session = OAuth2Session.deserialize(data, complete.client)
-    arguments = [f'?code=a&state={STATE}'] if step == 'complete' else []
-    with pytest.raises(ConfigurationError, match='needs https'):
-        getattr(session, step)(*arguments)
-    assert not was_contacted(eavesdropper)
-
-
-def test_the_eavesdropper_would_have_noticed(eavesdropper):
-    socket.create_connection(
-        ('0.0.0.0', eavesdropper.getsockname()[1])).close()
-    assert was_contacted(eavesdropper)
-
-
-def test_plain_http_on_loopback_needs_no_environment_variable(
-        wiki, session, monkeypatch):
-    monkeypatch.delenv('OAUTHLIB_INSECURE_TRANSPORT', raising=False)
-    session.complete(wiki.approve(session.authorization_url()))
+    assert session.profile() is None
     session.refresh()
-    assert session.profile()['username'] == 'Bot'
+    wiki.fail_next('html', path='profile')
+    with pytest.raises(EndpointError):
+        session.profile()
 
 
-def test_no_token_goes_to_another_machine_in_plain_text():
-    session = OAuth2Session(OAuth2Client(access_token='hidden'),
-                            'http://wiki.example/w/api.php')
-    request = requests.Request('GET', session.wiki).prepare()
-    with pytest.raises(ConfigurationError, match='https') as info:
-        session(request)
-    assert 'Authorization' not in request.headers
-    assert 'hidden' not in str(info.value)
+# Storing
+
+
+def test_a_session_is_serialized_with_exactly_these_fields(
+    wiki, make, complete, registered
+):
+    fields = {
+        'version': 1,
+        'client_id': registered.id,
+        'wiki': wiki.api_url,
+        'user': None,
+        'token': None,
+        'ended': None,
+        'generation': 0,
+        'pending': None,
+    }
+    assert make().serialize() == fields
+    pending = make()
+    pending.authorization_url()
+    data = pending.serialize()
+    secrets = data['pending']
+    assert secrets.keys() == {'state', 'verifier', 'redirect_uri'}
+    assert data == {**fields, 'pending': secrets}
+    session = complete(user='Bot')
+    token = session.token
+    assert session.serialize() == {
+        **fields,
+        'user': 'Bot',
+        'generation': 1,
+        'token': {
+            'access_token': token.access_token,
+            'refresh_token': token.refresh_token,
+            'expires_at': token.expires_at,
+            'lifetime': wiki.token_life,
+        },
+    }
+    for each in (make(), pending, session):
+        text = json.dumps(each.serialize())
+        assert json.loads(text) == each.serialize()
+        assert registered.secret not in text
+
+
+def test_a_session_is_the_same_after_it_was_stored(wiki, make, complete):
+    new = stored(make(user='Bot'))
+    assert (new.token, new.user, new.is_complete) == (None, 'Bot', False)
+    assert query_of(new.authorization_url())
+    session = complete(user='Bot')
+    again = stored(session)
+    assert again.serialize() == session.serialize()
+    assert again.wiki == session.wiki
+    assert again.is_complete
+    assert ask(wiki, again) == 'Bot'
+    (request,) = wiki.requests
+    assert request.query == {**WHO, 'assert': 'user'}
+    assert request.bearer == session.token.access_token
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [{'client_id': 'other'}, {'version': 2}, {'wiki': 5}, {'token': 'abc'},
+     {'pending': {'state': 'a'}}, {'pending': [1]}, {'generation': '1'}],
+    ids=str,
+)  # fmt: skip
+def test_what_is_not_a_session_of_the_client_is_a_store_error(
+    wiki, complete, changes
+):
+    session = complete()
+    data = {**session.serialize(), **changes}
+    with pytest.raises(StoreError) as caught:
+        OAuth2Session.deserialize(data, session.client)
+    assert session.token.access_token not in str(caught.value)
+
+
+def test_a_session_can_be_neither_pickled_nor_copied(complete):
+    session = complete()
+    for copying in (pickle.dumps, copy.copy, copy.deepcopy):
+        for each in (session, [session]):
+            if copying is copy.copy and each is not session:
+                continue
+            with pytest.raises(TypeError, match=r'serialize\(\)') as caught:
+                copying(each)
+    assert session.token.access_token not in str(caught.value)
+
+
+@pytest.mark.filterwarnings('ignore::DeprecationWarning')
+def test_a_session_is_not_refreshed_in_a_child_process(wiki, complete):
+    session = complete()
+    wiki.clock.advance(HOUR)
+    error = Fork(ask, wiki, session).result()
+    assert isinstance(error, ConfigurationError)
+    assert 'before a fork' in str(error)
+    with ProcessPoolExecutor(1) as pool, pytest.raises(TypeError):
+        pool.submit(ask, wiki, session).result(20)
+    assert wiki.requests == []
+    assert ask(wiki, session) == 'Bot'
+
+
+def test_a_session_shows_no_secret(wiki, make):
+    session = make(user='Bot')
+    shown = [repr(session)]
+    callback = wiki.approve(session.authorization_url())
+    verifier = session.serialize()['pending']['verifier']
+    shown += [repr(session)]
+    session.complete(callback)
+    shown += [repr(session), str(session), repr(session.token)]
+    wiki.revoke('Bot', wiki.oauth.clients[session.client.client_id])
+    with pytest.raises(AuthorizationEndedError) as caught:
+        session.refresh()
+    shown += [repr(session), str(caught.value)]
+    for secret in [*wiki.secrets, verifier]:
+        assert not any(secret in text for text in shown)
+    statuses = re.findall(r', (\w+)>', ' '.join(shown))
+    assert statuses == ['new', 'pending', 'complete', 'complete', 'ended']
+
+
+# Requests
+
+
+@pytest.mark.parametrize('method', ['GET', 'POST'])
+@pytest.mark.parametrize('is_stored', [False, True])
+def test_requests_assert_the_user_if_wanted(wiki, complete, method, is_stored):
+    for asserts_user in (True, False):
+        session = complete(asserts_user=asserts_user)
+        if is_stored:
+            session = stored(session, asserts_user=asserts_user)
+        name = 'params' if method == 'GET' else 'data'
+        requests.request(method, wiki.api_url, auth=session, **{name: WHO})
+        (request,) = wiki.requests
+        asserted = {'assert': 'user'} if asserts_user else {}
+        assert {**request.query, **request.form} == {**WHO, **asserted}
+        assert request.user == 'Bot'
+        assert request.bearer == session.token.access_token
+
+
+@pytest.mark.parametrize('gateway', [False, True, 'unquoted'])
+@on_both
+def test_a_refused_token_is_refreshed_and_the_request_repeated(
+    wiki, complete, gateway, like
+):
+    wiki.gateway = gateway
+    session = complete()
+    old = session.token
+    wiki.expire_access_tokens()
+    assert ask(wiki, session) == 'Bot'
+    first, refresh, second = wiki.requests
+    assert refresh.form['grant_type'] == 'refresh_token'
+    assert first.query == second.query == {**WHO, 'assert': 'user'}
+    assert first.bearer == old.access_token
+    assert second.bearer == session.token.access_token != old.access_token
+
+
+def test_another_401_is_no_reason_to_refresh(wiki, complete):
+    session = complete()
+    wiki.fail_next('status', path='api.php', status=401)
+    answer = requests.get(wiki.api_url, QUERY, auth=session)
+    assert answer.status_code == 401
+    assert len(wiki.requests) == 1
+
+
+def test_a_request_that_cannot_be_repeated_is_not(wiki, complete):
+    class Once(io.BytesIO):
+        def seek(self, *args):
+            raise OSError('this can be read once')
+
+    session = complete()
+    wiki.expire_access_tokens()
+    body = Once(urlencode(QUERY).encode())
+    requests.post(wiki.api_url, body, auth=session, headers=FORM)
+    assert [request.error for request in wiki.requests] == [DEAD]
+
+
+def test_a_request_refreshes_only_once(wiki, complete):
+    session = complete()
+    # Each token is dead as soon as it was issued.
+    wiki.expire_access_tokens()
+    wiki.token_life = -1
+    answer = requests.get(wiki.api_url, QUERY, auth=session)
+    assert answer.json()['error']['code'] == DEAD
+    errors = [request.error for request in wiki.requests]
+    assert errors == [DEAD, None, DEAD]
+
+
+@pytest.mark.parametrize('is_stored', [False, True])
+def test_the_automatic_refresh_can_be_switched_off(wiki, complete, is_stored):
+    session = complete(refreshes=False)
+    if is_stored:
+        session = stored(session, refreshes=False)
+    wiki.clock.advance(wiki.token_life + 1)
+    answer = requests.get(wiki.api_url, QUERY, auth=session)
+    assert answer.json()['error']['code'] == DEAD
+    assert len(wiki.requests) == 1
+    session.refresh()
+    assert ask(wiki, session) == 'Bot'
+
+
+def test_a_session_stays_usable_when_its_tokens_expire(wiki, complete):
+    session = complete()
+    for number in range(1, 6):
+        wiki.clock.advance(wiki.token_life + 1)
+        session = stored(session)
+        assert ask(wiki, session) == 'Bot'
+        assert wiki.count('/access_token', status=200) == number
+
+
+@pytest.mark.parametrize('like', ['master'])
+@pytest.mark.parametrize(
+    'kind', ['confidential', 'public with secret', 'public without secret']
+)
+def test_the_whole_way_with_the_session_stored_in_between(
+    wiki, make, kind, like
+):
+    client = None
+    if kind != 'confidential':
+        client = public(wiki, secret=kind == 'public with secret')
+    session = make(client)
+    callback = wiki.approve(session.authorization_url())
+    for step in ('complete', 'ask', 'refresh', 'ask'):
+        is_complete = step != 'complete'
+        assert session.is_complete == is_complete
+        session = stored(session)
+        assert session.is_complete == is_complete
+        if step == 'complete':
+            session.complete(callback.partition(':12345')[2])
+        elif step == 'refresh':
+            session.refresh()
+        else:
+            assert ask(wiki, session) == 'Bot'
+
+
+def test_an_owner_only_token_that_is_given_is_used(wiki, make):
+    registered = wiki.register(owner_only=True)
+    session = make(OAuth2Client(access_token=registered.access_token))
+    assert session.is_complete
+    for _ in range(2):
+        # After a passing refusal, it is still used.
+        assert ask(wiki, session) == 'Bot'
+        wiki.fail_next(
+            'status',
+            path='api.php',
+            status=401,
+            body='{}',
+            content_type='application/json',
+        )
+        requests.get(wiki.api_url, auth=session)
+
+
+def test_a_name_may_be_given_later(complete):
+    session = complete()
+    session.user = 'Bot'
+    assert session.serialize()['user'] == 'Bot'
+    assert session.is_complete
+
+
+@pytest.mark.parametrize(
+    'step', ['authorization_url', 'complete', 'refresh', 'profile', 'use']
+)
+def test_nothing_is_sent_in_plain_text_to_another_machine(
+    complete, monkeypatch, step
+):
+    # Connecting to 0.0.0.0 reaches this machine.
+    with Sandbox(host='0.0.0.0') as other:
+        monkeypatch.setenv('OAUTHLIB_INSECURE_TRANSPORT', '1')
+        pending = {'state': 'a', 'verifier': 'v' * 64, 'redirect_uri': None}
+        data = complete().serialize()
+        data |= {'wiki': other.api_url, 'pending': pending}
+        client = OAuth2Client(data['client_id'])
+        session = OAuth2Session.deserialize(data, client)
+        with pytest.raises(ConfigurationError, match='needs https'):
+            if step == 'use':
+                ask(other, session)
+            else:
+                arguments = ['?code=a&state=a'] if step == 'complete' else []
+                getattr(session, step)(*arguments)
+        with (
+            pytest.raises(ConfigurationError, match='needs https'),
+            session.use(),
+        ):
+            pass
+        assert other.requests == []
+
+
+# What the program stores
+
+
+def test_the_program_is_told_once_of_each_change(wiki, make, registered):
+    changes = []
+    session = make(on_change=lambda each: changes.append(each.serialize()))
+    session.complete(wiki.approve(session.authorization_url()))
+    assert changes == [session.serialize()]
+    for number in range(2, 4):
+        if number == 2:
+            wiki.clock.advance(HOUR)
+        else:
+            wiki.expire_access_tokens()
+        assert at_once(10, lambda _: ask(wiki, session)) == ['Bot'] * 10
+        assert len(changes) == number
+        assert changes[-1] == session.serialize()
+    wiki.revoke('Bot', registered)
+    for _ in range(2):
+        with pytest.raises(AuthorizationEndedError, match='has ended'):
+            ask(wiki, session)
+    assert len(changes) == 4
+    assert changes[-1]['ended'] == session.ended
+
+
+def test_a_program_that_fails_to_store_is_told_again(wiki, make, monkeypatch):
+    def store(session):
+        calls.append(session.token.access_token)
+        if len(calls) < 3:
+            raise ZeroDivisionError('a-token-in-a-message')
+
+    calls = []
+    session = make(on_change=store)
+    with listening() as said:
+        session.complete(wiki.approve(session.authorization_url()))
+        assert ask(wiki, session) == 'Bot'
+        assert len(calls) == 1, 'it was called at each request'
+        for number in (2, 3, 3):
+            wiki.clock.advance(10)
+            assert ask(wiki, session) == 'Bot'
+            assert len(calls) == number
+        assert set(calls) == {session.token.access_token}
+    assert all('has raised ZeroDivisionError' in text for text in said)
+    assert 'a-token-in-a-message' not in str(said)
+    # The next change reports what is new, too.
+    session.refresh()
+    assert calls[-1] == session.token.access_token
+
+
+def test_a_session_refreshes_once_beside_its_first_requests(wiki, complete):
+    session = stored(complete())
+    wiki.clock.advance(HOUR)
+
+    def work(index):
+        return session.refresh() if index == 0 else ask(wiki, session)
+
+    assert set(at_once(6, work)) == {None, 'Bot'}
+    assert session.is_complete
+    sent = [request.form.get('refresh_token') for request in wiki.requests]
+    sent = [token for token in sent if token]
+    assert len(set(sent)) == len(sent) <= 2

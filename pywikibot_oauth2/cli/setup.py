@@ -171,7 +171,9 @@ class Setup:
     def _register(self, is_owner_only: bool) -> OAuth2Client:
         """Register a client by the REST API."""
         grants = self._grants()
-        policy = f'{self.central}/index.php?title=Special:OAuthConsumerRegistration/propose/oauth2'
+        policy = host.special_page(
+            self.wiki, 'OAuthConsumerRegistration/propose/oauth2'
+        )
         self.answers.agree(
             'By registering a client you accept the application policy of'
             f' the wiki, which its form names:\n  {policy}\nDo you accept it?'

@@ -327,7 +327,7 @@ def _proposal(registered: str) -> str:
     """Return what to say of a client that was not approved yet."""
     expiry = f'{_PROPOSAL_DAYS} days after that'
     with contextlib.suppress(ValueError):
-        day = datetime.strptime(registered, '%H:%M, %d %B %Y')  # noqa: DTZ007 - in the time zone of the wiki
+        day = datetime.strptime(registered, '%H:%M, %d %B %Y')
         expiry = f'on {day + timedelta(days=_PROPOSAL_DAYS):%d %B %Y}'
     return f'proposed on {registered}: expires {expiry} unless it is approved'
 

@@ -9,6 +9,7 @@ import pywikibot
 import pywikibot.login
 from pywikibot.comms import http
 from pywikibot.exceptions import Error, NoUsernameError
+from pywikibot.site import APISite
 from pywikibot.tools import normalize_username
 
 from pywikibot_oauth2 import blocks, host, messages
@@ -67,6 +68,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             if block is not None and _is_of(block, auth, wiki):
                 self._check_block(block)
                 return True
+            self._check_no_block(wiki)
             if not isinstance(auth, OAuth2Auth):
                 return bool(super().login(retry=retry, autocreate=autocreate))
             with auth.login_lock.held:
@@ -102,6 +104,29 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                 f'{block.user} has not authorized the client, or the'
                 ' authorization has ended. Send the user to'
                 ' session.authorization_url().',
+                error='other_block',
+            )
+
+    def _check_no_block(self, wiki: str) -> None:
+        """Check that the site is not one for a block of another thread.
+
+        Otherwise a program that works for its users would be asked to
+        authorize one of them, or for a password.
+
+        :raises AuthorizationError: it is
+        """
+        site = host.known_site(wiki)
+        own = host.user_override(), site and site.username
+        if (
+            wiki in blocks.used_wikis
+            and self.username not in own
+            and not self.password
+        ):
+            raise AuthorizationError(
+                f'The site {self.site} is for {self.username}, but this'
+                ' thread or task is within no "with session.use()" block.'
+                ' Enter the block in the thread or task that does the work,'
+                ' and do not save asynchronously (asynchronous=True).',
                 error='other_block',
             )
 
@@ -280,6 +305,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
 
     def _own_rights(self) -> list[str]:
         """Return the rights of the account, whatever the token allows."""
+        if not isinstance(self.site, APISite):
+            # That of "pwb oauth2", whose status lists them.
+            return []
         with contextlib.suppress(Error, KeyError, TypeError, AssertionError):
             request = self.site.simple_request(
                 action='query',

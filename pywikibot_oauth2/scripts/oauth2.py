@@ -11,9 +11,10 @@ The following parameters are supported:
 -setup       Set OAuth 2.0 up: register a client, write the configuration,
              and log in. Each question can be answered by an option:
              -kind:browser or -kind:owner-only, -by:api, -by:form or
-             -by:id, -client-id:…, -grants:editpage,highvolume, -yes for
-             all that is left. With -stdin, passwords and secrets are read
-             from standard input, a line each.
+             -by:id, -client-id:…, -callback-url:…, -wiki:…,
+             -grants:editpage,highvolume, and -yes for all that is left.
+             With -stdin, passwords and secrets are read from standard
+             input, a line each.
 
 -all         Do it for all sites that a username is defined for in the
              user config file (user-config.py) and that have an
@@ -109,7 +110,14 @@ _ACTIONS = {
 }
 _SINGLE = ('-register', '-setup', '-token', '-export', '-import', '-reset')
 _FLAGS = ('-all', '-json', '-no-browser', '-yes', '-stdin')
-_VALUES = ('-kind:', '-by:', '-client-id:', '-grants:', '-wiki:')
+_VALUES = (
+    '-kind:',
+    '-by:',
+    '-client-id:',
+    '-callback-url:',
+    '-grants:',
+    '-wiki:',
+)
 
 
 def main(*args: str) -> int:

@@ -44,6 +44,8 @@ class Store(ABC):
     :cvar is_shared: whether other processes see what is stored
     """
 
+    __slots__ = ()
+
     is_shared = True
 
     @abstractmethod
@@ -107,6 +109,8 @@ class Store(ABC):
 
 class MemoryStore(Store):
     """Keeps nothing: the authorization lives in memory alone."""
+
+    __slots__ = ()
 
     is_shared = False
 

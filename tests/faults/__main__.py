@@ -1,46 +1,55 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
-"""Inject the faults: python -m tests.faults."""
+"""Inject the faults and print a table of them: python -m tests.faults."""
+
 from __future__ import annotations
 
-import argparse
-import os
-import signal
 import sys
-import tempfile
 from pathlib import Path
 
-from tests import faults
-from tests.faults.lab import SECONDS, lab
-from tests.faults.table import TABLE, run
-from tests.faults.watch import BrokenError
+import pytest
 
 
-def main() -> int:
-    """Inject all faults, or with --short the most important ones."""
-    parser = argparse.ArgumentParser(
-        prog='python -m tests.faults',
-        description=faults.__doc__.splitlines()[0])
-    parser.add_argument('--short', action='store_true')
-    parser.add_argument('words', nargs='*',
-                        help='only the faults whose name contains one')
-    args = parser.parse_args()
-    lab.is_short = args.short
-    rows = [row for row in TABLE if row.is_short or not args.short
-            if not args.words or any(word in row.name for word in args.words)]
-    # Without a terminal nobody is asked anything.
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    signal.signal(signal.SIGALRM, _too_long)
-    with tempfile.TemporaryDirectory(prefix='faults-') as folder:
-        lab.open(Path(folder))
-        return 0 if run(rows, lambda text: print(text, flush=True)) else 1
+class Table:
+    """Collects what the tests record; see `conftest.record`."""
+
+    def __init__(self):
+        self.outcomes = {}
+        self.injected = self.lost = self.leaked = self.failed = 0
+
+    def pytest_runtest_logreport(self, report):
+        """Count a phase of a test."""
+        self.failed += report.failed
+        for name, value in report.user_properties:
+            if name == 'fault' and report.when == 'teardown':
+                kind, outcome, injected, lost, leaked = value
+                times = self.outcomes.get(kind, (0, ''))[0]
+                self.outcomes[kind] = times + injected, outcome
+                self.injected += injected
+                self.lost += lost
+                self.leaked += leaked
+
+    def show(self):
+        """Print it; return whether all came out as it must."""
+        width = max(map(len, self.outcomes), default=5)
+        print(f'\n{"fault":{width}}  times  outcome')
+        for kind, (times, outcome) in self.outcomes.items():
+            print(f'{kind:{width}}  {times:5}  {outcome}')
+        good = self.injected and not (self.failed or self.lost or self.leaked)
+        failed = '' if good else f' failed={self.failed}'
+        print(
+            f'faults: {"OK" if good else "FAILED"}'
+            f' kinds={len(self.outcomes)}{failed} injected={self.injected}'
+            f' lost={self.lost} leaked={self.leaked}'
+        )
+        return good
 
 
-def _too_long(*_: object) -> None:
-    raise BrokenError(f'no end after {SECONDS} seconds')
+def main():
+    """Run the tests in this folder, or what the arguments select of them."""
+    table = Table()
+    options = ['-q', '-n', '2', '-p', 'no:randomly', '--show-capture=no']
+    folder = str(Path(__file__).parent)
+    pytest.main([*options, folder, *sys.argv[1:]], plugins=[table])
+    return 0 if table.show() else 1
 
 
 if __name__ == '__main__':

@@ -1,0 +1,398 @@
+"""The example of a web tool, as its visitors and their browsers see it."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from urllib.parse import urlsplit
+
+import pytest
+
+from examples import demo_webtool
+from tests.harness import SECONDS, TOP, at_once, free_port, wait_until
+from tests.sandbox import Sandbox
+from tests.sandbox.browser import Browser
+from tests.sandbox.config import make_config
+
+
+numbers = itertools.count(1)
+
+
+class Tool:
+    """The web tool, as a server of its own."""
+
+    def __init__(self, wiki, folder):
+        self.wiki = wiki
+        self.visits = folder / 'visits'
+        self.port = free_port()
+        self.url = f'http://127.0.0.1:{self.port}'
+        self.process = demo_webtool.start(
+            wiki,
+            folder,
+            self.port,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self.client = next(reversed(wiki.oauth.clients.values()))
+        self.said = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.said.append(line)
+
+    def __enter__(self):
+        wait_until(
+            lambda: (
+                'Running on ' in ''.join(self.said)
+                or self.process.poll() is not None
+            )
+        )
+        assert self.process.poll() is None, self.said
+        return self
+
+    def __exit__(self, *exc_info):
+        self.process.terminate()
+        self.process.wait(SECONDS)
+        self._reader.join()
+        self.process.stdout.close()
+
+
+class Guest:
+    """A visitor with an account on the wiki, and a browser."""
+
+    def __init__(self, tool, name=None):
+        self.tool = tool
+        self.name = name or f'Guest {next(numbers)}'
+        self.browser = Browser()
+        tool.wiki.add_user(self.name)
+
+    def open(self, path, form=None):
+        return self.browser.open(self.tool.url + path, form)
+
+    @property
+    def cookie(self):
+        (cookie,) = self.browser.cookies
+        return cookie
+
+    def callback(self):
+        """Click Allow; return where that leads to."""
+        address = self.open('/login').location
+        return self.tool.wiki.approve(address, self.name)
+
+    def log_in(self):
+        return self.browser.open(self.callback())
+
+    def edit(self, **changes):
+        form = {
+            **self.open('/').fields,
+            'title': 'Guestbook',
+            'line': self.name,
+            **changes,
+        }
+        return self.open('/edit', form)
+
+    @property
+    def is_known(self):
+        return f'You are {self.name}' in self.open('/').text
+
+    @property
+    def edits(self):
+        """How often the wiki saw an edit in the visitor's name."""
+        return sum(edit.user == self.name for edit in self.tool.wiki.edits)
+
+    @property
+    def path(self):
+        """The file with what is known of the visitor."""
+        digest = hashlib.sha256(self.cookie.value.encode()).hexdigest()
+        return self.tool.visits / f'{digest}.json'
+
+
+@pytest.fixture(scope='module', params=['1.43', 'master'])
+def wiki(request):
+    with Sandbox(like=request.param) as wiki:
+        yield wiki
+
+
+@pytest.fixture(scope='module')
+def tool(wiki, tmp_path_factory):
+    with Tool(wiki, tmp_path_factory.mktemp('tool')) as tool:
+        yield tool
+        assert 'Traceback' not in ''.join(tool.said)
+
+
+@pytest.fixture
+def alice(tool):
+    return Guest(tool)
+
+
+@pytest.fixture
+def bob(tool):
+    return Guest(tool)
+
+
+# What it is for
+
+
+def test_ten_visitors_at_once_edit_in_their_own_names(tool, wiki):
+    guests = [Guest(tool) for _ in range(10)]
+
+    def visit(index):
+        guest = guests[index]
+        assert guest.log_in().status == 302
+        for _ in range(3):
+            page = guest.edit()
+            assert page.status == 200, page.text
+            assert f'You are {guest.name}' in page.text
+
+    before = len(wiki.edits)
+    at_once(10, visit)
+    edits = wiki.edits[before:]
+    assert Counter(edit.user for edit in edits) == {
+        guest.name: 3 for guest in guests
+    }
+    for edit in edits:
+        assert edit.text.splitlines()[-1] == edit.user
+        assert edit.tags == (f'OAuth CID: {tool.client.number}',)
+
+
+def test_a_visitor_stays_logged_in_when_the_token_expires(wiki, alice):
+    alice.log_in()
+    for _ in range(3):
+        wiki.expire_access_tokens()
+        assert alice.edit().status == 200
+    assert alice.edits == 3
+
+
+def test_requests_of_one_visitor_do_not_refresh_one_token_twice(wiki, alice):
+    alice.log_in()
+    form = {**alice.open('/').fields, 'title': 'Guestbook', 'line': 'Hello'}
+    wiki.expire_access_tokens()
+    before = wiki.count('/access_token')
+    pages = at_once(8, lambda _: alice.open('/edit', form))
+    assert [page.status for page in pages] == [200] * 8
+    assert wiki.count('/access_token') == before + 1
+
+
+def test_a_visitor_who_cancels_is_told_and_may_try_again(wiki, alice):
+    address = alice.open('/login').location
+    page = alice.browser.open(wiki.deny(address, alice.name))
+    assert page.status == 403
+    assert 'You were not logged in' in page.text
+    assert alice.log_in().status == 302
+    assert alice.is_known
+
+
+def test_a_visitor_who_logs_out_is_forgotten(alice, bob):
+    alice.log_in()
+    bob.log_in()
+    form = {**alice.open('/').fields, 'title': 'A', 'line': 'b'}
+    path = alice.path
+    assert path.exists()
+    assert alice.open('/logout', {'csrf': form['csrf']}).status == 302
+    assert not path.exists()
+    # An old form does nothing any more.
+    assert alice.open('/edit', form).status == 403
+    assert alice.edits == 0
+    assert bob.is_known
+
+
+def test_who_revoked_the_tool_is_told_to_log_in_again(tool, wiki, alice):
+    alice.log_in()
+    wiki.revoke(alice.name, tool.client)
+    page = alice.edit()
+    assert page.status == 403
+    assert 'Log in again.' in page.text
+    assert alice.log_in().status == 302
+    assert alice.edit().status == 200
+
+
+def test_the_reason_of_the_wiki_is_shown(wiki, alice):
+    alice.log_in()
+    wiki.block(alice.name)
+    page = alice.edit()
+    assert page.status == 502
+    assert 'blocked' in page.text
+
+
+# Who must not get in
+
+
+def test_nobody_but_the_tool_can_read_what_it_knows(tool, wiki, alice):
+    alice.log_in()
+    cookie = alice.cookie
+    assert cookie.has_nonstandard_attr('HttpOnly')
+    assert cookie.get_nonstandard_attr('SameSite') == 'Lax'
+    assert stat.S_IMODE(alice.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(tool.visits.stat().st_mode) == 0o700
+    assert cookie.value not in alice.path.read_text()
+    pages = [alice.open('/'), alice.edit(), alice.open('/callback?error=x')]
+    assert [page.status for page in pages] == [200, 200, 403]
+    token = json.loads(alice.path.read_text())['session']['token']
+    shown = ''.join([*tool.said, *(page.text for page in pages)])
+    assert token['access_token'] not in shown
+    assert token['refresh_token'] not in shown
+
+
+def test_where_there_is_https_the_cookie_goes_nowhere_else(wiki, tmp_path):
+    environment = {
+        **make_config(tmp_path, wiki),
+        'WEBTOOL_SITE': 'sandbox:en',
+        'WEBTOOL_CLIENT_ID': 'a' * 32,
+        'WEBTOOL_CLIENT_SECRET': 'secret',
+        'WEBTOOL_FOLDER': str(tmp_path),
+        'WEBTOOL_REDIRECT_URI': 'https://tool.example/callback',
+    }
+    program = (
+        'from examples.webtool import create_app\n'
+        'answer = create_app().test_client().get("/login")\n'
+        'print(answer.headers["Set-Cookie"])'
+    )
+    shown = subprocess.run(
+        [sys.executable, '-c', program],
+        cwd=TOP,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    ).stdout
+    assert re.fullmatch(
+        r'__Host-visit=[\w-]{43}; Secure; HttpOnly; Path=/; SameSite=Lax\n',
+        shown,
+    )
+
+
+def test_a_login_gives_the_visitor_a_new_key(alice, bob):
+    bob.open('/login')
+    planted = bob.cookie
+    # Bob got his cookie into Alice's browser, and she logs in.
+    alice.browser.cookies.set_cookie(planted)
+    alice.log_in()
+    assert alice.cookie.value != planted.value
+    assert alice.is_known
+    assert 'You are' not in bob.open('/').text
+
+
+def test_a_key_that_the_tool_did_not_make_is_not_used(tool, alice):
+    location = alice.open('/login').location
+    alice.cookie.value = 'a' * 43
+    assert alice.open('/login').location != location
+    assert alice.cookie.value != 'a' * 43
+    # Nor is anything locked for it.
+    assert not list(tool.visits.glob(f'{_prefix("a" * 43)}.lock'))
+
+
+def _prefix(key):
+    return hashlib.sha256(key.encode()).hexdigest()[:3]
+
+
+def test_a_link_to_login_elsewhere_logs_nobody_out(alice):
+    alice.log_in()
+    assert alice.open('/login').status == 302
+    assert alice.is_known
+    assert alice.edit().status == 200
+    # Whoever meant it is logged in again, under a new key.
+    key = alice.cookie.value
+    assert alice.log_in().status == 302
+    assert alice.cookie.value != key
+    assert alice.is_known
+
+
+@pytest.mark.parametrize('has_cookie', [False, True])
+def test_a_form_that_comes_slowly_holds_nobody_up(tool, alice, has_cookie):
+    alice.log_in()
+    with socket.create_connection(('127.0.0.1', tool.port)) as slow:
+        cookie = f'Cookie: visit={alice.cookie.value}\r\n'
+        slow.sendall(
+            b'POST /edit HTTP/1.1\r\nHost: tool\r\nContent-Length: 99\r\n'
+            b'Content-Type: application/x-www-form-urlencoded\r\n'
+            + (cookie.encode() if has_cookie else b'')
+            + b'\r\ncsrf='
+        )
+        start = time.monotonic()
+        for _ in range(3):
+            assert alice.edit().status == 200
+            assert Guest(tool).open('/login').status == 302
+        assert time.monotonic() - start < SECONDS / 2
+
+
+@pytest.mark.parametrize('csrf', ['altered', 'left out', "another's", 'ä'])
+def test_a_form_of_another_site_does_nothing(alice, bob, csrf):
+    alice.log_in()
+    bob.log_in()
+    value = {
+        'altered': 'x' * 43,
+        "another's": bob.open('/').fields['csrf'],
+        'left out': '',
+        'ä': 'ä',
+    }[csrf]
+    assert alice.edit(csrf=value).status == 403
+    assert alice.open('/logout', {'csrf': value or 'x'}).status == 403
+    assert alice.is_known
+    assert alice.edits == 0
+
+
+def test_a_form_without_a_login_does_nothing(alice):
+    form = {'title': 'A', 'line': 'b', 'csrf': ''}
+    assert alice.open('/edit', form).status == 403
+    assert alice.open('/login').status == 302
+    assert alice.open('/edit', form).status == 403
+    assert alice.edits == 0
+
+
+def test_a_callback_counts_once_and_only_for_its_own_visitor(wiki, alice, bob):
+    mine, others = alice.callback(), bob.callback()
+    before = wiki.count('/access_token')
+    for callback in (others, mine + 'x', mine.partition('&state=')[0]):
+        page = alice.browser.open(callback)
+        assert page.status == 403
+        assert 'You were not logged in' in page.text
+    assert wiki.count('/access_token') == before
+    assert alice.browser.open(mine).status == 302
+    assert alice.browser.open(mine).status == 403
+    assert alice.is_known
+    assert not bob.is_known
+
+
+def test_what_a_visitor_writes_is_shown_as_text(alice):
+    alice.log_in()
+    page = alice.edit(title='<script>alert(1)</script>')
+    assert page.status == 502  # MediaWiki has no such titles
+    assert 'script' not in page.fields
+
+
+def test_the_demonstration_is_started_with_one_command():
+    with subprocess.Popen(
+        [sys.executable, '-m', 'examples.demo_webtool'],
+        cwd=TOP,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        ),
+    ) as process:
+        line = process.stdout.readline()
+        address = re.search(r'Open (http://\S+)', line)[1]
+        port = urlsplit(address).port
+
+        def is_open():
+            with socket.socket() as client:
+                return not client.connect_ex(('127.0.0.1', port))
+
+        wait_until(is_open)
+        assert Browser().open(address).status == 200
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+    assert process.returncode == 0
