@@ -397,7 +397,12 @@ def test_a_dead_token_is_renewed_and_the_request_repeated(
         assert len(wiki.requests) == 3 + is_unclear
 
 
-def test_a_page_that_may_not_be_read_is_no_reason_to_renew(logged_in):
+@pytest.mark.parametrize('profile_fails', [False, True])
+def test_a_page_that_may_not_be_read_is_no_reason_to_renew(
+    logged_in, profile_fails
+):
+    if profile_fails:
+        logged_in.wiki.fail_next('html', path='profile')
     logged_in.wiki.fail_next(
         'status',
         status=403,
@@ -407,7 +412,7 @@ def test_a_page_that_may_not_be_read_is_no_reason_to_renew(logged_in):
     )
     url = f'{logged_in.wiki.url}/rest.php/v1/page/Sandbox'
     assert http.fetch(url).status_code == 403
-    assert logged_in.wiki.count('/profile', status=200) == 1
+    assert logged_in.wiki.count('/profile') == 1
     assert logged_in.wiki.count('v1/page/Sandbox') == 1
     assert logged_in.bot.asked == 0
 
@@ -556,14 +561,19 @@ def test_an_edit_under_a_token_that_ends_is_not_made_anonymously(logged_in):
 
 @on_both
 @pytest.mark.parametrize('reason', ['disabled', 'expired', 'secret'])
+@pytest.mark.parametrize('is_due', [False, True])
 def test_a_refused_client_is_a_warning_and_requests_go_without_a_token(
-    logged_in, said, like, reason
+    logged_in, said, like, reason, is_due
 ):
+    logged_in.who()
     if reason == 'secret':
         logged_in.wiki.oauth.reset_secret(logged_in.bot.registered)
     else:
         logged_in.wiki.set_stage(logged_in.bot.registered, reason)
-    logged_in.wiki.clock.advance(HOUR)
+    if is_due:
+        logged_in.wiki.clock.advance(HOUR)
+    else:
+        logged_in.bot.wiki.oauth.expire_access_tokens()
     for _ in range(3):
         assert logged_in.who() == '127.0.0.1'
     assert logged_in.bot.asked == 1
