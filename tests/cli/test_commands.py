@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 
 import pytest
 
-from tests.harness import Owner, dialogs, grants
+from tests.harness import Owner, dialogs, grants, pwb, wait_until
 
 
 STAGES = ('proposed', 'approved', 'rejected', 'expired', 'disabled')
@@ -136,8 +137,36 @@ def test_an_authorization_moves_to_another_folder(owner, wiki, tmp_path):
     # Nothing else is taken.
     for bad in ('', '{}', line.replace('"Bot"', '"Eve"')):
         status, shown = command(moved, '-import', keys=bad + '\n')
-        assert status != 0
+        assert status == 2
         assert 'Traceback' not in shown
+
+
+def test_an_authorization_is_imported_again_by_a_hidden_paste(owner):
+    line = owner.alone('oauth2', '-export').stdout.splitlines()[0]
+    assert len(line) > 1024  # what a terminal of macOS takes in one line
+    with owner.terminal('oauth2', '-import') as terminal:
+        terminal.expect('press Enter')
+        wait_until(lambda: not terminal.is_restored())
+        terminal.type(line + '\n')
+        shown = terminal.wait()
+        assert terminal.is_restored()
+    assert line[:100] not in shown
+    assert command(owner)[0] == 0
+
+
+def test_an_export_that_nobody_reads_is_taken_back(owner):
+    with open('/dev/full', 'w') as full:
+        done = subprocess.run(
+            pwb('oauth2', '-export'),
+            env=owner.environment,
+            cwd=owner.folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 4, done.stderr
+    assert 'Traceback' not in done.stderr
+    assert command(owner)[0] == 0
 
 
 def test_unknown_and_contradicting_options_are_refused(owner):
