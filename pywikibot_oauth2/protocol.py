@@ -510,8 +510,11 @@ class OAuth2Wiki:
             'timeout': how.timeout,
             'verify': how.verify,
             # Proxies from the environment are not for this machine, but the
-            # certificates that it names are.
-            'proxies': {'no_proxy': '*'} if how.is_local else None,
+            # certificates that it names are. With "no_proxy" here, requests
+            # would change the environment of all threads for a moment.
+            'proxies': dict.fromkeys(('http', 'https'), '')
+            if how.is_local
+            else None,
         }
 
         def run() -> None:
