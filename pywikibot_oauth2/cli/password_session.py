@@ -39,7 +39,6 @@ class PasswordSession:
         self._how = host.transport(wiki)
         self._session = requests.Session()
         self._session.headers['User-Agent'] = self._how.user_agent
-        self._session.trust_env = not self._how.is_local
         self._is_ours = False
 
     def __enter__(self) -> Self:
@@ -156,6 +155,7 @@ class PasswordSession:
                 timeout=self._how.timeout,
                 verify=self._how.verify,
                 cert=self._how.cert,
+                proxies=self._how.proxies,
                 allow_redirects=False,
                 **content,  # type: ignore[arg-type] # passed on
             )
