@@ -8,6 +8,7 @@ answers; the same run without that is what the counts are compared with.
 from __future__ import annotations
 
 import contextlib
+import operator
 import os
 import struct
 import subprocess
@@ -49,7 +50,7 @@ import sys
 import pywikibot
 name = os.path.basename(sys.argv[2])
 page = pywikibot.FilePage(pywikibot.Site(), f'File:{name}')
-page.upload(sys.argv[2], chunk_size=100_000, text='A picture.',
+page.upload(sys.argv[2], chunk_size=100_000, text='test', comment='test',
             ignore_warnings=True)
 """
 PWB = str(Path(sysconfig.get_path('scripts'), 'pwb'))
@@ -247,7 +248,7 @@ class _Bots:
             self.run(scenario, number, 0)  # fills the caches of Pywikibot
         without = self.run(scenario, number, 0)
         count = self.run(scenario, number, lab.LIFE + scenario.late)
-        return count._replace(requests=count.requests - without.requests)
+        return Count(*map(operator.sub, count, without))
 
     def run(self, scenario, number, offset):
         """Run the processes, putting the clock forward at the moment."""
