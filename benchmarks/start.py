@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 import sysconfig
@@ -31,7 +32,7 @@ import json, sys
 import pywikibot
 print(json.dumps(list(sys.modules)))
 """
-PROMPTS = {'with': 'press Enter:', 'without': 'Password for user Bot'}
+PROMPTS = {'with': '/oauth2/authorize?', 'without': 'Password for user Bot'}
 
 
 def measure(*, short=False):
@@ -158,6 +159,8 @@ class _Owner:
         shown = ''
         try:
             while prompt not in shown:
+                if not select.select([window], [], [], lab.SECONDS)[0]:
+                    raise OSError
                 shown += os.read(window, 4096).decode(errors='replace')
             return time.perf_counter() - start
         except OSError:
