@@ -76,7 +76,7 @@ def main() -> None:
         parser.error(f'the parts are {", ".join(names)}')
     start = time.perf_counter()
     tables = []
-    for name, part in zip(names, PARTS):
+    for name, part in zip(names, PARTS, strict=True):
         if not args.parts or name in args.parts:
             tables.append(part.measure(short=args.short))
             show(f'{tables[-1].terminal()}\n')

@@ -14,8 +14,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from benchmarks.table import Table, duration
 from tests.journey import grants
+
+from benchmarks.table import Table, duration
 from tests.sandbox import Sandbox
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import inspect
 import ipaddress
@@ -18,8 +20,9 @@ from pywikibot_oauth2.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from publicsuffixlist import PublicSuffixList
     from pywikibot.family import Family
-    from pywikibot.site import APISite, BaseSite
+    from pywikibot.site import BaseSite, TokenWallet
     from requests import PreparedRequest
 
 
@@ -313,7 +316,15 @@ def transport(wiki: str) -> Transport:
     from pywikibot.comms import http
 
     site = known_site(wiki)
-    verify = True if http.session.verify is None else http.session.verify
+    verify = http.session.verify
+    if verify in (True, None):
+        # requests itself looks there only along with everything else that
+        # the environment may say.
+        variables = 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'
+        found = [
+            os.environ[name] for name in variables if os.environ.get(name)
+        ]
+        verify = found[0] if found else True
     if site and not site.family.verify_SSL_certificate(site.code):
         verify = False
     return Transport(
@@ -342,8 +353,9 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     and print a warning.
 
     Pywikibot lists its sites nowhere in public, and a site need not have
-    been made by ``pywikibot.Site()``; so the garbage collector is asked.
-    That takes some milliseconds, once each time a token is renewed.
+    been made by ``pywikibot.Site()``; so the garbage collector is asked
+    for what keeps their tokens. That takes some milliseconds, once each
+    time a token is renewed.
 
     :param wikis: the addresses of the wikis' script folders
     :param username: the account that the sites must be for
@@ -355,15 +367,16 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     import gc
 
     addresses = set(wikis)
-    site_class: type[APISite] = site_module.APISite
-    for site in gc.get_objects():
-        if (
-            issubclass(type(site), site_class)
-            and hasattr(site, 'tokens')
-            and site.username() == username
-            and wiki_of_site(site) in addresses
-        ):
-            site.tokens.clear()
+    wallet_class: type[TokenWallet] = site_module.TokenWallet
+    for wallet in gc.get_objects():
+        if type(wallet) is not wallet_class:
+            continue
+        # One that is being made has nothing to drop yet.
+        with contextlib.suppress(AttributeError):
+            site = wallet.site
+            address = site.base_url(site.apipath())
+            if site.username() == username and wiki_at(address) in addresses:
+                wallet.clear()
 
 
 # What user-config.py has put into authenticate
@@ -465,9 +478,15 @@ def _is_public_suffix(key: str) -> bool:
     domain = key.lstrip('*').lstrip('.').partition(':')[0]
     if '.' not in domain:
         return True
+    return bool(_suffixes().is_public(domain))
+
+
+@functools.cache
+def _suffixes() -> PublicSuffixList:
+    """Return the public suffix list, which takes a moment to read."""
     from publicsuffixlist import PublicSuffixList
 
-    return bool(PublicSuffixList().is_public(domain))
+    return PublicSuffixList()
 
 
 def narrow_key(wiki: str) -> str:

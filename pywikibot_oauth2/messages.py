@@ -82,6 +82,8 @@ GRANTS = {
     ),
 }
 
+_START_OVER = 'Start over with:\n  mv {hint} {hint}.bad\n  {login}'
+
 # What to do about an error, by its type or by its error code.
 _ADVICE: dict[type[OAuth2Error] | str, str] = {
     ConfigurationError: 'Correct user-config.py.',
@@ -154,9 +156,8 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
     'lock_timeout': (
         'Find the process that holds it and end it:\n  lsof {hint}'
     ),
-    'damaged': (
-        'If it is a file, start over with:\n  mv {hint} {hint}.bad\n  {login}'
-    ),
+    'damaged': _START_OVER,
+    'unreadable': _START_OVER,
     'newer_release': 'Run:\n  pip install --upgrade pywikibot-oauth2',
 }
 

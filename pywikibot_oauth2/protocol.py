@@ -53,6 +53,9 @@ _SIZE_LIMIT = 1 << 20
 # A.11); that of MediaWiki of 760 to 980 hexadecimal ones (recorded).
 _CODE = r'[!-~]+'
 
+# The parameters of a list; the wiki has 50 clients in one by default.
+_ALL = {'limit': 100}
+
 _E = TypeVar('_E', bound=OAuth2Error)
 
 
@@ -74,120 +77,108 @@ class Row(NamedTuple):
 
     :ivar to: what was asked: ``code``, ``refresh``, ``token`` (any
         request for a token) or ``any`` (a request with an access token)
-    :ivar status: the HTTP status
+    :ivar statuses: the HTTP statuses
     :ivar error: the error code
     :ivar hint: how the hint begins
     :ivar meaning: what the answer means
-    :ivar cases: the cases of the recordings that show it, after the
-        version if only one of them does
+    :ivar cases: cases of the recordings that show it, after the version
+        if only one of them does
     """
 
     to: str
-    status: int
+    statuses: tuple[int, ...]
     error: str
     hint: str
     meaning: Meaning
     cases: tuple[str, ...]
 
 
+_DEAD = 'mwoauth-invalid-authorization'
+
 #: Every refusal that was recorded. The first row that fits counts; what
 #: fits no row is a server in trouble: the same may work later.
 REFUSALS = (
     # The access token, on api.php and rest.php and at Wikimedia's gateway.
-    Row('any', 200, 'mwoauth-invalid-authorization', '', Meaning.DEAD_TOKEN,
-        ('api: expired token', 'api: token of a revoked grant')),
-    Row('any', 403, 'mwoauth-invalid-authorization', '', Meaning.DEAD_TOKEN,
-        ('master rest: v1/page, expired token',
-         'master rest: resource/profile, expired token')),
-    Row('any', 401, 'access_denied', '', Meaning.DEAD_TOKEN,
-        ('1.43 rest: resource/profile, expired token',
-         '1.43 rest: resource/profile, revoked grant')),
-    Row('any', 403, 'rest-read-denied', '', Meaning.PERHAPS_DEAD,
+    Row('any', (200, 403), _DEAD, '', Meaning.DEAD_TOKEN,
+        ('api: expired token', 'api: token of a revoked grant',
+         'master rest: v1/page, expired token')),
+    Row('any', (401,), 'access_denied', '', Meaning.DEAD_TOKEN,
+        ('1.43 rest: resource/profile, expired token',)),
+    Row('any', (403,), 'rest-read-denied', '', Meaning.PERHAPS_DEAD,
         ('1.43 rest: v1/page, expired token',
          'rest: v1/page, client with mwoauth-authonly')),
     # Not recorded: task T419034, which also has the value quoted.
-    Row('any', 401, 'invalid_token', '', Meaning.DEAD_TOKEN, ()),
+    Row('any', (401,), 'invalid_token', '', Meaning.DEAD_TOKEN, ()),
     # Not recorded: documented for Wikimedia since March 2026.
-    Row('any', 200, 'mwoauth-invalid-authorization-jwt', '',
-        Meaning.WRONG_COOKIE, ()),
-    Row('any', 403, 'mwoauth-invalid-authorization-jwt', '',
-        Meaning.WRONG_COOKIE, ()),
+    Row('any', (200, 403), f'{_DEAD}-jwt', '', Meaning.WRONG_COOKIE, ()),
     # The client.
-    Row('any', 200, 'mwoauth-invalid-authorization-not-approved', '',
+    Row('any', (200, 403), f'{_DEAD}-not-approved', '',
         Meaning.CLIENT_UNUSABLE,
         ('api: token of a client that an admin disabled',
-         'api: token of a client whose proposal expired')),
-    Row('any', 403, 'mwoauth-invalid-authorization-not-approved', '',
-        Meaning.CLIENT_UNUSABLE,
-        ('master rest: resource/profile, client that an admin disabled',
          'master rest: v1/page, client whose proposal expired')),
-    Row('token', 401, 'invalid_client', '', Meaning.CLIENT_REFUSED,
+    Row('token', (401,), 'invalid_client', '', Meaning.CLIENT_REFUSED,
         ('token: wrong client_secret', 'token: unknown client',
-         'token: refresh, wrong client_secret',
          '1.43 token: refresh, public client without client_secret')),
-    Row('token', 400, 'invalid_request', 'Check the `client_secret`',
+    Row('token', (400,), 'invalid_request', 'Check the `client_secret`',
         Meaning.CLIENT_REFUSED,
-        ('master token: confidential client without client_secret',
-         'master token: refresh, confidential client without'
-         ' client_secret')),
-    Row('token', 401, 'access_denied', 'Client ', Meaning.CLIENT_UNUSABLE,
-        ('token: refresh, client that an admin disabled',
-         'token: refresh, client whose proposal expired',
-         'token: refresh, client that an admin rejected',
-         'token: authorization_code, client whose proposal expired')),
+        ('master token: confidential client without client_secret',)),
+    Row('token', (401,), 'access_denied', 'Client ', Meaning.CLIENT_UNUSABLE,
+        ('token: refresh, client that an admin disabled',)),
     # The refresh token. Before Extension:OAuth of August 2026 it is the
     # hint that tells it from a request that got damaged.
-    Row('refresh', 400, 'invalid_grant', '', Meaning.ENDED,
-        ('master token: refresh with a refresh token that is not one',
-         'master token: refresh, revoked grant')),
-    Row('refresh', 401, 'invalid_request', 'Token has been revoked',
-        Meaning.ENDED,
-        ('1.43 token: refresh with a refresh token that was used before',
-         '1.43 token: refresh, revoked grant')),
-    Row('refresh', 401, 'invalid_request', 'Cannot decrypt the refresh',
+    Row('refresh', (400,), 'invalid_grant', '', Meaning.ENDED,
+        ('master token: refresh, revoked grant',)),
+    Row('refresh', (401,), 'invalid_request', 'Token has been revoked',
+        Meaning.ENDED, ('1.43 token: refresh, revoked grant',)),
+    Row('refresh', (401,), 'invalid_request', 'Cannot decrypt the refresh',
         Meaning.ENDED,
         ('1.43 token: refresh with a refresh token that is not one',)),
-    Row('refresh', 401, 'invalid_request', 'Token is not linked to client',
+    Row('refresh', (401,), 'invalid_request', 'Token is not linked to client',
         Meaning.ENDED,
         ('1.43 token: refresh with the refresh token of another client',)),
     # Not recorded: the same library's answer to one that is too old.
-    Row('refresh', 401, 'invalid_request', 'Token has expired',
+    Row('refresh', (401,), 'invalid_request', 'Token has expired',
         Meaning.ENDED, ()),
     # The authorization code.
-    Row('code', 400, 'invalid_grant', '', Meaning.CODE_REFUSED,
-        ('token: wrong code_verifier',
-         'master token: code used a second time',
+    Row('code', (400,), 'invalid_grant', '', Meaning.CODE_REFUSED,
+        ('token: wrong code_verifier', 'master token: code used a second time',
          'master token: code that is not a code')),
-    Row('code', 400, 'invalid_request', 'Authorization code',
-        Meaning.CODE_REFUSED,
-        ('1.43 token: code used a second time',
-         'token: code of another client')),
-    Row('code', 400, 'invalid_request', 'Cannot decrypt the authorization',
+    Row('code', (400,), 'invalid_request', 'Authorization code',
+        Meaning.CODE_REFUSED, ('1.43 token: code used a second time',)),
+    Row('code', (400,), 'invalid_request', 'Cannot decrypt the authorization',
         Meaning.CODE_REFUSED, ('1.43 token: code that is not a code',)),
-    Row('code', 400, 'invalid_request', 'Check the `redirect_uri`',
+    Row('code', (400,), 'invalid_request', 'Check the `redirect_uri`',
         Meaning.CODE_REFUSED,
         ('token: redirect_uri was sent to authorize but not to'
          ' access_token',)),
-    Row('code', 400, 'invalid_request', 'Invalid redirect URI',
+    Row('code', (400,), 'invalid_request', 'Invalid redirect URI',
         Meaning.CODE_REFUSED,
         ('master token: authorization_code, registered redirect_uri though'
          ' another port was used (ip)',)),
-    Row('code', 400, 'invalid_request', 'Check the `code_verifier`',
+    Row('code', (400,), 'invalid_request', 'Check the `code_verifier`',
         Meaning.CODE_REFUSED, ('token: missing code_verifier',)),
     # What we sent.
-    Row('token', 400, 'invalid_request', '', Meaning.OUR_MISTAKE,
-        ('token: no grant_type', 'token: refresh, empty body',
-         'token: refresh, no refresh_token',
-         'token: refresh, no client_id')),
-    Row('token', 400, 'invalid_scope', '', Meaning.OUR_MISTAKE,
+    Row('token', (400,), 'invalid_request', '', Meaning.OUR_MISTAKE,
+        ('token: no grant_type', 'token: refresh, no refresh_token')),
+    Row('token', (400,), 'invalid_scope', '', Meaning.OUR_MISTAKE,
         ('token: refresh, scope that the token has not (delete)',)),
-    Row('token', 415, 'rest-unsupported-content-type', '',
+    Row('token', (415,), 'rest-unsupported-content-type', '',
         Meaning.OUR_MISTAKE, ('token: refresh, body in JSON',)),
-    Row('token', 403, 'mwoauth-invalid-authorization', '',
-        Meaning.OUR_MISTAKE,
+    Row('token', (403,), _DEAD, '', Meaning.OUR_MISTAKE,
         ('master token: refresh, with Authorization: Bearer and a token'
          ' that is not one',)),
 )  # fmt: skip
+
+_NOT_ACCEPTED = ClientRefusedError, 'does not accept the client'
+# The refusals that have an error of their own, and what the wiki did.
+_ERRORS: dict[Meaning | None, tuple[type[OAuth2Error], str]] = {
+    Meaning.CLIENT_REFUSED: _NOT_ACCEPTED,
+    Meaning.CLIENT_UNUSABLE: _NOT_ACCEPTED,
+    Meaning.CODE_REFUSED: (
+        AnswerNotAcceptedError, 'refused the authorization code'),
+    Meaning.ENDED: (
+        AuthorizationEndedError, 'no longer accepts the refresh token'),
+}  # fmt: skip
 
 
 def meaning_of(to: str, status: int, error: str, hint: str) -> Meaning | None:
@@ -203,7 +194,8 @@ def meaning_of(to: str, status: int, error: str, hint: str) -> Meaning | None:
     for row in REFUSALS:
         if (
             row.to in kinds
-            and (row.status, row.error) == (status, error)
+            and status in row.statuses
+            and error == row.error
             and hint.startswith(row.hint)
         ):
             return row.meaning
@@ -244,15 +236,8 @@ def parse_callback(callback: str, pending: PendingLogin) -> str:
     :raises AuthorizationError: the user refused
     :raises AnswerNotAcceptedError: it is not the answer to this login
     """
-    try:
-        query = parse_qs(
-            urlsplit(callback.strip()).query,
-            keep_blank_values=True,
-            max_num_fields=50,
-        )
-    except ValueError:
-        query = {}
-    states = query.get('state', [])
+    query = _query(callback)
+    states, codes = query.get('state', []), query.get('code', [])
     is_ours = len(states) == 1 and hmac.compare_digest(
         _bytes(states[0]), _bytes(pending.state)
     )
@@ -267,21 +252,32 @@ def parse_callback(callback: str, pending: PendingLogin) -> str:
             else 'The authorization was cancelled.',
             error=printable(query['error'][0]) if is_ours else 'cancelled',
         )
-    codes = query.get('code', [])
     if not any(re.fullmatch(_CODE, code) for code in codes):
-        raise AnswerNotAcceptedError(
-            'That is not an address with an authorization code (?code=…).'
-        )
-    if not states:
-        raise AnswerNotAcceptedError(
+        reason = 'That is not an address with an authorization code (?code=…).'
+    elif not states:
+        reason = (
             'The address is incomplete: the part from &state= on is missing.'
         )
-    if not is_ours or len(codes) > 1:
-        raise AnswerNotAcceptedError(
+    elif not is_ours or len(codes) > 1:
+        reason = (
             'The address belongs to another login than the pending one, or'
             ' its end is missing.'
         )
-    return codes[0]
+    else:
+        return codes[0]
+    raise AnswerNotAcceptedError(reason)
+
+
+def _query(callback: str) -> dict[str, list[str]]:
+    """Return the fields of a callback; none if it cannot be parsed."""
+    try:
+        return parse_qs(
+            urlsplit(callback.strip()).query,
+            keep_blank_values=True,
+            max_num_fields=50,
+        )
+    except ValueError:
+        return {}
 
 
 class OAuth2Wiki:
@@ -360,15 +356,13 @@ class OAuth2Wiki:
         """
         return self._token(
             'code',
-            lambda session, **options: session.fetch_token(
-                self._address('access_token'),
+            self._session(redirect_uri=pending.redirect_uri),
+            Session.fetch_token,
+            _Fields(
                 code=code,
                 code_verifier=pending.verifier,
                 include_client_id=True,
-                client_secret=self._client.client_secret,
-                **options,
             ),
-            redirect_uri=pending.redirect_uri,
         )
 
     def refresh(self, token: Token) -> Token:
@@ -384,16 +378,13 @@ class OAuth2Wiki:
         :raises EndpointError: no usable answer came, or the answer is for
             another account
         """
-        credentials = {'client_id': self._client.client_id}
-        if self._client.client_secret is not None:
-            credentials['client_secret'] = self._client.client_secret
         new = self._token(
             'refresh',
-            lambda session, **options: session.refresh_token(
-                self._address('access_token'),
+            self._session(),
+            Session.refresh_token,
+            _Fields(
                 refresh_token=token.refresh_token,
-                **credentials,
-                **options,
+                client_id=self._client.client_id,
             ),
             previous=token,
         )
@@ -416,13 +407,9 @@ class OAuth2Wiki:
         """
         return self._token(
             'credentials',
-            lambda session, **options: session.fetch_token(
-                self._address('access_token'),
-                include_client_id=True,
-                client_secret=self._client.client_secret,
-                **options,
-            ),
-            grant=BackendApplicationClient(self._client.client_id),
+            self._session(BackendApplicationClient(self._client.client_id)),
+            Session.fetch_token,
+            _Fields(include_client_id=True),
         )
 
     def profile(self, header: Header) -> dict[str, object] | None:
@@ -435,10 +422,7 @@ class OAuth2Wiki:
         :raises EndpointError: no usable answer came
         """
         response = self._send(
-            lambda session, **options: session.request(
-                'GET', self._address('resource/profile'), **options
-            ),
-            headers={'Authorization': header},
+            self._session(), Session.get, 'resource/profile', _Fields(), header
         )
         if meaning_of_response(response) is Meaning.DEAD_TOKEN:
             return None
@@ -454,9 +438,7 @@ class OAuth2Wiki:
         :raises EndpointError: no answer came
         """
         response = self._send(
-            lambda session, **options: session.request(
-                'POST', self._address('access_token'), data={}, **options
-            )
+            self._session(), Session.post, 'access_token', _Fields(data={})
         )
         body = _json_object(response.content) or {}
         return 'error' in body and 'message' not in body
@@ -469,30 +451,36 @@ class OAuth2Wiki:
         :raises EndpointError: no usable answer came
         """
         response = self._send(
-            lambda session, **options: session.request(
-                'GET',
-                self._address('client'),
-                params={'limit': 100},
-                **options,
-            ),
-            headers={'Authorization': header},
+            self._session(),
+            Session.get,
+            'client',
+            _Fields(params=_ALL),
+            header,
         )
         clients = self._content(response, 'any').get('clients')
         if not isinstance(clients, list):
             return []
         return [entry for entry in clients if isinstance(entry, dict)]
 
+    def _session(
+        self,
+        grant: WebApplicationClient | BackendApplicationClient | None = None,
+        redirect_uri: str | None = None,
+    ) -> _Exchange:
+        grant = grant or WebApplicationClient(self._client.client_id)
+        return _Exchange(self._wiki, self._how, grant, redirect_uri)
+
     def _token(
         self,
         to: str,
-        ask: Callable[..., object],
-        *,
-        redirect_uri: str | None = None,
-        grant: BackendApplicationClient | None = None,
+        session: _Exchange,
+        method: Callable[..., object],
+        fields: _Fields,
         previous: Token | None = None,
     ) -> Token:
         """Ask for a token, and return it."""
-        response = self._send(ask, redirect_uri=redirect_uri, grant=grant)
+        fields['client_secret'] = self._client.client_secret
+        response = self._send(session, method, 'access_token', fields)
         body = self._content(response, to)
         try:
             return Token.from_reply(body, self._clock(), previous)
@@ -501,55 +489,47 @@ class OAuth2Wiki:
 
     def _send(
         self,
-        ask: Callable[..., object],
-        *,
-        headers: Mapping[str, str] | None = None,
-        redirect_uri: str | None = None,
-        grant: BackendApplicationClient | None = None,
+        session: _Exchange,
+        method: Callable[..., object],
+        name: str,
+        fields: _Fields,
+        header: Header | None = None,
     ) -> requests.Response:
-        """Send a request as Pywikibot would, and return the answer.
-
-        Judging the answer is left to the caller. oauthlib, which parses it
-        too, does not tell the hint, and rejects an answer whose
-        expires_in is not a number, although the refresh token in it is
-        the only one that is left.
-        """
+        """Send a request as Pywikibot would, and return the answer."""
         how = self._how
-        exchange = _Exchange(
-            self._wiki,
-            grant or WebApplicationClient(self._client.client_id),
-            redirect_uri,
-            how,
-        )
+        headers = {
+            'Accept': 'application/json',
+            # A compressed answer has no bound to its size.
+            'Accept-Encoding': 'identity',
+            'User-Agent': self._user_agent or how.user_agent,
+        }
+        if header is not None:
+            headers['Authorization'] = header
+        fields |= {
+            'headers': headers,
+            'timeout': how.timeout,
+            'verify': how.verify,
+            # Proxies from the environment are not for this machine, but the
+            # certificates that it names are.
+            'proxies': {'no_proxy': '*'} if how.is_local else None,
+        }
 
         def run() -> None:
-            with exchange, _unlogged():
-                ask(
-                    exchange,
-                    timeout=how.timeout,
-                    verify=how.verify,
-                    headers={
-                        'Accept': 'application/json',
-                        # A compressed answer has no bound to its size.
-                        'Accept-Encoding': 'identity',
-                        'User-Agent': self._user_agent or how.user_agent,
-                        **(headers or {}),
-                    },
-                )
+            with session, _unlogged(), contextlib.suppress(_Answered):
+                method(session, self._address(name), **fields)
 
         try:
             _within(self._deadline, run)
-        except (ProtocolError, ValueError):
-            if exchange.answer is None:
-                raise self._failed('the request cannot be made') from None
-        except (requests.RequestException, HTTPError) as error:
-            raise self._failed(_reason(error)) from None
         except TimeoutError:
-            raise self._failed(
-                f'no complete answer within {self._deadline:g} s'
-            ) from None
-        assert exchange.answer is not None
-        return exchange.answer
+            reason = f'no complete answer within {self._deadline:g} s'
+        except (requests.RequestException, HTTPError) as error:
+            reason = _reason(error)
+        except (ProtocolError, ValueError):
+            reason = 'the request cannot be made'
+        else:
+            assert session.answer is not None
+            return session.answer
+        raise self._failed(reason)
 
     def _content(
         self, response: requests.Response, to: str
@@ -561,58 +541,37 @@ class OAuth2Wiki:
             return body
         meaning = meaning_of(to, response.status_code, error, hint)
         words = printable(f'{error} {hint}').rstrip('. ')
-        refusal = self._refusal(meaning, words, error, hint, body or {})
-        raise refusal or self._trouble(response, words)
-
-    def _refusal(
-        self,
-        meaning: Meaning | None,
-        words: str,
-        error: str,
-        hint: str,
-        body: Mapping[str, object],
-    ) -> OAuth2Error | None:
-        """Return the error for a refusal; None for a server in trouble."""
-        if meaning is Meaning.ENDED:
-            return self._error(
-                AuthorizationEndedError,
-                f'{self._wiki} no longer accepts the refresh token: {words}.',
-                error,
-                hint,
-            )
-        if meaning is Meaning.CODE_REFUSED:
-            return self._error(
-                AnswerNotAcceptedError,
-                f'{self._wiki} refused the authorization code: {words}.',
-                error,
-                hint,
-            )
-        if meaning not in (Meaning.CLIENT_REFUSED, Meaning.CLIENT_UNUSABLE):
-            return None
-        refused = self._error(
-            ClientRefusedError,
-            f'{self._wiki} does not accept the client'
-            f' {self._client.client_id}: {words}.',
-            error,
-            hint,
+        if meaning not in _ERRORS:
+            raise self._trouble(response, words)
+        kind, what = _ERRORS[meaning]
+        if kind is ClientRefusedError:
+            what += f' {self._client.client_id}'
+        refusal = self._error(
+            kind, f'{self._wiki} {what}: {words}.', error, hint
         )
-        refused.is_unusable = meaning is Meaning.CLIENT_UNUSABLE
-        # Bodies have a "message" before Extension:OAuth of August 2026
-        # only, and there the refused refresh used the token up (recorded).
-        refused.ends_refresh_token = refused.is_unusable and 'message' in body
-        return refused
+        if isinstance(refusal, ClientRefusedError):
+            refusal.is_unusable = meaning is Meaning.CLIENT_UNUSABLE
+            # Bodies have a "message" before Extension:OAuth of August 2026
+            # only, and there the refused refresh used the token up
+            # (recorded).
+            refusal.ends_refresh_token = refusal.is_unusable and 'message' in (
+                body or {}
+            )
+        raise refusal
 
     def _trouble(
         self, response: requests.Response, words: str
     ) -> EndpointError:
         """Return the error for an answer that is of no use."""
-        status = response.status_code
-        error = self._failed(
-            f'HTTP status {status}{": " if words else ""}{words}'
-            if words or not response.ok
-            else f'HTTP status {status} with an answer that is not JSON'
-        )
-        error.status = status
+        reason = f'HTTP status {response.status_code}'
+        if words:
+            reason += f': {words}'
+        elif response.is_redirect:
+            reason += ', a redirect, which is not followed'
+        elif response.ok:
+            reason += ' with an answer that is not JSON'
+        error = self._failed(reason)
+        error.status = response.status_code
         error.error = words or None
         error.retry_after = _retry_after(response)
         return error
@@ -645,6 +604,22 @@ class OAuth2Wiki:
         )
 
 
+class _Fields(dict[str, object]):
+    """What is sent, hidden from tools that show local variables."""
+
+    def __repr__(self) -> str:
+        return f'<{type(self).__name__}>'
+
+
+class _Answered(Exception):  # noqa: N818 - nothing went wrong
+    """Stops requests-oauthlib from reading an answer itself.
+
+    It reads without any limit. oauthlib does not tell the hint, and
+    rejects an answer whose expires_in is not a number, although the
+    refresh token in it is the only one that is left.
+    """
+
+
 class _Exchange(Session):
     """One exchange: without cookies, stored passwords and redirects.
 
@@ -656,30 +631,23 @@ class _Exchange(Session):
     def __init__(
         self,
         wiki: str,
+        how: host.Transport,
         grant: WebApplicationClient | BackendApplicationClient,
         redirect_uri: str | None,
-        how: host.Transport,
     ) -> None:
         super().__init__(client=grant, redirect_uri=redirect_uri)
         self.cert = how.cert
         self.proxies.update(how.proxies)
-        # What is sent is meant for one host.
-        self.max_redirects = 0
         self.stream = True
         self.hooks['response'].append(self._read)
-        if how.is_local:
-            # Proxies from the environment are not for this machine.
-            self.trust_env = False
         if wiki.startswith('http://'):
             self.mount('https://', _PlainAdapter())
 
-    def _read(
-        self, response: requests.Response, **_options: object
-    ) -> requests.Response:
-        """Read an answer up to the limit, and note it.
+    def _read(self, response: requests.Response, **_options: object) -> None:
+        """Read an answer up to the limit, note it, and stop.
 
-        This comes before requests-oauthlib reads it, which it does
-        without any limit.
+        :raises _Answered: always; redirects come after this, and what is
+            sent is meant for one host
         """
         content = response.raw.read(_SIZE_LIMIT + 1, decode_content=True)
         response.close()
@@ -687,7 +655,7 @@ class _Exchange(Session):
             content = b''
         response.raw = io.BytesIO(content)
         self.answer = response
-        return response
+        raise _Answered
 
 
 class _PlainAdapter(HTTPAdapter):
@@ -712,23 +680,22 @@ def _within(limit: float, run: Callable[[], None]) -> None:
     :param limit: seconds
     :raises TimeoutError: it is still running; it is left to itself
     """
-    failures: list[BaseException | None] = []
+    outcome: list[BaseException | None] = []
 
     def work() -> None:
         try:
             run()
+            outcome.append(None)
         except BaseException as error:  # noqa: BLE001 - raised below
-            failures.append(error)
-        else:
-            failures.append(None)
+            outcome.append(error)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(limit)
-    if not failures:
+    if not outcome:
         raise TimeoutError
-    if failures[0] is not None:
-        raise failures[0]
+    if outcome[0] is not None:
+        raise outcome[0]
 
 
 @contextlib.contextmanager
@@ -766,12 +733,11 @@ def _error_and_hint(body: Mapping[str, object] | None) -> tuple[str, str]:
     The token endpoint has ``error``, rest.php ``errorKey`` and the
     registration of clients ``message`` (recorded).
     """
-    if body is None:
-        return '', ''
+    body = body or {}
+    hint = body.get('hint') or body.get('error_description') or ''
     for name in ('errorKey', 'error', 'message'):
         error = body.get(name)
         if isinstance(error, str) and error:
-            hint = body.get('hint') or body.get('error_description') or ''
             return error, str(hint)
     return '', ''
 

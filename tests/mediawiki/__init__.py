@@ -18,6 +18,7 @@ MediaWiki up and asking it things, `settings.php` its configuration and the
 sessions of access tokens, `oauth1.py` requests under OAuth 1, `packages.py`
 what has to be installed, `chromium.py` a real browser.
 """
+
 from __future__ import annotations
 
 from .front import RealWiki

@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """Wikis that share an authorization server, and tokens that die there."""
+
 from __future__ import annotations
 
 import threading
@@ -28,9 +29,14 @@ def configure(owner, text):
 
 def share(owner, *others):
     """Let other wikis be used under the same authorization."""
-    configure(owner, ''.join(
-        f'authenticate[{other.netloc!r}] ='
-        f' authenticate[{owner.wiki.netloc!r}]\n' for other in others))
+    configure(
+        owner,
+        ''.join(
+            f'authenticate[{other.netloc!r}] ='
+            f' authenticate[{owner.wiki.netloc!r}]\n'
+            for other in others
+        ),
+    )
 
 
 class Reaper:
@@ -77,6 +83,7 @@ class Reaper:
             elif request.error is None and is_write(request):
                 self._troubled.discard(wiki)
             return response
+
         return reap_and_handle
 
     def _reap(self, request):
@@ -84,8 +91,7 @@ class Reaper:
             self._served += 1
             if self._troubled:
                 return
-            is_the_one = (not self.was_the_one
-                          and self._is_the_one(request))
+            is_the_one = not self.was_the_one and self._is_the_one(request)
             if is_the_one or self._served > self._every:
                 self.was_the_one = self.was_the_one or is_the_one
                 self.deaths += 1
@@ -95,5 +101,6 @@ class Reaper:
 
 def is_write(request):
     """Tell whether a request is for something that takes a CSRF token."""
-    return ('token' in request.form
-            or 'multipart' in request.headers.get('content-type', ''))
+    return 'token' in request.form or 'multipart' in request.headers.get(
+        'content-type', ''
+    )

@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """Which requests the sandbox answers, and which MediaWiki."""
+
 from __future__ import annotations
 
 from contextlib import ExitStack
@@ -18,8 +19,13 @@ from .server import MediaWiki, session_headers
 
 
 # The authorization is checked here, the rest is of this connection.
-NOT_PASSED_ON = {'authorization', 'connection', 'content-length', 'expect',
-                 'host'}
+NOT_PASSED_ON = {
+    'authorization',
+    'connection',
+    'content-length',
+    'expect',
+    'host',
+}
 
 
 class RealWiki(Sandbox):
@@ -43,10 +49,17 @@ class RealWiki(Sandbox):
         with ExitStack() as stack:
             super().__enter__()
             stack.callback(super().close)
-            self.mediawiki = stack.enter_context(MediaWiki(
-                self.server, [(user.name, user.password, user.groups)
-                              for user in self.accounts.users.values()
-                              if user.password], self._interwiki))
+            self.mediawiki = stack.enter_context(
+                MediaWiki(
+                    self.server,
+                    [
+                        (user.name, user.password, user.groups)
+                        for user in self.accounts.users.values()
+                        if user.password
+                    ],
+                    self._interwiki,
+                )
+            )
             self._stack = stack.pop_all()
         return self
 
@@ -70,23 +83,29 @@ class RealWiki(Sandbox):
             except ApiError:
                 # The token is dead, and the sandbox says so.
                 return super()._handle(request)
-        headers = {name: value for name, value in request.headers.items()
-                   if name not in NOT_PASSED_ON
-                   and not name.startswith('x-sandbox-')}
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name not in NOT_PASSED_ON and not name.startswith('x-sandbox-')
+        }
         if token is not None and caller.user is not None:
-            headers.update(session_headers(
-                caller.user.name, token, caller.grants, caller.tags))
+            headers.update(
+                session_headers(
+                    caller.user.name, token, caller.grants, caller.tags
+                )
+            )
         status, fields, body = self.mediawiki.send(
-            request.method, request.target, request.body, headers)
+            request.method, request.target, request.body, headers
+        )
         request.error = dict(fields).get('MediaWiki-API-Error')
         return Response(status, body, fields)
 
     def _is_for_mediawiki(self, request):
-        path = request.path[len(self.path):]
+        path = request.path[len(self.path) :]
         if path.startswith('/index.php'):
-            return (request.bearer is None
-                    and not request.query.get('title', '').startswith((
-                        'Special:UserLogin', 'Special:OAuth')))
+            return request.bearer is None and not request.query.get(
+                'title', ''
+            ).startswith(('Special:UserLogin', 'Special:OAuth'))
         return not path.startswith('/rest.php/oauth2/')
 
     def _caller(self, request):
@@ -98,8 +117,9 @@ class RealWiki(Sandbox):
         if signed is not None:
             user, token = signed
             request.user = user.name
-            return Caller(Session(user), self.oauth1.grants,
-                          ('OAuth 1',)), token
+            return Caller(
+                Session(user), self.oauth1.grants, ('OAuth 1',)
+            ), token
         call = Call(self, request)
         identify(call)
         return call.caller, request.bearer

@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """Requests under OAuth 1.0a, to compare with."""
+
 from __future__ import annotations
 
 import secrets
@@ -29,8 +30,9 @@ class OAuth1(RequestValidator):
     def register(self, user='Bot'):
         """Return what user-config.py takes for a consumer of a user."""
         consumer, token = secrets.token_hex(14), secrets.token_hex(14)
-        self._secrets.update({key: secrets.token_hex(20)
-                              for key in (consumer, token)})
+        self._secrets.update(
+            {key: secrets.token_hex(20) for key in (consumer, token)}
+        )
         self._tokens[token] = consumer, self._wiki.accounts.users[user]
         return consumer, self._secrets[consumer], token, self._secrets[token]
 
@@ -40,10 +42,14 @@ class OAuth1(RequestValidator):
         if not header.startswith('OAuth '):
             return None
         valid, signed = self._endpoint.validate_protected_resource_request(
-            self._wiki.server + request.target, request.method,
+            self._wiki.server + request.target,
+            request.method,
             request.body.decode('latin-1'),
-            {'Authorization': header,
-             'Content-Type': request.headers.get('content-type', '')})
+            {
+                'Authorization': header,
+                'Content-Type': request.headers.get('content-type', ''),
+            },
+        )
         if not valid:
             return None
         token = signed.resource_owner_key
@@ -57,13 +63,20 @@ class OAuth1(RequestValidator):
     def validate_access_token(self, client_key, token, request):
         return self._tokens.get(token, [None])[0] == client_key
 
-    def validate_realms(self, client_key, token, request, uri=None,
-                        realms=None):
+    def validate_realms(
+        self, client_key, token, request, uri=None, realms=None
+    ):
         return True
 
     def validate_timestamp_and_nonce(
-            self, client_key, timestamp, nonce, request, request_token=None,
-            access_token=None):
+        self,
+        client_key,
+        timestamp,
+        nonce,
+        request,
+        request_token=None,
+        access_token=None,
+    ):
         seen = (client_key, timestamp, nonce) in self._nonces
         self._nonces.add((client_key, timestamp, nonce))
         return not seen

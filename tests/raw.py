@@ -1,0 +1,93 @@
+"""A server that says what a test wants, byte by byte."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import threading
+
+
+class RawServer:
+    """Answers every request alike, on loopback.
+
+    :param context: for TLS
+    :ivar answer: the bytes of the answer, or an iterable of parts that are
+        sent with a short pause between them
+    :ivar received: the requests as they came
+    """
+
+    def __init__(self, context=None):
+        self.answer = b''
+        self.received = []
+        self._context = context
+        self._is_closed = threading.Event()
+        self._server = socket.create_server(('127.0.0.1', 0))
+        scheme = 'http' if context is None else 'https'
+        self.url = f'{scheme}://127.0.0.1:{self._server.getsockname()[1]}'
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info):
+        self._is_closed.set()
+        socket.create_connection(self._server.getsockname()).close()
+        self._thread.join()
+        self._server.close()
+
+    def _serve(self):
+        while not self._is_closed.is_set():
+            connection, _ = self._server.accept()
+            with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+                stack.enter_context(connection)
+                connection.settimeout(5)
+                if self._context is not None:
+                    connection = self._context.wrap_socket(
+                        connection, server_side=True
+                    )
+                    stack.enter_context(connection)
+                self._talk(connection)
+
+    def _talk(self, connection):
+        if not self._read(connection):
+            return
+        if isinstance(self.answer, bytes):
+            connection.sendall(self.answer)
+            return
+        for part in self.answer:
+            connection.sendall(part)
+            if self._is_closed.wait(0.01):
+                return
+
+    def _read(self, connection):
+        """Read a whole request."""
+        received = b''
+        while True:
+            head, end, body = received.partition(b'\r\n\r\n')
+            length = re.search(rb'(?i)content-length: (\d+)', head)
+            if end and len(body) >= int(length[1] if length else 0):
+                self.received.append(received)
+                return True
+            data = connection.recv(65536)
+            received += data
+            if not data or received.startswith(b'\x16'):  # TLS
+                return bool(data)
+
+
+def response(status=b'200 OK', headers=(), body=b'', length=None):
+    """Return the bytes of an answer, as wrong as wanted."""
+    size = len(body) if length is None else length
+    lines = [b'HTTP/1.1 ' + status, *headers, b'Content-Length: %d' % size]
+    return b'\r\n'.join([*lines, b'', body])
+
+
+def recorded(answer):
+    """Return the bytes of a recorded answer."""
+    body = answer.get('body', '')
+    if not isinstance(body, str):
+        body = json.dumps(body)
+    headers = [f'{n}: {v}'.encode() for n, v in answer['headers'].items()]
+    return response(b'%d X' % answer['status'], headers, body.encode())

@@ -1,0 +1,406 @@
+"""The client: what it does not accept, what it shows, where it comes from."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import logging
+import os
+import pickle
+import pprint
+import string
+import subprocess
+import sys
+import traceback
+
+import pytest
+from pywikibot import config
+from pywikibot.exceptions import FatalServerError
+
+from pywikibot_oauth2 import (
+    ConfigurationError,
+    OAuth2Auth,
+    OAuth2Client,
+    OAuth2Error,
+    OAuth2Session,
+)
+from pywikibot_oauth2 import client as client_module
+from pywikibot_oauth2.client import Credentials
+from tests.sandbox.config import environment
+
+
+CLIENT_ID = '0123456789abcdef' * 2
+SECRET = 'c0ffee5ec2e7c0ffee'
+CALLBACK = 'http://127.0.0.1:8080/callback'
+API = 'https://wiki.example/w/api.php'
+
+
+def make_client(**changes):
+    values = {'client_secret': SECRET, 'redirect_uri': CALLBACK}
+    return OAuth2Client(CLIENT_ID, **{**values, **changes})
+
+
+# What it shows
+
+
+def logged(client):
+    stream = io.StringIO()
+    logger = logging.Logger('a logger of its own')
+    logger.addHandler(logging.StreamHandler(stream))
+    logger.error('The client %s %r', client, client)
+    logger.error(client)
+    logger.error('%(c)s', {'c': client})
+    return stream.getvalue()
+
+
+def raised_with_locals(client):
+    try:
+        raise ValueError(client)
+    except ValueError as error:
+        return ''.join(
+            traceback.TracebackException.from_exception(
+                error, capture_locals=True
+            ).format()
+        )
+
+
+def refused(function, client):
+    with pytest.raises(TypeError) as info:
+        function(client)
+    return f'{CLIENT_ID} {info.value}'
+
+
+def of_session(client):
+    session = OAuth2Session(client, API)
+    return f'{session!r} {json.dumps(session.serialize())}'
+
+
+def of_auth(client):
+    auth = OAuth2Auth(client.client_id, client.client_secret)
+    return f'{auth} {auth!r} {pprint.pformat(vars(auth))} {logged(auth)}'
+
+
+WAYS = [
+    repr, str, format, ascii, pprint.pformat, '{!r}'.format, '%s'.__mod__,
+    logged, raised_with_locals, of_session, of_auth,
+    lambda client: string.Template('$c').substitute(c=client),
+    lambda client: pprint.pformat({'clients': [client]}),
+    *[lambda client, f=f: refused(f, client)
+      for f in (json.dumps, vars, pickle.dumps)],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('way', WAYS, ids=range(len(WAYS)))
+def test_the_secret_is_shown_in_no_way(way):
+    shown = way(make_client())
+    assert SECRET not in shown
+    assert CLIENT_ID in shown
+
+
+def test_the_access_token_is_not_shown_either():
+    assert SECRET not in repr(OAuth2Client(access_token=SECRET))
+    assert SECRET not in repr(Credentials(CLIENT_ID, SECRET, SECRET))
+
+
+@pytest.mark.parametrize(
+    ('client', 'kind', 'is_confidential'),
+    [
+        (make_client(), 'confidential', True),
+        (make_client(client_secret=None), 'public', False),
+        (make_client(owner_only=True), 'owner-only', True),
+        (OAuth2Client(CLIENT_ID, access_token='a'), 'owner-only', False),
+    ],
+)
+def test_it_says_what_it_is(client, kind, is_confidential):
+    assert client.kind == kind
+    assert client.owner_only == (kind == 'owner-only')
+    assert client.is_confidential == is_confidential
+    assert repr(client) == (
+        f"<OAuth2Client '{CLIENT_ID}' ({kind}),"
+        f' redirect_uri={client.redirect_uri!r}>'
+    )
+
+
+# What it accepts
+
+
+def test_blanks_from_copying_are_removed_and_nothing_else():
+    client = OAuth2Client(f' {CLIENT_ID}\n', f'\t{SECRET} \n')
+    assert (client.client_id, client.client_secret) == (CLIENT_ID, SECRET)
+    for uri in 'HTTP://LocalHost:8080/%7e?a=b', 'https://tool.example/ö':
+        assert make_client(redirect_uri=uri).redirect_uri == uri
+
+
+BAD = {
+    'client_id': ('client ID', ['', ' \n', 12345, b'12345']),
+    'client_secret': ('client secret', [' \t', 12345, b'c0ffee', [SECRET]]),
+    'redirect_uri': ('callback URL', ['', ' ', 8080, b'http://127.0.0.1/']),
+    'access_token': ('access token', ['', 5, b'abc']),
+}
+
+
+@pytest.mark.parametrize('make', [OAuth2Client, OAuth2Auth])
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [(name, value) for name in BAD for value in BAD[name][1]],
+)
+def test_a_bad_value_is_named_and_not_shown(make, name, value):
+    values = {'client_id': CLIENT_ID, 'client_secret': SECRET, name: value}
+    with pytest.raises(ConfigurationError) as info:
+        make(**values)
+    assert str(info.value).startswith(f'The {BAD[name][0]} ')
+    assert SECRET not in str(info.value)
+    # Pywikibot would repeat the request for any other error.
+    assert isinstance(info.value, FatalServerError)
+    assert isinstance(info.value, OAuth2Error)
+
+
+@pytest.mark.parametrize(
+    ('values', 'words'),
+    [
+        ({}, 'neither a client ID nor an access token'),
+        ({'client_id': CLIENT_ID, 'owner_only': True}, 'needs its client sec'),
+        ({'access_token': 'x', 'redirect_uri': CALLBACK}, 'uses neither a'),
+        ({'access_token': 'x', 'client_secret': SECRET}, 'uses neither a'),
+        *[
+            ({'access_token': token}, 'contains a character')
+            for token in ('Bearer hid', 'hid\nden', 'hidden…', '"hidden"')
+        ],
+    ],
+)
+def test_values_that_contradict_each_other_are_refused(values, words):
+    with pytest.raises(ConfigurationError, match=words) as info:
+        OAuth2Client(**values)
+    assert 'hid' not in str(info.value)
+    # A neutral sentence: a program need not have such a file.
+    assert 'user-config' not in str(info.value)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words', 'code'),
+    [
+        ({'client_id': 'nonsense'}, "'nonsense' is not a client ID, which",
+         'client_id'),
+        *[
+            ({'redirect_uri': uri}, words, 'redirect_uri')
+            for uri, words in {
+                '127.0.0.1:8080': 'does not begin with http:// or https://',
+                'ftp://127.0.0.1/': 'does not begin with http:// or https://',
+                'http:///x': 'does not begin with http:// or https://',
+                f'{CALLBACK}#x': 'contains a fragment',
+                f'{CALLBACK}/a b': 'contains a fragment (#) or a space',
+                'http://[::1/': 'is not a URL',
+                'http://127.0.0.1:x/': 'is not a URL',
+            }.items()
+        ],
+    ],
+)  # fmt: skip
+def test_a_misspelled_value_is_found_when_it_is_checked(changes, words, code):
+    values = {'client_id': CLIENT_ID, 'redirect_uri': CALLBACK, **changes}
+    with pytest.raises(ConfigurationError) as info:
+        OAuth2Client(**values).check()
+    assert words in str(info.value)
+    assert info.value.error == code
+
+
+def test_what_may_be_right_passes_the_check():
+    for client in make_client(), OAuth2Client(access_token='abc'):
+        client.check()
+
+
+# What is the same client
+
+
+def test_access_tokens_without_a_client_id_are_clients_of_their_own():
+    one, two = (OAuth2Client(access_token=token) for token in 'ab')
+    assert one.same_registration(OAuth2Client(access_token='a'))
+    assert not one.same_registration(two)
+    assert not one.same_registration(make_client())
+    assert make_client().same_registration(OAuth2Client(CLIENT_ID))
+
+
+def test_it_is_a_value():
+    client = make_client()
+    assert client == make_client()
+    assert hash(client) == hash(make_client())
+    assert client != make_client(client_secret='other')
+    assert client != 'other'
+    assert copy.copy(client) is copy.deepcopy(client) is client
+    with pytest.raises(AttributeError, match='immutable'):
+        client.client_secret = 'other'
+
+
+# Where the credentials come from
+
+
+@pytest.fixture(params=[Credentials, OAuth2Auth])
+def source(request):
+    """Return a class that takes credentials from somewhere else."""
+    return request.param
+
+
+def values_of(found):
+    client = getattr(found, 'client', found)
+    return client.client_id, client.client_secret, client.access_token
+
+
+def test_they_come_from_the_environment(source, monkeypatch):
+    for name in Credentials._fields:
+        monkeypatch.delenv(f'PYWIKIBOT_OAUTH2_{name.upper()}', raising=False)
+    with pytest.raises(ConfigurationError, match='PYWIKIBOT_OAUTH2_CLIENT_ID'):
+        source.from_environment()
+    monkeypatch.setenv('PYWIKIBOT_OAUTH2_CLIENT_ID', CLIENT_ID)
+    monkeypatch.setenv('PYWIKIBOT_OAUTH2_CLIENT_SECRET', SECRET)
+    monkeypatch.setenv('PYWIKIBOT_OAUTH2_ACCESS_TOKEN', '')
+    assert values_of(source.from_environment()) == (CLIENT_ID, SECRET, None)
+
+
+def printing(text):
+    return [sys.executable, '-c', f'print({text!r})']
+
+
+def test_they_come_from_a_command(source):
+    found = source.from_command(printing(f'{SECRET}\n'), CLIENT_ID)
+    assert values_of(found) == (CLIENT_ID, SECRET, None)
+    data = json.dumps({'access_token': SECRET})
+    found = source.from_command(printing(data))
+    assert values_of(found)[1:] == (None, SECRET)
+
+
+FAILING = f'import sys; print({SECRET!r}); sys.exit(3)'
+
+
+@pytest.mark.parametrize(
+    ('command', 'words'),
+    [
+        ([sys.executable, '-c', FAILING], 'ended with status 3'),
+        (printing(SECRET), 'must be a JSON object'),
+        (['/nonexistent', SECRET], 'cannot be run (FileNotFoundError)'),
+        ([sys.executable, 'a\0b'], 'cannot be run (ValueError)'),
+        ('pass show bot', 'must be a list of strings'),
+        ([], 'must be a list of strings'),
+    ],
+)
+def test_a_command_that_fails_is_reported(source, command, words):
+    with pytest.raises(ConfigurationError) as info:
+        source.from_command(command)
+    assert words in str(info.value)
+    assert SECRET not in str(info.value)
+
+
+def test_a_command_is_not_waited_for_endlessly(source, monkeypatch):
+    monkeypatch.setattr(client_module, '_COMMAND_TIMEOUT', 0.1)
+    # It waits for its standard input, which stays open.
+    reader, writer = os.pipe()
+    before = os.dup(0)
+    os.dup2(reader, 0)
+    try:
+        with pytest.raises(ConfigurationError) as info:
+            source.from_command([sys.executable, '-c', 'input()'])
+    finally:
+        os.dup2(before, 0)
+        for descriptor in reader, writer, before:
+            os.close(descriptor)
+    assert 'cannot be run (TimeoutExpired)' in str(info.value)
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    """Return the path of a credentials file, relative to the bot's."""
+    monkeypatch.setattr(config, 'base_dir', str(tmp_path))
+    path = tmp_path / 'credentials.json'
+    path.touch(mode=0o600)
+    return path
+
+
+def from_file(path):
+    return OAuth2Auth.from_file(path.name)
+
+
+def test_they_come_from_a_file_that_nobody_else_can_read(path):
+    path.write_text(json.dumps({'client_id': 'id', 'client_secret': SECRET}))
+    assert values_of(from_file(path)) == ('id', SECRET, None)
+    assert OAuth2Auth.from_file(path).client == from_file(path).client
+    path.chmod(0o640)
+    with pytest.raises(ConfigurationError, match='others can read') as info:
+        from_file(path)
+    assert (info.value.error, info.value.hint) == ('exposed_file', str(path))
+
+
+@pytest.mark.parametrize(
+    'content',
+    [SECRET, '', '[]', '{}', f'{{"client_secret": "{SECRET}"', 'null', '\xff',
+     f'{{"client_secret": ["{SECRET}"]}}', f'{{"secret": "{SECRET}"}}',
+     '[' * 100_000],
+    ids=lambda content: content[:9],
+)  # fmt: skip
+def test_a_file_that_holds_something_else_is_not_quoted(path, content):
+    path.write_bytes(content.encode('latin-1'))
+    with pytest.raises(ConfigurationError, match='must be a JSON obj') as info:
+        from_file(path)
+    assert SECRET not in str(info.value)
+    assert info.value.__cause__ is None
+    assert info.value.__suppress_context__ or info.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ('put', 'words'),
+    [
+        (lambda path: None, 'No such file'),
+        (os.mkdir, 'not a regular file'),
+        # It is not waited for.
+        (os.mkfifo, 'not a regular file'),
+        (lambda path: path.write_bytes(bytes(1 << 21)), 'too large'),
+    ],
+    ids=['missing', 'folder', 'pipe', 'large'],
+)
+def test_a_file_that_cannot_be_read_is_reported_at_once(path, put, words):
+    path.unlink()
+    put(path)
+    if path.is_file():
+        path.chmod(0o600)
+    with pytest.raises(ConfigurationError, match=words) as info:
+        from_file(path)
+    assert (info.value.error, info.value.hint) == ('unreadable', str(path))
+
+
+@pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid(), reason='root')
+def test_a_file_of_another_user_is_refused(path):
+    os.chown(path, 1, 1)
+    with pytest.raises(ConfigurationError, match='belongs to another user'):
+        from_file(path)
+
+
+# In user-config.py
+
+
+@pytest.mark.parametrize(
+    ('call', 'advice'),
+    [
+        (f"OAuth2Auth('', '{SECRET}')", 'Correct user-config.py.'),
+        (f"OAuth2Auth('k', '{SECRET}', 'c', 'd')", 'pwb oauth2 -setup'),
+        (f"OAuth2Auth(('k', '{SECRET}', 'c', 'd'))", 'pwb oauth2 -setup'),
+        (f"OAuth2Auth.from_file('x', redirect_uri='{SECRET}')", 'config.py'),
+        ('OAuth2Auth.from_environment()', 'Correct user-config.py.'),
+        (f"OAuth2Auth.from_command(['x'], '{SECRET}')", 'user-config.py.'),
+    ],
+)
+def test_a_wrong_value_ends_pywikibot_without_showing_the_line(
+    tmp_path, call, advice
+):
+    path = tmp_path / 'user-config.py'
+    path.touch(mode=0o600)
+    path.write_text(
+        "family = 'wikipedia'\nmylang = 'en'\nusernames['wikipedia']['en'] ="
+        " 'Bot'\nimport pywikibot_oauth2 as _oauth2\n"
+        f"authenticate['*.wikipedia.org'] = _oauth2.{call}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', 'import pywikibot'], cwd=tmp_path,
+        env=environment(tmp_path), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert advice in ' '.join(done.stderr.split())
+    assert 'Traceback' not in done.stderr
+    assert SECRET not in done.stdout + done.stderr

@@ -1,0 +1,623 @@
+"""What is known of Pywikibot and done to it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+import pywikibot
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from pywikibot import bot, config
+from pywikibot.comms import http
+from pywikibot.exceptions import FatalServerError
+from pywikibot.site import APISite, BaseSite, TokenWallet
+
+from pywikibot_oauth2 import ConfigurationError, OAuth2Auth, OAuth2Error, host
+from tests.sandbox import Sandbox
+from tests.sandbox.config import environment
+from tests.strategies import anything, examples
+
+
+EN = 'https://en.wikipedia.org/w'
+DE = 'https://de.wikipedia.org/w'
+COMMONS = 'https://commons.wikimedia.org/w'
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ('url', 'wiki'),
+    [
+        (f'{EN}/api.php', EN),
+        (f'{EN}/api.php?action=query&meta=userinfo\n', EN),
+        (f'{EN}/api.php?title=../..', EN),
+        (f'{EN}/api.php#fragment', EN),
+        (f'{EN}/rest.php', EN),
+        (f'{EN}/rest.php?x', EN),
+        (f'{EN}/rest.php/v1/page/Main_Page', EN),
+        (f'{EN}/rest.php/v1/page/A%2Fapi.php', EN),
+        (f'{EN}/rest.php/v1/page/a..b', EN),
+        ('http://127.0.0.1:8080/api.php', 'http://127.0.0.1:8080'),
+        ('http://[::1]:8080/wiki/api.php', 'http://[::1]:8080/wiki'),
+        ('https://wiki.example:443/w/api.php', 'https://wiki.example/w'),
+        ('http://localhost:80/api.php', 'http://localhost'),
+        ('https://wiki.example:80/api.php', 'https://wiki.example:80'),
+        ('https://wiki.example/~u/a%C3%A4/api.php',
+         'https://wiki.example/~u/a%C3%A4'),
+    ],
+)  # fmt: skip
+def test_a_request_to_a_script_goes_to_the_wiki_of_its_folder(url, wiki):
+    assert host.wiki_of(url) == wiki
+
+
+@pytest.mark.parametrize(
+    'url',
+    [
+        '', '/', 'api.php', '//en.wikipedia.org/w/api.php',
+        'https://en.wikipedia.org/', 'https://en.wikipedia.org/wiki/Main_Page',
+        *[f'{EN}/{rest}' for rest in (
+            'index.php?title=api.php', 'index.php?returnto=/w/api.php',
+            'index.php#/w/api.php', 'load.php', 'api.php5', 'api.phpx/',
+            'api.php/', 'xapi.php', 'rest_v1/page')],
+        'https://en.wikipedia.org/api/rest_v1/page/html/A',
+        'https://upload.wikimedia.org/wikipedia/commons/a.png',
+        # urllib.parse and urllib3 take these for different hosts.
+        'https://evil.example\\@en.wikipedia.org/w/api.php',
+        'https://en.wikipedia.org\\.evil.example/w/api.php',
+        'https://en.wikipedia.org@evil.example/w/api.php',
+        'https://user:pass@en.wikipedia.org/w/api.php',
+        # A server may take these for another folder.
+        *[f'https://en.wikipedia.org/{path}/api.php' for path in (
+            '..', '.', 'w/..', '../w', 'w/%2e%2e', '%2E', 'w/.%2e', 'a%2f..',
+            'a%2F%2e%2e%2fb', 'a\\b', 'a%5c..%5cb')],
+        f'{EN}/rest.php/../index.php', f'{EN}/rest.php/v1%2F..%2f..',
+        f'{EN}/rest.php/%2e%2e/x', f'{EN}/rest.php/a\\b',
+        # requests writes neither of these.
+        'https://EN.wikipedia.org/w/api.php', 'HTTPS://wiki.example/api.php',
+        'https://wiki.exämple/api.php', 'https://en.wikipedia.org:x/api.php',
+        'ftp://en.wikipedia.org/w/api.php',
+    ],
+)  # fmt: skip
+def test_no_other_address_is_that_of_a_wiki(url):
+    assert host.wiki_of(url) is None
+
+
+@pytest.mark.parametrize(
+    ('url', 'wiki'),
+    [
+        ('HTTPS://EN.Wikipedia.ORG/w/api.php', EN),
+        ('https://en.wikipedia.org:443/w/api.php', EN),
+        ('https://wiki.example/%7euser/ä/api.php',
+         'https://wiki.example/~user/%C3%A4'),
+        ('https://bücher.example/api.php', 'https://xn--bcher-kva.example'),
+        ('http://[::1]/w/api.php', 'http://[::1]/w'),
+        ('https://wiki.example/w/../api.php', 'https://wiki.example'),
+        ('https://wiki.example/a b/api.php', 'https://wiki.example/a%20b'),
+        ('https://wiki.example/%2e%2e/api.php', None),
+        ('https://wiki.example/a%5c..%5cb/api.php', None),
+        ('https://*.example/api.php', None),
+        ('https:///api.php', None),
+        ('http://[::1/api.php', None),
+        ('api.php', None),
+        ('', None),
+    ],
+)  # fmt: skip
+def test_an_address_is_read_as_requests_would_send_it(url, wiki):
+    assert host.wiki_at(url) == wiki
+
+
+LOOPBACK = ['localhost', 'LOCALHOST', '127.0.0.1', '127.0.0.2',
+            '127.255.255.254', '::1']  # fmt: skip
+# What only looks like an address has to be looked up, and who answers then
+# could be anyone.
+ELSEWHERE = [
+    None, '', 'example.org', '127.0.0.1.evil.example', 'evil-localhost',
+    'localhost.evil.example', 'localhost.localdomain', '127.evil.example',
+    '127.0.0.1.', '127.', '127', '127..1', '127.1', '127.0.1', '.127.0.0.1',
+    '0177.0.0.1', '2130706433', '128.0.0.1', '0.0.0.0', '10.0.0.1',
+    '1.127.0.0.1', '::', '::2', '::ffff:8.8.8.8', '[::1]', '127.0.0.1:80',
+    ' 127.0.0.1', '127.0.0.1 ', '127.0.0.1/', '127.0.0.-1', '127.0.0.0x1',
+    '127.0.0.256', '127.0.0.0.1', '127.0.0.\u0661', '127.99999999',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('name', LOOPBACK + ELSEWHERE)
+def test_only_a_loopback_address_is_this_machine(name):
+    assert host.is_loopback(name) == (name in LOOPBACK)
+
+
+@pytest.mark.parametrize(
+    'url',
+    [EN, 'HTTPS://en.wikipedia.org/w', 'https://127.0.0.1',
+     'http://127.0.0.1:8080', 'http://localhost/w', 'HTTP://LOCALHOST:1/',
+     'http://[::1]:8080/', 'https://user:password@wiki.example/w'],
+)  # fmt: skip
+def test_https_and_this_machine_are_safe(url):
+    host.require_safe_transport(url)
+
+
+@pytest.mark.parametrize(
+    'url',
+    ['http://en.wikipedia.org/w', 'http://127.0.0.1.evil.example/',
+     'http://localhost.evil.example/', 'http://127.0.0.1@evil.example/',
+     'http://user:127.0.0.1@evil.example/', 'http://0.0.0.0/', 'http://',
+     'http:///w', 'https://', 'https:///w', 'https:', '', '/w', 'w',
+     '//127.0.0.1/', 'ftp://127.0.0.1/', 'file:///etc/passwd',
+     'ws://127.0.0.1/', 'httpss://127.0.0.1/', 'http://[::1', 'https://[::1',
+     'http://[::2]/', 'http://evil.example#@127.0.0.1/',
+     'http://evil.example?@127.0.0.1/'],
+)  # fmt: skip
+def test_everything_else_is_a_configuration_error(url):
+    with pytest.raises(ConfigurationError, match='needs https') as info:
+        host.require_safe_transport(url)
+    assert str(info.value).endswith(url)
+    assert (info.value.wiki, info.value.error) == (url, 'not_https')
+    # Else Pywikibot would repeat the request.
+    assert isinstance(info.value, FatalServerError)
+
+
+pieces = st.sampled_from(
+    ['127.0.0.1', '127.1', 'localhost', '[::1]', '[', ']', '@', ':', '#', '?',
+     '/', '\\', '.', 'evil.example', '\u0661', '%31', ' ', '\t', '/api.php']
+)  # fmt: skip
+
+
+@examples(200)
+@given(
+    st.sampled_from(['http://', 'https://', 'HTTP://', '', 'ftp://'])
+    | anything,
+    st.lists(pieces | anything, max_size=4).map(''.join),
+)
+def test_any_address_is_safe_or_an_error(scheme, rest):
+    url = scheme + rest
+    wiki = host.wiki_of(url)
+    assert wiki is None or url.replace(':80/', '/').startswith(wiki)
+    again = host.wiki_at(url)
+    assert again is None or host.wiki_of(f'{again}/api.php') == again
+    host.is_loopback(rest)
+    with contextlib.suppress(OAuth2Error):
+        host.require_safe_transport(url)
+        assert url.strip().lower().startswith('http')
+
+
+# Sites and accounts
+
+
+@pytest.fixture(autouse=True)
+def usernames(monkeypatch):
+    """Configure the family wikipedia, and return its user names."""
+    monkeypatch.setattr(config, 'family', 'wikipedia')
+    monkeypatch.setattr(config, 'mylang', 'en')
+    monkeypatch.setattr(config, 'usernames', type(config.usernames)(dict))
+    monkeypatch.setattr(config, 'authenticate', {})
+    return config.usernames
+
+
+def test_a_wiki_is_found_by_its_address(usernames):
+    usernames['wikipedia'].update(en='Bot', de='Der Bot')
+    for wiki, code, username in (EN, 'en', 'Bot'), (DE, 'de', 'Der Bot'):
+        site = host.known_site(wiki)
+        assert site.family.name == 'wikipedia'
+        assert (site.code, site.username) == (code, username)
+        assert site.name == f'wikipedia:{code}'
+        assert f'https://{host.netloc_of(site)}/w' == wiki
+
+
+@pytest.mark.parametrize(
+    ('names', 'en', 'de'),
+    [
+        ({'wikipedia': {'*': 'Bot'}}, 'Bot', 'Bot'),
+        ({'wikipedia': {'*': 'Bot', 'de': 'Der Bot'}}, 'Bot', 'Der Bot'),
+        ({'*': {'*': 'Bot'}}, 'Bot', 'Bot'),
+        ({'*': {'*': 'Bot', 'de': 'Der Bot'}}, 'Bot', 'Der Bot'),
+        ({'*': {'*': 'Bot'}, 'wikipedia': {'de': 'D'}}, 'Bot', 'D'),
+        ({'*': {'de': 'X'}, 'wikipedia': {'de': 'D'}}, None, 'D'),
+        ({'wikipedia': {'en': 'bot_of_en'}}, 'Bot of en', None),
+        ({'commons': {'*': 'Bot'}}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_the_username_is_the_one_that_pywikibot_takes(
+    usernames, names, en, de
+):
+    for family, codes in names.items():
+        usernames[family].update(codes)
+    expected = [en, de]
+    assert [host.known_site(wiki).username for wiki in (EN, DE)] == expected
+    configured = [site.username for site in host.configured_sites()]
+    assert set(filter(None, expected)) <= {*configured}
+    for code, username in zip(['en', 'de'], expected, strict=True):
+        # A site without an API to log in with
+        site = pywikibot.Site(code, 'wikipedia', interface=BaseSite)
+        assert site.username() == username
+
+
+@pytest.mark.parametrize(
+    'wiki',
+    ['https://wiki.example/w', 'https://en.wikipedia.org',
+     'https://en.wikipedia.org/W', 'https://en.wikipedia.org/w/w',
+     'http://en.wikipedia.org/w', 'https://en.wikipedia.org:444/w',
+     'https://en.wikipedia.org.evil.example/w', 'https://en.wikipedia/w',
+     'https://evil.example/en.wikipedia.org/w', 'https://n.wikipedia.org/w',
+     'https:///w', '', '/w'],
+)  # fmt: skip
+def test_another_address_is_not_a_known_site(usernames, wiki):
+    usernames['wikipedia']['*'] = 'Bot'
+    assert host.known_site(wiki) is None
+
+
+def test_a_family_with_a_username_is_looked_at(usernames):
+    assert host.known_site(COMMONS) is None
+    usernames['wikipeida']['*'] = 'Bot'  # passed over
+    usernames['commons']['commons'] = 'Bot'
+    site = host.known_site(COMMONS)
+    assert (site.name, site.username) == ('commons:commons', 'Bot')
+    assert host.known_site(EN).username is None
+
+
+FAMILY = """\
+from pywikibot import family
+
+
+class Family(family.Family):
+    name = {name!r}
+    langs = {{
+        'a': '127.0.0.1:8080', 'b': '127.0.0.1:8443', 'c': 'WIKI.Example'}}
+
+    def protocol(self, code):
+        return 'http' if code == 'a' else 'https'
+
+    def scriptpath(self, code):
+        return {{'a': '', 'b': '/mediawiki', 'c': '/~ä'}}[code]
+
+    def verify_SSL_certificate(self, code):
+        return False
+"""
+numbers = itertools.count(1)
+
+
+@pytest.fixture
+def own_family(tmp_path, monkeypatch):
+    """Make a family of the user's own; return its name."""
+    # Pywikibot keeps the families that it has loaded by their names.
+    name = f'own{next(numbers)}'
+    path = tmp_path / f'{name}_family.py'
+    path.write_text(FAMILY.format(name=name), encoding='utf-8')
+    monkeypatch.setitem(config.family_files, name, str(path))
+    return name
+
+
+@pytest.mark.parametrize('family', ['own', '*'])
+def test_a_family_of_ones_own_is_found(own_family, usernames, family):
+    usernames['*' if family == '*' else own_family]['*'] = 'Bot'
+    for wiki, code in {
+        'http://127.0.0.1:8080': 'a',
+        'https://127.0.0.1:8443/mediawiki': 'b',
+        'https://wiki.example/~%C3%A4': 'c',
+    }.items():
+        site = host.known_site(wiki)
+        assert (site.name, site.username) == (f'{own_family}:{code}', 'Bot')
+    assert host.known_site('https://127.0.0.1:8080') is None
+    site = pywikibot.Site('c', own_family, interface=BaseSite)
+    assert host.wiki_of_site(site) == 'https://wiki.example/~%C3%A4'
+
+
+def test_a_site_without_a_usable_address_is_an_error():
+    class Site:
+        apipath = staticmethod(lambda: '/api.php')
+        base_url = staticmethod(lambda path: f'https://*{path}')
+
+    with pytest.raises(ConfigurationError, match='not the address of a wiki'):
+        host.wiki_of_site(Site())
+
+
+@pytest.mark.parametrize(
+    ('wiki', 'central'),
+    [
+        (EN, 'https://meta.wikimedia.org/w'),
+        (COMMONS, 'https://meta.wikimedia.org/w'),
+        ('https://en.wikipedia.beta.wmcloud.org/w', None),
+        ('https://wiki.example/w', 'https://wiki.example/w'),
+    ],
+)
+def test_wikimedia_has_its_special_pages_on_meta(usernames, wiki, central):
+    usernames['wikipedia']['*'] = usernames['commons']['*'] = 'Bot'
+    family = pywikibot.family.Family.load('commons')
+    if central is None:
+        wiki = host.wiki_at(family.base_url('beta', family.apipath('beta')))
+        central = wiki.replace('commons', 'meta')
+        assert 'meta' in central
+    assert host.central_wiki(wiki) == central
+    assert host.special_page(wiki, 'OAuthManageMyGrants') == (
+        f'{central}/index.php?title=Special:OAuthManageMyGrants'
+    )
+
+
+@pytest.mark.parametrize(
+    ('override', 'arguments', 'before', 'expected'),
+    [
+        (('*', '*', 'other_bot'), [], [], 'Other bot'),
+        (None, ['-user:Other'], [], None),
+        # Before Pywikibot 11
+        ('missing', ['-user:other_bot', 'x'], [], 'Other bot'),
+        ('missing', ['x'], ['-user:Other'], 'Other'),
+        ('missing', ['-user:'], [], None),
+        ('missing', ['-username:x'], [], None),
+    ],
+)
+def test_the_account_that_the_command_line_chose(
+    monkeypatch, override, arguments, before, expected
+):
+    if override == 'missing':
+        monkeypatch.delattr(bot, '_user_override', raising=False)
+    else:
+        monkeypatch.setattr(bot, '_user_override', override, raising=False)
+    wrapper = ModuleType('wrapper')
+    wrapper.global_args = before
+    monkeypatch.setitem(sys.modules, 'pywikibot.scripts.wrapper', wrapper)
+    monkeypatch.setattr(sys, 'argv', ['pwb', *arguments])
+    assert host.user_override() == expected
+
+
+def test_a_relative_path_starts_at_pywikibots_folder(monkeypatch):
+    monkeypatch.setenv('HOME', '/home/x')
+    names = 'a/b', '/a', '~/a'
+    assert [str(host.config_path(name)) for name in names] == [
+        os.path.join(config.base_dir, 'a/b'), '/a', '/home/x/a'
+    ]  # fmt: skip
+
+
+# The HTTP layer
+
+
+def test_the_transport_is_pywikibots(monkeypatch):
+    for name in 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE':
+        monkeypatch.delenv(name, raising=False)
+    how = host.transport(EN)
+    assert how.user_agent == http.user_agent()
+    assert 'Pywikibot' in how.user_agent
+    assert how[1:] == (config.socket_timeout, True, None, {}, False)
+    how.proxies['https'] = 'http://evil.example'
+    assert 'https' not in http.session.proxies
+    monkeypatch.setattr(config, 'socket_timeout', 7)
+    monkeypatch.setattr(http.session, 'verify', '/ca.pem')
+    monkeypatch.setattr(http.session, 'cert', ('/a', '/b'))
+    monkeypatch.setitem(http.session.proxies, 'https', 'http://p.example')
+    how = host.transport('http://127.0.0.1:8080/w')
+    proxies = {'https': 'http://p.example'}
+    assert how[1:] == (7, '/ca.pem', ('/a', '/b'), proxies, True)
+
+
+def test_a_session_without_a_setting_verifies(monkeypatch):
+    for name in 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE':
+        monkeypatch.delenv(name, raising=False)
+    for setting, expected in (None, True), (False, False):
+        monkeypatch.setattr(http.session, 'verify', setting)
+        assert host.transport('https://wiki.example').verify is expected
+
+
+def test_a_family_can_switch_the_verification_off(own_family, usernames):
+    usernames[own_family]['b'] = 'Bot'
+    assert host.transport('https://127.0.0.1:8443/mediawiki').verify is False
+    assert host.transport(EN).verify is not False
+    with pytest.raises(ConfigurationError):
+        host.transport('http://wiki.example')
+
+
+@pytest.mark.parametrize('wiki', ['http://127.0.0.1:8080', 'http://x.example'])
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [('http_proxy', 'http://p.example'), ('no_proxy', '127.0.0.1'), ('A', '')],
+)
+def test_a_proxy_for_this_machine_is_noticed(monkeypatch, wiki, name, value):
+    for variable in [*os.environ]:
+        if variable.lower().endswith('_proxy'):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv('http_proxy', 'http://p.example' if name != 'A' else '')
+    monkeypatch.setenv(name, value)
+    expected = name == 'http_proxy' and '127' in wiki
+    assert host.is_sent_through_proxy(wiki) == expected
+    monkeypatch.setattr(http.session, 'trust_env', False)
+    assert not host.is_sent_through_proxy(wiki)
+
+
+@pytest.mark.parametrize(
+    ('body', 'expected'),
+    [
+        ({'data': {'action': 'edit', 'token': 'x+\\'}}, True),
+        ({'data': {'token': '+\\'}}, True),
+        ({'data': b'action=edit&token=x'}, True),
+        ({'data': {'a': 'x'}, 'files': {'token': (None, 'x')}}, True),
+        ({'data': {'action': 'query', 'titles': '&token=x'}}, False),
+        ({'data': {'lgtoken': 'x'}}, False),
+        ({'data': iter([b'token=x'])}, False),
+        ({}, False),
+    ],
+    ids=range(8),
+)
+def test_a_request_that_changes_something_carries_a_token(body, expected):
+    request = requests.Request('POST', f'{EN}/api.php', **body).prepare()
+    assert host.carries_csrf_token(request) == expected
+
+
+def test_the_csrf_tokens_of_the_sites_of_one_account_are_dropped(
+    wiki, monkeypatch
+):
+    def site(sandbox, user):
+        family = f'sandbox{sandbox.netloc.rpartition(":")[2]}'
+        monkeypatch.setitem(config.family_files, family, sandbox.api_url)
+        # Not made by pywikibot.Site, which keeps what it has made.
+        made = APISite(family, family, user)
+        made.tokens._tokens['csrf'] = 'x'
+        return made
+
+    with Sandbox() as other, Sandbox() as third:
+        places = (wiki, 'Bot'), (other, 'Bot'), (third, 'Bot'), (wiki, 'Me')
+        sites = [site(*place) for place in places]
+        # What is not complete yet
+        half = [APISite.__new__(APISite), TokenWallet.__new__(TokenWallet)]
+        host.clear_csrf_tokens([wiki.url, other.url], 'Bot')
+    assert [str(one.tokens) for one in sites] == [
+        '{}', '{}', "{'csrf': 'x'}", "{'csrf': 'x'}"
+    ]  # fmt: skip
+    half.clear()
+
+
+# What is in authenticate
+
+
+@pytest.mark.parametrize(
+    ('keys', 'wiki', 'expected'),
+    [
+        (['en.wikipedia.org', '*.wikipedia.org'], EN, 0),
+        (['*', '*.org', '*.wikipedia.org'], EN, 2),
+        (['*', '*.org'], EN, 1),
+        (['*'], EN, 0),
+        (['EN.Wikipedia.org'], EN, 0),
+        (['*.WIKIPEDIA.org'], 'https://EN.wikipedia.org/w', 0),
+        (['127.0.0.1:8080'], 'http://127.0.0.1:8080', 0),
+        (['127.0.0.1'], 'http://127.0.0.1:8080', None),
+        (['wikipedia.org', '*.de.wikipedia.org', 'e*.wikipedia.org'], EN,
+         None),
+        ([], EN, None),
+    ],
+)  # fmt: skip
+def test_a_specific_key_beats_a_wildcard(keys, wiki, expected):
+    config.authenticate = {key: (key, n) for n, key in enumerate(keys)}
+    found = host.entry_for(wiki)
+    assert found == (
+        expected if expected is None else (keys[expected], expected)
+    )
+    if found:
+        assert host.entries_of(found) == [found[0]]
+        name = wiki.partition('://')[2].partition('/')[0].lower()
+        assert host.is_match(found[0], name)
+    assert host.entries() == config.authenticate
+
+
+WILDCARDS = [
+    ('*', '*.wikimedia.org *.wikipedia.org 127.0.0.1:8080 wiki.example'),
+    ('*.org', '*.wikimedia.org *.wikipedia.org'),
+    ('*.toolforge.org', ''),
+    ('*.co.uk', ''),
+    ('*.example', 'wiki.example'),
+    ('*.ORG', '*.wikimedia.org *.wikipedia.org'),
+    # Several operators
+    ('*.shared.net', '*.a.shared.net *.shared.net'),
+    ('*.wikipedia.org', None),
+    ('*.wikimedia.org', None),
+    ('*.shared.org', None),
+    ('en.wikipedia.org', None),
+    ('org', None),
+]
+
+
+@pytest.mark.parametrize(('key', 'hint'), WILDCARDS)
+def test_a_wildcard_that_reaches_several_operators_is_refused(
+    usernames, own_family, monkeypatch, key, hint
+):
+    for name in 'one.a', 'two':
+        family = own_family + name[:3]
+        url = f'https://{name}.shared.net/w/api.php'
+        monkeypatch.setitem(config.family_files, family, url)
+        usernames[family][family] = 'Bot'
+    if 'shared' not in key:
+        usernames.clear()
+        usernames['wikipedia']['*'] = usernames['commons']['commons'] = 'Bot'
+        usernames[own_family].update(a='Bot', c='Bot')
+    auth = object()
+    config.authenticate = {key: auth, 'other.example': object()}
+    if hint is None:
+        host.check_wildcards(auth)
+        return
+    with pytest.raises(ConfigurationError) as info:
+        host.check_wildcards(auth)
+    assert repr(key) in str(info.value)
+    assert (info.value.error, info.value.hint) == ('wildcard', hint)
+
+
+def test_an_account_is_admitted_where_authenticate_names_the_wiki(
+    usernames, monkeypatch
+):
+    monkeypatch.setattr(pywikibot.login, 'ClientLoginManager', object)
+    auth = OAuth2Auth('id', 'secret')
+    assert host.admit(EN, auth) is None
+    config.authenticate = {'*.wikipedia.org': auth}
+    assert host.admit(EN, auth) is None
+    assert pywikibot.login.ClientLoginManager is object
+    usernames['wikipedia']['*'] = 'Bot'
+    assert host.admit('https://xx.wikipedia.org/w', auth) is None
+    assert host.admit(EN, object()) is None
+    assert host.admit(EN, auth).name == 'wikipedia:en'
+    assert 'OAuth2' in pywikibot.login.ClientLoginManager.__name__
+
+
+# The hook
+
+# What a future Pywikibot might do instead.
+FUTURES = {
+    'renamed': """
+login.LoginManagerOfTheFuture = login.ClientLoginManager
+del login.ClientLoginManager
+""",
+    'bound early': """
+def log_in(self, autocreate=False, user=None, *, cookie_only=False):
+    if not cookie_only:
+        print('Password:')
+APISite.login = log_in
+""",
+}
+SCRIPT = """
+import pywikibot
+from pywikibot import login
+from pywikibot.site import APISite
+pywikibot.__version__ = '99.1'
+{future}
+site = pywikibot.Site()
+print(site.siteinfo['generator'])
+site.login()
+"""
+CONFIG = """\
+family = 'sandbox'
+mylang = 'sandbox'
+family_files['sandbox'] = '{wiki.url}/api.php'
+usernames['sandbox']['sandbox'] = 'Bot'
+import pywikibot_oauth2 as _oauth2
+authenticate['{wiki.netloc}'] = _oauth2.OAuth2Auth('{id}', 'secret')
+"""
+
+
+@pytest.mark.parametrize('future', FUTURES)
+def test_a_pywikibot_without_the_place_is_named_and_not_used(
+    tmp_path, wiki, future
+):
+    path = tmp_path / 'user-config.py'
+    path.touch(mode=0o600)
+    path.write_text(CONFIG.format(wiki=wiki, id='a' * 32))
+    done = subprocess.run(
+        [sys.executable, '-c', SCRIPT.format(future=FUTURES[future])],
+        cwd=tmp_path, env=environment(tmp_path), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 1
+    said = ' '.join((done.stdout + done.stderr).split())
+    assert 'pywikibot-oauth2 does not support Pywikibot 99.1' in said
+    assert 'Run "pip install --upgrade pywikibot-oauth2", or' in said
+    assert 'Password' not in said
+    assert 'Traceback' not in said
+    assert not wiki.requests
+
+
+def test_it_is_known_what_runs(monkeypatch):
+    assert not host.is_reading_user_config()
+    monkeypatch.setattr(pywikibot, 'argvu', ['/x/login.py'])
+    assert host.is_running('login')
+    assert not host.is_running('touch')

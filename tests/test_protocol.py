@@ -1,0 +1,1107 @@
+"""What is said to rest.php/oauth2, and what its answers mean."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gzip
+import hashlib
+import json
+import logging
+import math
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+import pytest
+import requests
+import requests_oauthlib
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pywikibot import config
+from pywikibot.comms import http
+from requests.cookies import create_cookie
+
+from pywikibot_oauth2.authorization import PendingLogin
+from pywikibot_oauth2.client import OAuth2Client
+from pywikibot_oauth2.errors import (
+    AnswerNotAcceptedError,
+    AuthorizationEndedError,
+    AuthorizationError,
+    ClientRefusedError,
+    ConfigurationError,
+    EndpointError,
+    OAuth2Error,
+)
+from pywikibot_oauth2.protocol import (
+    REFUSALS,
+    Meaning,
+    OAuth2Wiki,
+    meaning_of,
+    meaning_of_response,
+    parse_callback,
+)
+from pywikibot_oauth2.token import Token
+from tests import recordings
+from tests.raw import RawServer, recorded, response
+from tests.sandbox import Sandbox
+from tests.strategies import answers, anything, examples, good
+
+
+CALLBACK = 'http://127.0.0.1:8080/callback'
+LIMIT = 1 << 20  # bytes of an answer
+SOON = 0.15  # seconds; a time-out that a test can wait for
+# Where the steps lead.
+PATHS = {
+    'exchange': 'access_token',
+    'refresh': 'access_token',
+    'client_credentials': 'access_token',
+    'profile': 'resource/profile',
+    'own_clients': 'client',
+}
+each_step = pytest.mark.parametrize('step', PATHS)
+likes = pytest.mark.parametrize('like', recordings.SERVERS)
+
+
+class Asker:
+    """A client on a wiki, and what comes before each step.
+
+    :param wiki: the sandbox
+    """
+
+    def __init__(self, wiki):
+        self.wiki = wiki
+        self.registered = wiki.register(
+            redirect_uri=CALLBACK,
+            grant_types=('authorization_code', 'refresh_token'),
+        )
+        self.client = OAuth2Client(
+            self.registered.id, self.registered.secret, redirect_uri=CALLBACK
+        )
+
+    def prepare(self, step, client=None, **options):
+        """Return a function that takes a step, with all that it needs."""
+        client = client or self.client
+        if step == 'client_credentials' and not options.get('wiki'):
+            owned = self.wiki.register(owner_only=True)
+            client = OAuth2Client(owned.id, owned.secret, owner_only=True)
+        endpoints = OAuth2Wiki(
+            client, **{'wiki': self.wiki.url, 'clock': self.wiki.clock}
+            | options
+        )  # fmt: skip
+        if step == 'client_credentials':
+            return endpoints.client_credentials
+        if step == 'exchange':
+            pending = endpoints.begin()
+            code = self.code(pending, client)
+            return lambda: endpoints.exchange(pending, code)
+        pair = self.wiki.issue(self.registered)
+        token = Token(pair.access_token, pair.refresh_token)
+        argument = token if step == 'refresh' else token.header
+        return lambda: getattr(endpoints, step)(argument)
+
+    def code(self, pending, client=None):
+        """Let the user say yes; return the authorization code."""
+        self.wiki.secrets.add(pending.verifier)
+        url = OAuth2Wiki(client or self.client, self.wiki.url)
+        callback = self.wiki.approve(url.authorization_url(pending))
+        return parse_callback(callback, pending)
+
+
+@pytest.fixture
+def asker(wiki):
+    return Asker(wiki)
+
+
+@pytest.fixture
+def server():
+    with RawServer() as raw:
+        yield raw
+
+
+def talk(server, answer, step='refresh', **options):
+    """Take a step with a server that gives this answer."""
+    server.answer = answer
+    endpoints = OAuth2Wiki(
+        OAuth2Client('id', 'c0ffee5ec2e7'), server.url, **options
+    )
+    arguments = {
+        'exchange': (PendingLogin('s', 'v' * 64), 'a-code'),
+        'refresh': (Token('abc', 'a-refresh-token'),),
+        'client_credentials': (),
+        'profile': (Token('abc').header,),
+        'own_clients': (Token('abc').header,),
+    }[step]
+    return getattr(endpoints, step)(*arguments)
+
+
+def assert_silent(error, secrets):
+    """Check that nothing that is shown of an error is secret."""
+    shown = ''.join(traceback.format_exception(error)) + repr(vars(error))
+    while error is not None:
+        shown += repr(error.args)
+        error = error.__cause__ or error.__context__
+    assert [secret for secret in secrets if secret in shown] == []
+
+
+@contextlib.contextmanager
+def listening():
+    """Listen, and check afterwards that nobody came."""
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        listener.setblocking(False)
+        yield listener.getsockname()[1]
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+# What is sent
+
+
+def test_the_authorization_url_has_exactly_these_fields(wiki, asker):
+    endpoints = OAuth2Wiki(asker.client, wiki.url)
+    pending = endpoints.begin()
+    digest = hashlib.sha256(pending.verifier.encode()).digest()
+    fields = {
+        'response_type': 'code',
+        'client_id': asker.client.client_id,
+        'redirect_uri': CALLBACK,
+        'state': pending.state,
+        'code_challenge': base64.urlsafe_b64encode(digest).decode()[:43],
+        'code_challenge_method': 'S256',
+    }
+    address, _, query = endpoints.authorization_url(pending).partition('?')
+    assert address == f'{wiki.url}/rest.php/oauth2/authorize'
+    assert dict(parse_qsl(query)) == fields
+    assert endpoints.authorization_url(pending, 'de').endswith('ui_locales=de')
+    other = endpoints.begin('http://127.0.0.1:1/')
+    assert other.redirect_uri == 'http://127.0.0.1:1/'
+    assert re.fullmatch(r'[\w-]{32}', other.state)
+    assert re.fullmatch(r'[\w.~-]{64}', other.verifier)
+    assert pending.state != other.state
+    assert pending.verifier != other.verifier
+    public = OAuth2Wiki(OAuth2Client('id'), wiki.url)
+    assert 'redirect_uri' not in public.authorization_url(public.begin())
+
+
+BODIES = {
+    'exchange': {
+        'grant_type': 'authorization_code',
+        'code': 'a-code',
+        'code_verifier': 'v' * 64,
+    },
+    'refresh': {
+        'grant_type': 'refresh_token',
+        'refresh_token': 'a-refresh-token',
+    },
+    'client_credentials': {'grant_type': 'client_credentials'},
+}
+
+
+@pytest.mark.parametrize('secret', ['c0ffee5ec2e7', None])
+@pytest.mark.parametrize('redirect_uri', [CALLBACK, None])
+@pytest.mark.parametrize('step', BODIES)
+def test_a_token_request_has_exactly_this_body(
+    server, step, redirect_uri, secret
+):
+    server.answer = response(body=json.dumps(good).encode())
+    endpoints = OAuth2Wiki(OAuth2Client('id', secret), f'{server.url}/w')
+    arguments = {
+        'exchange': (PendingLogin('s', 'v' * 64, redirect_uri), 'a-code'),
+        'refresh': (Token('abc', 'a-refresh-token'),),
+    }
+    getattr(endpoints, step)(*arguments.get(step, ()))
+    (request,) = server.received
+    head, _, body = request.decode().partition('\r\n\r\n')
+    assert head.startswith('POST /w/rest.php/oauth2/access_token HTTP/1.1\r\n')
+    fields = {**BODIES[step], 'client_id': 'id'}
+    if secret:
+        fields['client_secret'] = secret
+    if step == 'exchange' and redirect_uri:
+        fields['redirect_uri'] = redirect_uri
+    assert dict(parse_qsl(body, keep_blank_values=True)) == fields
+    assert len(body) == len(urlencode(fields))
+
+
+@each_step
+def test_no_header_and_no_cookie_is_sent_but_these(wiki, asker, step):
+    take = asker.prepare(step)
+    cookie = create_cookie('sandboxwiki_session', 'x', domain='127.0.0.1')
+    http.session.cookies.set_cookie(cookie)
+    try:
+        take()
+    finally:
+        http.session.cookies.clear()
+    (request,) = wiki.requests
+    assert request.path == f'/rest.php/oauth2/{PATHS[step]}'
+    expected = {
+        'host': wiki.netloc,
+        'user-agent': http.user_agent(),
+        'accept': 'application/json',
+        # A compressed answer has no bound to its size.
+        'accept-encoding': 'identity',
+        'connection': 'keep-alive',
+    }
+    if PATHS[step] == 'access_token':
+        expected['content-type'] = 'application/x-www-form-urlencoded'
+        expected['content-length'] = str(request.body_length)
+    else:
+        expected['authorization'] = f'Bearer {request.bearer}'
+    sent = {name.lower(): value for name, value in request.headers.items()}
+    assert sent == expected
+
+
+def test_the_user_agent_is_the_operators_or_the_programs(
+    wiki, asker, monkeypatch
+):
+    monkeypatch.setattr(config, 'user_agent_format', 'MyBot/1.0 (me@ex.org)')
+    asker.prepare('refresh')()
+    asker.prepare('profile', user_agent='MyTool/1.0')()
+    names = [request.headers['user-agent'] for request in wiki.requests]
+    assert names == ['MyBot/1.0 (me@ex.org)', 'MyTool/1.0']
+
+
+@each_step
+def test_the_environment_has_no_say_about_this_machine(
+    wiki, asker, step, tmp_path, monkeypatch
+):
+    path = tmp_path / 'netrc'
+    path.write_text('machine 127.0.0.1 login Bot password from-netrc\n')
+    path.chmod(0o600)
+    monkeypatch.setenv('NETRC', str(path))
+    for name in ('no_proxy', 'NO_PROXY'):
+        monkeypatch.delenv(name, raising=False)
+    with listening() as port:
+        for name in ('http_proxy', 'https_proxy', 'all_proxy'):
+            monkeypatch.setenv(name, f'http://127.0.0.1:{port}')
+            monkeypatch.setenv(name.upper(), f'http://127.0.0.1:{port}')
+        asker.prepare(step)()
+    sent = wiki.requests[0].headers.get('authorization', '')
+    assert sent.partition(' ')[0] == (
+        'Bearer' if step in ('profile', 'own_clients') else ''
+    )
+
+
+def test_pywikibots_own_proxies_are_used(monkeypatch):
+    monkeypatch.setitem(http.session.proxies, 'https', 'http://127.0.0.1:9/')
+    wiki = OAuth2Wiki(OAuth2Client('id'), 'https://wiki.invalid/w')
+    with pytest.raises(EndpointError, match='ProxyError'):
+        wiki.refresh(Token('abc', 'def'))
+
+
+@each_step
+@pytest.mark.parametrize('status', [301, 302, 303, 307, 308])
+def test_no_redirect_is_followed(wiki, asker, step, status):
+    take = asker.prepare(step)
+    with listening() as port:
+        for place in (f'http://127.0.0.1:{port}/', f'{wiki.url}/x'):
+            wiki.fail_next('redirect', path='', status=status, location=place)
+            with pytest.raises(EndpointError, match='(?i)redirect'):
+                take()
+    assert len(wiki.requests) == 2
+
+
+@pytest.mark.parametrize(
+    'address',
+    ['http://wiki.example/w', 'http://127.0.0.1.wiki.example', 'https://',
+     'ftp://127.0.0.1', '127.0.0.1', '//127.0.0.1', '', 'http://[::1',
+     'http://127.0.0.1@wiki.example/w',
+     'http://wiki.example\\@127.0.0.1.wiki.example/'],
+)  # fmt: skip
+def test_nothing_is_sent_where_others_can_listen_in(address):
+    with pytest.raises(ConfigurationError, match='needs https'):
+        OAuth2Wiki(OAuth2Client('id', 'c0ffee'), address)
+
+
+# Certificates
+
+
+@pytest.fixture(scope='module')
+def certificate(tmp_path_factory):
+    """Return the file of a self-signed certificate for this machine."""
+    openssl = shutil.which('openssl')
+    if openssl is None:
+        pytest.skip('there is no program openssl here')
+    path = tmp_path_factory.mktemp('certificate') / 'both.pem'
+    command = (
+        f'{openssl} req -x509 -newkey rsa:2048 -nodes -days 2 -subj'
+        f' /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -out {path}.crt'
+        f' -keyout {path}'
+    )
+    subprocess.run(command.split(), check=True, capture_output=True)
+    with path.open('a') as file:
+        file.write((path.parent / 'both.pem.crt').read_text())
+    return str(path)
+
+
+@pytest.fixture
+def secure(certificate, monkeypatch):
+    """Run a server that speaks TLS."""
+    for name in ('REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'):
+        monkeypatch.delenv(name, raising=False)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with RawServer(context) as raw:
+        yield raw
+
+
+@pytest.mark.filterwarnings('ignore:Unverified HTTPS request')
+@pytest.mark.parametrize(
+    ('variable', 'verify', 'is_accepted'),
+    [
+        (None, True, False),
+        (None, '{}', True),
+        (None, False, True),
+        ('REQUESTS_CA_BUNDLE', True, True),
+        ('CURL_CA_BUNDLE', True, True),
+    ],
+)
+@each_step
+def test_certificates_are_verified_as_pywikibot_does(
+    secure, certificate, step, variable, verify, is_accepted, monkeypatch
+):
+    if isinstance(verify, str):
+        verify = verify.format(certificate)
+    monkeypatch.setattr(http.session, 'verify', verify)
+    if variable:
+        monkeypatch.setenv(variable, certificate)
+    elif not verify:
+        # It must not switch the verification on again.
+        monkeypatch.setenv('REQUESTS_CA_BUNDLE', '/nonexistent')
+    if is_accepted:
+        talk(secure, response(body=json.dumps(good).encode()), step)
+        assert (
+            b'c0ffee5ec2e7' in secure.received[0]
+            or b'abc' in (secure.received[0])
+        )
+    else:
+        with pytest.raises(EndpointError, match='(?i)certificate.verify'):
+            talk(secure, b'', step)
+        assert secure.received == []
+
+
+def test_a_wiki_that_does_not_speak_tls_is_an_endpoint_error(server):
+    server.answer = b'HTTP/1.1 400 Bad Request\r\n\r\n'
+    wiki = OAuth2Wiki(OAuth2Client('id'), server.url.replace('http', 'https'))
+    with pytest.raises(EndpointError, match='SSLError'):
+        wiki.refresh(Token('abc', 'def'))
+
+
+# One deadline, one size
+
+
+def endless(start, part):
+    yield start
+    while True:
+        yield part
+
+
+HEAD = b'HTTP/1.1 200 OK\r\n'
+DRIBBLES = {'headers': (HEAD, b'X: y\r\n'), 'body': (HEAD + b'\r\n', b' ')}
+
+
+@pytest.mark.parametrize('dribble', DRIBBLES)
+def test_a_server_that_dribbles_is_left_at_the_deadline(server, dribble):
+    begun = time.monotonic()
+    with pytest.raises(EndpointError, match=r'no complete answer within 0\.2'):
+        talk(server, endless(*DRIBBLES[dribble]), deadline=0.2)
+    assert 0.2 <= time.monotonic() - begun < 2
+
+
+def padded(size):
+    body = json.dumps(good).encode()
+    return body + b' ' * (size - len(body))
+
+
+def test_an_answer_of_a_megabyte_is_read(server):
+    token = talk(server, response(body=padded(LIMIT)))
+    assert token.access_token == 'abc'
+
+
+@pytest.mark.parametrize(
+    'answer',
+    [
+        response(body=padded(LIMIT + 1)),
+        endless(HEAD + b'\r\n' + padded(1000), b' ' * LIMIT),
+        response(
+            headers=[b'Content-Encoding: gzip'],
+            body=gzip.compress(padded(50 * LIMIT)),
+        ),
+    ],
+    ids=['longer', 'endless', 'compressed'],
+)
+def test_no_more_than_a_megabyte_is_read(server, answer):
+    with pytest.raises(EndpointError, match='answer that is not JSON'):
+        talk(server, answer)
+
+
+@pytest.mark.parametrize('timeout', [SOON, (5, SOON)])
+@pytest.mark.parametrize('kind', ['hang_before', 'hang_after'])
+def test_socket_timeout_is_honoured(wiki, asker, kind, timeout, monkeypatch):
+    monkeypatch.setattr(config, 'socket_timeout', timeout)
+    wiki.fail_next(kind)
+    begun = time.monotonic()
+    with pytest.raises(EndpointError, match='(?i)timed? ?out'):
+        asker.prepare('refresh')()
+    assert SOON <= time.monotonic() - begun < SOON + 2
+
+
+def test_a_slow_answer_is_waited_for(wiki, asker):
+    wiki.fail_next('slow', delay=0.05)
+    assert asker.prepare('refresh')()
+
+
+# Answers
+
+
+@likes
+@each_step
+def test_each_step_gets_what_it_asks_for(wiki, asker, step, like):
+    wiki.like = like
+    before = wiki.clock()
+    answer = asker.prepare(step)()
+    if step == 'profile':
+        assert answer['username'] == 'Bot'
+    elif step == 'own_clients':
+        assert asker.client.client_id in [c['client_key'] for c in answer]
+        assert wiki.requests[-1].query == {'limit': '100'}
+    else:
+        assert wiki.oauth.valid(answer.access_token)
+        assert answer.expires_at == pytest.approx(before + 3600, abs=2)
+        assert bool(answer.refresh_token) == (step != 'client_credentials')
+
+
+@pytest.mark.parametrize('entries', [[{}, 2, None, {'a': 1}], {'a': 1}, None])
+def test_a_list_of_clients_is_a_list_of_dicts(server, entries):
+    answer = response(body=json.dumps({'clients': entries}).encode())
+    expected = [{}, {'a': 1}] if isinstance(entries, list) else []
+    assert talk(server, answer, 'own_clients') == expected
+
+
+@likes
+def test_a_wiki_tells_whether_it_ignores_the_port_of_loopback(wiki, like):
+    wiki.like = like
+    endpoints = OAuth2Wiki(OAuth2Client('id'), wiki.url)
+    assert endpoints.ignores_loopback_port() == (like == 'master')
+    assert wiki.requests[-1].body_length == 0
+
+
+@likes
+def test_a_dead_token_has_no_profile(wiki, asker, like):
+    wiki.like = like
+    take = asker.prepare('profile')
+    wiki.expire_access_tokens()
+    assert take() is None
+
+
+def test_a_refresh_that_yields_another_accounts_token_is_an_error(wiki, asker):
+    other = wiki.issue(asker.registered, 'Admin').access_token
+    wiki.fail_next('rewrite', change=lambda d: {**d, 'access_token': other})
+    with pytest.raises(EndpointError, match='another account') as info:
+        asker.prepare('refresh')()
+    assert info.value.error == 'other_account'
+    assert_silent(info.value, wiki.secrets)
+
+
+def test_a_wiki_may_be_upgraded_between_two_refreshes(wiki, asker):
+    take = asker.prepare('refresh')
+    wiki.like = 'master'
+    assert ':' in take().claims()['sub']
+
+
+@pytest.mark.parametrize('charset', ['idna', 'undefined', 'zlib', '', '"'])
+def test_the_charset_that_an_answer_claims_does_not_matter(server, charset):
+    header = f'Content-Type: application/json; charset={charset}'.encode()
+    body = json.dumps(good).encode()
+    token = talk(server, response(headers=[header], body=body))
+    assert (token.access_token, token.refresh_token) == ('abc', 'def')
+
+
+@pytest.mark.parametrize(
+    'value',
+    [None, 0, -1, 'soon', True, [20], {}, 10**400, math.nan, math.inf],
+    ids=lambda value: repr(value)[:9],
+)
+def test_a_senseless_expiry_loses_no_token(server, value):
+    body = json.dumps({**good, 'expires_in': value}).encode()
+    token = talk(server, response(body=body))
+    assert (token.refresh_token, token.expires_at) == ('def', None)
+
+
+def answered(status, body):
+    return (
+        'status',
+        {'status': status, 'body': body, 'content_type': 'application/json'},
+    )
+
+
+def rewritten(data):
+    return 'rewrite', {'change': lambda _: data}
+
+
+STATUSES = (302, 400, 403, 404, 429, 500, 502, 503, 504)
+FAULTS = {
+    **{str(status): ('status', {'status': status}) for status in STATUSES},
+    **{
+        kind: (kind, {})
+        for kind in [
+            'html',
+            'empty',
+            'reset_before',
+            'reset_after',
+            'hang_before',
+            'hang_after',
+            'half',
+        ]
+    },
+    'redirect': ('redirect', {'location': 'http://127.0.0.1:9/'}),
+    'unknown error': answered(400, '{"error": "odd"}'),
+    'JSON without a meaning': answered(418, '{}'),
+    'error of the server': answered(500, '{"error": "invalid_request"}'),
+    'no content': answered(204, ''),
+    'half JSON': answered(200, '{"access_token": "a'),
+    'deeply nested': answered(200, '[' * 200_000),
+    'not UTF-8': answered(200, '\xff'),
+    'a list': rewritten([{}]),
+    'a string': rewritten('ok'),
+    'null': rewritten(None),
+}
+
+
+@pytest.mark.parametrize('fault', FAULTS)
+@pytest.mark.parametrize('step', ['exchange', 'refresh', 'profile'])
+def test_every_fault_is_an_endpoint_error_that_tells_facts_and_no_secret(
+    wiki, asker, step, fault, monkeypatch, caplog
+):
+    monkeypatch.setattr(config, 'socket_timeout', SOON)
+    caplog.set_level(logging.DEBUG)
+    kind, options = FAULTS[fault]
+    take = asker.prepare(step)
+    wiki.fail_next(kind, path=PATHS[step], **options)
+    with pytest.raises(EndpointError) as info:
+        take()
+    error = info.value
+    assert str(error).startswith(f'{wiki.url}: ')
+    assert '\n' not in str(error)
+    assert (error.wiki, error.client_id) == (wiki.url, asker.client.client_id)
+    assert error.retry_after is None
+    status = {'rewrite': 200, 'redirect': 302, 'html': 200, 'empty': 200}
+    assert error.status == options.get('status', status.get(kind))
+    assert error.error == ('odd' if fault == 'unknown error' else error.error)
+    assert_silent(error, wiki.secrets)
+    assert [s for s in wiki.secrets if s in caplog.text] == []
+    # It was sent once.
+    assert wiki.faults_served == {kind: 1}
+    assert len(wiki.requests) == 1
+
+
+@pytest.mark.parametrize(
+    'body',
+    [{}, {'token_type': 'Bearer'}, {'access_token': None},
+     {'access_token': ''}, {'error': {'code': 'nested'}}],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize('step', BODIES)
+def test_an_answer_without_a_token_is_an_endpoint_error(server, step, body):
+    answer = response(body=json.dumps(body).encode())
+    with pytest.raises(EndpointError, match='no usable access token') as info:
+        talk(server, answer, step)
+    assert info.value.wiki == server.url
+
+
+@pytest.mark.parametrize(
+    'host',
+    ['127.0.0.1:9', '127.0.0.1:99999', '127.0.0.1:port', 'wiki..invalid',
+     '*.invalid', 'a' * 64 + '.invalid'],
+)  # fmt: skip
+def test_a_host_that_cannot_be_reached_is_an_endpoint_error(host):
+    token = Token('abc', 'q' * 9)
+    wiki = OAuth2Wiki(OAuth2Client('id', 'z' * 9), f'https://{host}/w')
+    with pytest.raises(EndpointError) as info:
+        wiki.refresh(token)
+    assert_silent(info.value, ['q' * 9, 'z' * 9])
+
+
+def date(seconds):
+    return formatdate(time.time() + seconds, usegmt=True)
+
+
+@pytest.mark.parametrize('status', [429, 503])
+@pytest.mark.parametrize(
+    ('value', 'expected'),
+    [
+        *[('7', 7), (' 120 ', 120), ('0.5', 0.5), ('86400', 86400)],
+        *[(date(100), 100), (date(100).replace('GMT', '+0000'), 100)],
+        *[(date(100 + 18000).replace('GMT', '+0500'), 100)],
+        *[
+            (value, None)
+            for value in (
+                '0', '-5', '', 'soon', 'nan', 'inf', '9' * 400, ',', '\t',
+                'Wed, 21 Oct 2015 07:28:00 GMT',
+                'Wed, 99 Foo 2026 07:28:00 GMT',
+                'Wed, 21 Oct 99999 07:28:00 GMT',
+            )
+        ],
+    ],
+    # The dates differ from one process to the next.
+    ids=map(str, range(19)),
+)  # fmt: skip
+def test_retry_after_is_the_seconds_to_wait(server, status, value, expected):
+    header = f'Retry-After: {value}'.encode()
+    with pytest.raises(EndpointError) as info:
+        talk(server, response(b'%d X' % status, [header]))
+    assert info.value.retry_after == (
+        expected and pytest.approx(expected, abs=20)
+    )
+    assert info.value.status == status
+
+
+# Refusals
+
+
+RECORDED = {
+    server: {case['case']: case for case in recordings.cases(server)}
+    for server in recordings.SERVERS
+}
+DEAD, PERHAPS = Meaning.DEAD_TOKEN, Meaning.PERHAPS_DEAD
+ENDED, CODE = Meaning.ENDED, Meaning.CODE_REFUSED
+REFUSED, UNUSABLE = Meaning.CLIENT_REFUSED, Meaning.CLIENT_UNUSABLE
+MISTAKE = Meaning.OUR_MISTAKE
+STAGE = 'client (that an admin (disabled|rejected)|whose proposal expired)'
+# What the recorded answers mean on 1.43 and on master, by the names of the
+# cases; the first that matches counts.
+MEANINGS = [
+    # The access token
+    (rf'(api|rest): .*{STAGE} and enabled again', None, None),
+    (rf'api: .*{STAGE}', UNUSABLE, UNUSABLE),
+    (r'api: token of a disabled owner-only client', UNUSABLE, UNUSABLE),
+    (rf'rest: v1/page, {STAGE}', PERHAPS, UNUSABLE),
+    (rf'rest: resource/profile, {STAGE}', None, UNUSABLE),
+    (r'rest: v1/page, client with mwoauth-authonly', PERHAPS, PERHAPS),
+    (r'rest: v1/page, (expired|garbage) token', PERHAPS, DEAD),
+    (r'rest: resource/\w+, (expired token|revoked grant|garbage token'
+     r'|no Authorization|session cookie only)', DEAD, DEAD),
+    (r'rest: resource/profile, scheme in lower case', DEAD, None),
+    # MediaWiki takes this for no authorization at all.
+    (r'api: (scheme|no Authorization|.*the CSRF token from)', None, None),
+    (r'api: .*((invalid|empty|expired|dead|garbage) (token|signature)'
+     r'|token without signature|two tokens|two Authorization headers'
+     r'|a revoked grant|the user revoked|token from before)', DEAD, DEAD),
+    (r'(api|rest): ', None, None),
+    # The client
+    (rf'token: .*{STAGE} and enabled again', None, None),
+    (rf'token: refresh a second time, {STAGE}', ENDED, UNUSABLE),
+    (rf'token: .*({STAGE}|disabled owner-only client)', UNUSABLE, UNUSABLE),
+    # 1.43 looks at the secret of a public client at the refresh only.
+    (r'token: public client, wrong client_secret', None, None),
+    (r'token: .*public client (without|with (wrong|empty)) client_secret',
+     REFUSED, None),
+    (r'token: .*(wrong client_secret|confidential client without'
+     r'|client that is not owner-only)', REFUSED, REFUSED),
+    (r'token: refresh, unknown client', None, REFUSED),
+    (r'token: unknown client', REFUSED, REFUSED),
+    # The refresh token
+    (r'token: refresh, with Authorization: Bearer', None, MISTAKE),
+    (r'token: refresh with a refresh token that was used', ENDED, None),
+    (r'token: refresh token, (second|third) use at once', ENDED, None),
+    (r'token: refresh, empty refresh_token', ENDED, MISTAKE),
+    (r'token: refresh.*( not one$|revoked|of another client|after the grace)',
+     ENDED, ENDED),
+    # The authorization code
+    (r'token: .*no code_challenge but a code_verifier', None, MISTAKE),
+    (r'token: .*(redirect_uri was sent|(wrong|missing) code_verifier'
+     r'|code used a second|code that is not|code of another'
+     r'|redirect_uri though)', CODE, CODE),
+    # The request
+    (r'token: .*(no grant_type|empty body|wrong grant_type|device_code'
+     r'|no refresh_token|no client_id|body in JSON|text/plain|has not)',
+     MISTAKE, MISTAKE),
+    (r'token: ', None, None),
+]  # fmt: skip
+
+
+def expected(name, server):
+    column = 1 + recordings.SERVERS.index(server)
+    return next(row[column] for row in MEANINGS if re.match(row[0], name))
+
+
+def find(raw, case):
+    """Return what the package makes of a recorded answer."""
+    request, answer = case['request'], case['response']
+    raw.answer = recorded(answer)
+    if not case['case'].startswith('token'):
+        return meaning_of_response(requests.get(raw.url + request['path']))
+    grant = request.get('form', {}).get('grant_type')
+    is_refresh = case['case'].startswith('token: refresh')
+    step = 'refresh' if is_refresh else 'exchange'
+    if grant == 'client_credentials':
+        step = grant
+    try:
+        talk(raw, raw.answer, step)
+    except AuthorizationEndedError:
+        return ENDED
+    except AnswerNotAcceptedError:
+        return CODE
+    except ClientRefusedError as error:
+        return UNUSABLE if error.is_unusable else REFUSED
+    except EndpointError as error:
+        # It is the same error, whoever made the mistake.
+        name, _, hint = (error.error or '').partition(' ')
+        return meaning_of('refresh', answer['status'], name, hint)
+    return None
+
+
+@pytest.mark.parametrize('recording', recordings.SERVERS)
+def test_every_recorded_answer_has_the_right_meaning(server, recording):
+    names = [
+        name
+        for name, case in RECORDED[recording].items()
+        if re.match('(token|api|rest):', name) and 'response' in case
+    ]
+    assert len(names) > 190
+    found = {name: find(server, RECORDED[recording][name]) for name in names}
+    assert found == {name: expected(name, recording) for name in names}
+
+
+@pytest.mark.parametrize('row', REFUSALS, ids=lambda row: row.error)
+def test_the_cases_that_a_row_names_were_recorded_so(server, row):
+    for name in row.cases:
+        version, is_one, rest = name.partition(' ')
+        is_one = version in recordings.SERVERS
+        for like in [version] if is_one else recordings.SERVERS:
+            case = RECORDED[like][rest if is_one else name]
+            assert case['response']['status'] in row.statuses
+            assert find(server, case) is row.meaning
+
+
+@pytest.mark.parametrize(
+    ('to', 'status', 'error', 'hint', 'meaning'),
+    [
+        ('refresh', 401, 'invalid_request', 'Token has expired', ENDED),
+        ('refresh', 401, 'invalid_request', 'Check the `x`', None),
+        ('refresh', 500, 'invalid_grant', '', None),
+        ('code', 400, 'invalid_grant', '', CODE),
+        ('credentials', 401, 'invalid_client', '', REFUSED),
+        ('any', 401, 'invalid_client', '', None),
+    ],
+)
+def test_status_code_and_hint_decide(to, status, error, hint, meaning):
+    assert meaning_of(to, status, error, hint) is meaning
+
+
+GATEWAY = b'WWW-Authenticate: Bearer realm="x", error=%b, error_description=""'
+JWT = 'mwoauth-invalid-authorization-jwt'
+
+
+@pytest.mark.parametrize(
+    ('status', 'headers', 'body', 'meaning'),
+    [
+        (401, [GATEWAY % b'"invalid_token"'], {}, DEAD),
+        (401, [GATEWAY % b'invalid_token'], {}, DEAD),
+        (403, [GATEWAY % b'invalid_token'], {}, None),
+        (403, [], {'errorKey': JWT}, Meaning.WRONG_COOKIE),
+        (200, [f'MediaWiki-API-Error: {JWT}'.encode()], {},
+         Meaning.WRONG_COOKIE),
+        (200, [b'MediaWiki-API-Error: mwoauth-invalid-authorization-wrong-'
+               b'wiki'], {}, None),
+        # An error of something else than the profile
+        (401, [], {'error': 'access_denied'}, None),
+        (403, [], ['mwoauth-invalid-authorization'], None),
+        # The content is not even looked at.
+        (200, [], {'errorKey': 'mwoauth-invalid-authorization'}, None),
+        (500, [], {'errorKey': 'mwoauth-invalid-authorization'}, None),
+    ],
+)  # fmt: skip
+def test_what_was_not_recorded_has_a_meaning(
+    server, status, headers, body, meaning
+):
+    server.answer = response(
+        b'%d X' % status, headers, json.dumps(body).encode()
+    )
+    assert meaning_of_response(requests.get(f'{server.url}/x')) is meaning
+
+
+@likes
+@pytest.mark.parametrize(
+    ('case', 'hint'),
+    [
+        ('revoked', 'Token has been revoked'),
+        ('used', 'Token has been revoked'),
+        ('expired', 'Token has expired'),
+        ('garbage', 'Cannot decrypt the refresh token'),
+    ],
+)
+def test_a_dead_refresh_token_ends_the_authorization(
+    wiki, asker, clock, like, case, hint
+):
+    wiki.like = like
+    take = asker.prepare('refresh')
+    if case == 'revoked':
+        wiki.revoke('Bot', asker.registered)
+    elif case == 'used':
+        take()
+        clock.advance(601)
+    elif case == 'expired':
+        clock.advance(wiki.refresh_life + 1)
+    else:
+        token = Token('abc', 'def50200')
+        take = lambda: OAuth2Wiki(asker.client, wiki.url).refresh(token)  # noqa: E731
+    with pytest.raises(AuthorizationEndedError, match=hint) as info:
+        take()
+    assert info.value.wiki == wiki.url
+    assert info.value.hint.startswith(hint)
+    assert_silent(info.value, wiki.secrets)
+
+
+@likes
+@pytest.mark.parametrize('step', ['exchange', 'refresh', 'client_credentials'])
+@pytest.mark.parametrize('end', ['wrong', 'delete_client', 'disable_client'])
+def test_a_refused_client_is_named(wiki, asker, like, step, end):
+    wiki.like = like
+    take = asker.prepare(step)
+    registered = [*wiki.oauth.clients.values()][-1]
+    if end == 'wrong':
+        registered.secret = 'another-secret'
+    else:
+        getattr(wiki, end)(registered)
+    if like == '1.43' and (step, end) == ('refresh', 'delete_client'):
+        # As recorded, that is an error of the server.
+        with pytest.raises(EndpointError, match='500'):
+            take()
+        return
+    with pytest.raises(ClientRefusedError, match=registered.id) as info:
+        take()
+    error = info.value
+    assert error.client_id == registered.id
+    assert error.is_unusable == (end == 'disable_client')
+    assert error.ends_refresh_token == (error.is_unusable and like == '1.43')
+    assert_silent(error, wiki.secrets)
+
+
+def test_a_refused_code_may_be_followed_by_a_better_one(wiki, asker):
+    endpoints = OAuth2Wiki(asker.client, wiki.url)
+    with pytest.raises(AuthorizationError, match='refused the') as info:
+        endpoints.exchange(endpoints.begin(), 'def50200')
+    assert not info.value.is_final
+
+
+# Callbacks
+
+
+STATE = 'a-state_of-32-characters'
+CODE_VALUE = 'def50200' * 95
+WHOLE = f'{CALLBACK}?code={CODE_VALUE}&state={STATE}'
+PENDING = PendingLogin(STATE, 'v' * 64, CALLBACK)
+
+
+@pytest.mark.parametrize(
+    'callback',
+    [WHOLE, f' {WHOLE}\n', f'?state={STATE}&code={CODE_VALUE}',
+     f'/callback?code={CODE_VALUE}&state={STATE}&message=x&iss=y#_=_'],
+    ids=['absolute', 'with blanks', 'query', 'relative'],
+)  # fmt: skip
+def test_a_callback_brings_the_code(callback):
+    assert parse_callback(callback, PENDING) == CODE_VALUE
+
+
+CANCELLED = 'The authorization was cancelled.'
+NO_ADDRESS = 'not an address with an authorization code'
+OTHER = 'another login than the pending one, or its end is missing'
+
+
+@pytest.mark.parametrize(
+    ('callback', 'words', 'error'),
+    [
+        # A user who cancels comes back without a state (recorded).
+        ('?error=unauthorized_client&error_description=Buy+this', CANCELLED,
+         'cancelled'),
+        (f'?error=access_denied&error_description=It+was%0Adenied&state='
+         f'{STATE}', 'did not authorize the client: It was denied',
+         'access_denied'),
+        (f'?error=invalid_scope&state={STATE}', CANCELLED, 'invalid_scope'),
+        # Anything else is not the answer to this login.
+        (f'?error=access_denied&state=other&code={CODE_VALUE}', OTHER, None),
+        ('?error=access_denied&state=other', NO_ADDRESS, None),
+        (f'?code={CODE_VALUE}&state=other', OTHER, None),
+        (WHOLE[:-1], OTHER, None),
+        (f'?code={CODE_VALUE}&state={STATE}&state={STATE}', OTHER, None),
+        (f'{WHOLE}&code=b', OTHER, None),
+        (f'?code={CODE_VALUE}&state=\udcff', OTHER, None),
+        (f'?code={CODE_VALUE}&stat', 'the part from &state= on is miss', None),
+        (f'?code={CODE_VALUE}', 'the part from &state= on is missing', None),
+        (f'?code=&state={STATE}', NO_ADDRESS, None),
+        (f'?code=a%20b&state={STATE}', NO_ADDRESS, None),
+        (CODE_VALUE, NO_ADDRESS, None),
+        ('http://[/?code=a', NO_ADDRESS, None),
+        ('?' + 'a&' * 100, NO_ADDRESS, None),
+        ('', NO_ADDRESS, None),
+    ],
+    ids=range(18),
+)  # fmt: skip
+def test_any_other_callback_is_an_error(callback, words, error):
+    with pytest.raises(AuthorizationError) as info:
+        parse_callback(callback, PENDING)
+    assert words in str(info.value)
+    assert info.value.error == error
+    assert info.value.is_final == (error is not None)
+
+
+words = st.sampled_from(
+    ['?', '&', '=', '#', ';', '%', '%00', '%FF', '%ED%A0%80', '+', '/', '//',
+     'http://', '[::1', ']', '@', ':', '\n', '\r', '\x1b', '\x00', '\udcff',
+     'code=', 'state=', 'error=', 'error_description=', CODE_VALUE, STATE,
+     f'state={STATE}', f'code={CODE_VALUE}', WHOLE]
+)  # fmt: skip
+fields = st.dictionaries(
+    st.sampled_from(['code', 'state', 'error', 'x']),
+    st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E)),
+    max_size=4,
+)
+
+
+@examples(300)
+@given(
+    anything
+    | st.lists(words | anything, max_size=8).map(''.join)
+    | st.integers(0, len(WHOLE)).map(lambda end: WHOLE[:end])
+    | fields.map(lambda query: f'?{urlencode(query)}&state={STATE}')
+)
+@example('//\u2100/?code=a&state=b')
+def test_any_callback_is_its_own_code_or_an_error_that_can_be_shown(callback):
+    try:
+        code = parse_callback(callback, PENDING)
+    except OAuth2Error as error:
+        assert str(error).isprintable()
+        assert STATE not in str(error)
+        assert CODE_VALUE not in str(error)
+    else:
+        query = parse_qs(urlsplit(callback.strip()).query)
+        assert ([code], [STATE]) == (query['code'], query['state'])
+
+
+# Any answer
+
+
+# After some malformed answers urllib3 leaves it to the garbage collector to
+# close the connection.
+@pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning')
+@each_step
+@examples(60)
+@given(answer=answers)
+@example(answer=response(body=b'[' * 200_000))
+@example(answer=response(body=b'{"a": ' + b'9' * 5000 + b'}'))
+@example(answer=response(headers=[b'Content-Encoding: gzip'], body=b'abc'))
+@example(answer=response(headers=[b'Transfer-Encoding: chunked'], body=b'zz'))
+@example(answer=response(headers=[b'Set-Cookie: a=b; Max-Age=x'] * 200))
+@example(answer=b'HTTP/1.1 100 Continue\r\n\r\n')
+def test_any_answer_is_a_result_or_an_error(server, answer, step):
+    try:
+        talk(server, answer, step)
+    except OAuth2Error as error:
+        assert 'c0ffee5ec2e7' not in str(error)
+        assert str(error).isprintable()
+        assert error.__suppress_context__ or error.__context__ is None
+
+
+@examples(40)
+@given(value=anything.filter(bool))
+@example(value='\ud800')
+@example(value='&=%+; \n\x00')
+def test_any_refresh_token_that_is_given_can_be_sent(server, value):
+    body = json.dumps({**good, 'refresh_token': value}).encode()
+    token = talk(server, response(body=body))
+    wiki = OAuth2Wiki(OAuth2Client('id'), server.url)
+    assert wiki.refresh(token).access_token == 'abc'
+    sent = dict(parse_qsl(server.received[-1].rpartition(b'\r\n')[2].decode()))
+    assert sent['refresh_token'] == token.refresh_token
+
+
+dates = st.sampled_from(
+    ['Wed, 21 Oct 2099 07:28:00', 'GMT', '+0000', '-0000', ' ', ',', ':',
+     '99', '2099', 'Oct', 'Wed', '-', '+', '0', '9' * 20, '\t', '\x0c', '(']
+)  # fmt: skip
+
+
+@examples(100)
+@given(
+    value=st.lists(dates, max_size=6).map(''.join)
+    | st.text(st.characters(min_codepoint=32, max_codepoint=255))
+    | st.floats().map(str)
+)
+@example(value='Wed, 21 Oct 2099 07:28:00 +9999')
+@example(value='Wed, 31 Dec 9999 23:59:59 -2359')
+@example(value='Mon, 01 Jan 0001 00:00:00 +2359')
+def test_any_retry_after_is_a_time_to_wait_or_none(server, value):
+    header = b'Retry-After: ' + value.encode('latin-1')
+    with pytest.raises(EndpointError) as info:
+        talk(server, response(b'429 Slow', [header]))
+    wait = info.value.retry_after
+    assert wait is None or 0 < wait < math.inf
+
+
+# Logs
+
+
+@pytest.fixture
+def log(caplog):
+    """Log everything on level DEBUG; return what was logged."""
+    caplog.set_level(logging.DEBUG)
+    return lambda: caplog.text + repr([r.args for r in caplog.records])
+
+
+def test_no_secret_is_logged_by_several_threads(wiki, asker, log):
+    takes = [asker.prepare(step) for step in [*PATHS] * 4]
+    refused = asker.prepare('refresh', OAuth2Client('id', 'wr0ng'))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda take: take(), takes))
+    with pytest.raises(OAuth2Error):
+        refused()
+    assert '/rest.php/oauth2/access_token' in log()
+    secrets = {'wr0ng', *wiki.secrets}
+    assert [secret for secret in secrets if secret in log()] == []
+
+
+def test_other_threads_records_pass_during_an_exchange(wiki, asker, log):
+    logger = requests_oauthlib.oauth2_session.log
+
+    def change(data):
+        logger.debug('somebody else')
+        return data
+
+    wiki.fail_next('rewrite', change=change)
+    asker.prepare('refresh')()
+    assert 'somebody else' in log()
+    wiki.fail_next('html')
+    with pytest.raises(OAuth2Error):
+        asker.prepare('refresh')()
+    assert logger.filters == []
+
+
+def test_the_log_would_hold_the_secrets_otherwise(
+    wiki, asker, log, monkeypatch
+):
+    """Show that there is something to hide, without this package."""
+    monkeypatch.setenv('OAUTHLIB_INSECURE_TRANSPORT', '1')
+    pair = wiki.issue(asker.registered)
+    with requests_oauthlib.OAuth2Session(asker.registered.id) as session:
+        session.refresh_token(
+            f'{wiki.url}/rest.php/oauth2/access_token',
+            refresh_token=pair.refresh_token,
+            client_id=asker.registered.id,
+            client_secret=asker.registered.secret,
+        )
+    assert pair.refresh_token in log()
+    assert asker.registered.secret in log()
+
+
+def test_a_wiki_in_a_folder_is_asked_there(clock):
+    with Sandbox(clock=clock, path='/w') as wiki:
+        assert Asker(wiki).prepare('exchange')()
+        path = wiki.requests[-1].path
+        assert path == '/w/rest.php/oauth2/access_token'
