@@ -343,6 +343,9 @@ class Account:
     ) -> Header | None:
         """Return the header after looking after it."""
         with self._lock.held:
+            if self.state.authorization is None and not self._is_busy:
+                # A process that starts with a valid token needs no lock.
+                self._look()
             if (
                 not self._is_busy
                 and self._needs_care(refused)
@@ -374,9 +377,13 @@ class Account:
         """
         if self.state.header is None:
             return False
+        self._look()
+        return self._clock() < self.state.last_use
+
+    def _look(self) -> None:
+        """Adopt what is stored if it is newer; whoever locks reports errors."""
         with contextlib.suppress(OAuth2Error):
             self._take(self._store.load(*self._key))
-        return self._clock() < self.state.last_use
 
     def _renew(self, user_agent: str | None, refused: str | None) -> None:
         """Renew the token, or go on with the old one if it still serves."""
