@@ -81,7 +81,7 @@ class Count(NamedTuple):
 
 
 def _is_edit(request):
-    return request.form.get('action') == 'edit'
+    return {**request.query, **request.form}.get('action') == 'edit'
 
 
 def _is_last_read(request):
@@ -257,7 +257,7 @@ class _Bots:
         before = len(self.wiki.requests)
         if scenario.moment is None:
             self.clock.set(offset)
-        with _moment(
+        with at_moment(
             self.wiki, scenario, number, lambda: self.clock.set(offset)
         ):
             shown = self._start(scenario.command, number)
@@ -299,7 +299,7 @@ class _Bots:
 
 
 @contextlib.contextmanager
-def _moment(wiki, scenario, number, action):
+def at_moment(wiki, scenario, number, action):
     """Do something when so many bots have come to a request."""
     barrier = threading.Barrier(number, action)
     seen = Counter()

@@ -1,37 +1,22 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
-"""The figures as a picture that is readable in light and dark mode."""
+"""The most important figures as bars, readable in light and dark mode."""
 
 from __future__ import annotations
 
 import math
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.candidates import FLOOR, OAUTH1, OAUTH2, OURS, SMALL
-from benchmarks.table import duration
-from benchmarks.whole_process import COOKIES, EDIT, EXPIRED, PASSWORD, VALID
-from benchmarks.whole_process import OAUTH1 as OAUTH1_LOGIN
+from benchmarks.authentication import EDIT, OAUTH1, OAUTH2, OURS, SMALL
+from benchmarks.lab import duration
+from benchmarks.start import IMPORT, LOGIN, SCRIPT
 
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-WIDTH = 760
-LEFT = 240  # where bars begin
-RIGHT = 110  # what is kept free for the text behind the longest bar
-STEP = 26
+WIDTH, LEFT, RIGHT, STEP = 760, 240, 110, 26
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .title { font-weight: 600; font-size: 14px }
   .page { fill: #ffffff }
   .ours { fill: #0969da }
   .other { fill: #8c959f }
-  .post { opacity: .55 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
     .page { fill: #0d1117 }
@@ -41,26 +26,15 @@ STYLE = """
 """
 
 
-class Bar(NamedTuple):
-    """A bar of one or two parts, each of a length from 0 to 1."""
-
-    name: str
-    lengths: tuple[float, ...]
-    text: str
-    is_ours: bool
-
-
-def svg(figures: Mapping[str, float]) -> str:
+def svg(figures):
     """Return the picture; what was not measured is left out."""
     body, y = [], 10
-    for title, bars in (*_authentication(figures), *_requests(figures)):
+    for title, bars in _panels(figures):
         y += 24
-        body.append(
-            f'<text class="title" x="16" y="{y}">{escape(title)}</text>'
-        )
-        for bar in bars:
+        body.append(f'<text class="title" x="16" y="{y}">{title}</text>')
+        for name, length, text in bars:
             y += STEP
-            body += _bar(bar, y)
+            body += _bar(name, length, text, y)
         y += 14
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH}'
@@ -72,79 +46,36 @@ def svg(figures: Mapping[str, float]) -> str:
     )
 
 
-def _authentication(
-    figures: Mapping[str, float],
-) -> list[tuple[str, list[Bar]]]:
-    """Return the times of one authentication, on a logarithmic scale."""
-    panels = []
-    for body in (SMALL, '300 kB edit, Cyrillic'):
-        found = {
+def _panels(figures):
+    for body in (SMALL, EDIT):
+        times = {
             name: figures[f'{body}, {name}']
-            for name in (FLOOR, OURS, OAUTH2, OAUTH1)
+            for name in (OURS, OAUTH2, OAUTH1)
             if f'{body}, {name}' in figures
         }
-        if found:
-            panels.append(
-                (
-                    f'Authentication of one request, {body} (logarithmic)',
-                    [
-                        Bar(
-                            name,
-                            (_logarithmic(seconds),),
-                            duration(seconds),
-                            name == OURS,
-                        )
-                        for name, seconds in found.items()
-                    ],
-                )
-            )
-    return panels
+        # Logarithmic, from 100 ns to 1 s.
+        bars = [
+            (name, math.log10(seconds / 1e-7) / 7, duration(seconds))
+            for name, seconds in times.items()
+        ]
+        if bars:
+            yield f'Authentication of a request, {body} (logarithmic)', bars
+    bars = [
+        (name, figures[f'{name}, ratio'] / 1.5, f'{value:.3f}')
+        for name in (LOGIN, SCRIPT, IMPORT)
+        if (value := figures.get(f'{name}, ratio'))
+    ]
+    if bars:
+        yield 'Starting, times as long as without the package', bars
 
 
-def _logarithmic(seconds: float) -> float:
-    """Return the length of a bar between 100 ns and 1 s."""
-    return min(max(math.log10(seconds / 1e-7) / 7, 0.005), 1)
-
-
-def _requests(figures: Mapping[str, float]) -> list[tuple[str, list[Bar]]]:
-    """Return how many requests a script sends, GET and POST."""
-    found = {
-        way: (figures[f'{EDIT}, {way}, GET'], figures[f'{EDIT}, {way}, POST'])
-        for way in (VALID, EXPIRED, COOKIES, PASSWORD, OAUTH1_LOGIN)
-        if f'{EDIT}, {way}, GET' in figures
-    }
-    if not found:
-        return []
-    most = max(map(sum, found.values()))
+def _bar(name, length, text, y):
+    kind = 'other' if name in (OAUTH2, OAUTH1) else 'ours'
+    width = min(max(length, 0.005), 1) * (WIDTH - LEFT - RIGHT)
     return [
-        (
-            'Requests of a script that makes one edit (GET, then POST)',
-            [
-                Bar(
-                    way,
-                    (get / most, post / most),
-                    f'{get:.0f} + {post:.0f}',
-                    way.startswith('ours'),
-                )
-                for way, (get, post) in found.items()
-            ],
-        )
-    ]
-
-
-def _bar(bar: Bar, y: int) -> list[str]:
-    kind = 'ours' if bar.is_ours else 'other'
-    lines = [
         f'<text x="{LEFT - 10}" y="{y}" text-anchor="end">'
-        f'{escape(bar.name)}</text>'
+        f'{escape(name)}</text>',
+        f'<rect class="{kind}" x="{LEFT}" y="{y - 13}" width="{width:.1f}"'
+        ' height="17" rx="2"/>',
+        f'<text x="{LEFT + width + 8:.1f}" y="{y}">{escape(text)}</text>',
     ]
-    x: float = LEFT
-    for number, length in enumerate(bar.lengths):
-        width = length * (WIDTH - LEFT - RIGHT)
-        lines.append(
-            f'<rect class="{kind}{" post" * bool(number)}" x="{x:.1f}"'
-            f' y="{y - 13}" width="{width:.1f}" height="17" rx="2"/>'
-        )
-        x += width
-    lines.append(f'<text x="{x + 8:.1f}" y="{y}">{escape(bar.text)}</text>')
-    return lines

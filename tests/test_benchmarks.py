@@ -1,0 +1,37 @@
+"""A smoke test of the benchmarks: they give figures, whatever these are."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.sandbox.config import environment
+
+
+@pytest.mark.slow
+def test_the_benchmarks_measure_what_their_last_line_names(tmp_path):
+    done = subprocess.run(
+        [sys.executable, '-m', 'benchmarks', '--short']
+        + ['--folder', str(tmp_path)]
+        + ['authentication', 'expiry', 'start', 'waiting', 'sessions'],
+        cwd=Path(__file__).parents[1],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert re.fullmatch(
+        r'bench: request_ratio=[\d.]+ oauth2_ratio=[\d.]+ oauth1_ratio=\d+'
+        # Counts do not depend on the machine.
+        r' import_ratio=[\d.]+ extra_start=1 extra_between_edits=2'
+        r' refused=0 warnings=0',
+        last,
+    )
+    assert last in (tmp_path / 'RESULTS.md').read_text(encoding='utf-8')
+    assert ElementTree.parse(tmp_path / 'results.svg').getroot() is not None
