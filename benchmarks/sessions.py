@@ -6,6 +6,7 @@ import secrets
 import tempfile
 import time
 import tracemalloc
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
@@ -23,37 +24,27 @@ def measure(*, short=False):
         'Made by `OAuth2Session.deserialize`, each with tokens of its own of'
         ' 800 and 872 characters. These two strings are not counted, but the'
         ' Authorization header that is made of the first one is.',
-        ('', 'memory beside the tokens', 'time'),
+        *('', 'memory beside the tokens', 'time'),
     )
     with tempfile.TemporaryDirectory() as folder:
         environment = lab.configure(Path(folder), 'wiki.example')
-        found = lab.module('sessions', folder, environment, number)
+        with ExitStack() as stack:
+            options = folder, environment, number
+            found = lab.Worker(stack, 'sessions', *options).read()
     for name, size, seconds in found:
-        memory = '' if size is None else f'{size:,.0f} bytes'
+        memory = f'{size:,.0f} bytes' if size else ''
         table.rows.append((name, memory, lab.duration(seconds)))
-        if size is not None:
-            table.figures[f'session, {name}'] = size
+        table.figures[f'session, {name}'] = size
     return table
 
 
 def serialized(client_id, index):
     """Return a session as the store of a web tool would have it."""
-    token = {
-        'access_token': secrets.token_hex(400),
-        'refresh_token': secrets.token_hex(436),
-        'expires_at': time.time() + 14400,
-        'lifetime': 14400.0,
-    }
-    return {
-        'version': 1,
-        'client_id': client_id,
-        'wiki': WIKI,
-        'user': f'User {index}',
-        'token': token,
-        'ended': None,
-        'generation': 1,
-        'pending': None,
-    }
+    access, refresh = secrets.token_hex(400), secrets.token_hex(436)
+    token = {'access_token': access, 'refresh_token': refresh}
+    token |= {'expires_at': time.time() + 14400, 'lifetime': 14400.0}
+    whose = {'client_id': client_id, 'wiki': WIKI, 'user': f'User {index}'}
+    return {'version': 1, **whose, 'token': token, 'generation': 1}
 
 
 def main(number):
@@ -65,6 +56,9 @@ def main(number):
     client = OAuth2Client('c' * 32, 's' * 40)
     data = [serialized(client.client_id, index) for index in range(number)]
 
+    def load(one):
+        return OAuth2Session.deserialize(one, client)
+
     def request(session):
         session(requests.Request('GET', WIKI).prepare())
 
@@ -72,37 +66,25 @@ def main(number):
         with session.use():
             pass
 
-    warm = OAuth2Session.deserialize(data[0], client)
     for call in (request, switch):
-        call(warm)  # loads modules
+        call(load(data[0]))  # loads modules
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    sessions = [OAuth2Session.deserialize(one, client) for one in data]
+    sessions = list(map(load, data))
     at_rest = tracemalloc.get_traced_memory()[0] - before
     for session in sessions:
         request(session)
     used = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-
-    def timed(call, values):
-        times = []
-        for value in values:
-            start = time.perf_counter()
-            call(value)
-            times.append(time.perf_counter() - start)
-        return median(times)
-
-    return [
-        (
-            'deserialize',
-            at_rest / number,
-            timed(lambda one: OAuth2Session.deserialize(one, client), data),
-        ),
-        ('first request', used / number, timed(request, sessions)),
-        ('serialize', None, timed(OAuth2Session.serialize, sessions)),
-        ('switch to its user and back', None, timed(switch, sessions)),
-    ]
+    for name, size, call, values in (
+        ('deserialize', at_rest, load, data),
+        ('first request', used, request, sessions),
+        ('serialize', 0, OAuth2Session.serialize, sessions),
+        ('switch to its user and back', 0, switch, sessions),
+    ):
+        times = [lab.timed(call, value) for value in values]
+        yield name, size / number, median(times)
 
 
 if __name__ == '__main__':
-    lab.answer(main(*lab.arguments()))
+    lab.answer(list(main(*lab.arguments())))

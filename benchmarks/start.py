@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pty
-import select
 import subprocess
 import sys
-import sysconfig
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -19,7 +16,6 @@ from benchmarks import lab
 from tests.sandbox import Sandbox
 
 
-PWB = str(Path(sysconfig.get_path('scripts'), 'pwb'))
 LOGIN, SCRIPT, IMPORT = 'pwb login', 'a script that edits', 'import pywikibot'
 EDIT = """
 import pywikibot
@@ -27,11 +23,7 @@ page = pywikibot.Page(pywikibot.Site(), 'Sandbox')
 page.text += '\\n* edit'
 page.save('test', quiet=True)
 """
-MODULES = """
-import json, sys
-import pywikibot
-print(json.dumps(list(sys.modules)))
-"""
+MODULES = 'import json, sys, pywikibot; print(json.dumps([*sys.modules]))'
 PROMPTS = {'with': '/oauth2/authorize?', 'without': 'Password for user Bot'}
 
 
@@ -39,133 +31,94 @@ def measure(*, short=False):
     """Run everything with and without the package, by turns."""
     table = lab.Table(
         '3. Starting',
-        'New processes with the lines in `user-config.py`, and without them,'
-        ' by turns: `pwb login` from its start to its prompt, where "without"'
-        ' is the one for a password; a script that makes one edit with a'
-        ' stored token, or with the cookies of a password login; and the'
-        ' import alone. Requests are those to the wiki. Modules are those'
-        ' that Pywikibot by itself does not load, without those of this'
-        ' package.',
-        ('', 'without', 'with', 'with / without', 'requests more', 'modules'),
+        'New processes with the lines in `user-config.py`, and without them:'
+        ' `pwb login` until its prompt, which is that for a password without'
+        ' them; a script that makes one edit with a stored token, or with the'
+        ' cookies of a password login; and the import alone. The last two are'
+        ' processor times. Modules are those of others that Pywikibot by'
+        ' itself does not load.',
+        *('', 'without', 'with', 'with / without', 'requests more', 'modules'),
     )
     with ExitStack() as stack:
-        owners = {
-            name: _Owner(stack, is_ours=name == 'with')
-            for name in ('without', 'with')
-        }
-        modules = [set(owner.modules()) for owner in owners.values()]
-        more = {
-            name
-            for name in modules[1] - modules[0]
-            if name.partition('.')[0] != 'pywikibot_oauth2'
-        }
-        for what, rounds in ((LOGIN, 8), (SCRIPT, 8), (IMPORT, 40)):
-            _compare(table, owners, what, 2 if short else rounds, more)
+        owners = {name: _Owner(stack, name) for name in ('without', 'with')}
+        without, ours = (
+            set(json.loads(owner.python('-c', MODULES)[0]))
+            for owner in owners.values()
+        )
+        more = [name for name in ours - without if 'oauth2' not in name]
+        for what, rounds in ((LOGIN, 8), (SCRIPT, 12), (IMPORT, 40)):
+            rounds = 2 if short else rounds
+            calls = {
+                name: lambda run=owner.run, what=what: run(what)
+                for name, owner in owners.items()
+            }
+            lab.by_turns(calls, 1)  # fills the caches of Pywikibot
+            sent = [-len(owner.wiki.requests) for owner in owners.values()]
+            times = lab.by_turns(calls, rounds)
+            for index, owner in enumerate(owners.values()):
+                sent[index] += len(owner.wiki.requests)
+            ratio = lab.ratio(times['with'], times['without'])
+            table.figures[f'{what}, ratio'] = ratio
+            cells = [lab.duration(median(took)) for took in times.values()]
+            cells += [f'{ratio:.3f}', f'{(sent[1] - sent[0]) / rounds:+g}']
+            table.rows.append((what, *cells, len(more)))
+    table.figures['import_ratio'] = ratio
     table.figures['extra_modules'] = len(more)
     return table
-
-
-def _compare(table, owners, what, rounds, more):
-    calls = {
-        name: lambda owner=owner: owner.run(what)
-        for name, owner in owners.items()
-    }
-    lab.by_turns(calls, 1)  # fills the caches of Pywikibot
-    before = [len(owner.wiki.requests) for owner in owners.values()]
-    times = lab.by_turns(calls, rounds)
-    after = [len(owner.wiki.requests) for owner in owners.values()]
-    without, ours = (
-        (last - first) / rounds
-        for first, last in zip(before, after, strict=True)
-    )
-    quotient = lab.ratio(times['with'], times['without'])
-    table.rows.append(
-        (
-            what,
-            *(lab.duration(median(values)) for values in times.values()),
-            f'{quotient:.3f}',
-            f'{ours - without:+.0f}',
-            ', '.join([str(len(more)), *sorted(more)])
-            if what == IMPORT
-            else '',
-        )
-    )
-    table.figures[f'{what}, ratio'] = quotient
-    if what == IMPORT:
-        table.figures['import_ratio'] = quotient
 
 
 class _Owner:
     """A bot owner with a wiki, who uses the package or a password."""
 
-    def __init__(self, stack, *, is_ours):
-        self.is_ours = is_ours
-        self.wiki = stack.enter_context(Sandbox(like='master'))
-        self.client = self.wiki.register(redirect_uri='http://127.0.0.1:1/')
-        folder = tempfile.TemporaryDirectory(prefix=f'is-ours-{is_ours}-')
-        self.folder = Path(stack.enter_context(folder))
-        self.newcomer = self.folder / 'newcomer'
-        client = self.client if is_ours else None
-        options = f', redirect_uri={self.client.redirect_uri!r}'
+    def __init__(self, stack, name):
+        self.wiki = wiki = stack.enter_context(Sandbox(like='master'))
+        self.prompt = PROMPTS[name]
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        self.folder, self.newcomer = Path(folder), Path(folder, 'newcomer')
+        client, password = None, wiki.password('Bot')
+        options = ''
+        if name == 'with':
+            client, password = wiki.register(), None
+            options = f', redirect_uri={client.redirect_uri!r}'
+            lab.authorize(self.folder, wiki, client)
+        lab.configure(self.newcomer, wiki, client, options=options)
         self.environment = lab.configure(
-            self.folder,
-            self.wiki,
-            client,
-            options=options,
-            password=None if is_ours else self.wiki.password('Bot'),
-        )
-        if is_ours:
-            lab.authorize(self.folder, self.wiki, self.client)
-        self.first = lab.configure(
-            self.newcomer, self.wiki, client, options=options
+            self.folder, wiki, client, options=options, password=password
         )
         (self.folder / 'edit.py').write_text(EDIT)
 
-    def modules(self):
-        command = [sys.executable, '-c', MODULES]
-        return json.loads(lab.run(command, self.folder, self.environment)[0])
+    def python(self, *arguments):
+        command = [sys.executable, *arguments]
+        return lab.run(command, self.folder, self.environment)
 
     def run(self, what):
         """Run something; return its seconds."""
         if what == LOGIN:
-            return self._until_prompt()
-        if what == SCRIPT:
-            edits = len(self.wiki.edits)
-            command = [sys.executable, 'edit.py']
-            took = lab.run(command, self.folder, self.environment)[1]
-            if len(self.wiki.edits) != edits + 1:
-                raise lab.BenchmarkError('the script did not edit')
-            return took
-        command = [sys.executable, '-c', 'import pywikibot']
-        return lab.run(command, self.folder, self.environment)[1]
+            return lab.timed(self._until_prompt)
+        if what == IMPORT:
+            return self.python('-c', 'import pywikibot')[1]
+        edits = len(self.wiki.edits)
+        took = self.python('edit.py')[1]
+        assert len(self.wiki.edits) == edits + 1
+        return took
 
     def _until_prompt(self):
         """Run pwb login in a terminal until it asks for something."""
-        prompt = PROMPTS['with' if self.is_ours else 'without']
         window, device = pty.openpty()
-        start = time.perf_counter()
         # The leader of a session gets the terminal that it opens first.
+        shell = ['sh', '-c', 'exec "$@" <"$0"', os.ttyname(device)]
         process = subprocess.Popen(
-            ['sh', '-c', 'exec "$@" <"$0"', os.ttyname(device)]
-            + [sys.executable, PWB, 'login'],
-            stdin=device,
-            stdout=device,
-            stderr=device,
-            env={**self.first, 'BROWSER': 'true %s'},
+            [*shell, sys.executable, lab.PWB, 'login'],
+            **{'stdin': device, 'stdout': device, 'stderr': device},
+            env={**self.environment, 'PYWIKIBOT_DIR': str(self.newcomer)},
             cwd=self.newcomer,
             start_new_session=True,
         )
         os.close(device)
         shown = ''
-        try:
-            while prompt not in shown:
-                if not select.select([window], [], [], lab.SECONDS)[0]:
-                    raise OSError
-                shown += os.read(window, 4096).decode(errors='replace')
-            return time.perf_counter() - start
-        except OSError:
-            raise lab.BenchmarkError(f'no prompt:\n{shown}') from None
-        finally:
-            process.kill()
-            process.wait()
-            os.close(window)
+        while self.prompt not in shown:
+            # An error, if it ends without.
+            shown += os.read(window, 4096).decode(errors='replace')
+        process.kill()
+        process.wait()
+        os.close(window)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
@@ -12,11 +13,9 @@ from benchmarks import lab
 from tests.sandbox import Sandbox
 
 
-NUMBERS = (8, 64)
-# How long the wiki takes for an answer, so that all have to wait.
-DELAY = 0.5
-# Only the last of these is measured: what a process does for the first
-# time after a fork costs page faults.
+DELAY = 0.5  # seconds of the wiki for an answer, so that all have to wait
+# Only the last is measured: what a process does for the first time after a
+# fork costs page faults.
 EXPIRIES = 2
 
 
@@ -24,52 +23,35 @@ def measure(*, short=False):
     """Let tokens expire for many processes at once."""
     table = lab.Table(
         '4. Waiting',
-        f'The token expires for all processes at once; the wiki takes'
-        f' {lab.duration(DELAY)} for its answer to the one that renews it.'
-        ' How long after the first of them the last one goes on: median and'
-        ' maximum of several rounds.',
-        ('', 'median', 'maximum', 'refreshes an expiry'),
+        'The token expires for all processes at once. How long the last one'
+        ' goes on after the first, in several rounds.',
+        *('', 'least', 'median', 'most', 'refreshes an expiry'),
     )
-    for number in NUMBERS[:1] if short else NUMBERS:
-        delays, refreshes = [], set()
-        for _ in range(1 if short else 5):
-            delay, count = _round(number)
-            delays.append(delay)
-            refreshes.add(count / EXPIRIES)
-        table.rows.append(
-            (
-                f'{number} processes',
-                lab.duration(median(delays)),
-                lab.duration(max(delays)),
-                ' or '.join(f'{count:g}' for count in sorted(refreshes)),
-            )
-        )
+    for number in (8,) if short else (8, 64):
+        rounds = [_round(number) for _ in range(1 if short else 5)]
+        delays, refreshes = zip(*rounds, strict=True)
+        cells = map(lab.duration, (min(delays), median(delays), max(delays)))
+        table.rows.append((f'{number} processes', *cells, max(refreshes)))
         table.figures[f'{number} waiting'] = median(delays)
         table.figures[f'{number} waiting, refreshes'] = max(refreshes)
     return table
 
 
 def _round(number):
-    """Return how late the last one was, and the number of refreshes."""
+    """Return how late the last one was, and the refreshes an expiry."""
     with (
-        tempfile.TemporaryDirectory() as temporary,
+        tempfile.TemporaryDirectory() as folder,
         Sandbox(like='master', token_life=lab.LIFE) as wiki,
     ):
-        folder = Path(temporary)
         client = wiki.register()
-        environment = lab.configure(folder, wiki)
+        environment = lab.configure(Path(folder), wiki)
         lab.authorize(folder, wiki, client)
         wiki.fail_next('slow', times=number * EXPIRIES, delay=DELAY)
-        ends = lab.module(
-            'waiting',
-            folder,
-            environment,
-            wiki.url,
-            client.id,
-            client.secret,
-            number,
-        )
-        return max(ends) - min(ends), wiki.count('access_token')
+        settings = wiki.url, client.id, client.secret, number
+        options = folder, environment, *settings
+        with ExitStack() as stack:
+            ends = lab.Worker(stack, 'waiting', *options).read()
+        return max(ends) - min(ends), wiki.count('access_token') / EXPIRIES
 
 
 # What follows runs in a process of its own, and in forks of that.
@@ -77,27 +59,22 @@ def _round(number):
 
 def wait(url, client_id, secret, number):
     """Return when each of so many processes went on."""
+    import filelock  # noqa: F401 - loaded before the forks
     from pywikibot.comms import http
-
-    import pywikibot_oauth2.protocol  # noqa: F401 - loaded before the forks
 
     http.user_agent()
     context = multiprocessing.get_context('fork')
-    barrier = context.Barrier(number)
-    ends = context.Array('d', number)
+    barrier, ends = context.Barrier(number), context.Array('d', number)
+    arguments = url, client_id, secret, barrier, ends
     processes = [
-        context.Process(
-            target=_wait_in_fork,
-            args=(url, client_id, secret, barrier, ends, index),
-        )
+        context.Process(target=_wait_in_fork, args=(*arguments, index))
         for index in range(number)
     ]
     for process in processes:
         process.start()
     for process in processes:
         process.join(lab.SECONDS)
-        if process.exitcode:
-            raise lab.BenchmarkError('a process has failed')
+        assert process.exitcode == 0
     return list(ends)
 
 
@@ -109,16 +86,13 @@ def _wait_in_fork(url, client_id, secret, barrier, ends, index):
     later = 0
     auth = OAuth2Auth(client_id, secret, clock=lambda: time.time() + later)
     bearer = auth.route(url, 'Bot')
-    address = f'{url}/api.php?action=query'
-    bearer(Request('GET', address).prepare())
-    for _ in range(EXPIRIES):
-        prepared = Request('GET', address).prepare()
-        later += lab.LIFE
+    for _ in range(1 + EXPIRIES):
+        prepared = Request('GET', f'{url}/api.php').prepare()
         barrier.wait(lab.SECONDS)
         auth(prepared)
         ends[index] = time.monotonic()
-    if bearer.account.authorization.generation != 1 + EXPIRIES:
-        raise lab.BenchmarkError('not all have the newest token')
+        later += lab.LIFE
+    assert bearer.account.authorization.generation == 1 + EXPIRIES
     # The end of a process would hold up those that still wait.
     barrier.wait(lab.SECONDS)
 
