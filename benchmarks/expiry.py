@@ -11,11 +11,12 @@ import contextlib
 import operator
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchmarks import lab
@@ -24,17 +25,17 @@ from tests.sandbox import Sandbox
 
 CONFIG = """
 step = 5
-user_agent_description = __import__('os').environ.get('NUMBER', '')
+user_agent_description = __import__('os').environ['NUMBER']
 def _now():
     import time
     with open({path!r}) as file:
         return time.time() + float(file.read())
 """
 EDITS = """
-import sys
+import os
 import pywikibot
 for number in range(2):
-    page = pywikibot.Page(pywikibot.Site(), f'Page {sys.argv[1]}')
+    page = pywikibot.Page(pywikibot.Site(), 'Page ' + os.environ['NUMBER'])
     page.text += f'\\n* edit {number}'
     page.save('test', quiet=True)
 """
@@ -48,8 +49,6 @@ page = pywikibot.FilePage(pywikibot.Site(), f'File:{name}')
 page.upload(name, chunk_size=100_000, text='test', comment='test',
             ignore_warnings=True)
 """
-LIST = lab.PWB, 'listpages', '-start:!'
-DUE, EXPIRED = lab.LIFE - 30, lab.LIFE + 1
 
 
 class Clock:
@@ -69,48 +68,41 @@ class Clock:
 
 
 class Scenario(NamedTuple):
-    """When a token expires.
-
-    :ivar moment: whether a request of a bot is the one; None for before it
-        starts
-    :ivar nth: the how manyth of these requests it is
-    :ivar age: how old the token is then
-    """
+    """When a token expires: at the nth of some requests of a bot, or due."""
 
     name: str
     command: tuple
-    moment: object = None
+    is_moment: object
     nth: int = 1
-    age: int = EXPIRED
+    age: int = lab.LIFE + 1
 
 
-def has(name, value):
+def has(value):
     """Return a function that tells whether a request has a parameter."""
-    return lambda request: {**request.query, **request.form}.get(name) == value
+    return lambda request: (
+        value in {**request.query, **request.form}.values()
+        or f'name="{value}"'.encode() in request.body
+    )
 
 
-def _is_listing(request):
-    return 'allpages' in {**request.query, **request.form}.values()
-
-
-def _is_chunk(request):
-    return b'name="chunk"' in request.body
-
-
-AT_START = Scenario('at the start', ('edits.py',))
-BETWEEN = Scenario('between two edits', ('edits.py',), has('action', 'edit'))
-# The last that Pywikibot asks before it edits.
-LAST_READ = has('inprop', 'protection')
-COMMON = AT_START, BETWEEN
+EDIT, UPLOADING = ('edits.py',), ('upload.py',)
+LIST = lab.PWB, 'listpages', '-start:!'
+DUE = lab.LIFE - 30
+COMMON = (
+    Scenario('at the start', EDIT, None),
+    Scenario('between two edits', EDIT, has('edit')),
+)
+# What is read here is the last before an edit.
 SANDBOX = (
-    Scenario('while an edit waits, due', ('edits.py',), LAST_READ, 2, DUE),
-    Scenario('while an edit waits, expired', ('edits.py',), LAST_READ, 2),
+    Scenario('while an edit waits, due', EDIT, has('protection'), 2, DUE),
+    Scenario('while an edit waits, expired', EDIT, has('protection'), 2),
 )
 MEDIAWIKI = (
-    Scenario('between two pages of a listpages', LIST, _is_listing),
-    Scenario('between two chunks, due', ('upload.py',), _is_chunk, 1, DUE),
-    Scenario('between two chunks, expired', ('upload.py',), _is_chunk),
+    Scenario('between two pages of a listpages', LIST, has('allpages')),
+    Scenario('between two chunks, due', UPLOADING, has('chunk'), 1, DUE),
+    Scenario('between two chunks, expired', UPLOADING, has('chunk')),
 )
+KINDS = ('1.43', SANDBOX), ('master', SANDBOX), ('MediaWiki', MEDIAWIKI)
 
 
 def measure(*, short=False):
@@ -130,36 +122,45 @@ def measure(*, short=False):
         *('', 'wiki', '1 process: more', 'refused', 'warnings'),
         *('4 processes: more', 'refused', 'warnings'),
     )
-    numbers = (1, 1) if short else (1, 4)
-    for like in ('master',) if short else ('1.43', 'master'):
-        with _Bots(Sandbox, like=like) as bots:
-            bots.fill(table, like, COMMON + SANDBOX, numbers)
-    if not short:
-        from tests.mediawiki import RealWiki
-
-        with _Bots(RealWiki) as bots:
-            bots.fill(table, 'MediaWiki', COMMON + MEDIAWIKI, numbers)
+    for name, scenarios in KINDS[1:2] if short else KINDS:
+        with ExitStack() as stack:
+            bots = _Bots(stack, name)
+            for scenario in COMMON + scenarios:
+                one = bots.compare(scenario, 1)
+                four = [''] * 3 if short else bots.compare(scenario, 4)
+                table.rows.append((scenario.name, name, *one, *four))
+                _note(table.figures, scenario, one)
     return table
 
 
-class _Bots:
-    """A wiki, and some processes with one token file."""
+def _note(figures, scenario, counts):
+    """Note the worst of all wikis for what there are targets for."""
+    extra = dict(zip(COMMON, ('extra_start', 'extra_between_edits')))
+    if scenario in extra:
+        names = extra[scenario], 'refused', 'warnings'
+        for name, count in zip(names, counts):
+            figures[name] = max(count, figures.get(name, count))
 
-    def __init__(self, wiki, **options):
-        self._temporary = tempfile.TemporaryDirectory()
-        self.folder = Path(self._temporary.name)
+
+class _Bots:
+    """A wiki, and processes with one token file."""
+
+    def __init__(self, stack, kind):
+        self.folder = Path(stack.enter_context(TemporaryDirectory()))
         self.clock = Clock(self.folder / 'clock')
-        self.wiki = wiki(token_life=lab.LIFE, clock=self.clock, **options)
+        options = {'token_life': lab.LIFE, 'clock': self.clock}
+        if kind == 'MediaWiki':
+            from tests.mediawiki import RealWiki
+
+            self.wiki = stack.enter_context(RealWiki(**options))
+            add = self.wiki.mediawiki.edit
+        else:
+            self.wiki = stack.enter_context(Sandbox(like=kind, **options))
+            add = self.wiki.add_page
+        for number in range(1, 9):
+            add(f'Page {number}', 'A page.')
         grants = ('basic', 'highvolume', 'editpage', 'createeditmovepage')
         self.client = self.wiki.register(grants=(*grants, 'uploadfile'))
-        self._known = set()
-
-    def __enter__(self):
-        self.wiki.__enter__()
-        mediawiki = getattr(self.wiki, 'mediawiki', None)
-        for number in range(1, 9):
-            add = mediawiki.edit if mediawiki else self.wiki.add_page
-            add(f'Page {number}', 'A page.')
         self.environment = lab.configure(
             *(self.folder, self.wiki, self.client),
             options=', clock=_now',
@@ -167,54 +168,31 @@ class _Bots:
         )
         (self.folder / 'edits.py').write_text(EDITS)
         (self.folder / 'upload.py').write_text(UPLOAD)
-        return self
-
-    def __exit__(self, *exc_info):
-        self.wiki.__exit__(*exc_info)
-        self._temporary.cleanup()
-
-    def fill(self, table, name, scenarios, numbers):
-        names = {AT_START: 'extra_start', BETWEEN: 'extra_between_edits'}
-        for scenario in scenarios:
-            one, four = (self.compare(scenario, n) for n in numbers)
-            table.rows.append((scenario.name, name, *one, *four))
-            if scenario in names:
-                figures = names[scenario], 'refused', 'warnings'
-                for figure, value in zip(figures, one, strict=True):
-                    # The worst of all wikis.
-                    found = table.figures.get(figure, value)
-                    table.figures[figure] = max(value, found)
 
     def compare(self, scenario, number):
         """Return what an expiry adds, with so many processes."""
-        if scenario.command not in self._known:
-            self._known.add(scenario.command)
-            self.run(scenario, number, 0)  # fills the caches of Pywikibot
+        self.run(scenario, number, 0)  # fills the caches of Pywikibot
         without = self.run(scenario, number, 0)
-        count = self.run(scenario, number, scenario.age)
-        return tuple(map(operator.sub, count, without))
+        counts = self.run(scenario, number, scenario.age)
+        return tuple(map(operator.sub, counts, without))
 
     def run(self, scenario, number, age):
-        """Run the processes, putting the clock forward at the moment."""
+        """Return requests, refused requests and warnings of a run."""
         self.clock.set(0)
         lab.authorize(self.folder, self.wiki, self.client)
         before = len(self.wiki.requests)
         with at_moment(self.wiki, scenario, number, self.clock, age):
             shown = ''.join(self._outputs(scenario.command, number))
-        requests = self.wiki.requests[before:]
-        refused = sum(r.error is not None or r.status >= 400 for r in requests)
-        return len(requests), refused, shown.count('WARNING')
+        return *count(self.wiki.requests[before:]), shown.count('WARNING')
 
     def _outputs(self, command, number):
-        processes = [
-            subprocess.Popen(
-                [sys.executable, *command, *[str(n)][: len(command) == 1]],
-                cwd=self.folder,
-                env={**self.environment, 'NUMBER': f'bot{n}'},
-                **lab.PIPES,
+        processes = []
+        for index in range(1, number + 1):
+            options = {**lab.PIPES, 'cwd': self.folder}
+            options['env'] = {**self.environment, 'NUMBER': str(index)}
+            processes.append(
+                subprocess.Popen([sys.executable, *command], **options)
             )
-            for n in range(1, number + 1)
-        ]
         for process in processes:
             shown = process.communicate(timeout=lab.SECONDS)[0]
             if process.returncode:
@@ -222,23 +200,28 @@ class _Bots:
             yield shown
 
 
+def count(requests):
+    """Return how many requests there were, and how many were refused."""
+    refused = [one.error is not None or one.status >= 400 for one in requests]
+    return len(requests), sum(refused)
+
+
 @contextlib.contextmanager
 def at_moment(wiki, scenario, number, clock, age):
     """Put the clock forward when so many bots have come to a request."""
     barrier = threading.Barrier(number, lambda: clock.set(age))
-    seen = Counter()
-    handle = wiki._handle
+    seen, handle = Counter(), wiki._handle
 
     def gated(request):
+        is_one = scenario.is_moment is not None and scenario.is_moment(request)
         response = handle(request)
-        if scenario.moment is not None and scenario.moment(request):
-            bot = request.headers.get('user-agent')
-            seen[bot] += 1
-            if seen[bot] == scenario.nth:
-                barrier.wait(lab.SECONDS)
+        bot = request.headers.get('user-agent')
+        seen[bot] += is_one
+        if is_one and seen[bot] == scenario.nth:
+            barrier.wait(lab.SECONDS)
         return response
 
-    if scenario.moment is None:
+    if scenario.is_moment is None:
         clock.set(age)
     wiki._handle = gated
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import shutil
 import tempfile
@@ -63,9 +64,7 @@ def measure(*, short=False):
                     keys = client.id, client.secret, *pair[:2]
                     with expiry.at_moment(wiki, scenario, 1, clock, age):
                         run('node', SCRIPT.name, wiki.api_url, *keys)
-                    sent = wiki.requests[before:]
-                    refused = sum(one.error is not None for one in sent)
-                    counts.append((len(sent), refused))
-                (without, _), (count, refused) = counts
-                table.rows.append((scenario.name, count - without, refused))
+                    counts.append(expiry.count(wiki.requests[before:]))
+                more = map(operator.sub, counts[1], counts[0])
+                table.rows.append((scenario.name, *more))
     return table
