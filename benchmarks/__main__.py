@@ -1,12 +1,12 @@
 """Run all benchmarks, show the tables and write them down: make bench."""
 
-from __future__ import annotations
-
-import argparse
 import importlib
+import math
 import operator
 import os
 import platform
+import re
+import sys
 import time
 from pathlib import Path
 
@@ -17,11 +17,12 @@ os.environ.setdefault('PYWIKIBOT_NO_USER_CONFIG', '2')
 from benchmarks import lab, plot
 
 
+FOLDER = Path(__file__).parent
 PARTS = ['authentication', 'expiry', 'start', 'waiting', 'sessions', 'm3api']
 HEAD = """\
 # What it costs
 
-Written by `make bench` on this machine: {machine}.
+Written by `make bench` on this machine: {}.
 
 Times depend on the machine and on what else it does; ratios hardly do, and
 counts do not. For a ratio, processes of their own take turns; it is the
@@ -50,22 +51,19 @@ TARGETS = (
     ('session, first request', 'a session that was used, bytes', LE, 2048),
 )
 FORMATS = {'request_ratio': '.3f', 'oauth2_ratio': '.2f'}
-FORMATS |= {'oauth1_ratio': '.0f', 'import_ratio': '.3f'}
-COUNTS = 'extra_start', 'extra_between_edits', 'refused', 'warnings'
+FORMATS |= {'oauth1_ratio': '.0f', 'import_ratio': '.3f', 'extra_start': 'g'}
+FORMATS |= {'extra_between_edits': 'g', 'refused': 'g', 'warnings': 'g'}
 
 
 def main():
-    """Measure all parts, or those that are named."""
-    parser = argparse.ArgumentParser(prog='python -m benchmarks')
-    parser.add_argument('parts', nargs='*', help=f'of {", ".join(PARTS)}')
-    parser.add_argument('--short', action='store_true', help='few rounds')
-    parser.add_argument('--folder', type=Path, default=Path(__file__).parent)
-    options = parser.parse_args()
+    """Measure all parts, or those that are named; --short is for the test."""
+    names = [name for name in sys.argv if name in PARTS] or PARTS
+    is_short = '--short' in sys.argv
     start = time.perf_counter()
     tables, figures = [], {}
-    for name in options.parts or PARTS:
+    for name in names:
         part = importlib.import_module(f'benchmarks.{name}')
-        tables.append(part.measure(short=options.short))
+        tables.append(part.measure(short=is_short))
         figures.update(tables[-1].figures)
         print(tables[-1], flush=True)
     table = lab.Table('Targets', '', '', 'target', 'found', '')
@@ -73,19 +71,16 @@ def main():
         if name in figures:
             target = f'{"<=" if compare is LE else ">="} {bound:g}'
             verdict = 'met' if compare(figures[name], bound) else 'missed'
-            row = text, target, f'{figures[name]:.4g}', verdict
-            table.rows.append(row)
+            found = f'{figures[name]:.4g}'
+            table.rows.append((text, target, found, verdict))
     print(table)
     line = 'bench:'
-    for name, form in {**FORMATS, **dict.fromkeys(COUNTS, 'g')}.items():
-        line += (
-            f' {name}={format(figures[name], form)}' if name in figures else ''
-        )
-    head = HEAD.format(machine=machine())
-    text = '\n'.join([head, *map(str, [table, *tables]), f'`{line}`\n'])
-    (options.folder / 'RESULTS.md').write_text(text, encoding='utf-8')
-    picture = plot.svg(figures)
-    (options.folder / 'results.svg').write_text(picture, encoding='utf-8')
+    for name, form in FORMATS.items():
+        line += f' {name}={figures.get(name, math.nan):{form}}'
+    text = [HEAD.format(machine()), *map(str, [table, *tables]), f'`{line}`\n']
+    if not is_short:
+        (FOLDER / 'RESULTS.md').write_text('\n'.join(text), encoding='utf-8')
+        (FOLDER / 'results.svg').write_text(plot.svg(figures))
     print(f'It took {time.perf_counter() - start:.0f} seconds.\n{line}')
 
 
@@ -93,15 +88,12 @@ def machine():
     """Return what a figure depends on, in words."""
     import pywikibot
 
-    facts = Path('/proc/cpuinfo')
-    lines = facts.read_text().splitlines() if facts.exists() else []
-    models = [
-        line.partition(': ')[2] for line in lines if 'model name' in line
-    ]
+    facts = Path('/proc/cpuinfo').read_text()
+    model = re.findall(r'model name\s*: (.*)', facts) or [platform.machine()]
     return (
-        f'{(models or [platform.machine()])[0]}, {os.cpu_count()} cores,'
-        f' Python {platform.python_version()}, Pywikibot'
-        f' {pywikibot.__version__}'
+        f'{model[0]}, {os.cpu_count()} cores,'
+        f' Python {platform.python_version()},'
+        f' Pywikibot {pywikibot.__version__}'
     )
 
 

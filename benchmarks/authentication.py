@@ -1,19 +1,17 @@
 """What a request costs: authentication alone, and a whole request."""
 
-from __future__ import annotations
-
 import gc
 import json
 import os
 import socket
 import sys
-import tempfile
 import threading
 import time
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
@@ -26,14 +24,14 @@ OAUTH1 = 'requests_oauthlib.OAuth1'
 NOTHING = 'no authentication'
 CLIENT = SimpleNamespace(id='c' * 32, secret='s' * 40)
 # What Pywikibot takes for OAuth 1; it makes an object for each request.
-OAUTH1_KEYS = (CLIENT.id, CLIENT.secret, 't' * 32, 'u' * 40)
+KEYS = (CLIENT.id, CLIENT.secret, 't' * 32, 'u' * 40)
 REPLY = {'access_token': 'a' * 900, 'refresh_token': 'b' * 876}
 REPLY |= {'expires_in': 86400, 'token_type': 'Bearer'}
 SMALL, EDIT = 'small form', '300 kB edit'
 QUERY = {'action': 'query', 'meta': 'userinfo', 'format': 'json'}
 TEXT = 'Съешь же ещё этих мягких булок, [[да]] выпей чаю.\n' * 3600
 BODIES = {SMALL: urlencode(QUERY), EDIT: urlencode({**QUERY, 'text': TEXT})}
-HEADERS = {'Content-Type': 'application/x-www-form-urlencoded'}
+FORM = {'Content-Type': 'application/x-www-form-urlencoded'}
 ANSWER = (
     b'HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n'
     b'Content-Length: 21\r\n\r\n{"batchcomplete": ""}'
@@ -50,51 +48,43 @@ def measure(*, short=False):
         *('', SMALL, EDIT, 'whole request, small form'),
     )
     values = {}
+    plan = ('whole', SMALL, 50), ('alone', SMALL, 50), ('alone', EDIT, 10)
     for _ in range(1 if short else 4):
         with ExitStack() as stack:
             workers = _workers(stack)
-            for what, body, rounds in (
-                ('whole', SMALL, 50),
-                ('alone', SMALL, 50),
-                ('alone', EDIT, 10),
-            ):
+            for what, body, rounds in plan:
                 calls = {
                     (what, body, name): partial(worker.ask, what, body)
                     for name, worker in workers.items()
-                    if (what, name) != ('alone', NOTHING)
                 }
                 lab.by_turns(calls, 1)  # fills the caches
                 found = lab.by_turns(calls, 2 if short else rounds)
                 for key, times in found.items():
                     values.setdefault(key, []).extend(times)
-    _fill(table, values)
-    return table
-
-
-def _fill(table, values):
-    base = values['whole', SMALL, NOTHING]
+    whole, small = (
+        {name: values[what, SMALL, name] for name in workers}
+        for what in ('whole', 'alone')
+    )
     for name in (OURS, OAUTH2, OAUTH1):
         alone = [median(values['alone', body, name]) for body in BODIES]
-        ratio = lab.ratio(values['whole', SMALL, name], base)
+        ratio = lab.ratio(whole[name], whole[NOTHING])
         table.rows.append((name, *map(lab.duration, alone), f'{ratio:.3f}'))
         for body, seconds in zip(BODIES, alone, strict=True):
             table.figures[f'{body}, {name}'] = seconds
-        if name == OURS:
-            table.figures['request_ratio'] = ratio
-            table.figures['flatness'] = alone[1] / alone[0]
-    ours = values['alone', SMALL, OURS]
-    for figure, name in (('oauth2_ratio', OAUTH2), ('oauth1_ratio', OAUTH1)):
-        ratio = lab.ratio(values['alone', SMALL, name], ours)
-        table.figures[figure] = ratio
+    figures = table.figures
+    figures['request_ratio'] = lab.ratio(whole[OURS], whole[NOTHING])
+    figures['flatness'] = figures[f'{EDIT}, {OURS}'] / median(small[OURS])
+    figures['oauth2_ratio'] = lab.ratio(small[OAUTH2], small[OURS])
+    figures['oauth1_ratio'] = lab.ratio(small[OAUTH1], small[OURS])
+    return table
 
 
 def _workers(stack):
     """Return a process for each way, and start what they send to."""
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    folder = Path(stack.enter_context(TemporaryDirectory()))
 
-    def worker(*arguments):
-        environment = lab.configure(folder, arguments[0])
-        options = folder, environment, *arguments
+    def worker(netloc, way):
+        options = folder, lab.configure(folder, netloc), netloc, way
         return lab.Worker(stack, 'authentication', *options)
 
     netloc = worker('127.0.0.1:9', 'serve').read()
@@ -123,41 +113,38 @@ def authenticate(netloc, name):
 
     ours = config.authenticate[netloc] = OAuth2Auth(CLIENT.id, CLIENT.secret)
     ours.route(f'http://{netloc}', 'Bot').account.load()
-    ours.route('https://wiki.example/w', 'Bot')
-    ways = {OURS: ours, OAUTH2: OAuth2(CLIENT.id, token=REPLY)}
-    way = {**ways, OAUTH1: OAUTH1_KEYS}.get(name)
-    config.authenticate = {netloc: way} if way else {}
+    real = 'https://wiki.example/w'
+    ours.route(real, 'Bot')
+    ways = {OURS: ours, OAUTH2: OAuth2(CLIENT.id, token=REPLY), OAUTH1: KEYS}
+    config.authenticate = {netloc: ways[name]} if name in ways else {}
+    call = {
+        **ways,
+        OAUTH1: lambda request: requests_oauthlib.OAuth1(*KEYS)(request),
+        NOTHING: lambda request: request,
+    }[name]
 
-    def whole(body):
+    def whole(data):
         # Otherwise oauthlib refuses a wiki without https.
         os.environ['OAUTHLIB_INSECURE_TRANSPORT'] = '1'
-        url, data = f'http://{netloc}/api.php', BODIES[body]
         for _ in range(25):
-            answer = http.fetch(url, 'POST', headers=HEADERS, data=data)
-        sent = answer.request.headers.get('Authorization')
-        assert (sent is None) == (way is None)
-
-    def alone(body):
-        for request in copies:
-            if name == OAUTH1:
-                requests_oauthlib.OAuth1(*OAUTH1_KEYS)(request)
-            else:
-                way(request)
+            url = f'http://{netloc}/api.php'
+            answer = http.fetch(url, 'POST', headers=FORM, data=data)
+        del os.environ['OAUTHLIB_INSECURE_TRANSPORT']
+        assert ('Authorization' in answer.request.headers) == (name in ways)
 
     for line in sys.stdin:
         what, body = json.loads(line)
-        os.environ.pop('OAUTHLIB_INSECURE_TRANSPORT', None)
-        url = 'https://wiki.example/w/api.php'
-        request = Request('POST', url, HEADERS, data=BODIES[body]).prepare()
-        number = (
-            50 if what == 'alone' and (body, name) != (EDIT, OAUTH1) else 1
-        )
+        data = BODIES[body]
+        request = Request('POST', f'{real}/api.php', FORM, data=data).prepare()
+        number = 1 if (body, name) == (EDIT, OAUTH1) else 50
         copies = [request.copy() for _ in range(number)]
         for copy in copies:
             copy.hooks = default_hooks()  # a copy shares them
         gc.collect()
-        call = whole if what == 'whole' else alone
-        lab.answer(lab.timed(call, body) / number)
+        if what == 'whole':
+            lab.answer(lab.timed(whole, data))
+        else:
+            lab.answer(lab.timed(lambda: [*map(call, copies)]) / number)  # noqa: B023 - called at once
 
 
 def serve():
@@ -175,13 +162,11 @@ def _answer_all(connection):
         while stream.readline():
             lines = iter(stream.readline, b'\r\n')
             fields = dict(line.lower().split(b': ', 1) for line in lines)
-            stream.read(int(fields.get(b'content-length', 0)))
+            stream.read(int(fields[b'content-length']))
             connection.sendall(ANSWER)
 
 
 if __name__ == '__main__':
     gc.disable()
-    netloc, role = lab.arguments()
-    if role == 'serve':
-        serve()
-    authenticate(netloc, role)
+    netloc, way = lab.arguments()
+    serve() if way == 'serve' else authenticate(netloc, way)

@@ -1,11 +1,8 @@
 """What an expiry costs: requests more, refused requests and warnings.
 
-The wiki and the bots read the time from one file. When each bot has come to
-the moment of a scenario, the wiki puts the clock forward before it answers;
-what the counts are compared with is the same run without that.
+When each bot has come to the moment of a scenario, the wiki puts the clock
+forward, which the bots share, and answers.
 """
-
-from __future__ import annotations
 
 import contextlib
 import operator
@@ -92,6 +89,7 @@ COMMON = (
     Scenario('at the start', EDIT, None),
     Scenario('between two edits', EDIT, has('edit')),
 )
+EXTRA = dict(zip(COMMON, ('extra_start', 'extra_between_edits')))
 # What is read here is the last before an edit.
 SANDBOX = (
     Scenario('while an edit waits, due', EDIT, has('protection'), 2, DUE),
@@ -116,9 +114,8 @@ def measure(*, short=False):
         ' package. "Due" is half a minute before the expiry. What cannot be'
         ' avoided is one request for the token, and one for a CSRF token by'
         ' each process that has edited before. Pywikibot fetches no new CSRF'
-        ' token for an edit that already waits to be sent, and keeps one for'
-        ' a whole upload; these go out under the old access token as long as'
-        ' it is valid, and are refused when it is not.',
+        ' token for an edit that waits to be sent, and one for a whole'
+        ' upload; these are refused once the access token has expired.',
         *('', 'wiki', '1 process: more', 'refused', 'warnings'),
         *('4 processes: more', 'refused', 'warnings'),
     )
@@ -129,17 +126,12 @@ def measure(*, short=False):
                 one = bots.compare(scenario, 1)
                 four = [''] * 3 if short else bots.compare(scenario, 4)
                 table.rows.append((scenario.name, name, *one, *four))
-                _note(table.figures, scenario, one)
+                if scenario in EXTRA:
+                    figures = EXTRA[scenario], 'refused', 'warnings'
+                    for figure, value in zip(figures, one, strict=True):
+                        worst = max(value, table.figures.get(figure, value))
+                        table.figures[figure] = worst
     return table
-
-
-def _note(figures, scenario, counts):
-    """Note the worst of all wikis for what there are targets for."""
-    extra = dict(zip(COMMON, ('extra_start', 'extra_between_edits')))
-    if scenario in extra:
-        names = extra[scenario], 'refused', 'warnings'
-        for name, count in zip(names, counts):
-            figures[name] = max(count, figures.get(name, count))
 
 
 class _Bots:
@@ -196,7 +188,7 @@ class _Bots:
         for process in processes:
             shown = process.communicate(timeout=lab.SECONDS)[0]
             if process.returncode:
-                raise lab.BenchmarkError(f'{command} failed:\n{shown}')
+                raise RuntimeError(f'{command} failed:\n{shown}')
             yield shown
 
 

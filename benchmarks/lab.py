@@ -1,7 +1,5 @@
 """What the benchmarks share: folders, processes, turns and tables."""
 
-from __future__ import annotations
-
 import json
 import os
 import resource
@@ -28,10 +26,6 @@ authenticate[{netloc!r}] = _oauth2.OAuth2Auth({id!r}, {secret!r}{options})
 """
 
 
-class BenchmarkError(Exception):
-    """What was to be measured did not work."""
-
-
 class Table:
     """The answer to one question, with figures for the last line."""
 
@@ -42,15 +36,14 @@ class Table:
         self.figures = {}
 
     def __str__(self):
-        rows = [list(map(str, row)) for row in self.rows]
+        rows = [[str(cell) for cell in row] for row in self.rows]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        rules = ['-' * (width - 1) + ':' for width in widths[1:]]
-        rows.insert(1, ['-' * widths[0], *rules])
-        lines = []
+        rows.insert(1, [f'{"-" * (width - 1)}:' for width in widths])
+        lines = [f'## {self.title}', '', self.text, '']
         for name, *cells in rows:
-            padded = map(str.rjust, cells, widths[1:])
-            lines.append(f'| {" | ".join([name.ljust(widths[0]), *padded])} |')
-        return '\n'.join([f'## {self.title}', '', self.text, '', *lines, ''])
+            padded = name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])
+            lines.append(f'| {" | ".join(padded)} |')
+        return '\n'.join([*lines, ''])
 
 
 def duration(seconds):
@@ -69,11 +62,7 @@ def timed(call, *arguments):
 
 
 def by_turns(calls, rounds):
-    """Call functions by turns; return what each returned, by its name.
-
-    Every other round goes the other way round, so that none of them always
-    comes after the same one.
-    """
+    """Call functions by turns, to and fro; return what they returned."""
     values = {name: [] for name in calls}
     for number in range(rounds):
         for name in list(calls)[:: -1 if number % 2 else 1]:
@@ -87,10 +76,7 @@ def ratio(values, base):
 
 
 def configure(folder, wiki, client=None, *, options='', extra='', **settings):
-    """Write a configuration; return the environment to run scripts in.
-
-    :param client: the client that authenticate has, if any
-    """
+    """Write a configuration; return the environment to run scripts in."""
     if client is not None:
         ours = {'id': client.id, 'secret': client.secret, 'options': options}
         extra += LINES.format(netloc=wiki.netloc, **ours)
@@ -112,17 +98,14 @@ def authorize(folder, wiki, client, reply=None):
 
 
 def run(command, folder, environment):
-    """Run a command; return what it printed, and its processor seconds.
-
-    What other processes do meanwhile hardly changes these.
-    """
+    """Run a command; return what it printed, and its processor time."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         command, cwd=folder, env=environment, timeout=SECONDS, **PIPES
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
-        raise BenchmarkError(f'{command} failed:\n{done.stdout}')
+        raise RuntimeError(f'{command} failed:\n{done.stdout}')
     return done.stdout, sum(after[:2]) - sum(before[:2])
 
 
@@ -131,12 +114,10 @@ class Worker:
 
     def __init__(self, stack, name, folder, environment, *arguments):
         command = [sys.executable, '-m', f'benchmarks.{name}']
+        command += map(json.dumps, arguments)
+        pipes = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE}
         self._process = stack.enter_context(
-            subprocess.Popen(
-                command + [json.dumps(argument) for argument in arguments],
-                **{'cwd': folder, 'env': environment},
-                **{'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE},
-            )
+            subprocess.Popen(command, cwd=folder, env=environment, **pipes)
         )
         stack.callback(self._process.kill)
 

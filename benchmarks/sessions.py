@@ -1,14 +1,11 @@
 """What the sessions of a web tool cost: memory and time."""
 
-from __future__ import annotations
-
 import secrets
-import tempfile
-import time
 import tracemalloc
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 from benchmarks import lab
 
@@ -26,14 +23,13 @@ def measure(*, short=False):
         ' Authorization header that is made of the first one is.',
         *('', 'memory beside the tokens', 'time'),
     )
-    with tempfile.TemporaryDirectory() as folder:
-        environment = lab.configure(Path(folder), 'wiki.example')
-        with ExitStack() as stack:
-            options = folder, environment, number
-            found = lab.Worker(stack, 'sessions', *options).read()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        environment = lab.configure(folder, 'wiki.example')
+        options = folder, environment, number
+        found = lab.Worker(stack, 'sessions', *options).read()
     for name, size, seconds in found:
-        memory = f'{size:,.0f} bytes' if size else ''
-        table.rows.append((name, memory, lab.duration(seconds)))
+        table.rows.append((name, f'{size:,.0f} bytes', lab.duration(seconds)))
         table.figures[f'session, {name}'] = size
     return table
 
@@ -42,7 +38,7 @@ def serialized(client_id, index):
     """Return a session as the store of a web tool would have it."""
     access, refresh = secrets.token_hex(400), secrets.token_hex(436)
     token = {'access_token': access, 'refresh_token': refresh}
-    token |= {'expires_at': time.time() + 14400, 'lifetime': 14400.0}
+    token |= {'expires_at': 4e9 + index, 'lifetime': 14400.0}
     whose = {'client_id': client_id, 'wiki': WIKI, 'user': f'User {index}'}
     return {'version': 1, **whose, 'token': token, 'generation': 1}
 
@@ -62,12 +58,7 @@ def main(number):
     def request(session):
         session(requests.Request('GET', WIKI).prepare())
 
-    def switch(session):
-        with session.use():
-            pass
-
-    for call in (request, switch):
-        call(load(data[0]))  # loads modules
+    request(load(data[0]))  # loads modules
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     sessions = list(map(load, data))
@@ -76,14 +67,10 @@ def main(number):
         request(session)
     used = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    for name, size, call, values in (
-        ('deserialize', at_rest, load, data),
-        ('first request', used, request, sessions),
-        ('serialize', 0, OAuth2Session.serialize, sessions),
-        ('switch to its user and back', 0, switch, sessions),
-    ):
-        times = [lab.timed(call, value) for value in values]
-        yield name, size / number, median(times)
+    loading = [lab.timed(load, one) for one in data]
+    using = [lab.timed(request, session) for session in sessions]
+    yield 'deserialize', at_rest / number, median(loading)
+    yield 'first request', used / number, median(using)
 
 
 if __name__ == '__main__':

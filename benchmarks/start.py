@@ -1,16 +1,16 @@
 """What starting costs: pwb login, a script that edits, the import."""
 
-from __future__ import annotations
-
 import json
+import operator
 import os
 import pty
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 from benchmarks import lab
 from tests.sandbox import Sandbox
@@ -24,7 +24,6 @@ page.text += '\\n* edit'
 page.save('test', quiet=True)
 """
 MODULES = 'import json, sys, pywikibot; print(json.dumps([*sys.modules]))'
-PROMPTS = {'with': '/oauth2/authorize?', 'without': 'Password for user Bot'}
 
 
 def measure(*, short=False):
@@ -35,29 +34,25 @@ def measure(*, short=False):
         ' `pwb login` until its prompt, which is that for a password without'
         ' them; a script that makes one edit with a stored token, or with the'
         ' cookies of a password login; and the import alone. The last two are'
-        ' processor times. Modules are those of others that Pywikibot by'
-        ' itself does not load.',
+        ' processor times. Modules are those of others that the import loads'
+        ' with the lines only.',
         *('', 'without', 'with', 'with / without', 'requests more', 'modules'),
     )
     with ExitStack() as stack:
-        owners = {name: _Owner(stack, name) for name in ('without', 'with')}
-        without, ours = (
-            set(json.loads(owner.python('-c', MODULES)[0]))
-            for owner in owners.values()
-        )
-        more = [name for name in ours - without if 'oauth2' not in name]
+        owners = [_Owner(stack, is_ours=is_ours) for is_ours in (False, True)]
+        sets = [
+            set(json.loads(one.python('-c', MODULES)[0])) for one in owners
+        ]
+        more = [name for name in sets[1] - sets[0] if 'oauth2' not in name]
         for what, rounds in ((LOGIN, 8), (SCRIPT, 12), (IMPORT, 40)):
             rounds = 2 if short else rounds
-            calls = {
-                name: lambda run=owner.run, what=what: run(what)
-                for name, owner in owners.items()
-            }
+            calls = {one.is_ours: partial(one.run, what) for one in owners}
             lab.by_turns(calls, 1)  # fills the caches of Pywikibot
-            sent = [-len(owner.wiki.requests) for owner in owners.values()]
+            before = [len(one.wiki.requests) for one in owners]
             times = lab.by_turns(calls, rounds)
-            for index, owner in enumerate(owners.values()):
-                sent[index] += len(owner.wiki.requests)
-            ratio = lab.ratio(times['with'], times['without'])
+            after = [len(one.wiki.requests) for one in owners]
+            sent = list(map(operator.sub, after, before))
+            ratio = lab.ratio(times[True], times[False])
             table.figures[f'{what}, ratio'] = ratio
             cells = [lab.duration(median(took)) for took in times.values()]
             cells += [f'{ratio:.3f}', f'{(sent[1] - sent[0]) / rounds:+g}']
@@ -70,21 +65,20 @@ def measure(*, short=False):
 class _Owner:
     """A bot owner with a wiki, who uses the package or a password."""
 
-    def __init__(self, stack, name):
+    def __init__(self, stack, *, is_ours):
+        self.is_ours = is_ours
         self.wiki = wiki = stack.enter_context(Sandbox(like='master'))
-        self.prompt = PROMPTS[name]
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        self.folder, self.newcomer = Path(folder), Path(folder, 'newcomer')
-        client, password = None, wiki.password('Bot')
-        options = ''
-        if name == 'with':
-            client, password = wiki.register(), None
-            options = f', redirect_uri={client.redirect_uri!r}'
+        self.folder = Path(stack.enter_context(TemporaryDirectory()))
+        self.newcomer = self.folder / 'newcomer'
+        settings = {}
+        if is_ours:
+            client = settings['client'] = wiki.register()
+            settings['options'] = f', redirect_uri={client.redirect_uri!r}'
             lab.authorize(self.folder, wiki, client)
-        lab.configure(self.newcomer, wiki, client, options=options)
-        self.environment = lab.configure(
-            self.folder, wiki, client, options=options, password=password
-        )
+        self.first = lab.configure(self.newcomer, wiki, **settings)
+        if not is_ours:
+            settings['password'] = wiki.password('Bot')
+        self.environment = lab.configure(self.folder, wiki, **settings)
         (self.folder / 'edit.py').write_text(EDIT)
 
     def python(self, *arguments):
@@ -104,21 +98,20 @@ class _Owner:
 
     def _until_prompt(self):
         """Run pwb login in a terminal until it asks for something."""
+        prompt = b'oauth2/authorize?' if self.is_ours else b'Password for user'
         window, device = pty.openpty()
         # The leader of a session gets the terminal that it opens first.
         shell = ['sh', '-c', 'exec "$@" <"$0"', os.ttyname(device)]
         process = subprocess.Popen(
             [*shell, sys.executable, lab.PWB, 'login'],
             **{'stdin': device, 'stdout': device, 'stderr': device},
-            env={**self.environment, 'PYWIKIBOT_DIR': str(self.newcomer)},
-            cwd=self.newcomer,
+            **{'env': self.first, 'cwd': self.newcomer},
             start_new_session=True,
         )
         os.close(device)
-        shown = ''
-        while self.prompt not in shown:
-            # An error, if it ends without.
-            shown += os.read(window, 4096).decode(errors='replace')
+        shown = b''
+        while prompt not in shown:
+            shown += os.read(window, 4096)  # an error at its end
         process.kill()
         process.wait()
         os.close(window)

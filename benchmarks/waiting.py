@@ -1,13 +1,11 @@
 """How long processes wait for the one that renews their token."""
 
-from __future__ import annotations
-
 import multiprocessing
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 from benchmarks import lab
 from tests.sandbox import Sandbox
@@ -39,18 +37,15 @@ def measure(*, short=False):
 
 def _round(number):
     """Return how late the last one was, and the refreshes an expiry."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Sandbox(like='master', token_life=lab.LIFE) as wiki,
-    ):
-        client = wiki.register()
-        environment = lab.configure(Path(folder), wiki)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        wiki = Sandbox(like='master', token_life=lab.LIFE)
+        client = stack.enter_context(wiki).register()
+        environment = lab.configure(folder, wiki)
         lab.authorize(folder, wiki, client)
         wiki.fail_next('slow', times=number * EXPIRIES, delay=DELAY)
-        settings = wiki.url, client.id, client.secret, number
-        options = folder, environment, *settings
-        with ExitStack() as stack:
-            ends = lab.Worker(stack, 'waiting', *options).read()
+        settings = environment, wiki.url, client.id, client.secret, number
+        ends = lab.Worker(stack, 'waiting', folder, *settings).read()
         return max(ends) - min(ends), wiki.count('access_token') / EXPIRIES
 
 
@@ -61,13 +56,29 @@ def wait(url, client_id, secret, number):
     """Return when each of so many processes went on."""
     import filelock  # noqa: F401 - loaded before the forks
     from pywikibot.comms import http
+    from requests import Request
+
+    from pywikibot_oauth2 import OAuth2Auth
+
+    def wait_in_fork(index):
+        later = 0
+        auth = OAuth2Auth(client_id, secret, clock=lambda: time.time() + later)
+        account = auth.route(url, 'Bot').account
+        for _ in range(1 + EXPIRIES):
+            request = Request('GET', f'{url}/api.php').prepare()
+            barrier.wait(lab.SECONDS)
+            auth(request)
+            ends[index] = time.monotonic()
+            later += lab.LIFE
+        assert account.authorization.generation == 1 + EXPIRIES
+        # The end of a process would hold up those that still wait.
+        barrier.wait(lab.SECONDS)
 
     http.user_agent()
     context = multiprocessing.get_context('fork')
     barrier, ends = context.Barrier(number), context.Array('d', number)
-    arguments = url, client_id, secret, barrier, ends
     processes = [
-        context.Process(target=_wait_in_fork, args=(*arguments, index))
+        context.Process(target=wait_in_fork, args=(index,))
         for index in range(number)
     ]
     for process in processes:
@@ -76,25 +87,6 @@ def wait(url, client_id, secret, number):
         process.join(lab.SECONDS)
         assert process.exitcode == 0
     return list(ends)
-
-
-def _wait_in_fork(url, client_id, secret, barrier, ends, index):
-    from requests import Request
-
-    from pywikibot_oauth2 import OAuth2Auth
-
-    later = 0
-    auth = OAuth2Auth(client_id, secret, clock=lambda: time.time() + later)
-    bearer = auth.route(url, 'Bot')
-    for _ in range(1 + EXPIRIES):
-        prepared = Request('GET', f'{url}/api.php').prepare()
-        barrier.wait(lab.SECONDS)
-        auth(prepared)
-        ends[index] = time.monotonic()
-        later += lab.LIFE
-    assert bearer.account.authorization.generation == 1 + EXPIRIES
-    # The end of a process would hold up those that still wait.
-    barrier.wait(lab.SECONDS)
 
 
 if __name__ == '__main__':

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
@@ -17,7 +16,6 @@ from tests.sandbox.config import environment
 def test_the_benchmarks_measure_what_their_last_line_names(tmp_path):
     done = subprocess.run(
         [sys.executable, '-m', 'benchmarks', '--short']
-        + ['--folder', str(tmp_path)]
         + ['authentication', 'expiry', 'start', 'waiting', 'sessions'],
         cwd=Path(__file__).parents[1],
         env=environment(tmp_path),
@@ -33,5 +31,3 @@ def test_the_benchmarks_measure_what_their_last_line_names(tmp_path):
         r' refused=0 warnings=0',
         last,
     )
-    assert last in (tmp_path / 'RESULTS.md').read_text(encoding='utf-8')
-    assert ElementTree.parse(tmp_path / 'results.svg').getroot() is not None
