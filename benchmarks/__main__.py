@@ -2,12 +2,12 @@
 
 import importlib
 import math
-import operator
 import os
 import platform
 import re
 import sys
 import time
+from operator import ge, le
 from pathlib import Path
 
 
@@ -19,36 +19,23 @@ from benchmarks import lab, plot
 
 FOLDER = Path(__file__).parent
 PARTS = ['authentication', 'expiry', 'start', 'waiting', 'sessions', 'm3api']
-HEAD = """\
-# What it costs
-
-Written by `make bench` on this machine: {}.
-
-Times depend on the machine and on what else it does; ratios hardly do, and
-counts do not. For a ratio, processes of their own take turns; it is the
-median over all pairs, and 1.02 means two percent more. "Met" and "missed"
-refer to the targets that this project has set itself.
-
-![Authentication and starting as bars](results.svg)
-"""
-LE, GE = operator.le, operator.ge
 TARGETS = (
-    ('request_ratio', 'a whole request, times one without', LE, 1.02),
-    ('flatness', 'authentication of 300 kB, times a small form', LE, 1.1),
-    ('oauth2_ratio', 'requests_oauthlib.OAuth2, times ours', GE, 4),
-    ('oauth1_ratio', 'OAuth 1, times ours', GE, 150),
-    ('extra_start', 'requests more, expiry at the start', LE, 1),
-    ('extra_between_edits', 'requests more, between two edits', LE, 2),
-    ('refused', 'refused requests in both', LE, 0),
-    ('warnings', 'warnings in both', LE, 0),
-    ('import_ratio', 'import pywikibot, times without', LE, 1.05),
-    ('extra_modules', 'modules that Pywikibot does not load', LE, 0),
-    ('8 waiting, refreshes', 'refreshes an expiry, 8 waiting', LE, 1),
-    ('64 waiting, refreshes', 'refreshes an expiry, 64 waiting', LE, 1),
-    ('8 waiting', 'the last of 8 goes on after, seconds', LE, 0.05),
-    ('64 waiting', 'the last of 64 goes on after, seconds', LE, 0.5),
-    ('session, deserialize', 'a session, bytes', LE, 2048),
-    ('session, first request', 'a session that was used, bytes', LE, 2048),
+    ('request_ratio', 'a whole request, times one without', le, 1.02),
+    ('flatness', 'authentication of 300 kB, times a small form', le, 1.1),
+    ('oauth2_ratio', 'requests_oauthlib.OAuth2, times ours', ge, 4),
+    ('oauth1_ratio', 'OAuth 1, times ours', ge, 150),
+    ('extra_start', 'requests more, expiry at the start', le, 1),
+    ('extra_between_edits', 'requests more, between two edits', le, 2),
+    ('refused', 'refused requests in both', le, 0),
+    ('warnings', 'warnings in both', le, 0),
+    ('import_ratio', 'import pywikibot, times without', le, 1.05),
+    ('extra_modules', 'modules that Pywikibot does not load', le, 0),
+    ('8 waiting, refreshes', 'refreshes an expiry, 8 waiting', le, 1),
+    ('64 waiting, refreshes', 'refreshes an expiry, 64 waiting', le, 1),
+    ('8 waiting', 'the last of 8 goes on after, seconds', le, 0.05),
+    ('64 waiting', 'the last of 64 goes on after, seconds', le, 0.5),
+    ('session, deserialize', 'a session, bytes', le, 2048),
+    ('session, first request', 'a session that was used, bytes', le, 2048),
 )
 FORMATS = {'request_ratio': '.3f', 'oauth2_ratio': '.2f'}
 FORMATS |= {'oauth1_ratio': '.0f', 'import_ratio': '.3f', 'extra_start': 'g'}
@@ -60,16 +47,16 @@ def main():
     names = [name for name in sys.argv if name in PARTS] or PARTS
     is_short = '--short' in sys.argv
     start = time.perf_counter()
-    tables, figures = [], {}
+    tables, figures = {}, {}
     for name in names:
         part = importlib.import_module(f'benchmarks.{name}')
-        tables.append(part.measure(short=is_short))
-        figures.update(tables[-1].figures)
-        print(tables[-1], flush=True)
-    table = lab.Table('Targets', '', '', 'target', 'found', '')
+        tables[name] = part.measure(short=is_short)
+        figures.update(tables[name].figures)
+        print(f'{name}\n{tables[name]}\n', flush=True)
+    tables['targets'] = table = lab.Table('', 'target', 'found', '')
     for name, text, compare, bound in TARGETS:
         if name in figures:
-            target = f'{"<=" if compare is LE else ">="} {bound:g}'
+            target = f'{"<=" if compare is le else ">="} {bound:g}'
             verdict = 'met' if compare(figures[name], bound) else 'missed'
             found = f'{figures[name]:.4g}'
             table.rows.append((text, target, found, verdict))
@@ -77,9 +64,10 @@ def main():
     line = 'bench:'
     for name, form in FORMATS.items():
         line += f' {name}={figures.get(name, math.nan):{form}}'
-    text = [HEAD.format(machine()), *map(str, [table, *tables]), f'`{line}`\n']
-    if not is_short:
-        (FOLDER / 'RESULTS.md').write_text('\n'.join(text), encoding='utf-8')
+    if names == PARTS and not is_short:
+        template = (FOLDER / 'template.md').read_text(encoding='utf-8')
+        text = template.format(machine=machine(), **tables) + f'\n`{line}`\n'
+        (FOLDER / 'RESULTS.md').write_text(text, encoding='utf-8')
         (FOLDER / 'results.svg').write_text(plot.svg(figures))
     print(f'It took {time.perf_counter() - start:.0f} seconds.\n{line}')
 

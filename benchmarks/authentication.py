@@ -40,13 +40,7 @@ ANSWER = (
 
 def measure(*, short=False):
     """Let a process with each way to authenticate take its turn."""
-    table = lab.Table(
-        '1. A request',
-        'The authentication alone, without sending the request; and a whole'
-        ' request by `pywikibot.comms.http.fetch` to a server on this machine'
-        ' that does nothing, as a ratio to one without authentication.',
-        *('', SMALL, EDIT, 'whole request, small form'),
-    )
+    table = lab.Table('', SMALL, EDIT, 'whole request, small form')
     values = {}
     plan = ('whole', SMALL, 50), ('alone', SMALL, 50), ('alone', EDIT, 10)
     for _ in range(1 if short else 4):
@@ -144,7 +138,7 @@ def authenticate(netloc, name):
         if what == 'whole':
             lab.answer(lab.timed(whole, data))
         else:
-            lab.answer(lab.timed(lambda: [*map(call, copies)]) / number)  # noqa: B023 - called at once
+            lab.answer(lab.timed(lambda: [*map(call, copies)]) / number)
 
 
 def serve():
@@ -157,7 +151,6 @@ def serve():
 
 
 def _answer_all(connection):
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with connection, connection.makefile('rb') as stream:
         while stream.readline():
             lines = iter(stream.readline, b'\r\n')

@@ -89,7 +89,7 @@ COMMON = (
     Scenario('at the start', EDIT, None),
     Scenario('between two edits', EDIT, has('edit')),
 )
-EXTRA = dict(zip(COMMON, ('extra_start', 'extra_between_edits')))
+EXTRA = {COMMON[0]: 'extra_start', COMMON[1]: 'extra_between_edits'}
 # What is read here is the last before an edit.
 SANDBOX = (
     Scenario('while an edit waits, due', EDIT, has('protection'), 2, DUE),
@@ -106,16 +106,6 @@ KINDS = ('1.43', SANDBOX), ('master', SANDBOX), ('MediaWiki', MEDIAWIKI)
 def measure(*, short=False):
     """Run all scenarios on the wikis there are."""
     table = lab.Table(
-        '2. An expiry',
-        'More requests than in the same run without the expiry, those that'
-        ' the wiki refused, and warnings in the terminal, for one process and'
-        ' for four at once with the same token. "1.43" and "master" are the'
-        ' sandbox in the manner of these releases, "MediaWiki" is the Debian'
-        ' package. "Due" is half a minute before the expiry. What cannot be'
-        ' avoided is one request for the token, and one for a CSRF token by'
-        ' each process that has edited before. Pywikibot fetches no new CSRF'
-        ' token for an edit that waits to be sent, and one for a whole'
-        ' upload; these are refused once the access token has expired.',
         *('', 'wiki', '1 process: more', 'refused', 'warnings'),
         *('4 processes: more', 'refused', 'warnings'),
     )

@@ -29,29 +29,27 @@ authenticate[{netloc!r}] = _oauth2.OAuth2Auth({id!r}, {secret!r}{options})
 class Table:
     """The answer to one question, with figures for the last line."""
 
-    def __init__(self, title, text, *head):
-        self.title = title
-        self.text = text
+    def __init__(self, *head):
         self.rows = [head]
         self.figures = {}
 
     def __str__(self):
         rows = [[str(cell) for cell in row] for row in self.rows]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        rows.insert(1, [f'{"-" * (width - 1)}:' for width in widths])
-        lines = [f'## {self.title}', '', self.text, '']
+        rules = ['-' * (width - 1) for width in widths]
+        rows.insert(1, [f'{rules[0]}-', *[f'{rule}:' for rule in rules[1:]]])
+        lines = []
         for name, *cells in rows:
             padded = name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])
             lines.append(f'| {" | ".join(padded)} |')
-        return '\n'.join([*lines, ''])
+        return '\n'.join(lines)
 
 
 def duration(seconds):
     """Write a time with three digits."""
-    for factor, unit in ((1, 's'), (1e3, 'ms'), (1e6, 'µs'), (1e9, 'ns')):
-        if seconds * factor >= 1:
-            break
-    return f'{float(f"{seconds * factor:.3g}"):g} {unit}'
+    units = {'s': 1, 'ms': 1e3, 'µs': 1e6, 'ns': 1e9}
+    unit = next((unit for unit in units if seconds * units[unit] >= 1), 'ns')
+    return f'{float(f"{seconds * units[unit]:.3g}"):g} {unit}'
 
 
 def timed(call, *arguments):

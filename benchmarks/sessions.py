@@ -16,13 +16,7 @@ WIKI = 'https://wiki.example/w/api.php'
 def measure(*, short=False):
     """Make many sessions of what was serialized."""
     number = 200 if short else 10_000
-    table = lab.Table(
-        f'5. {number:,} sessions of a web tool',
-        'Made by `OAuth2Session.deserialize`, each with tokens of its own of'
-        ' 800 and 872 characters. These two strings are not counted, but the'
-        ' Authorization header that is made of the first one is.',
-        *('', 'memory beside the tokens', 'time'),
-    )
+    table = lab.Table('', 'memory beside the tokens', 'time')
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         environment = lab.configure(folder, 'wiki.example')

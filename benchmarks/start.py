@@ -12,31 +12,18 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks import lab
+from benchmarks import expiry, lab
 from tests.sandbox import Sandbox
 
 
 LOGIN, SCRIPT, IMPORT = 'pwb login', 'a script that edits', 'import pywikibot'
-EDIT = """
-import pywikibot
-page = pywikibot.Page(pywikibot.Site(), 'Sandbox')
-page.text += '\\n* edit'
-page.save('test', quiet=True)
-"""
 MODULES = 'import json, sys, pywikibot; print(json.dumps([*sys.modules]))'
 
 
 def measure(*, short=False):
     """Run everything with and without the package, by turns."""
     table = lab.Table(
-        '3. Starting',
-        'New processes with the lines in `user-config.py`, and without them:'
-        ' `pwb login` until its prompt, which is that for a password without'
-        ' them; a script that makes one edit with a stored token, or with the'
-        ' cookies of a password login; and the import alone. The last two are'
-        ' processor times. Modules are those of others that the import loads'
-        ' with the lines only.',
-        *('', 'without', 'with', 'with / without', 'requests more', 'modules'),
+        *('', 'without', 'with', 'with / without', 'requests more', 'modules')
     )
     with ExitStack() as stack:
         owners = [_Owner(stack, is_ours=is_ours) for is_ours in (False, True)]
@@ -79,7 +66,8 @@ class _Owner:
         if not is_ours:
             settings['password'] = wiki.password('Bot')
         self.environment = lab.configure(self.folder, wiki, **settings)
-        (self.folder / 'edit.py').write_text(EDIT)
+        self.environment['NUMBER'] = '1'
+        (self.folder / 'edit.py').write_text(expiry.EDITS)
 
     def python(self, *arguments):
         command = [sys.executable, *arguments]
@@ -93,7 +81,7 @@ class _Owner:
             return self.python('-c', 'import pywikibot')[1]
         edits = len(self.wiki.edits)
         took = self.python('edit.py')[1]
-        assert len(self.wiki.edits) == edits + 1
+        assert len(self.wiki.edits) == edits + 2
         return took
 
     def _until_prompt(self):
@@ -102,12 +90,10 @@ class _Owner:
         window, device = pty.openpty()
         # The leader of a session gets the terminal that it opens first.
         shell = ['sh', '-c', 'exec "$@" <"$0"', os.ttyname(device)]
-        process = subprocess.Popen(
-            [*shell, sys.executable, lab.PWB, 'login'],
-            **{'stdin': device, 'stdout': device, 'stderr': device},
-            **{'env': self.first, 'cwd': self.newcomer},
-            start_new_session=True,
-        )
+        terminal = dict.fromkeys(('stdin', 'stdout', 'stderr'), device)
+        options = {'env': self.first, 'cwd': self.newcomer, **terminal}
+        command = [*shell, sys.executable, lab.PWB, 'login']
+        process = subprocess.Popen(command, start_new_session=True, **options)
         os.close(device)
         shown = b''
         while prompt not in shown:

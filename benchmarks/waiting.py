@@ -19,12 +19,7 @@ EXPIRIES = 2
 
 def measure(*, short=False):
     """Let tokens expire for many processes at once."""
-    table = lab.Table(
-        '4. Waiting',
-        'The token expires for all processes at once. How long the last one'
-        ' goes on after the first, in several rounds.',
-        *('', 'least', 'median', 'most', 'refreshes an expiry'),
-    )
+    table = lab.Table('', 'least', 'median', 'most', 'refreshes an expiry')
     for number in (8,) if short else (8, 64):
         rounds = [_round(number) for _ in range(1 if short else 5)]
         delays, refreshes = zip(*rounds, strict=True)
