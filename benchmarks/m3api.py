@@ -15,8 +15,7 @@ SCRIPT = Path(__file__).with_suffix('.mjs')
 PACKAGE = {
     'private': True,
     'dependencies': {'m3api': '*', 'm3api-oauth2': '*'},
-    # It is not in the registry.
-    'overrides': {'m3api-rest': 'file:./rest'},
+    'overrides': {'m3api-rest': 'file:./rest'},  # not in the registry
 }
 REST = {
     'package.json': '{"name": "m3api-rest", "version": "1.0.0",'

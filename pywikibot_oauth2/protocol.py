@@ -691,7 +691,11 @@ def _within(limit: float, run: Callable[[], None]) -> None:
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(limit)
+    deadline = time.monotonic() + limit
+    # In turns, because Python does not notice a signal that comes right
+    # before it begins to wait.
+    while thread.is_alive() and time.monotonic() < deadline:
+        thread.join(0.2)
     if not outcome:
         raise TimeoutError
     if outcome[0] is not None:

@@ -577,7 +577,9 @@ def test_a_body_that_is_gone_is_not_sent_again(logged_in):
     for body in (iter([b'action=', b'edit']), Once(b'action=edit')):
         response = http.fetch(url, 'POST', data=body)
         assert response.json()['error']['code'] == DEAD
-    assert [each[3] for each in logged_in.other.requests] == [b'action=edit'] * 2
+    assert [each[3] for each in logged_in.other.requests] == [
+        b'action=edit'
+    ] * 2
 
 
 # There is no token
@@ -752,9 +754,7 @@ def owner(bench, tmp_path):
 
 
 @pytest.mark.parametrize('stream', [False, True])
-def test_cookies_of_an_owner_only_token_come_back_with_it_alone(
-    owner, stream
-):
+def test_cookies_of_an_owner_only_token_come_back_with_it_alone(owner, stream):
     for _ in range(3):
         assert owner.who(stream=stream) == 'Bot'
     first, *others = owner.at_api()
@@ -772,9 +772,7 @@ def test_cookies_of_an_owner_only_token_come_back_with_it_alone(
     assert last.cookies['sessionJwt'] not in ('', sent)
 
 
-def test_a_cookie_that_does_not_fit_is_dropped_and_the_request_repeated(
-    owner,
-):
+def test_a_cookie_that_does_not_fit_is_dropped_and_the_request_repeated(owner):
     def setting(value):
         return (*GOOD[:2], [*JSON, ('Set-Cookie', f'a={value}; path=/')])
 
@@ -827,9 +825,7 @@ def test_no_token_goes_along_a_redirect_to_another_path(logged_in):
     [('due', '1.43'), ('api', '1.43'), ('gateway', '1.43'),
      ('rest', '1.43'), ('rest', 'master')],
 )  # fmt: skip
-def test_threads_get_over_expiries_with_one_refresh_each(
-    logged_in, like, how
-):
+def test_threads_get_over_expiries_with_one_refresh_each(logged_in, like, how):
     wiki = logged_in.wiki
     wiki.gateway = how == 'gateway'
     path = '/rest.php/v1/page/Sandbox' if how == 'rest' else '/api.php'

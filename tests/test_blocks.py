@@ -237,7 +237,7 @@ def test_outside_of_the_block_nothing_of_the_session_is_used(
             with session.use() as used:
                 assert used is session
                 assert who(wiki) == session.user
-                1 // (not fails)  # noqa: B018
+                1 // (not fails)
         except ZeroDivisionError:
             pass
         assert config.authenticate == {}, 'a password bot could not log in'

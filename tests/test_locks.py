@@ -85,8 +85,7 @@ def test_a_signal_takes_effect_after_the_lock_was_released(number, handlers):
 
 
 @pytest.mark.parametrize(
-    ('first', 'second'),
-    [(SIGNALS[1], SIGNALS[1]), (SIGNALS[2], SIGNALS[1])],
+    ('first', 'second'), [(SIGNALS[1], SIGNALS[1]), (SIGNALS[2], SIGNALS[1])]
 )
 def test_a_second_signal_takes_effect_at_once(first, second, handlers):
     steps = []

@@ -15,7 +15,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 import pywikibot
 import requests
-from pywikibot import config
 
 from pywikibot_oauth2 import (
     AuthorizationEndedError,
@@ -281,7 +280,7 @@ def test_a_refusal_by_the_user_is_told_without_advice(wiki, make, like):
             session.complete(callback)
         assert caught.value.is_final
         assert 'pwb' not in str(caught.value)
-        callback = f'?error=access_denied&error_description=The+user:+no'
+        callback = '?error=access_denied&error_description=The+user:+no'
         callback += f'&state={session.state}'
     assert not session.is_complete
 
@@ -556,9 +555,7 @@ def test_a_session_shows_no_secret(wiki, make):
 
 @pytest.mark.parametrize('method', ['GET', 'POST'])
 @pytest.mark.parametrize('is_stored', [False, True])
-def test_requests_assert_the_user_if_wanted(
-    wiki, complete, method, is_stored
-):
+def test_requests_assert_the_user_if_wanted(wiki, complete, method, is_stored):
     for asserts_user in (True, False):
         session = complete(asserts_user=asserts_user)
         if is_stored:
@@ -621,9 +618,7 @@ def test_a_request_refreshes_only_once(wiki, complete):
 
 
 @pytest.mark.parametrize('is_stored', [False, True])
-def test_the_automatic_refresh_can_be_switched_off(
-    wiki, complete, is_stored
-):
+def test_the_automatic_refresh_can_be_switched_off(wiki, complete, is_stored):
     session = complete(refreshes=False)
     if is_stored:
         session = stored(session, refreshes=False)

@@ -9,6 +9,7 @@ import logging
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import NamedTuple
 
 import pywikibot
@@ -137,6 +138,8 @@ class Case:
             redirect_uri=f'http://127.0.0.1:{free_port()}/callback'
         )
         (folder / 'clock').write_text('0')
+        # Pywikibot expects the list of its processes at its end.
+        (folder / 'throttle.ctrl').touch()
         self.owner = Owner(
             folder,
             wiki,
@@ -267,6 +270,7 @@ class Bot:
 
     def _go_to_work(self):
         """Let Pywikibot, of which there is one in a process, be its own."""
+        Path(self.folder, 'throttle.ctrl').touch()
         config.base_dir = str(self.folder)
         config.authenticate = {self.key: self.auth}
         if self.case.prefix != self.case.wiki.url:
