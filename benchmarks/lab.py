@@ -82,7 +82,7 @@ def configure(folder, wiki, client=None, *, options='', extra='', **settings):
 
 
 def authorize(folder, wiki, client, reply=None):
-    """Store an authorization as `pwb login` would."""
+    """Store an authorization as `pwb login` would; return its header."""
     from pywikibot_oauth2 import FileStore
     from pywikibot_oauth2.authorization import Authorization
     from pywikibot_oauth2.token import Token
@@ -93,6 +93,7 @@ def authorize(folder, wiki, client, reply=None):
     store = FileStore(folder)
     with store.lock('Bot', client.id):
         store.save('Bot', client.id, found.serialize())
+    return {'Authorization': token.header}
 
 
 def run(command, folder, environment):

@@ -1,7 +1,6 @@
 """What starting costs: pwb login, a script that edits, the import."""
 
 import json
-import operator
 import os
 import pty
 import subprocess
@@ -22,9 +21,7 @@ MODULES = 'import json, sys, pywikibot; print(json.dumps([*sys.modules]))'
 
 def measure(*, short=False):
     """Run everything with and without the package, by turns."""
-    table = lab.Table(
-        *('', 'without', 'with', 'with / without', 'requests more', 'modules')
-    )
+    table = lab.Table(*('', 'without', 'with', 'with / without', 'modules'))
     with ExitStack() as stack:
         owners = [_Owner(stack, is_ours=is_ours) for is_ours in (False, True)]
         sets = [
@@ -35,17 +32,11 @@ def measure(*, short=False):
             rounds = 2 if short else rounds
             calls = {one.is_ours: partial(one.run, what) for one in owners}
             lab.by_turns(calls, 1)  # fills the caches of Pywikibot
-            before = [len(one.wiki.requests) for one in owners]
             times = lab.by_turns(calls, rounds)
-            after = [len(one.wiki.requests) for one in owners]
-            sent = list(map(operator.sub, after, before))
             ratio = lab.ratio(times[True], times[False])
-            table.figures[f'{what}, ratio'] = ratio
             cells = [lab.duration(median(took)) for took in times.values()]
-            cells += [f'{ratio:.3f}', f'{(sent[1] - sent[0]) / rounds:+g}']
-            table.rows.append((what, *cells, len(more)))
-    table.figures['import_ratio'] = ratio
-    table.figures['extra_modules'] = len(more)
+            table.rows.append((what, *cells, f'{ratio:.3f}', len(more)))
+    table.figures = {'import_ratio': ratio, 'extra_modules': len(more)}
     return table
 
 
