@@ -152,11 +152,10 @@ class _Bots:
             add(f'Page {number}', 'A page.')
         grants = ('basic', 'highvolume', 'editpage', 'createeditmovepage')
         self.client = self.wiki.register(grants=(*grants, 'uploadfile'))
-        self.environment = lab.configure(
-            *(self.folder, self.wiki, self.client),
-            options=', clock=_now',
-            extra=CONFIG.format(path=str(self.clock.path)),
-        )
+        extra = CONFIG.format(path=str(self.clock.path))
+        options = {'options': ', clock=_now', 'extra': extra}
+        where = self.folder, self.wiki, self.client
+        self.environment = lab.configure(*where, **options)
         (self.folder / 'edits.py').write_text(EDITS)
         (self.folder / 'upload.py').write_text(UPLOAD)
 
