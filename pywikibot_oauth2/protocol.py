@@ -49,6 +49,9 @@ DEADLINE = 60.0
 # Bytes of an answer; that of the token endpoint has about 2,000.
 _SIZE_LIMIT = 1 << 20
 
+# What requests takes from the environment unless it is given, even as None.
+_PROXIES = 'http', 'https', 'all'
+
 # An authorization code consists of visible characters (RFC 6749, appendix
 # A.11); that of MediaWiki of 760 to 980 hexadecimal ones (recorded).
 _CODE = r'[!-~]+'
@@ -510,8 +513,11 @@ class OAuth2Wiki:
             'timeout': how.timeout,
             'verify': how.verify,
             # Proxies from the environment are not for this machine, but the
-            # certificates that it names are.
-            'proxies': {'no_proxy': '*'} if how.is_local else None,
+            # certificates that it names are. With no_proxy, requests would
+            # change the environment for a moment, and threads would meet.
+            'proxies': {**dict.fromkeys(_PROXIES), **how.proxies}
+            if how.is_local
+            else None,
         }
 
         def run() -> None:
