@@ -22,10 +22,6 @@ $(VENV)/installed: setup.cfg
 	@$(BIN)/$(PIP) --editable '.[test]'
 	@touch $@
 
-$(VENV)/bench: $(VENV)/installed
-	@$(BIN)/$(PIP) --editable '.[bench]'
-	@touch $@
-
 # What a user installs, and Pywikibot's scripts.
 $(DEMO)/installed: setup.cfg $(wildcard pywikibot_oauth2/*.py \
     pywikibot_oauth2/*/*.py)
@@ -72,7 +68,7 @@ faults: $(VENV)/installed
 	@$(BIN)/python -m tests.faults
 
 # What it costs, beside what users would pick instead.
-bench: $(VENV)/bench
+bench: $(VENV)/installed
 	@$(BIN)/python -m benchmarks
 
 # Words, code and what is published: what these run decides, and CI and the

@@ -1,58 +1,53 @@
 """What an expiry costs: requests more, refused requests and warnings.
 
-The wiki and the bots read the time from one file. When the moment of a
-scenario has come for each bot, the wiki puts the clock forward before it
-answers; the same run without that is what the counts are compared with.
+When each bot has come to the moment of a scenario, the wiki puts the clock
+forward, which the bots share, and answers.
 """
 
-from __future__ import annotations
-
 import contextlib
-import os
-import struct
+import operator
 import subprocess
 import sys
-import sysconfig
-import tempfile
 import threading
 import time
-import zlib
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
+
+import requests
 
 from benchmarks import lab
 from tests.sandbox import Sandbox
 
 
-OPTIONS = ', clock=_now'
 CONFIG = """
 step = 5
-user_agent_description = __import__('os').environ.get('NUMBER', '')
-def _now(path={path!r}):
+user_agent_description = __import__('os').environ['NUMBER']
+def _now():
     import time
-    with open(path) as file:
+    with open({path!r}) as file:
         return time.time() + float(file.read())
 """
 EDITS = """
-import sys
+import os
 import pywikibot
-site = pywikibot.Site()
 for number in range(2):
-    page = pywikibot.Page(site, f'Page {sys.argv[1]}')
+    page = pywikibot.Page(pywikibot.Site(), 'Page ' + os.environ['NUMBER'])
     page.text += f'\\n* edit {number}'
     page.save('test', quiet=True)
 """
 UPLOAD = """
-import os
-import sys
+import os, time
 import pywikibot
-name = os.path.basename(sys.argv[2])
+name = f'{time.time_ns()}.gif'
+with open(name, 'wb') as file:
+    file.write(b'GIF89a\\1\\0\\1\\0\\0\\0\\0;' + os.urandom(250_000))
 page = pywikibot.FilePage(pywikibot.Site(), f'File:{name}')
-page.upload(sys.argv[2], chunk_size=100_000, text='A picture.',
+page.upload(name, chunk_size=100_000, text='test', comment='test',
             ignore_warnings=True)
 """
-PWB = str(Path(sysconfig.get_path('scripts'), 'pwb'))
 
 
 class Clock:
@@ -71,264 +66,158 @@ class Clock:
         draft.replace(self.path)
 
 
-class Count(NamedTuple):
-    """What a run came to."""
-
-    requests: int
-    refused: int
-    warnings: int
-
-
-def _is_edit(request):
-    return request.form.get('action') == 'edit'
-
-
-def _is_last_read(request):
-    """Return whether it is what Pywikibot asks last before it edits."""
-    return request.form.get('inprop') == 'protection'
-
-
-def _is_listing(request):
-    return 'allpages' in {**request.query, **request.form}.values()
-
-
-def _is_chunk(request):
-    return b'name="chunk"' in request.body
-
-
 class Scenario(NamedTuple):
-    """When a token expires.
-
-    :ivar moment: which request of a bot it is, None for before the start
-    :ivar nth: the how manyth of these
-    :ivar late: the seconds since the expiry, negative if the token is only
-        due
-    """
+    """When a token expires: at the nth of some requests of a bot, or due."""
 
     name: str
     command: tuple
-    moment: object = None
+    is_moment: object
     nth: int = 1
-    late: int = 1
+    age: int = lab.LIFE + 1
 
 
-PYTHON = (sys.executable,)
-AT_START = Scenario('at the start', (*PYTHON, 'edits.py'))
-BETWEEN = Scenario('between two edits', (*PYTHON, 'edits.py'), _is_edit)
-DUE, EXPIRED = -30, 1
-SANDBOX = [
-    AT_START,
-    BETWEEN,
+def has(value):
+    """Return a function that tells whether a request has a parameter."""
+    return lambda request: (
+        value in {**request.query, **request.form}.values()
+        or f'name="{value}"'.encode() in request.body
+    )
+
+
+EDIT, UPLOADING = ('edits.py',), ('upload.py',)
+LIST = lab.PWB, 'listpages', '-start:!'
+COMMON = (
+    Scenario('at the start', EDIT, None),
+    Scenario('between two edits', EDIT, has('edit')),
+)
+EXTRA = {COMMON[0]: 'extra_start', COMMON[1]: 'extra_between_edits'}
+# What is read here is the last before an edit.
+SANDBOX = (
     Scenario(
-        'while an edit waits, due',
-        (*PYTHON, 'edits.py'),
-        _is_last_read,
-        2,
-        DUE,
+        'while an edit waits, due', EDIT, has('protection'), 2, lab.LIFE - 30
     ),
+    Scenario('while an edit waits, expired', EDIT, has('protection'), 2),
+)
+MEDIAWIKI = (
+    Scenario('between two pages of a listpages', LIST, has('allpages')),
     Scenario(
-        'while an edit waits, expired',
-        (*PYTHON, 'edits.py'),
-        _is_last_read,
-        2,
-        EXPIRED,
+        'between two chunks, due', UPLOADING, has('chunk'), 1, lab.LIFE - 30
     ),
-]
-MEDIAWIKI = [
-    AT_START,
-    BETWEEN,
-    Scenario(
-        'between two pages of a listpages',
-        (*PYTHON, PWB, 'listpages', '-start:!'),
-        _is_listing,
-    ),
-    Scenario(
-        'between two chunks of an upload, due',
-        (*PYTHON, 'upload.py'),
-        _is_chunk,
-        1,
-        DUE,
-    ),
-    Scenario(
-        'between two chunks of an upload, expired',
-        (*PYTHON, 'upload.py'),
-        _is_chunk,
-        1,
-        EXPIRED,
-    ),
-]
+    Scenario('between two chunks, expired', UPLOADING, has('chunk')),
+)
+TOKENS = '?action=query&meta=tokens'
+KINDS = ('1.43', SANDBOX), ('master', SANDBOX), ('MediaWiki', MEDIAWIKI)
 
 
 def measure(*, short=False):
     """Run all scenarios on the wikis there are."""
     table = lab.Table(
-        '2. An expiry',
-        'More requests than in the same run without the expiry, those that'
-        ' the wiki refused, and warnings in the terminal, for one process and'
-        ' for four at once with the same token. "1.43" and "master" are the'
-        ' sandbox in the manner of these releases, "MediaWiki" is the Debian'
-        ' package. "Due" means half a minute before the expiry. What cannot'
-        ' be avoided is one request for the token, and one by each process'
-        ' that has edited before for a new CSRF token.',
-        ('', 'wiki', *(f'{n} x {what}' for n in (1, 4) for what in (
-            'more', 'refused', 'warnings'))),
-    )  # fmt: skip
-    numbers = (1,) if short else (1, 4)
-    for like in ('master',) if short else ('1.43', 'master'):
-        _on_wiki(
-            table, like, SANDBOX, numbers, lambda **o: Sandbox(like=like, **o)
-        )
-    if not short:
-        from tests.mediawiki import RealWiki
-
-        _on_wiki(table, 'MediaWiki', MEDIAWIKI, numbers, RealWiki)
+        *('', 'wiki', '1 process: more', 'refused', 'warnings'),
+        *('4 processes: more', 'refused', 'warnings'),
+    )
+    for name, scenarios in KINDS[1:2] if short else KINDS:
+        with ExitStack() as stack:
+            bots = _Bots(stack, name)
+            for scenario in COMMON + scenarios:
+                one = bots.compare(scenario, 1)
+                try:
+                    four = [''] * 3 if short else bots.compare(scenario, 4)
+                except RuntimeError:
+                    four = 'failed', '', ''  # see template.md
+                table.rows.append((scenario.name, name, *one, *four))
+                if scenario in EXTRA:
+                    figures = EXTRA[scenario], 'refused', 'warnings'
+                    for figure, value in zip(figures, one, strict=True):
+                        worst = max(value, table.figures.get(figure, value))
+                        table.figures[figure] = worst
     return table
 
 
-def _on_wiki(table, name, scenarios, numbers, make_wiki):
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        clock = Clock(folder / 'clock')
-        with make_wiki(token_life=lab.LIFE, clock=clock) as wiki:
-            _fill(wiki)
-            grants = ('basic', 'highvolume', 'editpage')
-            grants += ('createeditmovepage', 'uploadfile')
-            bots = _Bots(folder, wiki, wiki.register(grants=grants), clock)
-            for scenario in scenarios:
-                counts = [bots.compare(scenario, n) for n in numbers]
-                _note(table.figures, scenario, counts[0])
-                cells = [cell for count in counts for cell in count]
-                cells += [''] * (6 - len(cells))
-                table.rows.append((scenario.name, name, *cells))
-
-
-def _note(figures, scenario, count):
-    """Note the worst of all wikis for what there are targets for."""
-    names = {AT_START: 'extra_start', BETWEEN: 'extra_between_edits'}
-    if scenario in names:
-        found = {
-            names[scenario]: count.requests,
-            'refused': count.refused,
-            'warnings': count.warnings,
-        }
-        for name, value in found.items():
-            figures[name] = max(value, figures.get(name, value))
-
-
-def _fill(wiki):
-    add = getattr(getattr(wiki, 'mediawiki', None), 'edit', wiki.add_page)
-    for number in range(1, 9):
-        add(f'Page {number}', 'A page.')
-
-
 class _Bots:
-    """Some processes with one token file."""
+    """A wiki, and processes with one token file."""
 
-    def __init__(self, folder, wiki, client, clock):
-        self.folder = folder
-        self.wiki = wiki
-        self.client = client
-        self.clock = clock
-        self.environment = lab.configure(
-            folder,
-            wiki,
-            client,
-            options=OPTIONS,
-            extra=CONFIG.format(path=str(clock.path)),
-        )
-        (folder / 'edits.py').write_text(EDITS)
-        (folder / 'upload.py').write_text(UPLOAD)
-        self._known = set()
+    def __init__(self, stack, kind):
+        self.folder = Path(stack.enter_context(TemporaryDirectory()))
+        self.clock = Clock(self.folder / 'clock')
+        options = {'token_life': lab.LIFE, 'clock': self.clock}
+        if kind == 'MediaWiki':
+            from tests.mediawiki import RealWiki
+
+            self.wiki = stack.enter_context(RealWiki(**options))
+            add = self.wiki.mediawiki.edit
+        else:
+            self.wiki = stack.enter_context(Sandbox(like=kind, **options))
+            add = self.wiki.add_page
+        for number in range(1, 9):
+            add(f'Page {number}', 'A page.')
+        grants = ('basic', 'highvolume', 'editpage', 'createeditmovepage')
+        self.client = self.wiki.register(grants=(*grants, 'uploadfile'))
+        extra = CONFIG.format(path=str(self.clock.path))
+        options = {'options': ', clock=_now', 'extra': extra}
+        where = self.folder, self.wiki, self.client
+        self.environment = lab.configure(*where, **options)
+        (self.folder / 'edits.py').write_text(EDITS)
+        (self.folder / 'upload.py').write_text(UPLOAD)
 
     def compare(self, scenario, number):
         """Return what an expiry adds, with so many processes."""
-        if scenario.command not in self._known:
-            self._known.add(scenario.command)
+        if number == 1:
             self.run(scenario, number, 0)  # fills the caches of Pywikibot
         without = self.run(scenario, number, 0)
-        count = self.run(scenario, number, lab.LIFE + scenario.late)
-        return count._replace(requests=count.requests - without.requests)
+        counts = self.run(scenario, number, scenario.age)
+        return tuple(map(operator.sub, counts, without))
 
-    def run(self, scenario, number, offset):
-        """Run the processes, putting the clock forward at the moment."""
+    def run(self, scenario, number, age):
+        """Return requests, refused requests and warnings of a run."""
         self.clock.set(0)
-        lab.authorize(self.folder, self.wiki, self.client)
+        header = lab.authorize(self.folder, self.wiki, self.client)
+        if number > 1:  # begin the session; see template.md
+            requests.get(f'{self.wiki.api_url}{TOKENS}', headers=header)
         before = len(self.wiki.requests)
-        if scenario.moment is None:
-            self.clock.set(offset)
-        with _moment(
-            self.wiki, scenario, number, lambda: self.clock.set(offset)
-        ):
-            shown = self._start(scenario.command, number)
-        requests = self.wiki.requests[before:]
-        refused = [
-            request
-            for request in requests
-            if request.error is not None or (request.status or 500) >= 400
-        ]
-        return Count(len(requests), len(refused), shown.count('WARNING'))
+        with at_moment(self.wiki, scenario, number, self.clock, age):
+            shown = ''.join(self._outputs(scenario.command, number))
+        return *count(self.wiki.requests[before:]), shown.count('WARNING')
 
-    def _start(self, command, number):
+    def _outputs(self, command, number):
         processes = []
         for index in range(1, number + 1):
-            arguments = [str(index)]
-            if 'upload.py' in command:
-                path = self.folder / f'{time.time_ns()}.png'
-                path.write_bytes(_picture())
-                arguments.append(str(path))
+            options = {**lab.PIPES, 'cwd': self.folder}
+            options['env'] = {**self.environment, 'NUMBER': str(index)}
             processes.append(
-                subprocess.Popen(
-                    [*command, *arguments]
-                    if 'listpages' not in command
-                    else command,
-                    cwd=self.folder,
-                    env={**self.environment, 'NUMBER': f'bot{index}'},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                )
+                subprocess.Popen([sys.executable, *command], **options)
             )
-        shown = ''
         for process in processes:
-            shown += process.communicate(timeout=lab.SECONDS)[0]
+            shown = process.communicate(timeout=lab.SECONDS)[0]
             if process.returncode:
-                raise lab.BenchmarkError(f'{command} failed:\n{shown}')
-        return shown
+                raise RuntimeError(f'{command} failed:\n{shown}')
+            yield shown
+
+
+def count(requests):
+    """Return how many requests there were, and how many were refused."""
+    refused = [one.error is not None or one.status >= 400 for one in requests]
+    return len(requests), sum(refused)
 
 
 @contextlib.contextmanager
-def _moment(wiki, scenario, number, action):
-    """Do something when so many bots have come to a request."""
-    barrier = threading.Barrier(number, action)
-    seen = Counter()
-    handle = wiki._handle
+def at_moment(wiki, scenario, number, clock, age):
+    """Put the clock forward when so many bots have come to a request."""
+    barrier = threading.Barrier(number, lambda: clock.set(age))
+    seen, handle = Counter(), wiki._handle
 
     def gated(request):
+        is_one = scenario.is_moment is not None and scenario.is_moment(request)
         response = handle(request)
-        if scenario.moment is not None and scenario.moment(request):
-            bot = request.headers.get('user-agent')
-            seen[bot] += 1
-            if seen[bot] == scenario.nth:
-                barrier.wait(lab.SECONDS)
+        bot = request.headers.get('user-agent')
+        seen[bot] += is_one
+        if is_one and seen[bot] == scenario.nth:
+            barrier.wait(lab.SECONDS)
         return response
 
+    if scenario.is_moment is None:
+        clock.set(age)
     wiki._handle = gated
     try:
         yield
     finally:
         del wiki._handle
-
-
-def _picture(side=500):
-    """Return a PNG file of 250 kB that is different each time."""
-    rows = b''.join(b'\0' + os.urandom(side) for _ in range(side))
-    header = struct.pack('>IIBBBBB', side, side, 8, 0, 0, 0, 0)
-    chunks = (b'IHDR', header), (b'IDAT', zlib.compress(rows)), (b'IEND', b'')
-    return b'\x89PNG\r\n\x1a\n' + b''.join(
-        struct.pack('>I', len(data))
-        + kind
-        + data
-        + struct.pack('>I', zlib.crc32(kind + data))
-        for kind, data in chunks
-    )

@@ -8,6 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar
 
+from pywikibot_oauth2 import locks
 from pywikibot_oauth2.authorization import LOGGED_OUT, Authorization
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
@@ -128,10 +129,9 @@ class Account:
     __slots__ = (
         '_busy_pid',
         '_clock',
-        '_key',
+        '_forks',
         '_lock',
         '_lost_answer',
-        '_pid',
         '_policy',
         '_store',
         '_wiki',
@@ -156,13 +156,12 @@ class Account:
         self.client = client
         self.user = user
         self.is_automatic = is_automatic
-        self._key = user or '', client.client_id
         self._wiki = wiki
         self._store = store
         self._policy = policy
         self._clock = clock
         self._lock = ForkSafeLock()
-        self._pid = os.getpid()
+        self._forks = locks.forks
         self._busy_pid: int | None = None
         # The token that was sent, and the error that came in place of an
         # answer.
@@ -339,7 +338,6 @@ class Account:
         """Note whose authorization it is."""
         with self._lock.held:
             self.user = user
-            self._key = user, self.client.client_id
             authorization = self.state.authorization
             if authorization is not None:
                 self._update(authorization=authorization._replace(user=user))
@@ -351,6 +349,9 @@ class Account:
     ) -> Header | None:
         """Return the header after looking after it."""
         with self._lock.held:
+            if self.state.authorization is None and not self._is_busy:
+                # A process that starts with a valid token needs no lock.
+                self._look()
             if (
                 not self._is_busy
                 and self._needs_care(refused)
@@ -382,9 +383,13 @@ class Account:
         """
         if self.state.header is None:
             return False
+        self._look()
+        return self._clock() < self.state.last_use
+
+    def _look(self) -> None:
+        """Adopt what is stored if it is newer; errors are reported later."""
         with contextlib.suppress(OAuth2Error):
             self._take(self._store.load(*self._key))
-        return self._clock() < self.state.last_use
 
     def _renew(self, user_agent: str | None, refused: str | None) -> None:
         """Renew the token, or go on with the old one if it still serves."""
@@ -412,13 +417,14 @@ class Account:
         is_forced: bool = False,
     ) -> None:
         """Adopt a newer token from the store, or else ask the wiki."""
+        key = self._key
         self._busy_pid = os.getpid()
         try:
-            with undisturbed(self._store.lock(*self._key)):
+            with undisturbed(self._store.lock(*key)):
                 try:
-                    self._take(self._store.load(*self._key), refused)
+                    self._take(self._store.load(*key), refused)
                     if not self.state.is_saved:
-                        self._save(self._store.reserve(*self._key))
+                        self._save(self._store.reserve(*key))
                 except StoreError as error:
                     self._go_without_store(error, refused)
                     self._ask(user_agent, refused, is_stored=False)
@@ -443,6 +449,7 @@ class Account:
         self, user_agent: str | None, refused: str | None, *, is_stored: bool
     ) -> None:
         """Ask the wiki for a new token, and store what it answers."""
+        key = self._key
         authorization = self.state.authorization
         is_renewable = self._is_renewable(authorization)
         if authorization is None or not (is_renewable or refused):
@@ -451,7 +458,7 @@ class Account:
         save: Save | None = None
         try:
             if is_stored:
-                save = self._store.reserve(*self._key)
+                save = self._store.reserve(*key)
             if not is_renewable:
                 raise AuthorizationEndedError('There is no refresh token.')
             wiki = OAuth2Wiki(
@@ -482,7 +489,7 @@ class Account:
             no store that both share
         """
         if (
-            self._pid != os.getpid()
+            self._forks != locks.forks
             and not self._store.is_shared
             and not self.client.owner_only
         ):
@@ -568,6 +575,11 @@ class Account:
         self._update(not_before=now + wait)
 
     # The store
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        """Under which account and client the store has it."""
+        return self.user or '', self.client.client_id
 
     def _take(
         self, data: Mapping[str, object] | None, refused: str | None = None

@@ -48,7 +48,6 @@ class Transport(NamedTuple):
     :ivar timeout: seconds, or seconds for connecting and for each read
     :ivar proxies: by scheme; they take precedence over the environment
         only if they are passed with the request
-    :ivar is_local: whether the wiki is on this machine
     """
 
     user_agent: str
@@ -56,7 +55,6 @@ class Transport(NamedTuple):
     verify: bool | str
     cert: str | tuple[str, str] | None
     proxies: dict[str, str]
-    is_local: bool
 
 
 class KnownSite(NamedTuple):
@@ -340,7 +338,6 @@ def transport(wiki: str) -> Transport:
         verify,
         http.session.cert,
         {**direct, **http.session.proxies},
-        is_local,
     )
 
 

@@ -44,7 +44,13 @@ class ForkSafeLock:
 _locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
 
 
+#: How many forks lead to this process.
+forks = 0
+
+
 def _reset_all() -> None:
+    global forks
+    forks += 1
     for lock in _locks:
         lock.held = threading.RLock()
 

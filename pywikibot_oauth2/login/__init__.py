@@ -23,7 +23,6 @@ from pywikibot_oauth2.errors import (
     StoreError,
     printable,
 )
-from pywikibot_oauth2.login.conversation import Conversation
 from pywikibot_oauth2.login.prompt import is_terminal
 from pywikibot_oauth2.protocol import OAuth2Wiki
 
@@ -159,6 +158,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
 
         :raises OAuth2Error: there is none
         """
+        # A run with a stored token needs no web server.
+        from pywikibot_oauth2.login.conversation import Conversation
+
         endpoints = OAuth2Wiki(
             auth.client, wiki, http.user_agent(self.site), auth.clock
         )

@@ -17,6 +17,8 @@ def run(call):
         result.update(METAS[name](call))
     if 'allpages' in call.many('list'):
         result['allpages'] = _allpages(call, 'ap')
+    if 'allusers' in call.many('list'):
+        result['allusers'] = _allusers(call)
     if 'users' in call.many('list'):
         result['users'] = _users(call)
     titles, numbers = call.many('titles'), call.many('pageids')
@@ -100,6 +102,16 @@ def _allpages(call, prefix):
 
 
 # Users
+
+
+def _allusers(call):
+    """Return all users from a name on, without batches."""
+    users = sorted(call.wiki.accounts.users.values(), key=lambda u: u.name)
+    return [
+        {'userid': user.id, 'name': user.name}
+        for user in users
+        if user.name >= call.get('aufrom')
+    ]
 
 
 def _users(call):
