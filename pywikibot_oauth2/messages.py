@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,58 +30,37 @@ _E = TypeVar('_E', bound=OAuth2Error)
 #: the registration form, the rights that they give, and who needs them.
 GRANTS = {
     'highvolume': (
-        'High-volume (bot) access',
-        ('bot', 'apihighlimits', 'noratelimit'),
-        'every bot: marks edits as bot edits and raises limits',
-    ),
+        'High-volume (bot) access', ('bot', 'apihighlimits', 'noratelimit'),
+        'every bot: marks edits as bot edits and raises limits'),
     'editpage': (
-        'Edit existing pages',
-        ('edit', 'minoredit'),
-        'every bot that edits',
-    ),
+        'Edit existing pages', ('edit', 'minoredit'), 'every bot that edits'),
     'editprotected': (
-        'Edit protected pages',
-        ('editprotected',),
-        'bots that edit protected pages, if the account may',
-    ),
+        'Edit protected pages', ('editprotected',),
+        'bots that edit protected pages, if the account may'),
     'createeditmovepage': (
         'Create, edit, and move pages',
         ('createpage', 'createtalk', 'move', 'suppressredirect'),
-        'bots that create, move or redirect pages',
-    ),
+        'bots that create, move or redirect pages'),
     'uploadfile': (
-        'Upload new files',
-        ('upload', 'reupload-own'),
-        'upload, imagetransfer',
-    ),
+        'Upload new files', ('upload', 'reupload-own'),
+        'upload, imagetransfer'),
     'uploadeditmovefile': (
         'Upload, replace, and move files',
         ('reupload', 'movefile', 'upload_by_url'),
-        'upload -ignorewarn, movepages of files',
-    ),
+        'upload -ignorewarn, movepages of files'),
     'patrol': ('Patrol changes to pages', ('patrol',), 'patrol'),
     'rollback': ('Rollback changes to pages', ('rollback',), 'revertbot'),
     'viewmywatchlist': (
-        'View your watchlist',
-        ('viewmywatchlist',),
-        'watchlist',
-    ),
+        'View your watchlist', ('viewmywatchlist',), 'watchlist'),
     'editmywatchlist': (
-        'Edit your watchlist',
-        ('editmywatchlist',),
-        'watchlist, -watch',
-    ),
+        'Edit your watchlist', ('editmywatchlist',), 'watchlist, -watch'),
     'delete': (
-        'Delete pages, revisions, and log entries',
-        ('delete', 'undelete'),
-        'delete, if the account may',
-    ),
+        'Delete pages, revisions, and log entries', ('delete', 'undelete'),
+        'delete, if the account may'),
     'protect': (
-        'Protect and unprotect pages',
-        ('protect',),
-        'protect, if the account may',
-    ),
-}
+        'Protect and unprotect pages', ('protect',),
+        'protect, if the account may'),
+}  # fmt: skip
 
 # What to do about an error, by its type or by its error code.
 _ADVICE: dict[type[OAuth2Error] | str, str] = {
@@ -101,16 +81,12 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
     'owner_only': (
         'See "pwb oauth2" for the reason, and your clients at\n  {clients}'
     ),
-    'other_block': '',
-    'no_entry': '',
-    'no_choice': '',
     'not_loadable': 'Nothing was changed.',
-    'password': '',
     'email_not_confirmed': (
         'Set and confirm it in the preferences of the account.'
     ),
-    'no_username': '',
     'cancelled': 'To start again, run:\n  {login}',
+    'other_subject': 'To authorize again, run this in a terminal:\n  {login}',
     'ended': 'To authorize again, run this in a terminal:\n  {login}',
     'other_wiki': (
         'Nothing was sent. If user-config.py is right, run this in a'
@@ -151,14 +127,54 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         'In user-config.py, redirect_uri must be the callback URL exactly'
         ' as it is registered; see\n  {clients}'
     ),
-    'lock_timeout': (
-        'Find the process that holds it and end it:\n  lsof {hint}'
-    ),
     'damaged': (
         'If it is a file, start over with:\n  mv {hint} {hint}.bad\n  {login}'
     ),
     'newer_release': 'Run:\n  pip install --upgrade pywikibot-oauth2',
+    # The stores
+    'bad_url': 'Correct the URL of RedisStore in user-config.py.',
+    'exposed_folder': 'Run:\n  chmod go-w {hint}',
+    'keyring_too_small': (
+        'Take store=KeyringStore(…) out of user-config.py: tokens are then'
+        ' kept in files that only you can read.'
+    ),
+    'lock_busy': 'If that goes on, look for a bot that hangs.',
+    'lock_lost': (
+        'If that goes on, give RedisStore a longer lock_timeout in'
+        ' user-config.py.'
+    ),
+    'lock_timeout': (
+        'Find the process that holds it and end it:\n  lsof {hint}'
+    ),
+    'missing_package': "Run:\n  pip install 'pywikibot-oauth2[{hint}]'",
+    'no_space': 'Make room, or raise the quota; see:\n  df -h {folder}',
+    'not_kept': 'See which keyring is in use:\n  keyring diagnose',
+    'not_replaceable': (
+        'Mount its folder, or set PYWIKIBOT_OAUTH2_FOLDER to another folder'
+        ' in the environment.'
+    ),
+    'not_writable': (
+        'The account that runs the bot must own the folder; see:\n'
+        '  ls -ld {folder}'
+    ),
+    'shared_name': (
+        'Give one of the accounts another folder in user-config.py:'
+        ' store=_oauth2.FileStore(…).'
+    ),
+    'unreachable': 'Start it, unlock it or correct its address.',
+    'unreadable': (
+        'The account that runs the bot must own it; see:\n  ls -l {hint}'
+    ),
 }
+# What the message says is enough, or only a program can do anything.
+_ADVICE |= dict.fromkeys(
+    ('fork', 'no_choice', 'no_entry', 'no_username', 'not_pending',
+     'other_block', 'password'),
+    '',
+)  # fmt: skip
+
+# Hints that are not a path.
+_PLAIN = 'wildcard', 'missing_package'
 
 _UNUSABLE = (
     'The client was not approved within 30 days and has expired, or an'
@@ -207,12 +223,14 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
         )
     }
     login = login_command(error.wiki, error.account)
+    hint = error.hint or ''
+    if error.error == 'wildcard' and not hint:
+        hint = 'the hosts of your wikis'
     return f'{error}\n' + advice.format(
         login=login,
         oauth2_login=login.replace('pwb login', 'pwb oauth2 -login', 1),
-        hint=error.hint
-        if error.error == 'wildcard'
-        else shlex.quote(error.hint or ''),
+        hint=hint if error.error in _PLAIN else shlex.quote(hint),
+        folder=shlex.quote(os.path.dirname(hint)),
         **pages,
     )
 

@@ -390,7 +390,7 @@ class OAuth2Wiki:
                 f'{self._wiki} answered a refresh with a token for another'
                 f' account (sub {new.claims().get("sub")!r} in place of'
                 f' {token.claims().get("sub")!r}).',
-                'other_account',
+                'other_subject',
             )
         return new
 

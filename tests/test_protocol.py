@@ -505,7 +505,7 @@ def test_a_refresh_that_yields_another_accounts_token_is_an_error(wiki, asker):
     wiki.fail_next('rewrite', change=lambda d: {**d, 'access_token': other})
     with pytest.raises(EndpointError, match='another account') as info:
         asker.prepare('refresh')()
-    assert info.value.error == 'other_account'
+    assert info.value.error == 'other_subject'
     assert_silent(info.value, wiki.secrets)
 
 

@@ -235,7 +235,7 @@ def test_a_file_of_another_account_is_refused_with_both_names(store):
     ):
         with pytest.raises(StoreError, match="'A/B', not for 'A_B'") as info:
             use()
-        assert info.value.error == 'other_account'
+        assert info.value.error == 'shared_name'
     assert state(path) == before
 
 
