@@ -45,7 +45,7 @@ class RawServer:
                 stack.enter_context(connection)
                 connection.settimeout(5)
                 if self._context is not None:
-                    connection = self._context.wrap_socket(  # noqa: PLW2901
+                    connection = self._context.wrap_socket(
                         connection, server_side=True
                     )
                     stack.enter_context(connection)
