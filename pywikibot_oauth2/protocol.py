@@ -512,7 +512,9 @@ class OAuth2Wiki:
             _within(self._deadline, run)
         except TimeoutError:
             reason = f'no complete answer within {self._deadline:g} s'
-        except (requests.RequestException, HTTPError) as error:
+        except (OSError, HTTPError) as error:
+            # Among them are those of requests, and a file of certificates
+            # that is missing.
             reason = _reason(error)
         except (ProtocolError, ValueError):
             reason = 'the request cannot be made'

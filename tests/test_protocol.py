@@ -385,6 +385,15 @@ def test_certificates_are_verified_as_pywikibot_does(
         assert secure.received == []
 
 
+@pytest.mark.parametrize('setting', ['cert', 'verify'])
+def test_a_certificate_file_that_is_missing_is_named(
+    secure, setting, monkeypatch
+):
+    monkeypatch.setattr(http.session, setting, '/nonexistent.pem')
+    with pytest.raises(EndpointError, match=r'/nonexistent\.pem'):
+        talk(secure, b'')
+
+
 def test_a_wiki_that_does_not_speak_tls_is_an_endpoint_error(server):
     server.answer = b'HTTP/1.1 400 Bad Request\r\n\r\n'
     wiki = OAuth2Wiki(OAuth2Client('id'), server.url.replace('http', 'https'))
