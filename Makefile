@@ -22,10 +22,6 @@ $(VENV)/installed: setup.cfg
 	@$(BIN)/$(PIP) --editable '.[test]'
 	@touch $@
 
-$(VENV)/lint: $(VENV)/installed
-	@$(BIN)/$(PIP) --editable '.[lint]'
-	@touch $@
-
 $(VENV)/bench: $(VENV)/installed
 	@$(BIN)/$(PIP) --editable '.[bench]'
 	@touch $@
@@ -57,7 +53,7 @@ test-all: $(VENV)/installed
 
 # The oldest and the newest supported versions of Pywikibot.
 test-pywikibots: $(VENV)/installed
-	$(PYTEST) -m pywikibots
+	@$(BIN)/python -m tests.pywikibots
 
 # Whether a test fails now and then on a busy machine.
 flaky: $(VENV)/installed
@@ -79,10 +75,44 @@ faults: $(VENV)/installed
 bench: $(VENV)/bench
 	@$(BIN)/python -m benchmarks
 
+# Words, code and what is published: what these run decides, and CI and the
+# hooks of pre-commit run the same.
+.PHONY: docs dist
+
+$(VENV)/lint: $(VENV)/installed
+	@$(BIN)/$(PIP) --editable '.[lint]'
+	@touch $@
+
+$(VENV)/docs: $(VENV)/installed
+	@$(BIN)/$(PIP) --editable '.[docs]'
+	@touch $@
+
 lint: $(VENV)/lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows \
+	    .github/workflows/ci.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms \
+	    .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+
+# A warning, such as a link to nowhere, is an error.
+docs: $(VENV)/docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky \
+	    --builder html docs build/docs
+	@echo 'See build/docs/index.html'
+
+# What is published, checked, and imported as pip installs it.
+dist: $(VENV)/lint
+	rm -rf dist build/lib build/bdist.*
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(PYTHON) -m venv --clear build/wheel
+	build/wheel/bin/$(PIP) dist/*.whl
+	cd build && PYWIKIBOT_NO_USER_CONFIG=2 wheel/bin/python -c \
+	    'import pywikibot_oauth2 as o; print(o.__version__, o.__file__)'
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .pytest_cache \

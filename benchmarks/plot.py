@@ -4,6 +4,7 @@
 # Distributed under the terms of the MIT license.
 #
 """The figures as a picture that is readable in light and dark mode."""
+
 from __future__ import annotations
 
 import math
@@ -12,13 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.candidates import FLOOR, OAUTH1, OAUTH2, OURS, SMALL
 from benchmarks.table import duration
-from benchmarks.whole_process import (
-    COOKIES,
-    EDIT,
-    EXPIRED,
-    PASSWORD,
-    VALID,
-)
+from benchmarks.whole_process import COOKIES, EDIT, EXPIRED, PASSWORD, VALID
 from benchmarks.whole_process import OAUTH1 as OAUTH1_LOGIN
 
 
@@ -60,8 +55,9 @@ def svg(figures: Mapping[str, float]) -> str:
     body, y = [], 10
     for title, bars in (*_authentication(figures), *_requests(figures)):
         y += 24
-        body.append(f'<text class="title" x="16" y="{y}">'
-                    f'{escape(title)}</text>')
+        body.append(
+            f'<text class="title" x="16" y="{y}">{escape(title)}</text>'
+        )
         for bar in bars:
             y += STEP
             body += _bar(bar, y)
@@ -71,55 +67,84 @@ def svg(figures: Mapping[str, float]) -> str:
         f' {y + 10}" role="img" aria-label="Benchmark results">\n'
         f'<style>{STYLE}</style>\n'
         f'<rect class="page" width="{WIDTH}" height="{y + 10}" rx="6"/>\n'
-        + '\n'.join(body) + '\n</svg>\n')
+        + '\n'.join(body)
+        + '\n</svg>\n'
+    )
 
 
-def _authentication(figures: Mapping[str, float],
-                    ) -> list[tuple[str, list[Bar]]]:
+def _authentication(
+    figures: Mapping[str, float],
+) -> list[tuple[str, list[Bar]]]:
     """Return the times of one authentication, on a logarithmic scale."""
     panels = []
     for body in (SMALL, '300 kB edit, Cyrillic'):
-        found = {name: figures[f'{body}, {name}']
-                 for name in (FLOOR, OURS, OAUTH2, OAUTH1)
-                 if f'{body}, {name}' in figures}
+        found = {
+            name: figures[f'{body}, {name}']
+            for name in (FLOOR, OURS, OAUTH2, OAUTH1)
+            if f'{body}, {name}' in figures
+        }
         if found:
-            panels.append((
-                f'Authentication of one request, {body} (logarithmic)',
-                [Bar(name, (_logarithmic(seconds),), duration(seconds),
-                     name == OURS) for name, seconds in found.items()]))
+            panels.append(
+                (
+                    f'Authentication of one request, {body} (logarithmic)',
+                    [
+                        Bar(
+                            name,
+                            (_logarithmic(seconds),),
+                            duration(seconds),
+                            name == OURS,
+                        )
+                        for name, seconds in found.items()
+                    ],
+                )
+            )
     return panels
 
 
 def _logarithmic(seconds: float) -> float:
     """Return the length of a bar between 100 ns and 1 s."""
-    return min(max(math.log10(seconds / 1e-7) / 7, .005), 1)
+    return min(max(math.log10(seconds / 1e-7) / 7, 0.005), 1)
 
 
 def _requests(figures: Mapping[str, float]) -> list[tuple[str, list[Bar]]]:
     """Return how many requests a script sends, GET and POST."""
-    found = {way: (figures[f'{EDIT}, {way}, GET'],
-                   figures[f'{EDIT}, {way}, POST'])
-             for way in (VALID, EXPIRED, COOKIES, PASSWORD, OAUTH1_LOGIN)
-             if f'{EDIT}, {way}, GET' in figures}
+    found = {
+        way: (figures[f'{EDIT}, {way}, GET'], figures[f'{EDIT}, {way}, POST'])
+        for way in (VALID, EXPIRED, COOKIES, PASSWORD, OAUTH1_LOGIN)
+        if f'{EDIT}, {way}, GET' in figures
+    }
     if not found:
         return []
     most = max(map(sum, found.values()))
-    return [('Requests of a script that makes one edit (GET, then POST)',
-             [Bar(way, (get / most, post / most),
-                  f'{get:.0f} + {post:.0f}', way.startswith('ours'))
-              for way, (get, post) in found.items()])]
+    return [
+        (
+            'Requests of a script that makes one edit (GET, then POST)',
+            [
+                Bar(
+                    way,
+                    (get / most, post / most),
+                    f'{get:.0f} + {post:.0f}',
+                    way.startswith('ours'),
+                )
+                for way, (get, post) in found.items()
+            ],
+        )
+    ]
 
 
 def _bar(bar: Bar, y: int) -> list[str]:
     kind = 'ours' if bar.is_ours else 'other'
-    lines = [f'<text x="{LEFT - 10}" y="{y}" text-anchor="end">'
-             f'{escape(bar.name)}</text>']
+    lines = [
+        f'<text x="{LEFT - 10}" y="{y}" text-anchor="end">'
+        f'{escape(bar.name)}</text>'
+    ]
     x: float = LEFT
     for number, length in enumerate(bar.lengths):
         width = length * (WIDTH - LEFT - RIGHT)
         lines.append(
             f'<rect class="{kind}{" post" * bool(number)}" x="{x:.1f}"'
-            f' y="{y - 13}" width="{width:.1f}" height="17" rx="2"/>')
+            f' y="{y - 13}" width="{width:.1f}" height="17" rx="2"/>'
+        )
         x += width
     lines.append(f'<text x="{x + 8:.1f}" y="{y}">{escape(bar.text)}</text>')
     return lines

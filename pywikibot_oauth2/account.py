@@ -128,6 +128,7 @@ class Account:
     __slots__ = (
         '_busy_pid',
         '_clock',
+        '_key',
         '_lock',
         '_lost_answer',
         '_pid',
@@ -155,6 +156,7 @@ class Account:
         self.client = client
         self.user = user
         self.is_automatic = is_automatic
+        self._key = user or '', client.client_id
         self._wiki = wiki
         self._store = store
         self._policy = policy
@@ -162,7 +164,9 @@ class Account:
         self._lock = ForkSafeLock()
         self._pid = os.getpid()
         self._busy_pid: int | None = None
-        self._lost_answer: EndpointError | None = None
+        # The token that was sent, and the error that came in place of an
+        # answer.
+        self._lost_answer: tuple[Token | None, EndpointError] | None = None
         if authorization is None and client.owner_only:
             fixed = client.access_token
             authorization = Authorization(
@@ -327,6 +331,7 @@ class Account:
         """Note whose authorization it is."""
         with self._lock.held:
             self.user = user
+            self._key = user, self.client.client_id
             authorization = self.state.authorization
             if authorization is not None:
                 self._update(authorization=authorization._replace(user=user))
@@ -453,11 +458,10 @@ class Account:
             data = new.serialize()
             self._set(new, is_saved=False)
             self._save(save, data)
-            self._lost_answer = None
         except AuthorizationEndedError as error:
             self._end(error, save)
         except EndpointError as error:
-            self._lost_answer = error
+            self._lost_answer = authorization.token, error
             raise
         except StoreError as error:
             self._go_without_store(error, refused)
@@ -486,15 +490,19 @@ class Account:
     ) -> None:
         """Check that a token is that of the owner of an owner-only client.
 
-        Extension:OAuth of August 2026 gives an anonymous token to any
-        other client with that grant type, although the profile then names
-        the owner; the claims show it (recorded).
+        Any other client with that grant type gets an anonymous token. With
+        Extension:OAuth of August 2026 the profile then names the owner
+        nevertheless (recorded), so that only the claims can show it.
 
         :raises ConfigurationError: it is not
         """
         owner = profile.get('username')
         client = self.client.client_id
-        if owner is None or not token.claims().get('sub'):
+        subjects = [
+            str(claims.get('sub') or '').rpartition(':')[2]
+            for claims in (profile, token.claims())
+        ]
+        if owner is None or not {'', '0', client}.isdisjoint(subjects):
             message = f'{client} is not an owner-only client on {self.wiki}.'
             raise self._error(ConfigurationError, message, 'not_owner_only')
         if self.user is not None and owner != self.user:
@@ -520,15 +528,14 @@ class Account:
                 ):
                     return
         reason = str(error)
-        if self._lost_answer is not None:
+        if self._lost_answer and self._lost_answer[0] is before.token:
             reason += (
                 ' The attempt before got no usable answer'
-                f' ({self._lost_answer}); if the wiki acted on it, the new'
+                f' ({self._lost_answer[1]}); if the wiki acted on it, the new'
                 ' token was lost with that answer.'
             )
         self._set(before.end(reason), is_saved=False)
         self._save(save)
-        self._lost_answer = None
         message = f'The authorization of {self.user} has ended: {reason}'
         self._policy.warn(
             self._error(AuthorizationEndedError, message, 'ended')
@@ -554,18 +561,14 @@ class Account:
 
     # The store
 
-    @property
-    def _key(self) -> tuple[str, str]:
-        """Under which account and client the store has it."""
-        return self.user or '', self.client.client_id
-
     def _take(
         self, data: Mapping[str, object] | None, refused: str | None = None
     ) -> bool:
         """Adopt what is stored if it is newer than what is in memory.
 
         Of two with the same generation, as where a lock was lost, the
-        stored one is adopted if the wiki refused the token of the other.
+        stored one is adopted if there is no token in memory, or if the wiki
+        refused it.
 
         :param data: what the store holds
         :param refused: the Authorization header that the wiki refused
@@ -581,8 +584,8 @@ class Account:
         if (
             mine is not None
             and stored.generation == mine.generation
-            and refused is not None
             and stored.token is not None
+            and (mine.token is None or refused is not None)
         ):
             is_newer = stored.token.header != refused
         if is_newer:
@@ -645,6 +648,8 @@ class Account:
         try:
             save(data or authorization.serialize())
         except StoreError as error:
+            # Otherwise it would be due, and be spent, at the next request.
+            self._update(is_saved=False)
             self._warn_unsaved(error)
         else:
             self._set(authorization, cookies=self.state.cookies)

@@ -724,7 +724,7 @@ def _credentials_in(path: Path) -> Credentials:
         raise ConfigurationError(
             f'The credentials file {path} cannot be used:'
             f' {error.strerror or error}.',
-            error='exposed_file' if is_exposed else 'unreadable',
+            error='exposed_file' if is_exposed else 'no_credentials',
             hint=str(path),
         ) from None
     return Credentials.from_json(content, f'The credentials file {path}')

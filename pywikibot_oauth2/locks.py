@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
 
@@ -29,40 +30,27 @@ class ForkSafeLock:
 
     A thread that holds it while another one forks does not exist in the
     child, where the lock would be held forever.
+
+    :ivar held: the context in which it is held
     """
 
-    __slots__ = '_forks', '_lock'
+    __slots__ = ('__weakref__', 'held')
 
     def __init__(self) -> None:
-        self._forks = _fork.number
-        self._lock = threading.RLock()
-
-    @property
-    def held(self) -> AbstractContextManager[bool]:
-        """The context in which it is held."""
-        if self._forks != _fork.number:
-            with _fork.guard:
-                if self._forks != _fork.number:
-                    self._lock = threading.RLock()
-                    self._forks = _fork.number
-        return self._lock
+        self.held = threading.RLock()
+        _locks.add(self)
 
 
-class _Fork:
-    """How many forks lead to this process, and a lock that is new in it."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self.guard = threading.Lock()
-
-    def note(self) -> None:
-        self.guard = threading.Lock()
-        self.number += 1
+_locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
 
 
-_fork = _Fork()
+def _reset_all() -> None:
+    for lock in _locks:
+        lock.held = threading.RLock()
+
+
 if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_fork.note)
+    os.register_at_fork(after_in_child=_reset_all)
 
 
 @contextlib.contextmanager

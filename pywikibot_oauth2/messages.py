@@ -62,6 +62,8 @@ GRANTS = {
         'protect, if the account may'),
 }  # fmt: skip
 
+_AGAIN = 'with:\n  mv {hint} {hint}.bad\n  {login}'
+
 # What to do about an error, by its type or by its error code.
 _ADVICE: dict[type[OAuth2Error] | str, str] = {
     ConfigurationError: 'Correct user-config.py.',
@@ -127,8 +129,9 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         'In user-config.py, redirect_uri must be the callback URL exactly'
         ' as it is registered; see\n  {clients}'
     ),
-    'damaged': (
-        'If it is a file, start over with:\n  mv {hint} {hint}.bad\n  {login}'
+    'damaged': f'If it is a file, start over {_AGAIN}',
+    'no_credentials': (
+        'The account that runs the bot must own it; see:\n  ls -l {hint}'
     ),
     'newer_release': 'Run:\n  pip install --upgrade pywikibot-oauth2',
     # The stores
@@ -162,9 +165,7 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         ' store=_oauth2.FileStore(…).'
     ),
     'unreachable': 'Start it, unlock it or correct its address.',
-    'unreadable': (
-        'The account that runs the bot must own it; see:\n  ls -l {hint}'
-    ),
+    'unreadable': f'Start over {_AGAIN}',
 }
 # What the message says is enough, or only a program can do anything.
 _ADVICE |= dict.fromkeys(

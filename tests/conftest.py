@@ -1,9 +1,5 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """What the tests share: a wiki, and a Pywikibot that knows it."""
+
 from __future__ import annotations
 
 import atexit
@@ -44,7 +40,13 @@ def clock():
 
 
 @pytest.fixture
-def wiki(clock):
+def like():
+    """Return which server the sandbox plays; a test may parametrize it."""
+    return '1.43'
+
+
+@pytest.fixture
+def wiki(clock, like):
     """Run a sandbox wiki with the test's clock."""
-    with Sandbox(clock=clock) as sandbox:
+    with Sandbox(clock=clock, like=like) as sandbox:
         yield sandbox

@@ -314,9 +314,7 @@ class Owner:
     def _complete(self, command, keys, environment):
         with self.start(*command, **environment) as process:
             output = process.communicate(keys, SECONDS)[0]
-        return subprocess.CompletedProcess(
-            command, process.returncode, output
-        )
+        return subprocess.CompletedProcess(command, process.returncode, output)
 
     def edit(self, edits=1, *arguments):
         """Let a script edit; return what it printed."""

@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """Run the tests that touch Pywikibot on each supported version of it.
 
 That is the newest one of each major version from 9 on, and whatever is
@@ -12,6 +7,7 @@ named on the command line::
 
 Each has a virtual environment of its own, which is kept.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -29,8 +25,11 @@ from xml.etree import ElementTree
 OLDEST = 9
 TOP = Path(__file__).parent.parent
 CACHE = TOP / '.venv' / 'pywikibots'
-TESTS = ('tests/test_import.py', 'tests/test_login.py', 'tests/test_auth.py',
-         'tests/test_scripts.py')
+TESTS = (
+    'tests/test_auth.py',
+    'tests/login/test_manager.py',
+    'tests/cli/test_commands.py',
+)
 LINE = '{:<10} {:<10} {:>6} {:>6} {:>7} {:>8}'
 
 
@@ -53,8 +52,11 @@ class Outcome(NamedTuple):
 def pip(python: str | Path, *arguments: str) -> str:
     """Run pip; return what it printed."""
     return subprocess.run(
-        [str(python), '-m', 'pip', '--disable-pip-version-check',
-         *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+        [str(python), '-m', 'pip', '--disable-pip-version-check', *arguments],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
 
 
 def newest_versions() -> list[str]:
@@ -76,25 +78,37 @@ def environment(version: str) -> Path:
     if not (folder / 'installed').exists():
         venv.create(folder, clear=True, with_pip=True)
         major = version.partition('.')[0]
-        needed = ['--quiet', '--editable', f'{TOP}[test]',
-                  f'pywikibot=={version}']
+        needed = [
+            '--quiet',
+            '--editable',
+            f'{TOP}[test]',
+            f'pywikibot=={version}',
+        ]
         try:
             # It needs a Pywikibot at least as new as itself.
-            pip(python, 'install', *needed,
-                f'pywikibot-scripts=={major}.*')
+            pip(python, 'install', *needed, f'pywikibot-scripts=={major}.*')
         except subprocess.CalledProcessError:
             # The first releases of 9 have none; pip has said why.
-            pip(python, 'install', '--quiet', '--editable', str(TOP),
-                f'pywikibot=={version}', 'pytest>=8')
+            pip(
+                python,
+                'install',
+                '--quiet',
+                '--editable',
+                str(TOP),
+                f'pywikibot=={version}',
+                'pytest>=8',
+            )
         (folder / 'installed').touch()
     return python
 
 
 def scripts_version(python: Path) -> str:
     """Return the version of pywikibot-scripts in an environment."""
-    found = re.search('^pywikibot-scripts==(.*)$',
-                      pip(python, 'freeze', '--exclude-editable'),
-                      re.MULTILINE)
+    found = re.search(
+        '^pywikibot-scripts==(.*)$',
+        pip(python, 'freeze', '--exclude-editable'),
+        re.MULTILINE,
+    )
     return found[1] if found else 'none'
 
 
@@ -109,9 +123,20 @@ def run(version: str, arguments: list[str]) -> Outcome:
         # Where there are no scripts, that they are missing is no failure.
         environ.pop('CI', None)
     start = time.monotonic()
-    subprocess.run([str(python), '-m', 'pytest', '-q', '-p',
-                    'no:cacheprovider', f'--junitxml={report}',
-                    *(arguments or TESTS)], cwd=TOP, env=environ)
+    subprocess.run(
+        [
+            str(python),
+            '-m',
+            'pytest',
+            '-q',
+            '-p',
+            'no:cacheprovider',
+            f'--junitxml={report}',
+            *(arguments or TESTS),
+        ],
+        cwd=TOP,
+        env=environ,
+    )
     seconds = time.monotonic() - start
     counts = {'tests': 0, 'failures': 0, 'errors': 1, 'skipped': 0}
     if report.exists():
@@ -119,25 +144,39 @@ def run(version: str, arguments: list[str]) -> Outcome:
         if suite is not None:
             counts = {name: int(suite.get(name, 0)) for name in counts}
     failed = counts['failures'] + counts['errors']
-    return Outcome(version, scripts,
-                   max(counts['tests'] - failed - counts['skipped'], 0),
-                   failed, counts['skipped'], seconds)
+    return Outcome(
+        version,
+        scripts,
+        max(counts['tests'] - failed - counts['skipped'], 0),
+        failed,
+        counts['skipped'],
+        seconds,
+    )
 
 
 def main() -> int:
     """Run the program; it fails if a test does."""
-    parser = argparse.ArgumentParser(prog='python -m tests.pywikibots',
-                                     description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog='python -m tests.pywikibots', description=__doc__.splitlines()[0]
+    )
     parser.add_argument('versions', nargs='*', metavar='VERSION')
-    parser.add_argument('--tests', nargs='+', default=[], metavar='FILE',
-                        help='run these instead')
+    parser.add_argument(
+        '--tests',
+        nargs='+',
+        default=[],
+        metavar='FILE',
+        help='run these instead',
+    )
     options = parser.parse_args()
     outcomes = []
     for version in options.versions or newest_versions():
         print(f'Pywikibot {version}', flush=True)
         outcomes.append(run(version, options.tests))
-    print(LINE.format('Pywikibot', 'scripts', 'passed', 'failed', 'skipped',
-                      'seconds'))
+    print(
+        LINE.format(
+            'Pywikibot', 'scripts', 'passed', 'failed', 'skipped', 'seconds'
+        )
+    )
     for outcome in outcomes:
         print(LINE.format(*outcome[:-1], round(outcome.seconds)))
     return int(not all(outcome.is_good for outcome in outcomes))

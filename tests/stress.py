@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """Many processes on one authorization, some killed all the time: make stress.
 
 The wiki runs in this process. Another one, the supervisor, has loaded
@@ -10,6 +5,7 @@ Pywikibot with a user-config.py and forks the workers, kills one of them
 at random again and again, and forks another in its place. What is shown
 in the end was counted by the wiki, but for the calls that failed.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -28,9 +24,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.stores.redis_server import RedisServer
 from tests.sandbox import Sandbox
 from tests.sandbox.config import make_config
+from tests.stores.redis_server import RedisServer
 
 
 EXPIRIES = 4  # no less, or nothing was shown
@@ -48,6 +44,7 @@ authenticate[{netloc!r}] = _oauth2.OAuth2Auth(
 
 # The supervisor and the workers
 
+
 def supervise():
     """Keep workers running, and kill one of them now and then."""
     from pywikibot.comms import http
@@ -59,12 +56,17 @@ def supervise():
     http.user_agent()  # looks for a git repository, once
     auth = http.get_authentication(setup['url'])
     from pywikibot_oauth2 import host
+
     token = Token.from_reply(setup['token'], time.time())
     wiki = host.wiki_of(setup['url'])
-    auth.route(wiki, 'Bot').account.adopt(Authorization(auth.client.client_id, wiki, 'Bot', token))
+    auth.route(wiki, 'Bot').account.adopt(
+        Authorization(auth.client.client_id, wiki, 'Bot', token)
+    )
     until = time.monotonic() + setup['seconds']
-    workers = [fork(work, setup, number, until)
-               for number in range(setup['processes'])]
+    workers = [
+        fork(work, setup, number, until)
+        for number in range(setup['processes'])
+    ]
     kills = 0
     while time.monotonic() < until:
         pause = random.uniform(0.3, 0.5)
@@ -108,9 +110,12 @@ def report(kind, what):
 def work(setup, number, until):
     """Be a bot with several threads that never pauses."""
     threads = [
-        threading.Thread(target=work_thread,
-                         args=(setup['url'], f'Page {number}-{index}', until))
-        for index in range(setup['threads'])]
+        threading.Thread(
+            target=work_thread,
+            args=(setup['url'], f'Page {number}-{index}', until),
+        )
+        for index in range(setup['threads'])
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -128,7 +133,7 @@ def work_thread(url, title, until):
                 editor.read()
             else:
                 editor.write(f'{os.getpid()} {number}')
-        except Exception as error:  # noqa: BLE001 - whatever it is
+        except Exception as error:
             report('failed', repr(error))
 
 
@@ -138,7 +143,7 @@ def work_last(setup):
         editor = Editor(setup['url'], 'Last page')
         editor.read()
         editor.write('The end.')
-    except Exception as error:  # noqa: BLE001 - whatever it is
+    except Exception as error:
         report('lost', repr(error))
 
 
@@ -156,8 +161,9 @@ class Editor:
 
     def read(self):
         """Ask who we are."""
-        name = self._call('GET', action='query',
-                          meta='userinfo')['query']['userinfo']['name']
+        name = self._call('GET', action='query', meta='userinfo')['query'][
+            'userinfo'
+        ]['name']
         if name != 'Bot':
             raise CallError(f'read as {name}')
 
@@ -168,9 +174,14 @@ class Editor:
                 tokens = self._call('GET', action='query', meta='tokens')
                 self._csrf_token = tokens['query']['tokens']['csrftoken']
             try:
-                self._call('POST', action='edit', title=self._title,
-                           text=text, token=self._csrf_token,
-                           **{'assert': 'user'})
+                self._call(
+                    'POST',
+                    action='edit',
+                    title=self._title,
+                    text=text,
+                    token=self._csrf_token,
+                    **{'assert': 'user'},
+                )
             except CallError as error:
                 if str(error) != 'badtoken':
                     raise
@@ -183,8 +194,11 @@ class Editor:
         from pywikibot.comms import http
 
         parameters = {'format': 'json', **parameters}
-        response = http.fetch(self._url, method, **{
-            'params' if method == 'GET' else 'data': parameters})
+        response = http.fetch(
+            self._url,
+            method,
+            **{'params' if method == 'GET' else 'data': parameters},
+        )
         if response.status_code != 200:
             raise CallError(f'HTTP status {response.status_code}')
         data = response.json()
@@ -194,6 +208,7 @@ class Editor:
 
 
 # The process of the wiki
+
 
 class Run:
     """One run with a store, and what came of it."""
@@ -211,16 +226,35 @@ class Run:
         options = self.options
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            wiki = stack.enter_context(Sandbox(
-                token_life=options.token_life, like=(__import__('os').environ.get('LIKE') or 'master')))
+            wiki = stack.enter_context(
+                Sandbox(
+                    token_life=options.token_life,
+                    like=(__import__('os').environ.get('LIKE') or 'master'),
+                )
+            )
             client = wiki.register()
-            environment = make_config(folder, wiki, extra=CONFIG.format(
-                netloc=wiki.netloc, id=client.id, secret=client.secret,
-                redirect_uri=client.redirect_uri, **self._store(stack)))
-            self._supervise(environment, folder, {
-                'url': wiki.api_url, 'token': wiki.issue(client)._asdict(),
-                'seconds': options.seconds, 'threads': options.threads,
-                'processes': options.processes})
+            environment = make_config(
+                folder,
+                wiki,
+                extra=CONFIG.format(
+                    netloc=wiki.netloc,
+                    id=client.id,
+                    secret=client.secret,
+                    redirect_uri=client.redirect_uri,
+                    **self._store(stack),
+                ),
+            )
+            self._supervise(
+                environment,
+                folder,
+                {
+                    'url': wiki.api_url,
+                    'token': wiki.issue(client)._asdict(),
+                    'seconds': options.seconds,
+                    'threads': options.threads,
+                    'processes': options.processes,
+                },
+            )
             return self._judge(wiki)
 
     def _store(self, stack):
@@ -229,23 +263,34 @@ class Run:
             return {'imports': '', 'store': 'None'}
         server = stack.enter_context(RedisServer())
         # The lock of one that was killed is in the way for so long.
-        return {'imports': 'from pywikibot_oauth2 import'
-                           ' RedisStore as _RedisStore',
-                'store': f'_RedisStore({server.url!r}, lock_timeout=1)'}
+        return {
+            'imports': 'from pywikibot_oauth2 import'
+            ' RedisStore as _RedisStore',
+            'store': f'_RedisStore({server.url!r}, lock_timeout=1)',
+        }
 
     def _supervise(self, environment, folder, setup):
         """Let the supervisor do its work."""
         log = folder / 'log'
         with log.open('wb') as file:
             supervisor = subprocess.Popen(
-                [sys.executable, '-c',
-                 'from tests.stress import supervise; supervise()'],
-                env=environment, cwd=folder, stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, stderr=file, text=True,
-                start_new_session=True)
+                [
+                    sys.executable,
+                    '-c',
+                    'from tests.stress import supervise; supervise()',
+                ],
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                text=True,
+                start_new_session=True,
+            )
         try:
             answer = supervisor.communicate(
-                json.dumps(setup), timeout=setup['seconds'] + STARTUP)[0]
+                json.dumps(setup), timeout=setup['seconds'] + STARTUP
+            )[0]
         finally:
             # Of its session are its workers, too, if there still are any.
             with contextlib.suppress(ProcessLookupError):
@@ -255,8 +300,7 @@ class Run:
             if kind == 'kills':
                 self.kills = what
             else:
-                (self.losses if kind == 'lost' else self.failures).append(
-                    what)
+                (self.losses if kind == 'lost' else self.failures).append(what)
         if supervisor.returncode:
             self.failures.append('the supervisor failed')
         self.log = log.read_text()
@@ -265,34 +309,53 @@ class Run:
         """Show what the wiki has counted; return whether all is well."""
         with wiki.lock:
             requests = list(wiki.requests)
-        calls = [request for request in requests
-                 if request.path.endswith('/api.php')]
-        refreshed = [request.form['refresh_token'] for request in requests
-                     if request.path.endswith('/access_token')
-                     and request.form['grant_type'] == 'refresh_token'
-                     and request.status == 200]
+        calls = [
+            request
+            for request in requests
+            if request.path.endswith('/api.php')
+        ]
+        refreshed = [
+            request.form['refresh_token']
+            for request in requests
+            if request.path.endswith('/access_token')
+            and request.form['grant_type'] == 'refresh_token'
+            and request.status == 200
+        ]
         again = len(refreshed) - len(set(refreshed))
         # But for the token of the last call, which nobody renewed.
-        ended = {call.bearer for call in calls
-                 if call.bearer and not wiki.oauth.valid(call.bearer)
-                 and call.bearer != calls[-1].bearer}
-        strange = (sum(call.bearer is None for call in calls)
-                   + sum(edit.user != 'Bot' for edit in wiki.edits))
+        ended = {
+            call.bearer
+            for call in calls
+            if call.bearer
+            and not wiki.oauth.valid(call.bearer)
+            and call.bearer != calls[-1].bearer
+        }
+        strange = sum(call.bearer is None for call in calls) + sum(
+            edit.user != 'Bot' for edit in wiki.edits
+        )
         counts = {
-            'calls': len(calls), 'failed': len(self.failures),
-            'expiries': len(ended), 'refreshes': len(refreshed),
+            'calls': len(calls),
+            'failed': len(self.failures),
+            'expiries': len(ended),
+            'refreshes': len(refreshed),
             'lost': int(bool(self.losses or strange)),
-            'repeated': sum(call.error in INVALID for call in calls)}
+            'repeated': sum(call.error in INVALID for call in calls),
+        }
         self._explain(counts, again, len(wiki.edits))
-        good = (not counts['failed'] and not counts['lost']
-                and counts['expiries'] >= EXPIRIES
-                and counts['refreshes'] - again <= counts['expiries']
-                and again <= self.kills)
+        good = (
+            not counts['failed']
+            and not counts['lost']
+            and counts['expiries'] >= EXPIRIES
+            and counts['refreshes'] - again <= counts['expiries']
+            and again <= self.kills
+        )
         if not good:
             self._complain(strange)
-        print(f'stress: {"OK" if good else "FAILED"} store={self.kind}',
-              *(f'{name}={count}' for name, count in counts.items()),
-              flush=True)
+        print(
+            f'stress: {"OK" if good else "FAILED"} store={self.kind}',
+            *(f'{name}={count}' for name, count in counts.items()),
+            flush=True,
+        )
         return good
 
     def _explain(self, counts, again, edits):
@@ -312,15 +375,15 @@ class Run:
             ' on its way at that moment, or sent by a process that had not'
             ' yet read the new token from the store, is refused and sent'
             ' once more. That is at most one call for each thread for each'
-            f' refresh, {bound} in all; it was {counts["repeated"]}.')
+            f' refresh, {bound} in all; it was {counts["repeated"]}.'
+        )
         print(f'\n{textwrap.fill(text, 79)}', flush=True)
 
     def _complain(self, strange):
         """Show what can help to find out why it failed."""
         if strange:
             print(f'{strange} calls or edits went without a token.')
-        for name, texts in (('failed', self.failures),
-                            ('lost', self.losses)):
+        for name, texts in (('failed', self.failures), ('lost', self.losses)):
             for text in sorted(set(texts))[:20]:
                 print(f'{name}, {texts.count(text)} times: {text}')
         print(self.log[-10000:])
@@ -329,14 +392,18 @@ class Run:
 def main(arguments=None):
     """Show the results; the exit status is 0 if all went well."""
     parser = argparse.ArgumentParser(prog='stress', description=__doc__)
-    parser.add_argument('--seconds', type=float, default=20,
-                        help='for each store')
-    parser.add_argument('--stores', nargs='+', choices=['file', 'redis'],
-                        default=['file', 'redis'])
+    parser.add_argument(
+        '--seconds', type=float, default=20, help='for each store'
+    )
+    parser.add_argument(
+        '--stores',
+        nargs='+',
+        choices=['file', 'redis'],
+        default=['file', 'redis'],
+    )
     parser.add_argument('--processes', type=int, default=8)
     parser.add_argument('--threads', type=int, default=8)
-    parser.add_argument('--token-life', type=int, default=3,
-                        help='in seconds')
+    parser.add_argument('--token-life', type=int, default=3, help='in seconds')
     options = parser.parse_args(arguments)
     try:
         results = [Run(kind, options)() for kind in options.stores]

@@ -1,540 +1,1100 @@
-"""The account: which token is current, renewed once and never lost."""
+"""Tests of the account, with real files, sockets, threads and processes."""
 
 from __future__ import annotations
 
-import copy
-import math
+import json
 import os
-import pickle
 import signal
 import threading
+from dataclasses import replace
 
 import pytest
-import requests
+from pywikibot import config
+from requests.cookies import RequestsCookieJar
 
-from pywikibot_oauth2.account import Account, Policy
-from pywikibot_oauth2.authorization import LOGGED_OUT, Authorization
-from pywikibot_oauth2.client import OAuth2Client
-from pywikibot_oauth2.errors import (
-    AuthorizationEndedError,
+from pywikibot_oauth2 import (
     ClientRefusedError,
     ConfigurationError,
     EndpointError,
+    FileStore,
+    OAuth2Client,
     StoreError,
 )
-from pywikibot_oauth2.session import OAuth2Session
-from pywikibot_oauth2.stores.file import FileStore
-from pywikibot_oauth2.token import Header, Token
-from tests.harness import at_once, grants
-
-
-class Quiet(Policy):
-    """Collects warnings; trusts the wikis that it is told."""
-
-    def __init__(self, *wikis):
-        self.wikis = wikis
-        self.warnings = []
-
-    def trusts(self, wiki):
-        return wiki in self.wikis
-
-    def warn(self, error, note=''):
-        self.warnings.append(f'{error} {note}')
-
-
-@pytest.fixture(params=['1.43', 'master'])
-def wiki(wiki, request):
-    """Return a sandbox wiki that plays one of the recorded servers."""
-    wiki.like = request.param
-    return wiki
-
-
-@pytest.fixture
-def client(wiki):
-    """Return a confidential client."""
-    found = wiki.register()
-    return OAuth2Client(
-        found.id, found.secret, redirect_uri=found.redirect_uri
-    )
-
-
-@pytest.fixture
-def store(tmp_path):
-    """Return a store in a folder of its own."""
-    return FileStore(tmp_path / 'tokens', lock_timeout=5)
-
-
-@pytest.fixture
-def make(wiki, client, store, clock):
-    """Return a function that makes an account as another process would."""
-
-    def make(user='Bot', **options):
-        return Account(
-            options.pop('client', client),
-            options.pop('store', store),
-            user,
-            options.pop('wiki', wiki.url),
-            policy=Quiet(wiki.url),
-            clock=clock,
-            **options,
-        )
-
-    return make
-
-
-@pytest.fixture
-def issue(wiki, client, clock):
-    """Return a function that gives an authorization without the dialog."""
-
-    def issue(user='Bot', owner='Bot'):
-        pair = wiki.issue(wiki.oauth.clients[client.client_id], owner)
-        token = Token(
-            pair.access_token,
-            pair.refresh_token,
-            clock() + pair.expires_in,
-            pair.expires_in,
-        )
-        return Authorization(client.client_id, wiki.url, user, token)
-
-    return issue
-
-
-@pytest.fixture
-def account(make, issue):
-    """Return an account that is authorized."""
-    account = make()
-    account.adopt(issue())
-    return account
-
-
-def is_good(wiki, header):
-    """Return whether the wiki accepts a header."""
-    answer = requests.get(
-        wiki.api_url,
-        {'action': 'query', 'meta': 'userinfo', 'format': 'json'},
-        headers={'Authorization': header},
-    ).json()
-    return 'error' not in answer and 'anon' not in answer['query']['userinfo']
-
-
-def test_a_due_token_is_renewed_once_by_threads_and_processes(
-    wiki, account, make, clock
-):
-    old = account.header()
-    clock.advance(3550)
-    new = at_once(8, lambda _: account.header())
-    assert len({*new}) == 1
-    assert new[0] != old
-    assert make().header() == new[0]
-    assert grants(wiki, 'refresh_token') == 1
-    assert is_good(wiki, new[0])
-
-
-def test_a_refused_token_is_replaced_once_before_it_is_due(wiki, account):
-    old = account.header()
-    wiki.expire_access_tokens()
-    new = at_once(8, lambda _: account.replace(old))
-    assert {*new} == {account.header()}
-    assert grants(wiki, 'refresh_token') == 1
-
-
-def test_a_request_with_a_csrf_token_goes_under_the_present_token(
-    wiki, account, clock
-):
-    old = account.header()
-    clock.advance(3550)
-    assert account.header(is_bound=True) == old
-    assert grants(wiki, 'refresh_token') == 0
-    clock.advance(45)
-    assert account.header(is_bound=True) != old
-
-
-def test_a_bound_request_takes_what_another_process_has_renewed(
-    wiki, account, make, clock
-):
-    clock.advance(3550)
-    new = make().header()
-    assert account.header(is_bound=True) == new
-    assert grants(wiki, 'refresh_token') == 1
-
-
-def test_a_store_that_went_back_in_time_does_not_win(
-    wiki, account, make, store, clock
-):
-    path = store.path('Bot')
-    backup = path.read_bytes()
-    clock.advance(3550)
-    newest = account.header()
-    path.write_bytes(backup)
-    clock.advance(3550)
-    assert is_good(wiki, account.header())
-    assert account.header() != newest
-    assert make().header() == account.header()
-    assert account.authorization.ended is None
-
-
-@pytest.mark.parametrize('way', ['removed', 'folder'])
-def test_an_end_is_never_written_over_the_token_of_another(
-    wiki, account, make, store, issue, way
-):
-    old = account.header()
-    other = make()
-    winner = issue()
-    lock = store.path('Bot').with_suffix('.json.lock')
-    wiki.revoke('Bot', wiki.oauth.clients[account.client.client_id])
-    # The lock is lost while the loser asks the wiki.
-    asked = wiki.oauth.token_endpoint
-
-    def adopt_meanwhile(request):
-        wiki.oauth.token_endpoint = asked
-        lock.unlink(missing_ok=True)
-        if way == 'folder':
-            lock.mkdir()
-        other.adopt(issue())
-        return asked(request)
-
-    wiki.oauth.token_endpoint = adopt_meanwhile
-    new = account.replace(old)
-    assert new == other.header()
-    assert make().load().ended is None
-    assert winner.token is not None
-
-
-@pytest.mark.parametrize(
-    ('status', 'body'),
-    [
-        (
-            400,
-            '{"error": "invalid_request", "hint": "Check the `grant_type`'
-            ' parameter"}',
-        ),
-        (
-            400,
-            '{"error": "invalid_request", "hint": "Check the `client_secret`'
-            ' parameter"}',
-        ),
-        (500, '{"error": "server_error"}'),
-        (418, 'no JSON'),
-    ],
+from pywikibot_oauth2.stores import MemoryStore
+from tests.helpers import (
+    HOUR,
+    Bot,
+    Fork,
+    MemoryStoreOfAll,
+    StandingClock,
+    at_once,
+    client_of,
+    on_both,
+    wait_until,
 )
-def test_no_other_refusal_ends_an_authorization(wiki, account, status, body):
-    wiki.fail_next(
-        'status', status=status, body=body, content_type='application/json'
+
+
+YEAR = 365 * 86400
+JSON = {'content_type': 'application/json'}
+
+# The token endpoint never sees the request, or a server in front of it
+# answers: the refresh token is as it was.
+NOT_HANDLED = {
+    '503': ('status', {'status': 503}),
+    'html': ('html', {}),
+    'lost body': (
+        'status',
+        {
+            'status': 400,
+            'body': '{"error": "invalid_request", "hint":'
+            ' "Check the `grant_type` parameter"}',
+            **JSON,
+        },
+    ),
+    'reset': ('reset_before', {}),
+    'silence': ('hang_before', {}),
+}
+
+# It is carried out, but the answer gets lost.
+LOST = pytest.mark.parametrize('kind', ['half', 'reset_after', 'hang_after'])
+
+if_not_handled = pytest.mark.parametrize(
+    ('kind', 'options'), NOT_HANDLED.values(), ids=NOT_HANDLED
+)
+
+
+@pytest.fixture
+def clock():
+    return StandingClock()
+
+
+@pytest.fixture
+def bot(wiki, tmp_path, monkeypatch):
+    monkeypatch.setattr(config, 'socket_timeout', (5, 0.3))
+    return Bot(wiki, tmp_path)
+
+
+@pytest.fixture
+def due(bot):
+    """Return a bot whose token is in memory and has expired."""
+    bot.old = bot.log_in()
+    bot.account.header()
+    bot.wiki.clock.advance(HOUR)
+    return bot
+
+
+def without(name):
+    """Return what takes a field out of an answer."""
+    return lambda data: {key: data[key] for key in data if key != name}
+
+
+# As long as the token is valid
+
+
+def test_without_a_login_there_is_no_header_and_no_request(bot):
+    assert bot.account.header() is None
+    assert bot.account.authorization is None
+    assert not bot.account.can_renew
+    assert not bot.wiki.requests
+
+
+def test_a_valid_token_needs_neither_the_wiki_nor_the_store(bot):
+    header = bot.log_in()
+    assert bot.account.header() == header
+    bot.path.write_text('garbage')
+    for _ in range(50):
+        assert bot.account.header() == header
+    assert not bot.wiki.requests
+
+
+@pytest.mark.parametrize(('life', 'leeway'), [(3600, 60), (100, 10)])
+def test_a_token_is_renewed_a_minute_or_a_tenth_of_its_life_before_expiry(
+    bot, life, leeway
+):
+    bot.wiki.token_life = life
+    old = bot.log_in()
+    bot.account.header()
+    bot.wiki.clock.advance(life - leeway - 1)
+    assert bot.account.header() == old
+    assert bot.asked == 0
+    bot.wiki.clock.advance(1)
+    new = bot.account.header('the user agent')
+    assert new != old
+    assert bot.accepts(new)
+    assert bot.asked == 1
+    assert bot.wiki.requests[-1].headers['user-agent'] == 'the user agent'
+
+
+def test_a_new_token_is_stored_before_it_is_used(due):
+    class WatchedStore(FileStore):
+        def reserve(self, account, client_id):
+            save = super().reserve(account, client_id)
+
+            def watched(authorization):
+                steps.append(due.asked)
+                save(authorization)
+
+            steps.append(due.asked)
+            return watched
+
+    steps = []
+    header = due.another(WatchedStore(due.path.parent)).header()
+    assert steps == [0, 1], 'the place was not secured before the request'
+    assert due.stored.token.header == header
+    assert due.path.stat().st_mode & 0o777 == 0o600
+
+
+@on_both
+@pytest.mark.parametrize('life', ['missing', -1, 0.001, 'soon', float('nan')])
+def test_no_expiry_makes_a_refresh_loop(due, like, life):
+    def change(data):
+        return {**data, 'expires_in': life}
+
+    due.wiki.fail_next(
+        'rewrite',
+        times=9,
+        change=without('expires_in') if life == 'missing' else change,
     )
-    with pytest.raises((EndpointError, ClientRefusedError)):
-        account.refresh()
+    for _ in range(5):
+        assert due.accepts(due.account.header())
+    assert due.asked == 1, 'the clock stands, so nothing has expired'
+    due.wiki.expire_access_tokens()
+    assert due.accepts(due.account.replace(due.account.state.header))
+    assert due.asked == 2
+
+
+def test_a_token_is_left_alone_where_that_is_wanted(bot):
+    bot.log_in()
+    account = bot.another(is_automatic=False)
+    old = account.header()
+    bot.wiki.clock.advance(2 * HOUR)
+    assert account.header() == old
+    assert bot.asked == 0
     account.refresh()
-    assert is_good(wiki, account.header())
+    assert bot.accepts(account.header())
 
 
-def test_a_dead_refresh_token_ends_it_for_all(wiki, account, make):
-    wiki.revoke('Bot', wiki.oauth.clients[account.client.client_id])
-    assert account.replace(account.header()) is None
-    assert account.authorization.token is None
-    assert 'no longer accepts' in make().load().ended
-    assert len(account._policy.warnings) == 1
+# The wiki refuses the token
 
 
+def test_a_refused_token_is_replaced_once(bot):
+    old = bot.log_in()
+    bot.account.header()
+    bot.wiki.expire_access_tokens()
+    new = bot.account.replace(old)
+    assert bot.accepts(new)
+    assert bot.account.header() == new
+    assert bot.account.replace(old) == new
+    assert bot.asked == 1
+
+
+@pytest.mark.parametrize('is_refused', [False, True])
+def test_64_threads_that_need_a_token_refresh_once(due, is_refused):
+    if is_refused:
+        headers = at_once(64, lambda _: due.account.replace(due.old))
+    else:
+        headers = at_once(64, lambda _: due.account.header())
+    assert set(headers) == {due.stored.token.header}
+    assert due.accepts(headers[0])
+    assert due.asked == 1
+
+
+@on_both
+def test_a_refresh_by_hand_beside_the_first_request_spends_no_token_twice(
+    bot, like
+):
+    bot.log_in()
+    bot.wiki.clock.advance(HOUR)
+
+    def work(index):
+        if index == 0:
+            bot.account.refresh()
+        return bot.account.header()
+
+    at_once(6, work)
+    assert bot.accepts(bot.account.header())
+    assert len(set(bot.tried)) == len(bot.tried)
+    assert bot.stored.is_complete
+
+
+def test_a_refresh_by_hand_also_renews_what_another_process_has_renewed(due):
+    newer = due.another()
+    newer.header()
+    due.account.refresh()
+    assert due.asked == 2
+    assert due.tried[1] == newer.authorization.token.refresh_token
+    assert due.accepts(due.account.header())
+
+
+# Other processes
+
+
+@pytest.mark.parametrize('how', ['due', 'refused', 'bound'])
+def test_a_newer_token_in_the_store_is_adopted(bot, how):
+    old = bot.log_in()
+    bot.account.header()
+    if how == 'refused':
+        other = bot.another()
+        other.header()
+        new = other.replace(old)
+        assert bot.account.replace(old) == new
+    else:
+        bot.wiki.clock.advance(HOUR - 30)
+        new = bot.another().header()
+        assert bot.account.header(is_bound=how == 'bound') == new
+    assert new != old
+    assert bot.asked == 1
+
+
+def test_a_newer_token_that_is_due_as_well_is_renewed_by_its_own(due):
+    newer = due.another()
+    newer.header()
+    due.wiki.clock.advance(HOUR)
+    assert due.accepts(due.account.header())
+    assert due.tried[1:] == [newer.authorization.token.refresh_token]
+
+
+@pytest.mark.parametrize('was_read', [False, True])
+def test_a_login_wins_over_what_another_process_has_renewed(bot, was_read):
+    old = bot.log_in()
+    if was_read:
+        bot.account.load()
+    other = bot.another()
+    other.load()
+    assert other.replace(old) != old
+    given = bot.authorization()
+    bot.account.adopt(given)
+    assert bot.account.header() == given.token.header
+    assert bot.stored.token == given.token
+    bot.wiki.clock.advance(HOUR)
+    assert other.header() == bot.account.header()
+
+
+def test_processes_share_one_refresh(due):
+    def work(refused):
+        account = due.another()
+        before = account.load().token.header
+        return before, account.replace(
+            refused
+        ) if refused else account.header()
+
+    for refused in (None, due.account.authorization.token.header):
+        asked = due.asked
+        forks = [Fork(work, refused) for _ in range(4)]
+        headers = [fork.result()[1] for fork in forks]
+        assert set(headers) == {due.stored.token.header}
+        assert due.accepts(headers[0])
+        assert due.asked == asked + (refused is None)
+    due.wiki.expire_access_tokens()
+    forks = [Fork(work, headers[0]) for _ in range(4)]
+    assert {fork.result()[1] for fork in forks} == {due.stored.token.header}
+    assert due.asked == 2
+
+
+@pytest.mark.parametrize('like', ['master'])
+def test_a_process_killed_while_it_refreshes_blocks_nobody(
+    due, like, monkeypatch
+):
+    monkeypatch.setattr(config, 'socket_timeout', (5, 20))
+    due.wiki.fail_next('hang_after')
+    child = Fork(due.account.header)
+    wait_until(lambda: due.asked)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert due.accepts(due.account.header())
+    first, second = due.tried
+    assert first == second
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_the_new_token_is_stored(
+    due, number, monkeypatch
+):
+    def hold(data):
+        assert is_sent.wait(20)
+        return data
+
+    def work():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        due.account.header()
+
+    is_sent = threading.Event()
+    monkeypatch.setattr(config, 'socket_timeout', (5, 20))
+    due.wiki.fail_next('rewrite', change=hold)
+    child = Fork(work)
+    wait_until(lambda: due.wiki.faults_served['rewrite'])
+    os.kill(child.pid, number)
+    is_sent.set()
+    assert child.wait() == -number
+    assert due.accepts(due.stored.token.header)
+
+
+@pytest.mark.parametrize('is_urgent', [False, True])
+def test_a_signal_handler_may_use_the_account_in_mid_refresh(
+    due, is_urgent, monkeypatch
+):
+    def send(data):
+        os.kill(os.getpid(), signal.SIGTERM)
+        if is_urgent:
+            os.kill(os.getpid(), signal.SIGHUP)
+            wait_until(lambda: seen)
+        return data
+
+    def handle(number, frame):
+        # The store lock is free again, or nothing is waited for.
+        seen.append(due.account.header())
+
+    seen = []
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    usual = {number: signal.signal(number, handle) for number in numbers}
+    monkeypatch.setattr(config, 'socket_timeout', (5, 20))
+    due.wiki.fail_next('rewrite', change=send)
+    try:
+        new = due.account.header()
+    finally:
+        for number in numbers:
+            signal.signal(number, usual[number])
+    assert due.asked == 1
+    assert seen == [due.old, new] if is_urgent else [new]
+
+
+@pytest.mark.filterwarnings('ignore:This process:DeprecationWarning')
+def test_a_fork_while_another_thread_refreshes_does_not_hang(due):
+    is_forked = threading.Event()
+    due.wiki.fail_next(
+        'rewrite', change=lambda data: data if is_forked.wait(20) else {}
+    )
+    thread = threading.Thread(target=due.account.header)
+    thread.start()
+    wait_until(lambda: due.wiki.faults_served['rewrite'])
+    child = Fork(due.account.header)
+    is_forked.set()
+    thread.join()
+    assert child.result() == due.stored.token.header
+    assert due.asked == 1
+
+
+def test_a_token_without_a_shared_store_is_not_renewed_after_a_fork(bot):
+    account = bot.another(MemoryStore())
+    account.adopt(bot.authorization())
+    bot.wiki.clock.advance(HOUR)
+    error = Fork(account.header).result()
+    assert isinstance(error, ConfigurationError)
+    assert 'before a fork' in str(error)
+    assert bot.asked == 0
+    assert bot.accepts(account.header())
+
+
+# The authorization ends
+
+
+@on_both
+def test_a_dead_refresh_token_ends_the_authorization(bot, like):
+    old = bot.log_in()
+    bot.account.header()
+    other = bot.another()
+    other.header()
+    bot.wiki.revoke('Bot', bot.registered)
+    for account in (bot.account, bot.account, other, bot.another()):
+        assert account.replace(old) is None
+        assert account.header() is None
+        assert not account.can_renew
+    assert bot.asked == 1, 'a dead refresh token was sent again'
+    assert 'Token has been revoked' in bot.stored.ended
+    assert bot.stored.token is None
+    assert bot.said.count('The authorization of Bot has ended') == 1
+    assert 'got no usable answer' not in bot.said
+
+
+@pytest.mark.parametrize('was_ended', [False, True])
+def test_a_login_in_another_process_is_noticed(bot, was_ended):
+    if was_ended:
+        old = bot.log_in()
+        bot.account.header()
+        bot.wiki.revoke('Bot', bot.registered)
+        assert bot.account.replace(old) is None
+    assert bot.account.header() is None
+    assert bot.account.header() is None
+    assert bot.log_in() == bot.account.header()
+
+
+def test_the_end_does_not_overwrite_a_newer_login(bot):
+    old = bot.log_in()
+    bot.account.header()
+    bot.wiki.revoke('Bot', bot.registered)
+    new = bot.log_in()
+    assert bot.account.replace(old) == new
+    assert bot.stored.token.header == new
+    assert bot.asked == 0
+
+
+def test_a_token_without_a_refresh_token_ends_when_it_is_refused(bot):
+    old = bot.log_in(refresh_token=None)
+    bot.account.header()
+    bot.wiki.clock.advance(HOUR)
+    assert bot.account.header() == old, 'only the wiki can say so'
+    assert bot.account.replace(old) is None
+    assert bot.asked == 0
+    assert 'There is no refresh token' in bot.said
+    assert bot.stored.ended
+
+
+class Raced(FileStore):
+    """A token file whose lock is lost, for somebody removes the lock file.
+
+    :ivar meanwhile: called between the look at the file and the request
+    """
+
+    def reserve(self, account, client_id):
+        self.path(account).with_suffix('.json.lock').unlink()
+        self.meanwhile()
+        return super().reserve(account, client_id)
+
+
+def test_an_end_does_not_overwrite_the_token_of_who_was_faster(due):
+    store = Raced(due.path.parent)
+    store.meanwhile = due.account.header
+    assert due.another(store).header() == due.account.state.header
+    assert due.tried[0] == due.tried[1], 'there was no race'
+    assert due.stored.is_complete
+    assert due.accepts(due.stored.token.header)
+
+
+@pytest.mark.parametrize('like', ['master'])
+def test_of_two_winners_the_one_that_the_wiki_accepts_is_adopted(due, like):
+    store = Raced(due.path.parent)
+    store.meanwhile = due.account.header
+    first, second = due.another(store).header(), due.account.state.header
+    assert first != second
+    assert due.stored.token.header == first
+    assert due.account.replace(second) == first
+    assert due.asked == 2
+
+
+def test_a_token_wins_over_the_end_that_a_lost_race_has_left(bot):
+    store = MemoryStoreOfAll()
+    accounts = [bot.another(store) for _ in range(2)]
+    accounts[0].adopt(bot.authorization())
+    accounts[1].load()
+    ended = accounts[1].authorization.end('a lost race')
+    accounts[0].refresh()
+    kept = dict(store.data)
+    store.save('Bot', bot.registered.id, ended.serialize())
+    assert accounts[1].load().ended
+    store.data = kept
+    assert accounts[1].header() == accounts[0].header()
+
+
+# The store went back in time
+
+
+@pytest.mark.parametrize('how', ['due', 'refused'])
+@on_both
+def test_a_store_that_went_back_in_time_gets_the_newer_token_again(
+    due, like, how
+):
+    before = due.path.read_bytes()
+    new = due.account.header()
+    spent = due.tried[0]
+    due.path.write_bytes(before)
+    if how == 'due':
+        due.wiki.clock.advance(HOUR)
+        header = due.account.header()
+    else:
+        due.wiki.expire_access_tokens()
+        header = due.account.replace(new)
+    assert due.accepts(header)
+    assert due.tried.count(spent) == 1
+    assert due.stored.token.header == header
+    assert due.another().header() == header
+
+
+def test_what_memory_has_is_stored_soon_after_the_store_went_back(due):
+    before = due.path.read_bytes()
+    new = due.account.header()
+    due.path.write_bytes(before)
+    assert due.account.load().token.header == new
+    due.wiki.clock.advance(10)
+    assert due.account.header() == new
+    assert due.stored.token.header == new
+    assert due.asked == 1
+
+
+def test_what_could_not_be_stored_is_not_given_up_for_an_end(due):
+    before = due.path.read_bytes()
+    due.path.unlink()
+    due.path.mkdir()
+    new = due.account.header()
+    due.path.rmdir()
+    due.path.write_bytes(before)
+    due.path.chmod(0o600)
+    other = due.another()
+    assert other.header() is None, 'the refresh token was not spent'
+    assert due.stored.ended
+    due.wiki.clock.advance(HOUR)
+    header = due.account.header()
+    assert due.accepts(header)
+    assert header != new
+    assert due.stored.token.header == header
+    assert other.header() == header
+
+
+# Failures that pass
+
+
+@if_not_handled
+def test_a_failure_leaves_the_old_token_as_long_as_it_is_valid(
+    bot, kind, options
+):
+    old = bot.log_in()
+    bot.account.header()
+    kept = bot.stored
+    bot.wiki.clock.advance(HOUR - 30)
+    bot.wiki.fail_next(kind, **options)
+    for _ in range(9):
+        assert bot.account.header() == old
+    assert bot.asked == 1, 'the wiki was asked again at once'
+    assert 'still serves' in bot.said
+    assert bot.stored == kept
+    # A tenth of what is left, so that there are several attempts.
+    bot.wiki.clock.advance(3)
+    assert bot.accepts(bot.account.header())
+    assert bot.tried == [kept.token.refresh_token] * 2
+
+
+@if_not_handled
+def test_a_failure_is_repeated_if_the_old_token_has_expired(
+    due, kind, options
+):
+    kept = due.stored.token.refresh_token
+    due.policy.attempts = 1
+    due.wiki.fail_next(kind, times=2, **options)
+    with pytest.raises(EndpointError) as caught:
+        due.account.header()
+    assert (caught.value.wiki, caught.value.account) == (due.wiki.url, 'Bot')
+    assert due.tried == [kept] * 2
+    assert due.stored.is_complete
+    assert due.accepts(due.account.header())
+    assert due.tried == [kept] * 3
+
+
+def test_a_wiki_that_cannot_be_reached_loses_nothing(bot):
+    old = bot.log_in()
+    bot.account.header()
+    kept = bot.stored
+    bot.wiki.clock.advance(HOUR - 30)
+    bot.wiki.close()
+    assert bot.account.header() == old
+    bot.wiki.clock.advance(30)
+    with pytest.raises(EndpointError, match='refused'):
+        bot.account.header()
+    assert bot.stored == kept
+    with bot.wiki:
+        assert bot.accepts(bot.account.header())
+
+
+@pytest.mark.parametrize(('asked_to_wait', 'waited'), [(30, 30), (YEAR, 50)])
+def test_retry_after_is_respected_but_not_beyond_the_expiry(
+    bot, asked_to_wait, waited
+):
+    old = bot.log_in()
+    bot.account.header()
+    bot.wiki.clock.advance(HOUR - 50)
+    bot.wiki.fail_next('status', status=429, retry_after=asked_to_wait)
+    assert bot.account.header() == old
+    bot.wiki.clock.advance(waited - 1)
+    assert bot.account.header() == old
+    assert bot.asked == 1
+    bot.wiki.clock.advance(1)
+    assert bot.accepts(bot.account.header())
+
+
+# The wiki refuses the client
+
+
+@on_both
 @pytest.mark.parametrize('stage', ['expired', 'rejected', 'disabled'])
-def test_an_unusable_client_ends_nothing_and_is_asked_once(
-    wiki, account, clock, stage
+def test_a_client_that_nobody_may_use_is_an_error_and_ends_nothing(
+    due, like, stage
 ):
-    registered = wiki.oauth.clients[account.client.client_id]
-    wiki.set_stage(registered, stage)
-    clock.advance(4000)
-    with pytest.raises(ClientRefusedError) as info:
+    due.policy.attempts = 9
+    kept = due.stored
+    due.wiki.set_stage(due.registered, stage)
+    with pytest.raises(ClientRefusedError) as caught:
+        due.account.header()
+    assert caught.value.is_unusable
+    assert caught.value.ends_refresh_token == (like == '1.43')
+    assert caught.value.client_id == due.registered.id
+    assert due.asked == 1, 'a refusal was repeated'
+    assert due.stored == kept
+    # For a minute, requests need not ask again.
+    assert due.account.header() is None
+    assert due.account.state.refusal is caught.value
+    assert due.asked == 1
+    due.wiki.set_stage(due.registered, 'approved')
+    due.wiki.clock.advance(60)
+    header = due.account.header()
+    assert due.asked == 2
+    if like == 'master':
+        assert due.accepts(header)
+    else:
+        assert header is None
+    assert 'got no usable answer' not in due.said
+
+
+@on_both
+@pytest.mark.parametrize('secret', ['wrong', None])
+def test_a_wrong_client_secret_ends_nothing(due, like, secret):
+    client = OAuth2Client(due.registered.id, secret)
+    account = due.another(client=client)
+    kept = due.stored
+    with pytest.raises(ClientRefusedError) as caught:
         account.header()
-    assert info.value.is_unusable
-    assert info.value.ends_refresh_token == (wiki.like == '1.43')
-    assert account.state.refusal is info.value
-    assert account.header() is None
-    assert wiki.count('/access_token') == 1
-    assert account.authorization.ended is None
-    wiki.set_stage(registered, 'approved')
-    clock.advance(100)
-    if wiki.like == 'master':
-        assert is_good(wiki, account.header())
+    assert not caught.value.is_unusable
+    assert due.registered.secret not in str(caught.value)
+    assert due.stored == kept
+    assert due.accepts(due.account.header())
 
 
-def test_a_wrong_secret_ends_nothing(wiki, account, make, clock):
-    wrong = OAuth2Client(account.client.client_id, '0' * 40)
-    clock.advance(4000)
-    with pytest.raises(ClientRefusedError):
-        make(client=wrong).header()
-    assert is_good(wiki, make().header())
+def test_a_refused_client_does_not_take_a_valid_token_away(bot):
+    old = bot.log_in()
+    bot.account.header()
+    bot.wiki.clock.advance(HOUR - 30)
+    bot.wiki.disable_client(bot.registered)
+    assert bot.account.header() == old
+    assert bot.registered.id in bot.said
 
 
-def test_a_fixed_token_is_never_given_up(wiki, make, clock):
-    registered = wiki.register(owner_only=True)
-    fixed = OAuth2Client(access_token=registered.access_token)
-    account = make(client=fixed)
-    assert account.replace(account.header()) == account.header()
-    assert is_good(wiki, account.header())
-    assert len(account._policy.warnings) == 1
+# Answers that get lost
 
 
-def test_a_stored_authorization_of_another_wiki_is_sent_nowhere(
-    wiki, account, make, clock
+@LOST
+@on_both
+def test_a_lost_answer_is_asked_for_again_with_the_same_token(due, like, kind):
+    due.policy.attempts = 1
+    kept = due.stored.token.refresh_token
+    due.wiki.fail_next(kind)
+    header = due.account.header()
+    assert due.tried == [kept, kept]
+    if like == 'master':
+        assert due.accepts(header)
+        assert due.stored.is_complete
+    else:
+        # There a refresh token serves strictly once.
+        assert header is None
+        assert 'got no usable answer' in due.stored.ended
+        assert 'got no usable answer' in due.said
+
+
+@on_both
+def test_an_answer_lost_before_the_expiry_is_noticed_at_the_next_request(
+    bot, like
 ):
-    clock.advance(4000)
-    elsewhere = make(wiki='https://b.example.org/w')
-    elsewhere._policy.wikis = ()
-    with pytest.raises(ConfigurationError) as info:
-        elsewhere.header()
-    assert wiki.url in str(info.value)
-    assert 'https://b.example.org/w' in str(info.value)
-    assert wiki.count('/access_token') == 0
+    old = bot.log_in()
+    bot.account.header()
+    bot.wiki.clock.advance(HOUR - 30)
+    bot.wiki.fail_next('reset_after')
+    assert bot.account.header() == old, 'nothing else is known'
+    assert not bot.accepts(old)
+    assert bot.accepts(bot.account.replace(old)) == (like == 'master')
+
+
+@pytest.mark.parametrize('where', ['here', 'elsewhere'])
+def test_a_login_makes_an_earlier_lost_answer_forgotten(bot, where):
+    bot.log_in()
+    bot.account.header()
+    bot.wiki.clock.advance(HOUR - 30)
+    bot.wiki.fail_next('reset_before')
+    bot.account.header()
+    if where == 'here':
+        bot.account.adopt(bot.authorization())
+    else:
+        bot.log_in()
+        bot.account.load()
+    bot.wiki.revoke('Bot', bot.registered)
+    assert bot.account.replace(bot.stored.token.header) is None
+    assert 'got no usable answer' not in bot.stored.ended
+
+
+@pytest.mark.parametrize('like', ['master'])
+def test_an_answer_without_a_token_loses_nothing(due, like):
+    due.policy.attempts = 1
+    due.wiki.fail_next('rewrite', change=without('access_token'))
+    assert due.accepts(due.account.header())
+    assert len(set(due.tried)) == 1
+
+
+# Never the wrong wiki, never the wrong account
+
+
+@pytest.mark.parametrize('step', ['header', 'load', 'refresh', 'replace'])
+def test_nothing_is_sent_to_a_wiki_that_is_no_longer_configured(bot, step):
+    old = bot.log_in()
+    bot.account.header()
+    moved = dict(bot.store.load('Bot', bot.registered.id))
+    moved['wiki'] = 'http://127.0.0.1:1/w/api.php'
+    moved['generation'] += 1
+    bot.store.save('Bot', bot.registered.id, moved)
+    bot.wiki.clock.advance(HOUR)
+    bot.policy.distrusted = {'http://127.0.0.1:1/w'}
+    arguments = [old] if step == 'replace' else []
+    with pytest.raises(ConfigurationError) as caught:
+        getattr(bot.account, step)(*arguments)
+    assert 'http://127.0.0.1:1/w' in str(caught.value)
+    assert bot.wiki.url in str(caught.value)
+    assert not bot.wiki.requests
+    bot.policy.distrusted.clear()
+    assert bot.account.load().wiki == 'http://127.0.0.1:1/w'
+    assert bot.account.wiki == 'http://127.0.0.1:1/w'
 
 
 @pytest.mark.parametrize('field', ['user', 'client_id'])
-def test_what_is_stored_for_another_account_is_refused(
-    make, store, issue, field
-):
-    data = {**issue().serialize(), field: 'Eve'}
-    account = make()
-    with store.lock(*account._key):
-        store.save(*account._key, data)
-    with pytest.raises(StoreError, match='Eve') as info:
+def test_what_is_stored_for_another_account_or_client_is_not_used(bot, field):
+    store = MemoryStoreOfAll()
+    data = {**bot.authorization().serialize(), field: 'another'}
+    store.save('Bot', bot.registered.id, data)
+    account = bot.another(store)
+    with pytest.raises(StoreError) as caught:
         account.load()
-    assert info.value.error == 'other_account'
+    assert 'another' in str(caught.value)
+    assert account.header() is None
+    assert 'the place cannot be used' in bot.said
+    assert store.data[bot.registered.id] == data
+    assert not bot.wiki.requests
 
 
-def test_a_token_of_another_account_is_not_used(wiki, account, make, clock):
-    wiki.add_user('Eve')
-    stranger = wiki.issue(wiki.oauth.clients[account.client.client_id], 'Eve')
-    wiki.fail_next(
-        'rewrite',
-        change=lambda data: {**data, 'access_token': stranger.access_token},
-    )
-    clock.advance(4000)
+@on_both
+def test_a_refresh_answered_with_another_accounts_token_is_an_error(due, like):
+    due.wiki.add_user('Mallory')
+    theirs = due.wiki.issue(due.registered, 'Mallory')._asdict()
+    if like == 'master':
+        # Without the claim's prefix, which tells the wiki.
+        theirs.pop('expires_in')
+    kept = due.stored
+    due.wiki.fail_next('rewrite', change=lambda data: {**data, **theirs})
     with pytest.raises(EndpointError, match='another account'):
-        account.header()
-    assert make().load().token == account.authorization.token
+        due.account.header()
+    assert due.stored == kept
+    assert due.account.authorization == kept
 
 
-def test_the_sub_of_both_servers_is_that_of_one_account(wiki, account, clock):
-    wiki.like = 'master' if wiki.like == '1.43' else '1.43'
-    clock.advance(4000)
-    assert is_good(wiki, account.header())
+# The store fails
 
 
-def test_nothing_is_asked_before_there_is_a_place_for_the_answer(
-    wiki, account, store, clock
-):
-    path = store.path('Bot')
-    kept = path.read_bytes()
-    path.unlink()
-    path.mkdir()
-    clock.advance(3550)
-    old = account.state.header
+@pytest.mark.parametrize(
+    'content',
+    [b'', b'garbage', b'{"version": 99}', b'[]'],
+    ids=['emptied', 'garbage', 'future', 'list'],
+)
+def test_a_damaged_file_is_left_and_the_token_in_memory_is_used(due, content):
+    good = due.path.read_bytes()
+    due.path.write_bytes(content)
+    header = due.account.header()
+    assert due.accepts(header)
+    for _ in range(3):
+        due.wiki.clock.advance(9)
+        assert due.account.header() == header
+    assert due.asked == 1
+    assert due.path.read_bytes() == content
+    assert str(due.path) in due.said
+    assert header[7:] not in due.said
+    due.path.write_bytes(good)
+    due.wiki.clock.advance(10)
+    assert due.account.header() == header
+    assert due.stored.token.header == header, 'it was not stored again'
+
+
+def test_an_authorization_of_a_newer_release_is_left_as_it_is(due):
+    data = due.store.load('Bot', due.registered.id)
+    data['version'] = 99
+    text = json.dumps(
+        {
+            'version': 1,
+            'account': 'Bot',
+            'authorizations': {due.registered.id: data},
+        }
+    )
+    due.path.write_text(text)
+    header = due.account.header()
+    assert due.accepts(header)
+    due.wiki.clock.advance(60)
+    assert due.account.header() == header
+    assert due.path.read_text() == text
+    assert due.asked == 1
+    assert 'newer release' in due.said
+
+
+def test_a_damaged_file_at_the_start_is_reported_with_its_path(bot):
+    bot.path.write_text('garbage')
+    assert bot.account.header() is None
+    assert str(bot.path) in bot.said
+    with pytest.raises(StoreError, match=str(bot.path)):
+        bot.account.load()
+
+
+def test_a_deleted_file_is_written_anew(due):
+    due.path.unlink()
+    header = due.account.header()
+    assert due.accepts(header)
+    assert due.stored.token.header == header
+
+
+class Full(FileStore):
+    """A token file on a disk that is full until *has_space* is set."""
+
+    has_space = False
+
+    def reserve(self, account, client_id):
+        if not self.has_space:
+            raise StoreError(f'{self.where(account)}: the disk is full')
+        return super().reserve(account, client_id)
+
+
+def test_no_valid_token_is_spent_if_there_is_no_place_for_the_next(bot):
+    old = bot.log_in()
+    store = Full(bot.path.parent)
+    account = bot.another(store)
+    account.header()
+    bot.wiki.clock.advance(HOUR - 30)
     assert account.header() == old
-    assert wiki.count('/access_token') == 0
-    # When the old token no longer serves, memory has to do.
-    clock.advance(100)
-    new = account.header()
-    assert is_good(wiki, new)
+    assert bot.asked == 0
+    assert 'still serves' in bot.said
+    # When it has expired, a token in memory is better than none.
+    bot.wiki.clock.advance(30)
+    header = account.header()
+    assert bot.accepts(header)
+    assert bot.asked == 1
+    assert bot.stored.token.header == old
     assert not account.state.is_saved
-    # It is stored as soon as that is possible.
-    path.rmdir()
-    path.write_bytes(kept)
-    path.chmod(0o600)
-    clock.advance(20)
-    assert account.header() == new
-    assert account.state.is_saved
+    store.has_space = True
+    bot.wiki.clock.advance(10)
+    assert account.header() == header
+    assert bot.stored.token.header == header
+    assert bot.asked == 1
 
 
-def test_a_wiki_in_trouble_costs_nothing_while_the_token_serves(
-    wiki, account, clock
+def test_a_login_that_cannot_be_stored_serves_as_long_as_the_process(bot):
+    account = bot.another(Full(bot.path.parent))
+    account.adopt(bot.authorization())
+    assert bot.accepts(account.header())
+    assert not account.state.is_saved
+    assert 'only in memory' in bot.said
+
+
+# The clock of this machine
+
+
+@pytest.mark.parametrize('jump', [HOUR, -HOUR, YEAR, -YEAR])
+def test_a_clock_that_jumps_makes_no_loop(wiki, tmp_path, jump):
+    bot, clock = Bot(wiki, tmp_path), StandingClock()
+    account = bot.another(clock=clock)
+    account.adopt(bot.authorization())
+    for number, seconds in enumerate((jump, -jump), 1):
+        clock.advance(seconds)
+        for _ in range(9):
+            assert bot.accepts(account.header())
+        assert bot.asked <= number
+    # An hour later the wiki, whose clock is right, calls the token dead.
+    for each in (wiki.clock, clock):
+        each.advance(HOUR + 1)
+    asked, header = bot.asked, account.header()
+    if not bot.accepts(header):
+        header = account.replace(header)
+    assert bot.accepts(header)
+    assert bot.asked == asked + 1
+
+
+@pytest.mark.parametrize('jump', [HOUR, -HOUR, YEAR, -YEAR])
+def test_a_clock_that_is_wrong_from_the_start_does_no_harm(
+    wiki, tmp_path, jump
 ):
-    wiki.fail_next('status', times=1)
-    clock.advance(3550)
+    bot, clock = Bot(wiki, tmp_path), StandingClock()
+    clock.advance(jump)
+    account = bot.another(clock=clock)
+    given = bot.authorization()
+    token = replace(given.token, expires_at=clock() + HOUR)
+    account.adopt(given._replace(token=token))
+    for hour in range(3):
+        assert bot.accepts(account.header())
+        assert bot.asked == hour
+        for each in (wiki.clock, clock):
+            each.advance(HOUR)
+
+
+def test_a_failure_and_a_clock_that_is_set_back_do_no_harm(wiki, tmp_path):
+    bot, clock = Bot(wiki, tmp_path), StandingClock()
+    account = bot.another(clock=clock)
+    account.adopt(bot.authorization())
     old = account.header()
+    clock.advance(HOUR - 30)
+    wiki.fail_next('status', status=503, retry_after=10)
     assert account.header() == old
-    assert wiki.count('/access_token') == 1
-    assert 'still serves' in account._policy.warnings[0]
-    clock.advance(10)
-    assert account.header() != old
+    clock.advance(-YEAR)
+    assert account.header() == old
+    wiki.expire_access_tokens()
+    assert bot.accepts(account.replace(old))
+    assert bot.asked == 2
 
 
-def test_logging_out_is_final_for_all(account, make):
-    other = make()
-    other.load()
-    assert account.forget()
-    assert not account.forget()
-    assert make().load().ended == LOGGED_OUT
-    assert other.load().ended == LOGGED_OUT
+# A CSRF token belongs to an access token
 
 
-def test_a_login_follows_whatever_is_stored(account, make, issue):
-    account.forget()
-    other = make()
-    other.adopt(issue())
-    assert account.header() == other.header()
-    assert other.load().generation > 2
+def test_a_bound_request_waits_as_long_as_the_token_lasts(bot):
+    old = bot.log_in()
+    bot.account.header()
+    bot.wiki.clock.advance(HOUR - 11)
+    assert bot.account.header(is_bound=True) == old
+    assert bot.asked == 0
+    bot.wiki.clock.advance(1)
+    assert bot.accepts(bot.account.header(is_bound=True))
+    assert bot.asked == 1
 
 
-def test_cookies_go_with_their_token_only(account):
-    jar = requests.cookies.RequestsCookieJar()
-    jar.set('sessionJwt', 'x')
-    old = account.header()
-    account.keep_cookies(old, jar)
-    assert account.state.cookies['sessionJwt'] == 'x'
+# Cookies of a token
+
+
+def jar(**cookies):
+    cookie_jar = RequestsCookieJar()
+    cookie_jar.update(cookies)
+    return cookie_jar
+
+
+def test_cookies_are_kept_for_the_present_token_only(bot):
+    old = bot.log_in()
+    account = bot.account
+    account.header()
+    account.keep_cookies(old, jar(a='1'))
+    account.keep_cookies(old, jar(b='2'))
+    assert dict(account.state.cookies) == {'a': '1', 'b': '2'}
+    account.keep_cookies(old, None)
+    assert account.state.cookies is None
+    account.keep_cookies(old, jar(a='1'))
     account.replace(old)
     assert account.state.cookies is None
-    account.keep_cookies(old, jar)
+    account.keep_cookies(old, jar(dead='1'))
     assert account.state.cookies is None
+    assert bot.stored.token.header == account.state.header
 
 
-def test_signals_wait_for_the_token_and_may_use_the_account(wiki, account):
-    seen = []
-
-    def handler(*_):
-        seen.append(account.header())
-
-    usual = signal.signal(signal.SIGTERM, handler)
-    asked = wiki.oauth.token_endpoint
-
-    def interrupt(request):
-        wiki.oauth.token_endpoint = asked
-        os.kill(os.getpid(), signal.SIGTERM)
-        return asked(request)
-
-    wiki.oauth.token_endpoint = interrupt
-    try:
-        account.refresh()
-    finally:
-        signal.signal(signal.SIGTERM, usual)
-    assert seen == [account.header()]
+# Owner-only clients
 
 
-def test_a_session_in_memory_is_not_refreshed_after_a_fork(
-    wiki, client, issue, clock
+@pytest.fixture
+def owner(wiki, tmp_path):
+    return Bot(wiki, tmp_path, owner_only=True)
+
+
+@on_both
+def test_an_owner_only_client_fetches_a_token_and_the_next_one(owner, like):
+    first = owner.account.header()
+    assert owner.accepts(first)
+    assert owner.stored.token.refresh_token is None
+    assert owner.another().header() == first
+    owner.wiki.clock.advance(HOUR - 61)
+    assert owner.account.header() == first
+    owner.wiki.clock.advance(1)
+    second = owner.account.header()
+    assert owner.accepts(second)
+    assert owner.accepts(first), 'the old one stays valid'
+    assert owner.asked == 2
+    assert owner.account.can_renew
+
+
+@pytest.mark.parametrize('was_logged_out', [False, True])
+def test_an_owner_only_client_starts_again_when_asked_to(
+    owner, was_logged_out
 ):
-    session = OAuth2Session.deserialize(
-        issue().serialize(), client, clock=clock
-    )
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            session.refresh()
-            os.write(writer, b'refreshed')
-        except ConfigurationError as error:
-            os.write(writer, str(error).encode())
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
-    os.close(writer)
-    assert b'before a fork' in os.read(reader, 1000)
-    os.close(reader)
-    session.refresh()
-    assert grants(wiki, 'refresh_token') == 1
+    owner.account.header()
+    if was_logged_out:
+        assert owner.account.forget()
+        assert owner.account.header() is None
+    owner.account.restart()
+    assert owner.accepts(owner.account.header())
+    assert owner.accepts(owner.another().header())
+    assert owner.asked == 1 + was_logged_out
 
 
-def test_a_session_is_neither_pickled_nor_copied(client, issue):
-    session = OAuth2Session.deserialize(issue().serialize(), client)
-    for make_copy in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match=r'serialize\(\)'):
-            make_copy(session)
-
-
-def test_a_refresh_by_hand_beside_the_first_request_spends_one_token(
-    wiki, client, issue, clock
+@pytest.mark.parametrize(
+    ('like', 'grant_types', 'error'),
+    [
+        ('1.43', ('authorization_code',), ClientRefusedError),
+        ('1.43', ('client_credentials',), ConfigurationError),
+        ('master', ('client_credentials',), ConfigurationError),
+    ],
+)
+def test_a_client_that_is_not_owner_only_is_refused(
+    bot, like, grant_types, error
 ):
-    session = OAuth2Session.deserialize(
-        issue().serialize(), client, clock=clock
+    bot.registered.grant_types = grant_types
+    client = OAuth2Client(
+        bot.registered.id, bot.registered.secret, owner_only=True
     )
-    clock.advance(4000)
-
-    def use(index):
-        if index % 2:
-            session.refresh()
-        else:
-            requests.get(
-                wiki.api_url,
-                {'action': 'query', 'format': 'json'},
-                auth=session,
-            )
-
-    at_once(4, use)
-    assert session.is_complete
-    assert session.profile()['username'] == 'Bot'
+    account = bot.another(client=client)
+    with pytest.raises(error):
+        account.header()
+    assert account.state.header is None
+    assert not bot.path.exists()
 
 
-def test_on_change_is_called_again_until_it_succeeds(
-    wiki, client, issue, clock
-):
-    kept = []
-
-    def on_change(changed):
-        if not kept and not fails.pop():
-            return
-        if len(fails):
-            raise OSError('no disk')
-        kept.append(changed.serialize())
-
-    fails = [True, True]
-    session = OAuth2Session.deserialize(
-        issue().serialize(), client, clock=clock, on_change=on_change
-    )
-    session.refresh()
-    assert not kept
-    clock.advance(20)
-    requests.get(
-        wiki.api_url, {'action': 'query', 'format': 'json'}, auth=session
-    )
-    assert kept[0]['token']['access_token'] == session.token.access_token
+def test_the_owner_of_the_client_must_be_the_account(owner):
+    account = owner.another(user='Admin')
+    with pytest.raises(ConfigurationError) as caught:
+        account.header()
+    assert 'Bot' in str(caught.value)
+    assert 'Admin' in str(caught.value)
+    assert account.state.header is None
 
 
-def test_a_token_without_a_refresh_token_ends_when_it_is_refused(
-    wiki, make, issue
-):
-    found = issue()
-    token = Token(found.token.access_token)
-    account = make()
-    account.adopt(found._replace(token=token))
-    assert account.state.due == math.inf
-    wiki.expire_access_tokens()
-    assert account.replace(account.header()) is None
-    assert 'no refresh token' in account.authorization.ended
+def test_a_fixed_access_token_is_never_given_up(owner):
+    client = OAuth2Client(access_token=owner.registered.access_token)
+    account = owner.another(MemoryStore(), client=client)
+    header = account.header()
+    assert owner.accepts(header)
+    # A gateway whose clock is wrong refuses it now and then.
+    assert account.replace(header) == header
+    owner.wiki.clock.advance(YEAR)
+    assert account.header() == header
+    assert 'did not accept the fixed access token' in owner.said
+    assert not account.can_renew
+    assert not owner.wiki.requests
 
 
-def test_an_owner_only_client_fetches_its_token_itself(wiki, make):
-    registered = wiki.register(owner_only=True)
-    client = OAuth2Client(registered.id, registered.secret, owner_only=True)
-    account = make(client=client)
-    assert is_good(wiki, account.header())
-    assert grants(wiki, 'client_credentials') == 1
-    assert make(client=client).header() == account.header()
-    with pytest.raises(ConfigurationError, match='Bot, not Eve'):
-        make('Eve', client=client).header()
+# Logging out
 
 
-def test_nothing_secret_is_in_any_repr(account):
-    found = account.authorization
-    for text in map(
-        repr, (found, found.token, account.header(), account.state)
-    ):
-        assert found.token.access_token not in text
-        assert found.token.refresh_token not in text
-    assert isinstance(account.header(), Header)
+def test_logging_out_is_noticed_by_all_who_share_the_store(bot):
+    other = bot.another()
+    assert not bot.account.forget(), 'there was nothing to forget'
+    old = bot.log_in()
+    other.header()
+    assert bot.account.forget('it was enough')
+    assert not bot.account.forget()
+    assert bot.stored.ended == 'it was enough'
+    assert bot.account.header() is None
+    assert other.replace(old) is None
+    assert bot.asked == 0
+    # A bot that renews at the same time does not bring it back.
+    bot.log_in()
+    other.header()
+    bot.account.forget()
+    bot.wiki.clock.advance(HOUR)
+    assert other.header() is None
+    assert bot.stored.ended == 'logged out'
 
 
-def test_a_wiki_that_hangs_holds_up_no_other_account(wiki, account, make):
-    wiki.add_user('Alice')
-    done = threading.Event()
-    thread = threading.Thread(
-        target=lambda: (make('Alice').load(), done.set())
-    )
-    with account._lock.held:
-        thread.start()
-        assert done.wait(10)
-    thread.join()
+def test_logging_out_of_a_damaged_file_changes_nothing(due):
+    due.path.write_text('garbage')
+    with pytest.raises(StoreError):
+        due.account.forget()
+    assert due.path.read_text() == 'garbage'
+    assert due.account.authorization.token.header == due.old
 
 
-def test_a_refresh_reports_the_end(wiki, client, issue):
-    session = OAuth2Session.deserialize(issue().serialize(), client)
-    wiki.revoke('Bot', wiki.oauth.clients[client.client_id])
-    with pytest.raises(AuthorizationEndedError):
-        session.refresh()
-    assert session.ended
+def test_an_account_may_be_named_later(bot):
+    account = bot.another(MemoryStore(), user=None)
+    account.adopt(bot.authorization()._replace(user=None))
+    header = account.header()
+    account.identify('Bot')
+    assert (account.user, account.authorization.user) == ('Bot', 'Bot')
+    assert account.header() == header
+    assert client_of(bot.registered) == account.client

@@ -97,6 +97,7 @@ ADVICE = {
     'lock_timeout': "lsof '/a b/c'",
     'missing_package': "pip install 'pywikibot-oauth2[/a b/c]'",
     'newer_release': 'pip install --upgrade pywikibot-oauth2',
+    'no_credentials': "ls -l '/a b/c'",
     'no_space': "df -h '/a b'",
     'no_terminal': LOGIN,
     'not_answerable': 'Close the program that listens there',
@@ -117,7 +118,7 @@ ADVICE = {
     'shared_name': 'store=_oauth2.FileStore(…)',
     'two_clients': 'one OAuth2Auth object under both keys',
     'unreachable': 'Start it, unlock it',
-    'unreadable': "ls -l '/a b/c'",
+    'unreadable': "Start over with:\n  mv '/a b/c' '/a b/c'.bad\n  " + LOGIN,
     'wildcard': '\n  /a b/c',
     'wrong_user': LOGIN,
 }

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 import pywikibot_oauth2
-from pywikibot_oauth2 import OAuth2Error
 from tests.sandbox.config import environment
 
 
@@ -128,10 +127,12 @@ def test_all_names_what_there_is():
         and value.__module__.startswith('pywikibot_o')
     }
     assert public == {*pywikibot_oauth2.__all__}
-    assert {'OAuth2Auth', 'OAuth2Client', 'OAuth2Session'} < public
-    errors = {name for name in public if name.endswith('Error')}
-    for name in errors:
-        assert issubclass(getattr(pywikibot_oauth2, name), OAuth2Error)
+    assert public == {
+        'AuthorizationEndedError', 'AuthorizationError', 'ClientRefusedError',
+        'ConfigurationError', 'EndpointError', 'FileStore', 'KeyringStore',
+        'OAuth2Auth', 'OAuth2Client', 'OAuth2Error', 'OAuth2Session',
+        'RedisStore', 'Store', 'StoreError',
+    }  # fmt: skip
     with pytest.raises(AttributeError, match="no attribute 'other'"):
         pywikibot_oauth2.other  # noqa: B018
 
@@ -210,32 +211,17 @@ assert pywikibot.login.ClientLoginManager is original
 # The example
 
 
-EXAMPLE = (TOP / 'user-config.example.py').read_text(encoding='utf-8')
-SHOW = (
-    LOAD
-    + """
-config = pywikibot.config
-auths = config.authenticate.values()
-auth = config.authenticate['*.wikipedia.org']
-print(config.family, config.mylang, config.usernames['wikipedia']['en'])
-print(len({id(one) for one in auths}), sorted(config.authenticate))
-print(auth.client.kind, auth.login_timeout, type(auth.store).__name__)
-"""
-)
-
-
-def test_the_example_runs_in_pywikibot(tmp_path):
-    assert execute(tmp_path, SHOW, EXAMPLE).splitlines() == [
-        'wikipedia en Bot', "1 ['*.wikipedia.org']",
-        'confidential 300 FileStore',
-    ]  # fmt: skip
-
-
 def test_the_lines_of_the_example_that_are_comments_work_too(tmp_path):
-    # A comment that is a line to take begins with '# '.
-    pattern = r'(?m)^# (?=(usernames|authenticate)\[)'
-    text, number = re.subn(pattern, '', EXAMPLE)
-    assert number >= 3
-    assert execute(tmp_path, SHOW, text).splitlines()[1] == (
-        "1 ['*.wikidata.org', '*.wikimedia.org', '*.wikipedia.org']"
-    )
+    text = (TOP / 'user-config.example.py').read_text(encoding='utf-8')
+    # A comment that is a statement begins with '# ', its other lines with
+    # more blanks.
+    pattern = r'(?m)^# ((?:usernames|authenticate)\[.*(?:\n#  .*)*)'
+    found = [line.replace('\n#', '\n') for line in re.findall(pattern, text)]
+    assert len(found) >= 7
+    path = tmp_path / '.pywikibot-oauth2.json'
+    path.touch(mode=0o600)
+    path.write_text('{"client_id": "id", "client_secret": "c0ffee"}')
+    program = LOAD + 'print(*sorted(pywikibot.config.authenticate))'
+    config = '\n'.join([text, *found]).replace('…', 'x')
+    shown = execute(tmp_path, program, config)
+    assert shown == '*.wikidata.org *.wikimedia.org *.wikipedia.org\n'

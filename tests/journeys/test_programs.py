@@ -47,9 +47,7 @@ def test_asynchronous_code_edits_for_each_user_and_keeps_the_tokens(
 ):
     registered = wiki.register()
     client = OAuth2Client(
-        registered.id,
-        registered.secret,
-        redirect_uri=registered.redirect_uri,
+        registered.id, registered.secret, redirect_uri=registered.redirect_uri
     )
     files = []
     for name in (f'Editor {number}' for number in range(12)):

@@ -55,8 +55,10 @@ class Tool:
 
     def __enter__(self):
         wait_until(
-            lambda: 'Running on ' in ''.join(self.said)
-            or self.process.poll() is not None
+            lambda: (
+                'Running on ' in ''.join(self.said)
+                or self.process.poll() is not None
+            )
         )
         assert self.process.poll() is None, self.said
         return self
@@ -82,7 +84,7 @@ class Guest:
 
     @property
     def cookie(self):
-        cookie, = self.browser.cookies
+        (cookie,) = self.browser.cookies
         return cookie
 
     def callback(self):
@@ -350,9 +352,7 @@ def test_a_form_without_a_login_does_nothing(alice):
     assert alice.edits == 0
 
 
-def test_a_callback_counts_once_and_only_for_its_own_visitor(
-    wiki, alice, bob
-):
+def test_a_callback_counts_once_and_only_for_its_own_visitor(wiki, alice, bob):
     mine, others = alice.callback(), bob.callback()
     before = wiki.count('/access_token')
     for callback in (others, mine + 'x', mine.partition('&state=')[0]):

@@ -139,7 +139,22 @@ def test_plain_http_on_loopback_can_be_listened_on(uri, expected):
 
 @pytest.mark.parametrize(
     'uri',
-    ['https://127.0.0.1:8080/', 'http://128.0.0.1:8080/', 'http://[::2]:8080/', 'http://127.0.0.1.example.org/', 'http://localhost.example.org/', 'http://example.org:8080/', 'http://[::1:8080/', 'http://127.0.0.1:0/', 'http://127.0.0.1:65536/', 'http://127.0.0.1:port/', 'http://0.0.0.0:8080/', 'http://127.0.0.1@example.org:8080/', '127.0.0.1:8080', 'oob'],
+    [
+        'https://127.0.0.1:8080/',
+        'http://128.0.0.1:8080/',
+        'http://[::2]:8080/',
+        'http://127.0.0.1.example.org/',
+        'http://localhost.example.org/',
+        'http://example.org:8080/',
+        'http://[::1:8080/',
+        'http://127.0.0.1:0/',
+        'http://127.0.0.1:65536/',
+        'http://127.0.0.1:port/',
+        'http://0.0.0.0:8080/',
+        'http://127.0.0.1@example.org:8080/',
+        '127.0.0.1:8080',
+        'oob',
+    ],
 )
 def test_no_other_callback_url_can_be_listened_on(uri):
     assert loopback_address(uri) is None
@@ -311,7 +326,14 @@ def test_a_head_request_gets_no_body(server, uri):
 
 @pytest.mark.parametrize(
     'host',
-    ['attacker.example', 'attacker.example:{port}', 'localhost:{port}', '127.0.0.1', '127.0.0.1:1', '127.0.0.1:{port}.attacker.example'],
+    [
+        'attacker.example',
+        'attacker.example:{port}',
+        'localhost:{port}',
+        '127.0.0.1',
+        '127.0.0.1:1',
+        '127.0.0.1:{port}.attacker.example',
+    ],
 )
 def test_another_host_is_refused_and_ignored(server, uri, host):
     name = host.format(port=urlsplit(uri).port)

@@ -1,9 +1,5 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """A real browser: headless Chromium, by WebDriver."""
+
 from __future__ import annotations
 
 import base64
@@ -25,10 +21,18 @@ SECONDS = 30  # more than anything here takes
 
 # As wide as a phone, and as dense.
 PHONE = {'width': 390, 'height': 844, 'pixelRatio': 2, 'touch': True}
-ARGUMENTS = ['--headless', '--no-sandbox', '--disable-gpu',
-             '--disable-quic', '--no-first-run', '--no-proxy-server',
-             '--disable-background-networking', '--disable-component-update',
-             '--disable-sync', '--disable-dev-shm-usage']
+ARGUMENTS = [
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--no-proxy-server',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--disable-dev-shm-usage',
+]
 
 # The key under which WebDriver (W3C) hands out elements.
 ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'
@@ -70,11 +74,15 @@ class Chromium:
 
     def _start(self):
         self._driver = subprocess.Popen(
-            ['chromedriver', '--port=0'], stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True,
-            cwd=self._folder, start_new_session=True,
-            env={**os.environ, 'HOME': self._folder,
-                 'TMPDIR': self._folder})
+            ['chromedriver', '--port=0'],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            cwd=self._folder,
+            start_new_session=True,
+            env={**os.environ, 'HOME': self._folder, 'TMPDIR': self._folder},
+        )
         for line in self._driver.stdout:
             found = re.search('started successfully on port ([0-9]+)', line)
             if found:
@@ -82,26 +90,46 @@ class Chromium:
                 break
         else:
             raise WebDriverError('chromedriver does not start')
-        answer = self._ask('POST', None, {'capabilities': {'alwaysMatch': {
-            'browserName': 'chrome',
-            # A page that does not end loading must not hold up the test.
-            'pageLoadStrategy': 'none',
-            'goog:loggingPrefs': {'performance': 'ALL', 'browser': 'ALL'},
-            'goog:chromeOptions': {
-                'binary': shutil.which('chromium'),
-                'args': [*ARGUMENTS,
-                         f'--user-data-dir={self._folder}/profile'],
-                'mobileEmulation': {'deviceMetrics': PHONE}}}}})
+        answer = self._ask(
+            'POST',
+            None,
+            {
+                'capabilities': {
+                    'alwaysMatch': {
+                        'browserName': 'chrome',
+                        # A page that does not end loading must not hold up the test.
+                        'pageLoadStrategy': 'none',
+                        'goog:loggingPrefs': {
+                            'performance': 'ALL',
+                            'browser': 'ALL',
+                        },
+                        'goog:chromeOptions': {
+                            'binary': shutil.which('chromium'),
+                            'args': [
+                                *ARGUMENTS,
+                                f'--user-data-dir={self._folder}/profile',
+                            ],
+                            'mobileEmulation': {'deviceMetrics': PHONE},
+                        },
+                    }
+                }
+            },
+        )
         self._session = answer['sessionId']
 
     def _ask(self, method, path, data=None):
         """Send a command to the driver; return its value."""
-        connection = http.client.HTTPConnection('127.0.0.1', self._port,
-                                                timeout=SECONDS)
-        body = json.dumps({} if data is None else data) \
-            if method == 'POST' else None
-        address = '/session' if path is None \
-            else f'/session/{self._session}{path}'
+        connection = http.client.HTTPConnection(
+            '127.0.0.1', self._port, timeout=SECONDS
+        )
+        body = (
+            json.dumps({} if data is None else data)
+            if method == 'POST'
+            else None
+        )
+        address = (
+            '/session' if path is None else f'/session/{self._session}{path}'
+        )
         with contextlib.closing(connection):
             connection.request(method, address, body)
             answer = json.loads(connection.getresponse().read())['value']
@@ -125,8 +153,7 @@ class Chromium:
 
     def type(self, name, text):
         """Type something into a field of a form."""
-        self._ask('POST', f'/element/{self._find(name)}/value',
-                  {'text': text})
+        self._ask('POST', f'/element/{self._find(name)}/value', {'text': text})
 
     def new_tab(self):
         """Open a tab and look at it; return the one looked at before."""
@@ -147,26 +174,33 @@ class Chromium:
     # What a person sees
 
     def _find(self, name):
-        return self._until(lambda: self._ask('POST', '/element', {
-            'using': 'css selector', 'value': f'[name="{name}"]'})[ELEMENT],
-            f'nothing named {name}')
+        return self._until(
+            lambda: self._ask(
+                'POST',
+                '/element',
+                {'using': 'css selector', 'value': f'[name="{name}"]'},
+            )[ELEMENT],
+            f'nothing named {name}',
+        )
 
     def run(self, script):
         """Return what a function body in JavaScript returns."""
-        return self._ask('POST', '/execute/sync',
-                         {'script': script, 'args': []})
+        return self._ask(
+            'POST', '/execute/sync', {'script': script, 'args': []}
+        )
 
     @property
     def text(self):
         """What can be read on the page."""
-        return self.run('return document.body ?'
-                        ' document.body.innerText : ""')
+        return self.run('return document.body ? document.body.innerText : ""')
 
     def expect(self, *texts):
         """Wait until the page says one of these; return all it says."""
+
         def read():
             shown = self.text
             return shown if any(text in shown for text in texts) else None
+
         return self._until(read, f'no {" or ".join(map(repr, texts))}')
 
     def _until(self, ask, failure):
@@ -186,13 +220,20 @@ class Chromium:
 
     def requests(self):
         """Return the addresses on the web that were asked for so far."""
-        events = [json.loads(entry['message'])['message'] for entry in
-                  self._ask('POST', '/se/log', {'type': 'performance'})]
-        urls = [event['params']['request']['url'] for event in events
-                if event['method'] == 'Network.requestWillBeSent']
+        events = [
+            json.loads(entry['message'])['message']
+            for entry in self._ask('POST', '/se/log', {'type': 'performance'})
+        ]
+        urls = [
+            event['params']['request']['url']
+            for event in events
+            if event['method'] == 'Network.requestWillBeSent'
+        ]
         return [url for url in urls if url.startswith(('http', 'ws'))]
 
     def complaints(self):
         """Return what the browser's console says."""
-        return [entry['message'] for entry in
-                self._ask('POST', '/se/log', {'type': 'browser'})]
+        return [
+            entry['message']
+            for entry in self._ask('POST', '/se/log', {'type': 'browser'})
+        ]

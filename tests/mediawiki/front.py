@@ -1,25 +1,24 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """Which requests the sandbox answers, and which MediaWiki."""
+
 from __future__ import annotations
 
 from contextlib import ExitStack
 
 from tests.sandbox import Sandbox
-from tests.sandbox.accounts import Caller, Session
 from tests.sandbox.api import ApiError, Call, identify
 from tests.sandbox.wire import Response
 
-from .oauth1 import OAuth1
 from .server import MediaWiki, session_headers
 
 
 # The authorization is checked here, the rest is of this connection.
-NOT_PASSED_ON = {'authorization', 'connection', 'content-length', 'expect',
-                 'host'}
+NOT_PASSED_ON = {
+    'authorization',
+    'connection',
+    'content-length',
+    'expect',
+    'host',
+}
 
 
 class RealWiki(Sandbox):
@@ -35,7 +34,6 @@ class RealWiki(Sandbox):
     def __init__(self, interwiki=(), **options):
         self.mediawiki = None
         super().__init__(**options)
-        self.oauth1 = OAuth1(self)
         self._interwiki = interwiki
         self._stack = ExitStack()
 
@@ -43,10 +41,17 @@ class RealWiki(Sandbox):
         with ExitStack() as stack:
             super().__enter__()
             stack.callback(super().close)
-            self.mediawiki = stack.enter_context(MediaWiki(
-                self.server, [(user.name, user.password, user.groups)
-                              for user in self.accounts.users.values()
-                              if user.password], self._interwiki))
+            self.mediawiki = stack.enter_context(
+                MediaWiki(
+                    self.server,
+                    [
+                        (user.name, user.password, user.groups)
+                        for user in self.accounts.users.values()
+                        if user.password
+                    ],
+                    self._interwiki,
+                )
+            )
             self._stack = stack.pop_all()
         return self
 
@@ -70,23 +75,29 @@ class RealWiki(Sandbox):
             except ApiError:
                 # The token is dead, and the sandbox says so.
                 return super()._handle(request)
-        headers = {name: value for name, value in request.headers.items()
-                   if name not in NOT_PASSED_ON
-                   and not name.startswith('x-sandbox-')}
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name not in NOT_PASSED_ON and not name.startswith('x-sandbox-')
+        }
         if token is not None and caller.user is not None:
-            headers.update(session_headers(
-                caller.user.name, token, caller.grants, caller.tags))
+            headers.update(
+                session_headers(
+                    caller.user.name, token, caller.grants, caller.tags
+                )
+            )
         status, fields, body = self.mediawiki.send(
-            request.method, request.target, request.body, headers)
+            request.method, request.target, request.body, headers
+        )
         request.error = dict(fields).get('MediaWiki-API-Error')
         return Response(status, body, fields)
 
     def _is_for_mediawiki(self, request):
-        path = request.path[len(self.path):]
+        path = request.path[len(self.path) :]
         if path.startswith('/index.php'):
-            return (request.bearer is None
-                    and not request.query.get('title', '').startswith((
-                        'Special:UserLogin', 'Special:OAuth')))
+            return request.bearer is None and not request.query.get(
+                'title', ''
+            ).startswith(('Special:UserLogin', 'Special:OAuth'))
         return not path.startswith('/rest.php/oauth2/')
 
     def _caller(self, request):
@@ -94,12 +105,6 @@ class RealWiki(Sandbox):
 
         :raises ApiError: the token is dead
         """
-        signed = self.oauth1.caller(request)
-        if signed is not None:
-            user, token = signed
-            request.user = user.name
-            return Caller(Session(user), self.oauth1.grants,
-                          ('OAuth 1',)), token
         call = Call(self, request)
         identify(call)
         return call.caller, request.bearer

@@ -1,9 +1,5 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """What has to be installed for a test, and how it gets installed."""
+
 from __future__ import annotations
 
 import functools
@@ -21,8 +17,15 @@ PHP_MODULES = {'intl', 'mbstring', 'pdo_sqlite', 'xml'}
 
 def need_mediawiki():
     """Install MediaWiki, or skip the test (in CI: let it fail)."""
-    _need(_has_mediawiki, 'mediawiki', 'php-cli', 'php-sqlite3',
-          'php-mbstring', 'php-xml', 'php-intl')
+    _need(
+        _has_mediawiki,
+        'mediawiki',
+        'php-cli',
+        'php-sqlite3',
+        'php-mbstring',
+        'php-xml',
+        'php-intl',
+    )
 
 
 def need_chromium():
@@ -35,7 +38,8 @@ def _has_mediawiki():
         return False
     modules = subprocess.run(['php', '-m'], capture_output=True, text=True)
     return modules.stdout.split() and PHP_MODULES.issubset(
-        modules.stdout.split())
+        modules.stdout.split()
+    )
 
 
 def _has_chromium():
@@ -48,8 +52,9 @@ def _need(is_there, *packages):
     _install(packages)
     if is_there():
         return
-    missing = (f'run "apt-get install {" ".join(packages)}"'
-               ' to have these tests run')
+    missing = (
+        f'run "apt-get install {" ".join(packages)}" to have these tests run'
+    )
     if os.environ.get('CI'):
         pytest.fail(missing, pytrace=False)
     pytest.skip(missing)
@@ -62,7 +67,12 @@ def _install(packages):
     if not shutil.which('apt-get') or not (is_root or os.environ.get('CI')):
         return
     environment = {**os.environ, 'DEBIAN_FRONTEND': 'noninteractive'}
-    for arguments in (['update'], ['install', '--yes',
-                                   '--no-install-recommends', *packages]):
-        subprocess.run(['apt-get', '--quiet', *arguments], env=environment,
-                       stdin=subprocess.DEVNULL)
+    for arguments in (
+        ['update'],
+        ['install', '--yes', '--no-install-recommends', *packages],
+    ):
+        subprocess.run(
+            ['apt-get', '--quiet', *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+        )

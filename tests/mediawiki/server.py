@@ -1,9 +1,5 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """A real MediaWiki, set up afresh in a temporary folder."""
+
 from __future__ import annotations
 
 import contextlib
@@ -26,9 +22,17 @@ from .packages import MEDIAWIKI, need_mediawiki
 SECONDS = 60  # more than anything here takes
 WORKERS = 3
 SETTINGS = Path(__file__).with_name('settings.php')
-GRANTS = ('basic', 'highvolume', 'editpage', 'createeditmovepage',
-          'uploadfile', 'uploadeditmovefile', 'delete', 'protect',
-          'editprotected')
+GRANTS = (
+    'basic',
+    'highvolume',
+    'editpage',
+    'createeditmovepage',
+    'uploadfile',
+    'uploadeditmovefile',
+    'delete',
+    'protect',
+    'editprotected',
+)
 
 # Of the whole connection, not of a message.
 HOP = {'connection', 'content-length', 'keep-alive', 'transfer-encoding'}
@@ -81,35 +85,58 @@ class MediaWiki:
             os.mkdir(os.path.join(folder, name))
         # PHP keeps what is uploaded in the folder for temporary files.
         self._environment = {
-            **os.environ, 'SANDBOX_FOLDER': folder,
+            **os.environ,
+            'SANDBOX_FOLDER': folder,
             'SANDBOX_SERVER': self.server,
             'TMPDIR': os.path.join(folder, 'temporary'),
-            'PHP_CLI_SERVER_WORKERS': str(WORKERS)}
+            'PHP_CLI_SERVER_WORKERS': str(WORKERS),
+        }
         (name, password, _), *others = self._accounts
-        self._run('install.php', '--dbtype=sqlite', f'--confpath={folder}',
-                  f'--dbpath={folder}/data', '--dbname=wiki',
-                  f'--server={self.server}', '--scriptpath=',
-                  f'--pass={password}', 'Sandboxwiki', name)
+        self._run(
+            'install.php',
+            '--dbtype=sqlite',
+            f'--confpath={folder}',
+            f'--dbpath={folder}/data',
+            '--dbname=wiki',
+            f'--server={self.server}',
+            '--scriptpath=',
+            f'--pass={password}',
+            'Sandboxwiki',
+            name,
+        )
         self._environment['MW_CONFIG_FILE'] = str(SETTINGS)
         for account in others:
             self.add_account(*account)
         for prefix, url in self._interwiki.items():
-            self.sql('INSERT INTO interwiki VALUES (?, ?, ?, ?, 1, 0)',
-                     prefix, f'{url}/index.php?title=$1', f'{url}/api.php',
-                     'wiki')
+            self.sql(
+                'INSERT INTO interwiki VALUES (?, ?, ?, ?, 1, 0)',
+                prefix,
+                f'{url}/index.php?title=$1',
+                f'{url}/api.php',
+                'wiki',
+            )
 
     def add_account(self, name, password, groups=()):
         """Create an account, or put one into other groups."""
-        self._run('createAndPromote.php', '--force',
-                  *([f'--custom-groups={",".join(groups)}'] if groups
-                    else []), name, password)
+        self._run(
+            'createAndPromote.php',
+            '--force',
+            *([f'--custom-groups={",".join(groups)}'] if groups else []),
+            name,
+            password,
+        )
 
     def _run(self, script, *arguments):
         done = subprocess.run(
             ['php', str(MEDIAWIKI / 'maintenance' / script), *arguments],
-            env=self._environment, cwd=self._folder, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=SECONDS)
+            env=self._environment,
+            cwd=self._folder,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=SECONDS,
+        )
         if done.returncode:
             raise RuntimeError(f'{script} failed:\n{done.stdout}')
 
@@ -118,12 +145,27 @@ class MediaWiki:
             port = _free_port()
             with open(os.path.join(self._folder, 'server.log'), 'w') as log:
                 self._process = subprocess.Popen(
-                    ['php', '-d', 'upload_max_filesize=100M',
-                     '-d', 'post_max_size=100M', '-d', 'memory_limit=512M',
-                     '-d', 'opcache.validate_timestamps=0',
-                     '-S', f'127.0.0.1:{port}', '-t', str(MEDIAWIKI)],
-                    env=self._environment, stdin=subprocess.DEVNULL,
-                    stdout=log, stderr=log, start_new_session=True)
+                    [
+                        'php',
+                        '-d',
+                        'upload_max_filesize=100M',
+                        '-d',
+                        'post_max_size=100M',
+                        '-d',
+                        'memory_limit=512M',
+                        '-d',
+                        'opcache.validate_timestamps=0',
+                        '-S',
+                        f'127.0.0.1:{port}',
+                        '-t',
+                        str(MEDIAWIKI),
+                    ],
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
             if self._is_up(port):
                 self.port = port
                 # The first request of all makes the caches.
@@ -151,22 +193,29 @@ class MediaWiki:
         MediaWiki works on after it has answered; the request is over when
         it is done with that too.
         """
-        connection = http.client.HTTPConnection('127.0.0.1', self.port,
-                                                timeout=SECONDS)
+        connection = http.client.HTTPConnection(
+            '127.0.0.1', self.port, timeout=SECONDS
+        )
         with contextlib.closing(connection):
-            connection.putrequest(method, target, skip_host=True,
-                                  skip_accept_encoding=True)
+            connection.putrequest(
+                method, target, skip_host=True, skip_accept_encoding=True
+            )
             for name, value in {
-                    **dict(headers), 'Host': urlsplit(self.server).netloc,
-                    'Content-Length': str(len(body)),
-                    'Connection': 'close'}.items():
+                **dict(headers),
+                'Host': urlsplit(self.server).netloc,
+                'Content-Length': str(len(body)),
+                'Connection': 'close',
+            }.items():
                 connection.putheader(name, value)
             connection.endheaders(body)
             with connection.sock.dup() as wire:
                 response = connection.getresponse()
                 content = response.read()
-                fields = [field for field in response.getheaders()
-                          if field[0].lower() not in HOP]
+                fields = [
+                    field
+                    for field in response.getheaders()
+                    if field[0].lower() not in HOP
+                ]
                 # The end of the connection is the end of the script.
                 wire.recv(1)
         return response.status, fields, content
@@ -176,11 +225,13 @@ class MediaWiki:
     def ask(self, user=None, **params):
         """Ask the API, under all grants if a user is given."""
         params = {'format': 'json', 'formatversion': 2, **params}
-        headers = session_headers(user, 'tests', GRANTS, ['tests']) \
-            if user else {}
+        headers = (
+            session_headers(user, 'tests', GRANTS, ['tests']) if user else {}
+        )
         headers['Content-Type'] = 'application/x-www-form-urlencoded'
-        content = self.send('POST', '/api.php', urlencode(params).encode(),
-                            headers)[2]
+        content = self.send(
+            'POST', '/api.php', urlencode(params).encode(), headers
+        )[2]
         data = json.loads(content)
         if 'error' in data:
             raise RuntimeError(data['error'])
@@ -189,8 +240,9 @@ class MediaWiki:
     def do(self, user='Admin', **params):
         """Let a user do something that takes a token."""
         tokens = self.ask(user, action='query', meta='tokens')
-        return self.ask(user, token=tokens['query']['tokens']['csrftoken'],
-                        **params)
+        return self.ask(
+            user, token=tokens['query']['tokens']['csrftoken'], **params
+        )
 
     def edit(self, title, text):
         """Create a page or change it."""
@@ -198,9 +250,14 @@ class MediaWiki:
 
     def page(self, title, **params):
         """Return what the API tells of a page."""
-        query = {'action': 'query', 'titles': title, 'prop': 'revisions',
-                 'rvprop': 'content|user|comment|tags|ids',
-                 'rvslots': 'main', **params}
+        query = {
+            'action': 'query',
+            'titles': title,
+            'prop': 'revisions',
+            'rvprop': 'content|user|comment|tags|ids',
+            'rvslots': 'main',
+            **params,
+        }
         return self.ask(**query)['query']['pages'][0]
 
     def text(self, title):
@@ -213,22 +270,29 @@ class MediaWiki:
     def sql(self, statement, *values):
         """Change what is in the database."""
         path = os.path.join(self._folder, 'data', 'wiki.sqlite')
-        with contextlib.closing(sqlite3.connect(path)) as database, \
-             database:
+        with contextlib.closing(sqlite3.connect(path)) as database, database:
             database.execute(statement, values)
 
     def changes(self, **params):
         """Return the recent changes, the oldest first."""
-        return self.ask(action='query', list='recentchanges', rclimit='max',
-                        rcdir='newer', rcprop='title|user|comment|tags|'
-                        'loginfo|ids', **params)['query']['recentchanges']
+        return self.ask(
+            action='query',
+            list='recentchanges',
+            rclimit='max',
+            rcdir='newer',
+            rcprop='title|user|comment|tags|loginfo|ids',
+            **params,
+        )['query']['recentchanges']
 
 
 def session_headers(user, token, grants, tags):
     """Return the headers that settings.php makes a session of."""
-    return {'X-Sandbox-User': user, 'X-Sandbox-Token': token,
-            'X-Sandbox-Grants': '|'.join(grants),
-            'X-Sandbox-Tags': '|'.join(tags)}
+    return {
+        'X-Sandbox-User': user,
+        'X-Sandbox-Token': token,
+        'X-Sandbox-Grants': '|'.join(grants),
+        'X-Sandbox-Tags': '|'.join(tags),
+    }
 
 
 def _free_port():

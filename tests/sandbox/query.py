@@ -194,6 +194,9 @@ def _siteinfo(call):
 METAS = {'siteinfo': _siteinfo, 'tokens': _tokens, 'userinfo': _userinfo}
 
 
+POSTED = ('clientlogin', 'edit', 'login', 'logout')
+
+
 def paraminfo(call):
     modules = []
     for path in call.many('modules'):
@@ -202,5 +205,6 @@ def paraminfo(call):
             data = {'name': name, 'path': path, 'classname': 'Api'}
             data['prefix'] = DATA['prefixes'].get(name, '')
             data['parameters'] = DATA['parameters'][path]
+            data['mustbeposted'] = path in POSTED
             modules.append({**data, 'source': 'MediaWiki'})
     return {'paraminfo': {'helpformat': 'none', 'modules': modules}}

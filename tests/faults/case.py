@@ -1,0 +1,350 @@
+"""A case: a wiki, a bot with a token file, and what must come out."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import NamedTuple
+
+import pywikibot
+import pywikibot.login
+import requests
+from pywikibot import config
+from pywikibot.comms import http
+from pywikibot.exceptions import Error
+
+from pywikibot_oauth2 import OAuth2Auth, OAuth2Session
+from pywikibot_oauth2.authorization import Authorization
+from tests.harness import EDITS, Owner, free_port
+from tests.sandbox import Sandbox
+
+
+LIFE = 3600.0
+DUE = LIFE - 30  # the token is to be refreshed, and the old one is valid
+DEAD = LIFE + 30
+SAVED_AGAIN = 11  # seconds after which a token is stored again
+NOBODY = 65534
+
+# What a message has to name.
+LOGIN = 'pwb login'
+AGAIN = 'run the script again'
+IN_MEMORY = 'only in memory'
+
+CLOCK = """
+import time as _time
+def _clock():
+    with open({path!r}) as file:
+        return _time.time() + float(file.read())
+"""
+
+
+class Capture(logging.Handler):
+    """Everything that was printed, logged or raised.
+
+    :ivar reactions: functions that are called once when words are logged
+    """
+
+    def __init__(self):
+        super().__init__(logging.DEBUG)
+        self._stream = io.StringIO()
+        self.reactions = {}
+
+    def emit(self, record):
+        text = self.format(record)
+        self.write(f'{text}\n')
+        for words in [words for words in self.reactions if words in text]:
+            self.reactions.pop(words)()
+
+    def write(self, text):
+        self._stream.write(text)
+
+    @property
+    def text(self):
+        return self._stream.getvalue()
+
+
+class Wiki(Sandbox):
+    """A sandbox that remembers which tokens it has delivered."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.delivered = []
+        self.is_met = False
+
+    def _answer(self, request):
+        response = super()._answer(request)
+        if (
+            request.path.endswith('/access_token')
+            and response.delivery == 'whole'
+            and response.status == 200
+        ):
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                data = json.loads(response.body)
+                self.delivered.append(data['refresh_token'])
+        self.is_met = self.is_met or request.fault is not None
+        return response
+
+    @property
+    def token_requests(self):
+        return self.count('/access_token')
+
+    def would_take(self, client, refresh_token):
+        """Return whether a refresh token would get a new token."""
+        token = self.oauth._refresh_tokens.get(refresh_token)
+        return (
+            token is not None
+            and self.oauth.clients.get(client.id) is client
+            and client.stage == 'approved'
+            and not token.revoked
+            and not self.oauth._is_used_up(token)
+            and token.expires >= self.clock()
+        )
+
+
+class Outcome(NamedTuple):
+    """How an attempt to edit went, and all that was said meanwhile."""
+
+    edited: bool
+    text: str
+    error: str
+    seconds: float
+
+
+class Case:
+    """A wiki, a client, a folder with a token file, and a clock.
+
+    :param wiki: the wiki
+    :param folder: where the token file is
+    :param capture: takes in all that is said
+    :param prefix: the address of the wiki, if bots use another one
+    :ivar lost: whether an authorization was given up that the wiki would
+        have gone on with
+    """
+
+    def __init__(self, wiki, folder, capture, prefix=None):
+        self.wiki = wiki
+        self.clock = wiki.clock
+        self.folder = folder
+        self.capture = capture
+        self.prefix = prefix or wiki.url
+        self.lost = False
+        self.client = wiki.register(
+            redirect_uri=f'http://127.0.0.1:{free_port()}/callback'
+        )
+        (folder / 'clock').write_text('0')
+        # Pywikibot expects the list of its processes at its end.
+        (folder / 'throttle.ctrl').touch()
+        self.owner = Owner(
+            folder,
+            wiki,
+            client=self.client,
+            extra=CLOCK.format(path=str(folder / 'clock')),
+            options=', clock=_clock',
+        )
+        self.file = self.owner.token_file()
+        self.bot().log_in()
+
+    def advance(self, seconds):
+        """Move the clocks of the wiki and of all bots."""
+        self.clock.advance(seconds)
+        path = self.folder / 'clock'
+        path.write_text(str(float(path.read_text()) + seconds))
+
+    def bot(self, **options):
+        """Begin a new run in this process."""
+        return Bot(self, **options)
+
+    def process(self, before='', edits=1):
+        """Begin a new run in a process of its own.
+
+        :param before: a program that it runs before it edits
+        """
+        program = before + EDITS
+        return self.owner.start(sys.executable, '-c', program, str(edits))
+
+    @property
+    def stored(self):
+        """What is in the token file, which must be whole."""
+        return self.owner.stored()
+
+    @property
+    def refresh_token(self):
+        return self.stored['token']['refresh_token']
+
+    # What must come out
+
+    def edits(self, bot=None, *says):
+        """Check that a bot, or a new run, edits, and says these words."""
+        outcome = (bot or self.bot()).edit()
+        assert outcome.edited, outcome.error
+        for words in says:
+            assert words in outcome.text
+        return outcome
+
+    def stops(self, bot=None, *says):
+        """Check that a bot, or a new run, stops and says these words."""
+        before = len(self.wiki.edits)
+        outcome = (bot or self.bot()).edit()
+        assert not outcome.edited
+        assert len(self.wiki.edits) == before
+        for words in says:
+            assert words in f'{outcome.text}\n{outcome.error}'
+        return outcome
+
+    def goes_on(self, bot=None):
+        """Check that it goes on for good, now that the fault is over."""
+        self.wiki.faults.clear()
+        bot = bot or self.bot()
+        try:
+            self.edits(bot)
+            self.edits()
+            self.advance(LIFE + 20)
+            self.edits()
+            self.advance(LIFE - 20)
+            self.edits(bot)
+        except AssertionError:
+            self.look_for_lost()
+            raise
+
+    def is_ended(self, bot=None, *says):
+        """Check that it is over, says so, and asks nothing more."""
+        bot = bot or self.bot()
+        self.stops(bot, LOGIN, *says)
+        self.look_for_lost()
+        asked = self.wiki.token_requests
+        for each in (bot, bot, None):
+            self.stops(each, LOGIN)
+        assert self.wiki.token_requests == asked
+
+    def look_for_lost(self):
+        """Fail if the wiki would have gone on."""
+        known = list(self.wiki.delivered)
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            known.append(self.refresh_token)
+        self.lost = any(
+            self.wiki.would_take(self.client, token) for token in known
+        )
+        assert not self.lost, 'lost, though the wiki would have gone on'
+
+    def leaks(self):
+        """Count the secrets in what was said, and edits of somebody else."""
+        text = self.capture.text
+        secrets = self.wiki.secrets
+        leaked = sum(_is_in(secret, text) for secret in secrets)
+        for path in self.folder.rglob('*'):
+            if path.is_file() and path.stat().st_mode & 0o077:
+                content = path.read_bytes()
+                leaked += any(secret.encode() in content for secret in secrets)
+        return leaked + sum(edit.user != 'Bot' for edit in self.wiki.edits)
+
+
+def _is_in(secret, text, length=40):
+    """Return whether a piece of a secret is in a text."""
+    last = max(len(secret) - length, 0)
+    return any(
+        secret[start : start + length] in text
+        for start in range(0, last + 1, length)
+    )
+
+
+class Bot:
+    """One run of a bot: it begins with what is in the token file."""
+
+    def __init__(self, case, clock=None, secret=None, folder=None, key=None):
+        self.case = case
+        self.folder = folder or case.folder
+        self.auth = OAuth2Auth(
+            case.client.id,
+            secret or case.client.secret,
+            redirect_uri=case.client.redirect_uri,
+            clock=clock or case.clock,
+        )
+        self.key = key or case.prefix.partition('://')[2]
+        self.most_token_requests = 0
+
+    def _go_to_work(self):
+        """Let Pywikibot, of which there is one in a process, be its own."""
+        Path(self.folder, 'throttle.ctrl').touch()
+        config.base_dir = str(self.folder)
+        config.authenticate = {self.key: self.auth}
+        if self.case.prefix != self.case.wiki.url:
+            # The family knows only the address with http.
+            self.auth.route(self.case.prefix, 'Bot')
+
+    def log_in(self):
+        """Put the token file there, as a login does."""
+        self._go_to_work()
+        session = OAuth2Session(
+            self.auth.client,
+            f'{self.case.prefix}/api.php',
+            clock=self.auth.clock,
+        )
+        url = session.authorization_url()
+        url = url.replace(self.case.prefix, self.case.wiki.url)
+        session.complete(self.case.wiki.approve(url))
+        self.auth.bearer_for(self.case.prefix, 'Bot').account.adopt(
+            Authorization(
+                self.case.client.id, self.case.prefix, 'Bot', session.token
+            )
+        )
+
+    def edit(self):
+        """Edit a page once."""
+        self._go_to_work()
+        capture = self.case.capture
+        mark, begun = len(capture.text), time.monotonic()
+        try:
+            error = self._save_twice()
+            if 'assertuserfailed' in error:
+                site = pywikibot.Site('faults', 'faults', user='Bot')
+                manager = pywikibot.login.ClientLoginManager(
+                    site=site, user='Bot'
+                )
+                manager.login(retry=True)
+                error = self._save_twice()
+        except (Error, requests.RequestException) as exception:
+            capture.write(traceback.format_exc())
+            error = f'{type(exception).__name__}: {exception}'
+        return Outcome(
+            not error, capture.text[mark:], error, time.monotonic() - begun
+        )
+
+    def _save_twice(self):
+        """Save a page, with another CSRF token if the first was bad."""
+        error = self._save()
+        return self._save() if 'badtoken' in error else error
+
+    def _save(self):
+        """Save a page; return the error, or an empty text."""
+        tokens = self._call(action='query', meta='tokens')
+        if 'error' in tokens:
+            return _words(tokens)
+        csrf = tokens['query']['tokens']['csrftoken']
+        edit = {'action': 'edit', 'title': 'Sandbox', 'text': '+'}
+        return _words(self._call(**edit, token=csrf, **{'assert': 'user'}))
+
+    def _call(self, **data):
+        """Ask the API once, and count what comes of it."""
+        wiki = self.case.wiki
+        before = wiki.count('/api.php'), wiki.token_requests
+        data.update(format='json', formatversion='2')
+        try:
+            url = f'{self.case.prefix}/api.php'
+            return http.fetch(url, method='POST', data=data).json()
+        finally:
+            sent = wiki.count('/api.php') - before[0]
+            asked = wiki.token_requests - before[1]
+            assert sent <= 2
+            assert asked <= config.max_retries + 2
+            self.most_token_requests = max(self.most_token_requests, asked)
+
+
+def _words(result):
+    error = result.get('error')
+    return f'{error["code"]}: {error["info"]}' if error else ''

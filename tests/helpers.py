@@ -1,0 +1,270 @@
+"""What the tests of the core share: bots on the sandbox, and Pywikibot."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import sys
+import threading
+import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import pywikibot
+import pywikibot.login
+from pywikibot import config
+from pywikibot.comms import http
+from pywikibot.data.api import CachedRequest
+from pywikibot.family import Family
+
+from pywikibot_oauth2 import FileStore, OAuth2Client, Store, blocks
+from pywikibot_oauth2.account import Account, Policy
+from pywikibot_oauth2.authorization import Authorization
+from pywikibot_oauth2.token import Token
+from tests.sandbox import Clock
+from tests.sandbox.config import FAMILY
+
+
+SECONDS = 20  # more than anything here takes
+HOUR = 3600  # the lifetime of a token, unless a test says otherwise
+
+on_both = pytest.mark.parametrize('like', ['1.43', 'master'])
+
+
+class StandingClock(Clock):
+    """Stands still until it is advanced, however slow this machine is."""
+
+    def __init__(self):
+        super().__init__()
+        self.start = time.time()
+
+    def __call__(self):
+        return self.start + self.offset
+
+
+class PatientPolicy(Policy):
+    """Notes what it is told, and allows some attempts at once."""
+
+    def __init__(self):
+        self.said = []
+        self.attempts = 0
+        self.distrusted = set()
+
+    def trusts(self, wiki):
+        return wiki not in self.distrusted
+
+    def warn(self, error, note=''):
+        self.said.append(f'{error} {note}')
+
+    def wait(self, error, attempt):
+        return attempt < self.attempts
+
+
+class MemoryStoreOfAll(Store):
+    """What several accounts share in this process; nobody is excluded."""
+
+    def __init__(self):
+        self.data = {}
+
+    def load(self, account, client_id):
+        return self.data.get(client_id)
+
+    def save(self, account, client_id, authorization):
+        self.data[client_id] = dict(authorization)
+
+    def lock(self, account, client_id):
+        return contextlib.nullcontext()
+
+    def where(self, account):
+        return 'the place'
+
+
+class Bot:
+    """An account on a sandbox, its client, and the store it shares.
+
+    :param folder: the folder of the token file
+    """
+
+    def __init__(self, wiki, folder, *, user='Bot', **fields):
+        self.wiki = wiki
+        self.user = user
+        self.registered = wiki.register(owner=user, **fields)
+        self.client = client_of(self.registered)
+        self.store = FileStore(folder)
+        self.policy = PatientPolicy()
+        self.account = self.another()
+
+    def another(self, store=None, **options):
+        """Return the account as another process would have it."""
+        options.setdefault('policy', self.policy)
+        options.setdefault('clock', self.wiki.clock)
+        return Account(
+            options.pop('client', self.client),
+            store or self.store,
+            options.pop('user', self.user),
+            self.wiki.url,
+            **options,
+        )
+
+    def authorization(self, **changes):
+        """Return an authorization that was just given."""
+        reply = self.wiki.issue(self.registered, self.user)._asdict()
+        token = Token.from_reply({**reply, **changes}, self.wiki.clock())
+        return Authorization(
+            self.registered.id, self.wiki.url, self.user, token
+        )
+
+    def log_in(self, **changes):
+        """Authorize as another process would; return the header."""
+        self.another().adopt(self.authorization(**changes))
+        return self.stored.token.header
+
+    @property
+    def said(self):
+        """What the bot owner is told."""
+        return '\n'.join(self.policy.said)
+
+    @property
+    def path(self):
+        """The token file."""
+        return self.store.path(self.user)
+
+    @property
+    def stored(self):
+        """The authorization in the store."""
+        return Authorization.deserialize(
+            self.store.load(self.user, self.registered.id)
+        )
+
+    @property
+    def asked(self):
+        """How often the token endpoint was asked."""
+        return self.wiki.count('/access_token')
+
+    @property
+    def tried(self):
+        """The refresh tokens that it was sent, in order."""
+        return [
+            request.form.get('refresh_token')
+            for request in list(self.wiki.requests)
+            if request.path.endswith('/access_token')
+        ]
+
+    def accepts(self, header):
+        """Return whether the wiki would accept a header."""
+        return bool(header) and self.wiki.oauth.valid(header[7:]) is not None
+
+
+def client_of(registered, *, secret=True, **options):
+    """Return the client that was registered, as a program has it."""
+    if registered.owner_only:
+        options['owner_only'] = True
+    else:
+        options.setdefault('redirect_uri', registered.redirect_uri)
+    return OAuth2Client(
+        registered.id, registered.secret if secret else None, **options
+    )
+
+
+def at_once(number, call):
+    """Call a function in this many threads at once; return the results."""
+    barrier = threading.Barrier(number)
+
+    def wait_and_call(index):
+        barrier.wait(SECONDS)
+        return call(index)
+
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(wait_and_call, range(number)))
+
+
+def in_thread(call, *arguments):
+    """Call a function in a thread of its own; return the result."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call, *arguments).result(SECONDS)
+
+
+def wait_until(condition):
+    """Wait for something that happens in another thread or process."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, 'it did not happen'
+        time.sleep(0.002)
+
+
+class Fork:
+    """A function that runs in a process of its own."""
+
+    def __init__(self, call, *arguments):
+        reading, writing = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            try:
+                outcome = call(*arguments)
+            except Exception as error:
+                outcome = error
+            os.write(writing, pickle.dumps(outcome))
+            os._exit(0)
+        os.close(writing)
+        self._pipe = os.fdopen(reading, 'rb')
+
+    def result(self):
+        """Wait for the end; return the result, or the exception."""
+        content = self._pipe.read()
+        assert self.wait() == 0
+        return pickle.loads(content)
+
+    def wait(self):
+        """Wait for the end; return the negative signal number, or 0."""
+        self._pipe.close()
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def set_up_pywikibot(monkeypatch, folder, **wikis):
+    """Let the Pywikibot of this process know these wikis and no account.
+
+    :param wikis: the sandboxes of the family by their codes
+    """
+    family_file = folder / 'sandbox_family.py'
+    family_file.write_text(
+        FAMILY.format(
+            langs={code: wiki.netloc for code, wiki in wikis.items()},
+            paths={code: wiki.path for code, wiki in wikis.items()},
+        )
+    )
+    (folder / 'throttle.ctrl').touch()
+    for name, value in {
+        'base_dir': str(folder),
+        'authenticate': {},
+        'usernames': defaultdict(dict),
+        'family': 'sandbox',
+        'family_files': {'sandbox': str(family_file)},
+        'socket_timeout': (SECONDS, SECONDS),
+        'retry_wait': 0.01,
+        'retry_max': 0.02,
+        'max_retries': 2,
+        'put_throttle': 0,
+        'minthrottle': 0,
+        'maxthrottle': 0,
+    }.items():
+        monkeypatch.setattr(config, name, value)
+    monkeypatch.delenv('PYWIKIBOT_OAUTH2_FOLDER', raising=False)
+    monkeypatch.setattr(Family, '_families', {})
+    monkeypatch.setattr(pywikibot, '_sites', {})
+    monkeypatch.syspath_prepend(folder)
+    sys.modules.pop('sandbox_family', None)
+    # Both are replaced when they are first used.
+    manager = pywikibot.login.ClientLoginManager
+    monkeypatch.setattr(pywikibot.login, 'ClientLoginManager', manager)
+    cache = CachedRequest._get_cache_dir
+    monkeypatch.setattr(CachedRequest, '_get_cache_dir', cache)
+    monkeypatch.setattr(blocks, 'used_wikis', set())
+    monkeypatch.setattr(blocks, 'own_account', blocks._OwnAccount())
+
+
+def leave_pywikibot():
+    """Leave no cookie and no connection behind."""
+    http.cookie_jar.clear()
+    http.session.close()
