@@ -71,102 +71,81 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
     AuthorizationError: 'Run this in a terminal to try again:\n  {login}',
     EndpointError: (
         'The authorization is kept: run the script again when the wiki'
-        ' answers.'
-    ),
+        ' answers.'),
     'no_terminal': 'Run this in a terminal:\n  {login}',
     'wrong_user': 'Then run:\n  {login}',
     'owner_only_logged_out': 'To log in again, run:\n  {oauth2_login}',
     'not_answerable': (
         'Close the program that listens there, or register a client whose'
-        ' callback URL is like http://127.0.0.1:8080/callback.'
-    ),
-    'owner_only': (
-        'See "pwb oauth2" for the reason, and your clients at\n  {clients}'
-    ),
+        ' callback URL is like http://127.0.0.1:8080/callback.'),
+    'owner_only':
+        'See "pwb oauth2" for the reason, and your clients at\n  {clients}',
     'not_loadable': 'Nothing was changed.',
-    'email_not_confirmed': (
-        'Set and confirm it in the preferences of the account.'
-    ),
+    'email_not_confirmed':
+        'Set and confirm it in the preferences of the account.',
     'cancelled': 'To start again, run:\n  {login}',
     'other_subject': 'To authorize again, run this in a terminal:\n  {login}',
     'ended': 'To authorize again, run this in a terminal:\n  {login}',
     'other_wiki': (
         'Nothing was sent. If user-config.py is right, run this in a'
-        ' terminal:\n  {login}'
-    ),
+        ' terminal:\n  {login}'),
     'fixed_token': (
         'If that goes on, the token was reset or belongs to another wiki:'
-        ' see\n  {clients}\nand put the present token into user-config.py.'
-    ),
+        ' see\n  {clients}\nand put the present token into user-config.py.'),
     'not_owner_only': (
         'With the token that it gets, edits would be anonymous. Take'
-        ' owner_only=True out of user-config.py and run:\n  {login}'
-    ),
+        ' owner_only=True out of user-config.py and run:\n  {login}'),
     'other_account': (
         'Correct usernames[…] in user-config.py, or authorize the right'
-        ' account:\n  {login}'
-    ),
-    'not_https': (
-        'Let the method protocol() of the family file return "https".'
-    ),
+        ' account:\n  {login}'),
+    'not_https':
+        'Let the method protocol() of the family file return "https".',
     'exposed_file': 'Run:\n  chmod 600 {hint}',
     'wildcard': (
         'Name the wikis in user-config.py instead; these keys of'
-        ' authenticate are narrow enough:\n  {hint}'
-    ),
+        ' authenticate are narrow enough:\n  {hint}'),
     'oauth1': (
         'Register a client of OAuth 2.0 with "pwb oauth2 -setup", and give'
-        ' its client ID and client secret to OAuth2Auth.'
-    ),
-    'two_clients': (
-        'Put one OAuth2Auth object under both keys in user-config.py.'
-    ),
+        ' its client ID and client secret to OAuth2Auth.'),
+    'two_clients':
+        'Put one OAuth2Auth object under both keys in user-config.py.',
     'client_id': (
         'The client ID is what the wiki showed at registration as "client'
-        ' application key". Correct it in user-config.py.'
-    ),
+        ' application key". Correct it in user-config.py.'),
     'redirect_uri': (
         'In user-config.py, redirect_uri must be the callback URL exactly'
-        ' as it is registered; see\n  {clients}'
-    ),
+        ' as it is registered; see\n  {clients}'),
     'damaged': f'If it is a file, start over {_AGAIN}',
-    'no_credentials': (
-        'The account that runs the bot must own it; see:\n  ls -l {hint}'
-    ),
+    'no_credentials':
+        'The account that runs the bot must own it; see:\n  ls -l {hint}',
     'newer_release': 'Run:\n  pip install --upgrade pywikibot-oauth2',
     # The stores
     'bad_url': 'Correct the URL of RedisStore in user-config.py.',
     'exposed_folder': 'Run:\n  chmod go-w {hint}',
     'keyring_too_small': (
         'Take store=KeyringStore(…) out of user-config.py: tokens are then'
-        ' kept in files that only you can read.'
-    ),
+        ' kept in files that only you can read.'),
     'lock_busy': 'If that goes on, look for a bot that hangs.',
     'lock_lost': (
         'If that goes on, give RedisStore a longer lock_timeout in'
-        ' user-config.py.'
-    ),
-    'lock_timeout': (
-        'Find the process that holds it and end it:\n  lsof {hint}'
-    ),
+        ' user-config.py.'),
+    'lock_timeout':
+        'Find the process that holds it and end it:\n  lsof {hint}',
     'missing_package': "Run:\n  pip install 'pywikibot-oauth2[{hint}]'",
     'no_space': 'Make room, or raise the quota; see:\n  df -h {folder}',
     'not_kept': 'See which keyring is in use:\n  keyring diagnose',
     'not_replaceable': (
         'Mount its folder, or set PYWIKIBOT_OAUTH2_FOLDER to another folder'
-        ' in the environment.'
-    ),
+        ' in the environment.'),
     'not_writable': (
         'The account that runs the bot must own the folder; see:\n'
-        '  ls -ld {folder}'
-    ),
+        '  ls -ld {folder}'),
     'shared_name': (
         'Give one of the accounts another folder in user-config.py:'
-        ' store=_oauth2.FileStore(…).'
-    ),
+        ' store=_oauth2.FileStore(…).'),
     'unreachable': 'Start it, unlock it or correct its address.',
     'unreadable': f'Start over {_AGAIN}',
-}
+}  # fmt: skip
 # What the message says is enough, or only a program can do anything.
 _ADVICE |= dict.fromkeys(
     ('fork', 'no_choice', 'no_entry', 'no_username', 'not_pending',
@@ -269,35 +248,26 @@ _API_ERRORS = {
     'permissiondenied': (
         'If the account itself may do that, the client lacks the grant for'
         ' it{grant}. Grants cannot be added to a client: register another'
-        ' one (pwb oauth2 -setup).'
-    ),
+        ' one (pwb oauth2 -setup).'),
     'cannotlogout': (
         'To forget the token here, run "pwb oauth2 -logout"; to end the'
-        ' authorization on the wiki, see\n  {grants_page}'
-    ),
+        ' authorization on the wiki, see\n  {grants_page}'),
     'readapidenied': (
         'The client may only identify its user, because it was registered'
-        ' for that alone. Register another one (pwb oauth2 -setup).'
-    ),
-    'mwoauth-invalid-authorization-wrong-wiki': (
-        'The client is registered for another wiki than this one.'
-    ),
+        ' for that alone. Register another one (pwb oauth2 -setup).'),
+    'mwoauth-invalid-authorization-wrong-wiki':
+        'The client is registered for another wiki than this one.',
     'mwoauth-invalid-authorization-invalid-user': (
         'The account does not exist on this wiki. Log in to it once in the'
-        ' browser, as that account.'
-    ),
-    'mwoauth-invalid-authorization-blocked-user': (
-        'The account is blocked or locked.'
-    ),
+        ' browser, as that account.'),
+    'mwoauth-invalid-authorization-blocked-user':
+        'The account is blocked or locked.',
     'mwoauth-invalid-authorization-not-approved': _UNUSABLE,
-    'mwoauth-invalid-authorization-jwt': (
-        'A cookie does not belong to the access token. It was dropped.'
-    ),
-    'mwoauth-api-module-disabled': (
-        'This wiki does not allow that with OAuth.'
-    ),
+    'mwoauth-invalid-authorization-jwt':
+        'A cookie does not belong to the access token. It was dropped.',
+    'mwoauth-api-module-disabled': 'This wiki does not allow that with OAuth.',
     'blocked': 'The account is blocked; the authorization is still valid.',
-}
+}  # fmt: skip
 _API_ERRORS |= dict.fromkeys(
     ('cantcreate', 'cantmove', 'cantdelete', 'cantundelete', 'cantedit',
      'nocreate-loggedin', 'protectedpage', 'cantchangeuploadedfile'),
@@ -370,7 +340,7 @@ def missing_rights(
 
 
 def unused_entry(key: str, hosts: Iterable[str]) -> str:
-    """Return what to say of a key of authenticate that matches no site."""
+    """Return the warning about a key of authenticate that matches no site."""
     names = sorted(hosts)
     some = ', '.join(names[:5]) + (', …' if len(names) > 5 else '')
     return (
@@ -381,7 +351,7 @@ def unused_entry(key: str, hosts: Iterable[str]) -> str:
 
 
 def oauth1_option() -> str:
-    """Return what to say of "pwb login -oauth"."""
+    """Return the warning about "pwb login -oauth"."""
     return (
         'The option -oauth is for OAuth 1.0a. For OAuth 2.0, which'
         ' user-config.py is set up for, run "pwb login" without it.'
@@ -389,7 +359,7 @@ def oauth1_option() -> str:
 
 
 def through_proxy(wiki: str) -> str:
-    """Return what to say of requests to this machine that use a proxy."""
+    """Return the warning about requests to this machine that use a proxy."""
     return (
         f'The environment sends requests to {wiki}, which is on this'
         ' machine, through a proxy, with the access token in them. Set'

@@ -16,7 +16,6 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import requests
 from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 from oauthlib.oauth2 import OAuth2Error as ProtocolError
 from requests.adapters import HTTPAdapter
@@ -39,6 +38,8 @@ from pywikibot_oauth2.token import Header, Token, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    import requests
 
     from pywikibot_oauth2.client import OAuth2Client
 
