@@ -30,10 +30,10 @@ __version__ = '1.0.0'
 
 
 def __getattr__(name: str) -> object:
-    """Return a public name to a user-config.py that runs by now.
+    """Return a public name to a user-config.py that is being run.
 
-    It does if this package is imported before Pywikibot: the import below
-    runs user-config.py, which finds this module half imported.
+    If this package is imported before Pywikibot, the import below runs
+    user-config.py, which finds this module half imported.
     """
     exports = importlib.import_module('pywikibot_oauth2._exports')
     if name in exports.__all__:

@@ -337,7 +337,7 @@ def _action(request: PreparedRequest) -> str:
 class _BotPolicy(Policy):
     """Waits and speaks to the bot owner as Pywikibot itself does.
 
-    :param auth: what stands in authenticate
+    :param auth: the value in authenticate
     :param user: the account
     """
 

@@ -122,7 +122,7 @@ class StoreUnreachableError(StoreError):
 
 
 def printable(text: object) -> str:
-    """Return what a wiki said as one short line that suits a terminal.
+    """Return what a wiki said as one short line that is safe in a terminal.
 
     Control characters, which could move the cursor or change what is
     already on the screen, become spaces.

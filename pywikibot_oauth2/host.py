@@ -271,8 +271,8 @@ def special_page(wiki: str, name: str) -> str:
 def user_override() -> str | None:
     """Return the account that the global option ``-user`` chose, if any.
 
-    Pywikibot 11 keeps it in ``bot._user_override``, which no public name
-    stands for; before that it is to be found on the command line only.
+    Pywikibot 11 keeps it in ``bot._user_override``, which has no
+    public name; before that, only the command line tells.
     """
     from pywikibot import bot
     from pywikibot.tools import normalize_username
@@ -317,14 +317,6 @@ def transport(wiki: str) -> Transport:
 
     site = known_site(wiki)
     verify = http.session.verify
-    if verify in (True, None):
-        # requests itself looks there only along with everything else that
-        # the environment may say.
-        variables = 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'
-        found = [
-            os.environ[name] for name in variables if os.environ.get(name)
-        ]
-        verify = found[0] if found else True
     if site and not site.family.verify_SSL_certificate(site.code):
         verify = False
     # Proxies from the environment are not for this machine. Unlike
@@ -383,11 +375,11 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
                 wallet.clear()
 
 
-# What user-config.py has put into authenticate
+# The entries of authenticate, which user-config.py makes
 
 
 def entries_of(auth: object) -> list[str]:
-    """Return the keys under which an object stands in authenticate."""
+    """Return the keys of authenticate that have an object as value."""
     return [key for key, value in entries().items() if value is auth]
 
 
@@ -416,7 +408,7 @@ def is_match(key: str, host: str) -> bool:
 
 
 def entries() -> dict[str, object]:
-    """Return what stands in authenticate by its keys."""
+    """Return the entries of authenticate."""
     from pywikibot import config
 
     return dict(config.authenticate)
@@ -426,7 +418,7 @@ def admit(wiki: str, auth: object) -> KnownSite | None:
     """Return the site of a wiki whose requests an object authenticates.
 
     :param wiki: the address of the wiki's script folder
-    :param auth: what stands in authenticate
+    :param auth: the value in authenticate
     :return: None if authenticate does not name the wiki, or Pywikibot
         knows no site and account there
     :raises SystemExit: this Pywikibot has no place for the login manager;
@@ -447,7 +439,7 @@ def check_wildcards(auth: object) -> None:
     With OAuth 1 a wildcard is harmless, because a signature is of no use
     to the wiki that receives it. A bearer token is.
 
-    :param auth: what stands in authenticate
+    :param auth: the value in authenticate
     :raises ConfigurationError: a wildcard is too wide; the hint has the
         keys to use instead
     """
@@ -529,8 +521,8 @@ def install_login_manager() -> None:
     ):
         raise SystemExit(
             'pywikibot-oauth2 does not support Pywikibot'
-            f' {pywikibot.__version__}, which logs in in a way that it does'
-            ' not know. Run "pip install --upgrade pywikibot-oauth2", or'
+            f' {pywikibot.__version__}, which logs in in a way that is not'
+            ' known to it. Run "pip install --upgrade pywikibot-oauth2", or'
             ' "pip install \'pywikibot>=9,<13\'".'
         )
     ours = importlib.import_module('pywikibot_oauth2.login')
@@ -545,9 +537,9 @@ def had_a_site() -> bool:
 
 
 def is_reading_user_config() -> bool:
-    """Return whether user-config.py runs by now.
+    """Return whether user-config.py is being run.
 
-    Pywikibot runs it while it is half imported itself.
+    Pywikibot runs it while Pywikibot itself is only half imported.
     """
     return not hasattr(sys.modules.get('pywikibot'), 'Site')
 

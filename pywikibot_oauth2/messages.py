@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,60 +30,39 @@ _E = TypeVar('_E', bound=OAuth2Error)
 #: the registration form, the rights that they give, and who needs them.
 GRANTS = {
     'highvolume': (
-        'High-volume (bot) access',
-        ('bot', 'apihighlimits', 'noratelimit'),
-        'every bot: marks edits as bot edits and raises limits',
-    ),
+        'High-volume (bot) access', ('bot', 'apihighlimits', 'noratelimit'),
+        'every bot: marks edits as bot edits and raises limits'),
     'editpage': (
-        'Edit existing pages',
-        ('edit', 'minoredit'),
-        'every bot that edits',
-    ),
+        'Edit existing pages', ('edit', 'minoredit'), 'every bot that edits'),
     'editprotected': (
-        'Edit protected pages',
-        ('editprotected',),
-        'bots that edit protected pages, if the account may',
-    ),
+        'Edit protected pages', ('editprotected',),
+        'bots that edit protected pages, if the account may'),
     'createeditmovepage': (
         'Create, edit, and move pages',
         ('createpage', 'createtalk', 'move', 'suppressredirect'),
-        'bots that create, move or redirect pages',
-    ),
+        'bots that create, move or redirect pages'),
     'uploadfile': (
-        'Upload new files',
-        ('upload', 'reupload-own'),
-        'upload, imagetransfer',
-    ),
+        'Upload new files', ('upload', 'reupload-own'),
+        'upload, imagetransfer'),
     'uploadeditmovefile': (
         'Upload, replace, and move files',
         ('reupload', 'movefile', 'upload_by_url'),
-        'upload -ignorewarn, movepages of files',
-    ),
+        'upload -ignorewarn, movepages of files'),
     'patrol': ('Patrol changes to pages', ('patrol',), 'patrol'),
     'rollback': ('Rollback changes to pages', ('rollback',), 'revertbot'),
     'viewmywatchlist': (
-        'View your watchlist',
-        ('viewmywatchlist',),
-        'watchlist',
-    ),
+        'View your watchlist', ('viewmywatchlist',), 'watchlist'),
     'editmywatchlist': (
-        'Edit your watchlist',
-        ('editmywatchlist',),
-        'watchlist, -watch',
-    ),
+        'Edit your watchlist', ('editmywatchlist',), 'watchlist, -watch'),
     'delete': (
-        'Delete pages, revisions, and log entries',
-        ('delete', 'undelete'),
-        'delete, if the account may',
-    ),
+        'Delete pages, revisions, and log entries', ('delete', 'undelete'),
+        'delete, if the account may'),
     'protect': (
-        'Protect and unprotect pages',
-        ('protect',),
-        'protect, if the account may',
-    ),
-}
+        'Protect and unprotect pages', ('protect',),
+        'protect, if the account may'),
+}  # fmt: skip
 
-_START_OVER = 'Start over with:\n  mv {hint} {hint}.bad\n  {login}'
+_AGAIN = 'with:\n  mv {hint} {hint}.bad\n  {login}'
 
 # What to do about an error, by its type or by its error code.
 _ADVICE: dict[type[OAuth2Error] | str, str] = {
@@ -91,75 +71,90 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
     AuthorizationError: 'Run this in a terminal to try again:\n  {login}',
     EndpointError: (
         'The authorization is kept: run the script again when the wiki'
-        ' answers.'
-    ),
+        ' answers.'),
     'no_terminal': 'Run this in a terminal:\n  {login}',
     'wrong_user': 'Then run:\n  {login}',
     'owner_only_logged_out': 'To log in again, run:\n  {oauth2_login}',
     'not_answerable': (
         'Close the program that listens there, or register a client whose'
-        ' callback URL is like http://127.0.0.1:8080/callback.'
-    ),
-    'owner_only': (
-        'See "pwb oauth2" for the reason, and your clients at\n  {clients}'
-    ),
-    'other_block': '',
-    'no_entry': '',
-    'no_choice': '',
+        ' callback URL is like http://127.0.0.1:8080/callback.'),
+    'owner_only':
+        'See "pwb oauth2" for the reason, and your clients at\n  {clients}',
     'not_loadable': 'Nothing was changed.',
-    'password': '',
-    'email_not_confirmed': (
-        'Set and confirm it in the preferences of the account.'
-    ),
-    'no_username': '',
+    'email_not_confirmed':
+        'Set and confirm it in the preferences of the account.',
     'cancelled': 'To start again, run:\n  {login}',
+    'other_subject': 'To authorize again, run this in a terminal:\n  {login}',
     'ended': 'To authorize again, run this in a terminal:\n  {login}',
     'other_wiki': (
         'Nothing was sent. If user-config.py is right, run this in a'
-        ' terminal:\n  {login}'
-    ),
+        ' terminal:\n  {login}'),
     'fixed_token': (
         'If that goes on, the token was reset or belongs to another wiki:'
-        ' see\n  {clients}\nand put the present token into user-config.py.'
-    ),
+        ' see\n  {clients}\nand put the present token into user-config.py.'),
     'not_owner_only': (
         'With the token that it gets, edits would be anonymous. Take'
-        ' owner_only=True out of user-config.py and run:\n  {login}'
-    ),
+        ' owner_only=True out of user-config.py and run:\n  {login}'),
     'other_account': (
         'Correct usernames[…] in user-config.py, or authorize the right'
-        ' account:\n  {login}'
-    ),
-    'not_https': (
-        'Let the method protocol() of the family file return "https".'
-    ),
+        ' account:\n  {login}'),
+    'not_https':
+        'Let the method protocol() of the family file return "https".',
     'exposed_file': 'Run:\n  chmod 600 {hint}',
     'wildcard': (
         'Name the wikis in user-config.py instead; these keys of'
-        ' authenticate are narrow enough:\n  {hint}'
-    ),
+        ' authenticate are narrow enough:\n  {hint}'),
     'oauth1': (
         'Register a client of OAuth 2.0 with "pwb oauth2 -setup", and give'
-        ' its client ID and client secret to OAuth2Auth.'
-    ),
-    'two_clients': (
-        'Put one OAuth2Auth object under both keys in user-config.py.'
-    ),
+        ' its client ID and client secret to OAuth2Auth.'),
+    'two_clients':
+        'Put one OAuth2Auth object under both keys in user-config.py.',
     'client_id': (
         'The client ID is what the wiki showed at registration as "client'
-        ' application key". Correct it in user-config.py.'
-    ),
+        ' application key". Correct it in user-config.py.'),
     'redirect_uri': (
         'In user-config.py, redirect_uri must be the callback URL exactly'
-        ' as it is registered; see\n  {clients}'
-    ),
-    'lock_timeout': (
-        'Find the process that holds it and end it:\n  lsof {hint}'
-    ),
-    'damaged': _START_OVER,
-    'unreadable': _START_OVER,
+        ' as it is registered; see\n  {clients}'),
+    'damaged': f'If it is a file, start over {_AGAIN}',
+    'no_credentials':
+        'The account that runs the bot must own it; see:\n  ls -l {hint}',
     'newer_release': 'Run:\n  pip install --upgrade pywikibot-oauth2',
-}
+    # The stores
+    'bad_url': 'Correct the URL of RedisStore in user-config.py.',
+    'exposed_folder': 'Run:\n  chmod go-w {hint}',
+    'keyring_too_small': (
+        'Take store=KeyringStore(…) out of user-config.py: tokens are then'
+        ' kept in files that only you can read.'),
+    'lock_busy': 'If that goes on, look for a bot that hangs.',
+    'lock_lost': (
+        'If that goes on, give RedisStore a longer lock_timeout in'
+        ' user-config.py.'),
+    'lock_timeout':
+        'Find the process that holds it and end it:\n  lsof {hint}',
+    'missing_package': "Run:\n  pip install 'pywikibot-oauth2[{hint}]'",
+    'no_space': 'Make room, or raise the quota; see:\n  df -h {folder}',
+    'not_kept': 'See which keyring is in use:\n  keyring diagnose',
+    'not_replaceable': (
+        'Mount its folder, or set PYWIKIBOT_OAUTH2_FOLDER to another folder'
+        ' in the environment.'),
+    'not_writable': (
+        'The account that runs the bot must own the folder; see:\n'
+        '  ls -ld {folder}'),
+    'shared_name': (
+        'Give one of the accounts another folder in user-config.py:'
+        ' store=_oauth2.FileStore(…).'),
+    'unreachable': 'Start it, unlock it or correct its address.',
+    'unreadable': f'Start over {_AGAIN}',
+}  # fmt: skip
+# What the message says is enough, or only a program can do anything.
+_ADVICE |= dict.fromkeys(
+    ('fork', 'no_choice', 'no_entry', 'no_username', 'not_pending',
+     'other_block', 'password'),
+    '',
+)  # fmt: skip
+
+# Hints that are not a path.
+_PLAIN = 'wildcard', 'missing_package'
 
 _UNUSABLE = (
     'The client was not approved within 30 days and has expired, or an'
@@ -208,12 +203,14 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
         )
     }
     login = login_command(error.wiki, error.account)
+    hint = error.hint or ''
+    if error.error == 'wildcard' and not hint:
+        hint = 'the hosts of your wikis'
     return f'{error}\n' + advice.format(
         login=login,
         oauth2_login=login.replace('pwb login', 'pwb oauth2 -login', 1),
-        hint=error.hint
-        if error.error == 'wildcard'
-        else shlex.quote(error.hint or ''),
+        hint=hint if error.error in _PLAIN else shlex.quote(hint),
+        folder=shlex.quote(os.path.dirname(hint)),
         **pages,
     )
 
@@ -251,35 +248,26 @@ _API_ERRORS = {
     'permissiondenied': (
         'If the account itself may do that, the client lacks the grant for'
         ' it{grant}. Grants cannot be added to a client: register another'
-        ' one (pwb oauth2 -setup).'
-    ),
+        ' one (pwb oauth2 -setup).'),
     'cannotlogout': (
         'To forget the token here, run "pwb oauth2 -logout"; to end the'
-        ' authorization on the wiki, see\n  {grants_page}'
-    ),
+        ' authorization on the wiki, see\n  {grants_page}'),
     'readapidenied': (
         'The client may only identify its user, because it was registered'
-        ' for that alone. Register another one (pwb oauth2 -setup).'
-    ),
-    'mwoauth-invalid-authorization-wrong-wiki': (
-        'The client is registered for another wiki than this one.'
-    ),
+        ' for that alone. Register another one (pwb oauth2 -setup).'),
+    'mwoauth-invalid-authorization-wrong-wiki':
+        'The client is registered for another wiki than this one.',
     'mwoauth-invalid-authorization-invalid-user': (
         'The account does not exist on this wiki. Log in to it once in the'
-        ' browser, as that account.'
-    ),
-    'mwoauth-invalid-authorization-blocked-user': (
-        'The account is blocked or locked.'
-    ),
+        ' browser, as that account.'),
+    'mwoauth-invalid-authorization-blocked-user':
+        'The account is blocked or locked.',
     'mwoauth-invalid-authorization-not-approved': _UNUSABLE,
-    'mwoauth-invalid-authorization-jwt': (
-        'A cookie does not belong to the access token. It was dropped.'
-    ),
-    'mwoauth-api-module-disabled': (
-        'This wiki does not allow that with OAuth.'
-    ),
+    'mwoauth-invalid-authorization-jwt':
+        'A cookie does not belong to the access token. It was dropped.',
+    'mwoauth-api-module-disabled': 'This wiki does not allow that with OAuth.',
     'blocked': 'The account is blocked; the authorization is still valid.',
-}
+}  # fmt: skip
 _API_ERRORS |= dict.fromkeys(
     ('cantcreate', 'cantmove', 'cantdelete', 'cantundelete', 'cantedit',
      'nocreate-loggedin', 'protectedpage', 'cantchangeuploadedfile'),
@@ -352,7 +340,7 @@ def missing_rights(
 
 
 def unused_entry(key: str, hosts: Iterable[str]) -> str:
-    """Return what to say of a key of authenticate that matches no site."""
+    """Return the warning about a key of authenticate that matches no site."""
     names = sorted(hosts)
     some = ', '.join(names[:5]) + (', …' if len(names) > 5 else '')
     return (
@@ -363,7 +351,7 @@ def unused_entry(key: str, hosts: Iterable[str]) -> str:
 
 
 def oauth1_option() -> str:
-    """Return what to say of "pwb login -oauth"."""
+    """Return the warning about "pwb login -oauth"."""
     return (
         'The option -oauth is for OAuth 1.0a. For OAuth 2.0, which'
         ' user-config.py is set up for, run "pwb login" without it.'
@@ -371,7 +359,7 @@ def oauth1_option() -> str:
 
 
 def through_proxy(wiki: str) -> str:
-    """Return what to say of requests to this machine that use a proxy."""
+    """Return the warning about requests to this machine that use a proxy."""
     return (
         f'The environment sends requests to {wiki}, which is on this'
         ' machine, through a proxy, with the access token in them. Set'

@@ -16,7 +16,6 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import requests
 from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 from oauthlib.oauth2 import OAuth2Error as ProtocolError
 from requests.adapters import HTTPAdapter
@@ -39,6 +38,8 @@ from pywikibot_oauth2.token import Header, Token, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    import requests
 
     from pywikibot_oauth2.client import OAuth2Client
 
@@ -394,7 +395,7 @@ class OAuth2Wiki:
                 f'{self._wiki} answered a refresh with a token for another'
                 f' account (sub {new.claims().get("sub")!r} in place of'
                 f' {token.claims().get("sub")!r}).',
-                'other_account',
+                'other_subject',
             )
         return new
 
@@ -520,7 +521,9 @@ class OAuth2Wiki:
             _within(self._deadline, run)
         except TimeoutError:
             reason = f'no complete answer within {self._deadline:g} s'
-        except (requests.RequestException, HTTPError) as error:
+        except (OSError, HTTPError) as error:
+            # Among them are those of requests, and a file of certificates
+            # that is missing.
             reason = _reason(error)
         except (ProtocolError, ValueError):
             reason = 'the request cannot be made'

@@ -381,7 +381,7 @@ def test_a_file_of_another_user_is_refused(path):
         (f"OAuth2Auth('', '{SECRET}')", 'Correct user-config.py.'),
         (f"OAuth2Auth('k', '{SECRET}', 'c', 'd')", 'pwb oauth2 -setup'),
         (f"OAuth2Auth(('k', '{SECRET}', 'c', 'd'))", 'pwb oauth2 -setup'),
-        (f"OAuth2Auth.from_file('x', redirect_uri='{SECRET}')", 'config.py'),
+        (f"OAuth2Auth.from_file('x', redirect_uri='{SECRET}')", 'ls -l '),
         ('OAuth2Auth.from_environment()', 'Correct user-config.py.'),
         (f"OAuth2Auth.from_command(['x'], '{SECRET}')", 'user-config.py.'),
     ],

@@ -282,7 +282,7 @@ def _authorizations(path: Path, account: str) -> Data:
         code, what = 'damaged', 'is damaged: it is not a token file'
     else:
         # as_filename gives some accounts the same name of the file.
-        code = 'other_account'
+        code = 'shared_name'
         what = f'is for account {owner!r}, not for {account!r}'
     raise left_alone(str(path), code, what)
 

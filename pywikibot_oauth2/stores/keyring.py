@@ -105,7 +105,9 @@ def _backend() -> KeyringBackend:
         import keyring
     except ImportError:
         raise StoreUnreachableError(
-            'The package keyring is not installed.', error='missing_package'
+            'The package keyring is not installed.',
+            error='missing_package',
+            hint='keyring',
         ) from None
     with _translated():
         backend = keyring.get_keyring()

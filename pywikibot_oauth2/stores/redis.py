@@ -113,7 +113,7 @@ class RedisStore(Store):
             is_locked = lock.acquire(token=token)
         if not is_locked:
             raise self._error(
-                'lock_timeout',
+                'lock_busy',
                 f'The lock {key}:lock on {self._server()} was never free'
                 f' for {patience:g} seconds.',
             )
@@ -152,8 +152,10 @@ class RedisStore(Store):
         try:
             from redis.exceptions import RedisError
         except ImportError:
-            raise self._error(
-                'missing_package', 'The package redis is not installed.'
+            raise StoreError(
+                'The package redis is not installed.',
+                error='missing_package',
+                hint='redis',
             ) from None
         if self._connected is None:
             self._connected = self._connect()

@@ -21,6 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pywikibot import config
 from pywikibot.tools import as_filename
 
@@ -40,6 +42,7 @@ from tests.stores.contract import (
     process,
     shown,
 )
+from tests.strategies import anything, examples, mixed, values
 
 
 NOBODY = 65534
@@ -235,7 +238,7 @@ def test_a_file_of_another_account_is_refused_with_both_names(store):
     ):
         with pytest.raises(StoreError, match="'A/B', not for 'A_B'") as info:
             use()
-        assert info.value.error == 'other_account'
+        assert info.value.error == 'shared_name'
     assert state(path) == before
 
 
@@ -326,6 +329,48 @@ def test_a_damaged_file_is_reported_in_every_use_and_left_as_it_is(
         assert SECRET not in shown(error)
     assert state(path) == before
     assert list(folder.iterdir()) == [path]
+
+
+@examples(150)
+@given(
+    st.binary(max_size=100)
+    | st.builds(
+        lambda start, end, middle: whole()[:start] + middle + whole()[end:],
+        st.integers(0, len(whole())),
+        st.integers(0, len(whole())),
+        st.binary(max_size=8),
+    )
+    | mixed(authorizations=values | st.dictionaries(anything, values)).map(
+        lambda fields: json.dumps({**json.loads(whole()), **fields}).encode()
+    )
+)
+@example(b'[' * 100_000)
+@example(
+    b'{"version": 1, "account": "Bot", "authorizations": {"a": '
+    + b'[' * 900
+    + b']' * 900
+    + b'}}'
+)
+@example(b'{"version": 1, "account": "Bot", "authorizations": {"a": '
+         + b'9' * 5000 + b'}}')  # fmt: skip
+def test_any_file_is_reported_and_left_as_it_is_or_kept_when_saved(
+    place, store, content
+):
+    place.write(content)
+    new = authorization(client='new')
+    try:
+        store.load(ACCOUNT, CLIENT)
+        assert place.read() == content
+        keep(store, new)
+    except StoreError:
+        assert place.read() == content
+        return
+    assert store.load(ACCOUNT, 'new') == new
+    kept, before = (
+        json.loads(text)['authorizations'] for text in (place.read(), content)
+    )
+    # The texts are compared because NaN is not equal to itself.
+    assert json.dumps(kept) == json.dumps({**before, 'new': new})
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ def test_who_lost_the_lock_can_neither_save_nor_release(place, store):
 def test_a_lock_that_is_not_released_is_reported(place, store, server):
     with store.lock(ACCOUNT, CLIENT), pytest.raises(StoreError) as info:
         place.open(lock_timeout=0.05).lock(ACCOUNT, CLIENT).__enter__()
-    assert info.value.error == 'lock_timeout'
+    assert info.value.error == 'lock_busy'
     assert f'{KEY}:lock' in str(info.value)
     assert server.netloc in info.value.hint
 

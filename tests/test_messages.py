@@ -1,0 +1,384 @@
+"""Advice: what a bot owner is told to do about each error."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from pywikibot import bot, config
+
+import pywikibot_oauth2
+from pywikibot_oauth2 import OAuth2Client, errors, host, messages
+from pywikibot_oauth2.errors import (
+    AuthorizationEndedError,
+    AuthorizationError,
+    ClientRefusedError,
+    ConfigurationError,
+    EndpointError,
+    OAuth2Error,
+    StoreError,
+)
+
+
+PACKAGE = Path(pywikibot_oauth2.__file__).parent
+EN = 'https://en.wikipedia.org/w'
+LIST = (
+    'https://meta.wikimedia.org/w/index.php?title='
+    'Special:OAuthConsumerRegistration/list'
+)
+LOGIN = 'pwb login -site:wikipedia:en'
+CLIENT = OAuth2Client('a' * 32, 'secret')
+
+
+@pytest.fixture(autouse=True)
+def usernames(monkeypatch):
+    monkeypatch.setattr(config, 'family', 'wikipedia')
+    monkeypatch.setattr(config, 'usernames', type(config.usernames)(dict))
+    config.usernames['wikipedia']['en'] = 'Bot'
+    monkeypatch.setattr(bot, '_user_override', None, raising=False)
+
+
+# Every error code has advice or is deliberately without
+
+
+CODE = re.compile(r'[a-z]+[0-9]?(_[a-z]+)*')
+# What is no code of an error.
+OTHERS = {
+    'beta', 'code', 'consumer_exists', 'error', 'meta', 'replace', 'state'
+}  # fmt: skip
+
+
+def codes_in(path):
+    """Yield the error codes that stand in a module."""
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        parts = []
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, 'attr', getattr(node.func, 'id', ''))
+            parts = [k.value for k in node.keywords if k.arg == 'error']
+            if name in ('_error', '_failed', '_unusable', 'left_alone'):
+                parts += [a for a in node.args if isinstance(a, ast.Constant)]
+        elif isinstance(node, ast.Assign) and any(
+            'code' in ast.unparse(target).lower() for target in node.targets
+        ):
+            parts = [node.value]
+        for part in parts:
+            for leaf in ast.walk(part):
+                value = getattr(leaf, 'value', None)
+                if isinstance(value, str) and CODE.fullmatch(value):
+                    yield value
+
+
+PLACES = {
+    code: path.relative_to(PACKAGE)
+    for path in PACKAGE.rglob('*.py')
+    for code in {*codes_in(path)} - OTHERS
+}
+SILENT = {
+    'fork', 'no_choice', 'no_entry', 'no_username', 'not_pending',
+    'other_block', 'password',
+}  # fmt: skip
+# What the advice contains, with a hint that needs quotes.
+ADVICE = {
+    'bad_url': 'the URL of RedisStore',
+    'cancelled': LOGIN,
+    'client_id': '"client application key"',
+    'damaged': "mv '/a b/c' '/a b/c'.bad\n  " + LOGIN,
+    'email_not_confirmed': 'preferences',
+    'ended': LOGIN,
+    'exposed_file': "chmod 600 '/a b/c'",
+    'exposed_folder': "chmod go-w '/a b/c'",
+    'fixed_token': LIST,
+    'keyring_too_small': 'Take store=KeyringStore(…) out',
+    'lock_busy': 'look for a bot that hangs',
+    'lock_lost': 'a longer lock_timeout',
+    'lock_timeout': "lsof '/a b/c'",
+    'missing_package': "pip install 'pywikibot-oauth2[/a b/c]'",
+    'newer_release': 'pip install --upgrade pywikibot-oauth2',
+    'no_credentials': "ls -l '/a b/c'",
+    'no_space': "df -h '/a b'",
+    'no_terminal': LOGIN,
+    'not_answerable': 'Close the program that listens there',
+    'not_https': 'protocol() of the family file',
+    'not_kept': 'keyring diagnose',
+    'not_loadable': 'Nothing was changed.',
+    'not_owner_only': f'Take owner_only=True out of user-config.py and run:'
+    f'\n  {LOGIN}',
+    'not_replaceable': 'PYWIKIBOT_OAUTH2_FOLDER',
+    'not_writable': "ls -ld '/a b'",
+    'oauth1': 'pwb oauth2 -setup',
+    'other_account': LOGIN,
+    'other_subject': LOGIN,
+    'other_wiki': LOGIN,
+    'owner_only': LIST,
+    'owner_only_logged_out': 'pwb oauth2 -login -site:wikipedia:en',
+    'redirect_uri': LIST,
+    'shared_name': 'store=_oauth2.FileStore(…)',
+    'two_clients': 'one OAuth2Auth object under both keys',
+    'unreachable': 'Start it, unlock it',
+    'unreadable': "Start over with:\n  mv '/a b/c' '/a b/c'.bad\n  " + LOGIN,
+    'wildcard': '\n  /a b/c',
+    'wrong_user': LOGIN,
+}
+
+
+def test_every_error_code_of_the_package_has_advice_or_needs_none():
+    assert len(PLACES) > 35
+    # The kind of the error decides what to do about a timeout.
+    assert {*PLACES} == {*ADVICE, 'timeout'} | SILENT
+
+
+@pytest.mark.parametrize('code', [*ADVICE, *SILENT])
+def test_the_advice_follows_the_message(code):
+    error = OAuth2Error('Failed.', wiki=EN, error=code, hint='/a b/c')
+    message, _, advice = messages.explain(error).partition('\n')
+    assert message == 'Failed.'
+    assert ADVICE.get(code, '') in advice
+    assert bool(advice) == (code in ADVICE)
+    assert not re.search(r'[{}]', advice)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'advice'),
+    [
+        (ConfigurationError, '\nCorrect user-config.py.'),
+        (AuthorizationEndedError, f'\nRun this in a terminal:\n  {LOGIN}'),
+        (AuthorizationError, f'to try again:\n  {LOGIN}'),
+        (errors.AnswerNotAcceptedError, f'to try again:\n  {LOGIN}'),
+        (EndpointError, 'run the script again when the wiki'),
+        (StoreError, ''),
+        (errors.StoreUnreachableError, ''),
+        (OAuth2Error, ''),
+    ],
+)
+def test_without_a_code_the_kind_of_error_decides(kind, advice):
+    for code in None, 'a code of the wiki':
+        text = messages.explain(kind('Failed.', wiki=EN, error=code))
+        assert text == 'Failed.' if not advice else advice in text
+
+
+def test_a_wildcard_that_reaches_no_wiki_has_advice():
+    error = ConfigurationError('Failed.', error='wildcard', hint='')
+    assert messages.explain(error).endswith('\n  the hosts of your wikis')
+
+
+# A client that is refused
+
+
+def refused(client=None, **facts):
+    error = ClientRefusedError('Refused.', wiki=EN, error='invalid_client')
+    vars(error).update(facts)
+    return ' '.join(messages.explain(error, client).split())
+
+
+def test_a_refused_client_gets_the_advice_that_fits():
+    wrong = refused(CLIENT)
+    assert 'Compare the client ID and the client secret in user-c' in wrong
+    assert LIST in wrong
+    assert wrong.endswith(LOGIN)
+    assert refused() == wrong
+    public = refused(OAuth2Client('a' * 32))
+    assert 'user-config.py has no client secret.' in public
+    assert 'before MediaWiki 1.46 a public client needs it to ref' in public
+    assert 'T323855' in public
+    unusable = refused(CLIENT, is_unusable=True)
+    assert 'an administrator rejected or disabled it' in unusable
+    assert 'not approved within 30 days' in unusable
+    assert LIST in unusable
+    assert 'used the refresh token up' not in unusable
+    used_up = refused(CLIENT, is_unusable=True, ends_refresh_token=True)
+    assert used_up.startswith(unusable)
+    assert 'used the refresh token up' in used_up
+    assert used_up.endswith(LOGIN)
+
+
+def test_an_advised_error_keeps_its_kind_and_its_facts():
+    error = EndpointError('Failed.', wiki=EN, retry_after=5, client_id='x')
+    error.status = 503
+    copy = messages.advised(error)
+    assert type(copy) is EndpointError
+    assert str(copy) == messages.explain(error)
+    assert copy.args == (str(copy),)
+    assert (copy.wiki, copy.retry_after, copy.client_id, copy.status) == (
+        EN, 5, 'x', 503
+    )  # fmt: skip
+    assert str(error) == 'Failed.'
+
+
+# Commands
+
+
+@pytest.mark.parametrize(
+    ('wiki', 'account', 'override', 'command'),
+    [
+        (EN, 'Bot', None, LOGIN),
+        (EN, "O'Bot x", "O'Bot x", f"{LOGIN} '-user:O'\"'\"'Bot x'"),
+        (EN, 'Other', 'Bot', LOGIN),
+        ('https://wiki.example/w', 'Bot', None, 'pwb login'),
+        (None, None, None, 'pwb login'),
+    ],
+)
+def test_the_command_for_a_login_can_be_pasted_into_a_shell(
+    monkeypatch, wiki, account, override, command
+):
+    chosen = override and ('*', '*', override)
+    monkeypatch.setattr(bot, '_user_override', chosen, raising=False)
+    assert messages.login_command(wiki, account) == command
+    assert len(shlex.split(command)) <= 4
+
+
+# Error codes of api.php
+
+
+INVALID = 'mwoauth-invalid-authorization'
+LACKS = 'the client lacks the grant for it: "{}"'
+
+
+@pytest.mark.parametrize(
+    ('code', 'action', 'words'),
+    [
+        ('permissiondenied', 'edit', LACKS.format('Edit existing pages')),
+        ('permissiondenied', 'frobnicate', 'lacks the grant for it. Grants'),
+        *[
+            (code, action, LACKS.format('Create, edit, and move pages'))
+            for code, action in (
+                ('cantcreate', 'edit'),
+                ('nocreate-loggedin', 'edit'),
+                ('cantmove', ''),
+                ('permissiondenied', 'move'),
+            )
+        ],
+        *[
+            (code, '', LACKS.format('Delete pages, revisions, and log ent'
+                                    'ries'))
+            for code in ('cantdelete', 'cantundelete')
+        ],
+        ('protectedpage', 'edit', LACKS.format('Edit protected pages')),
+        ('cantedit', 'edit', LACKS.format('Edit existing pages')),
+        ('cannotlogout', 'logout', 'run "pwb oauth2 -logout"; to end the aut'),
+        ('cannotlogout', 'logout', 'title=Special:OAuthManageMyGrants'),
+        ('readapidenied', 'query', 'The client may only identify its user'),
+        (f'{INVALID}-wrong-wiki', '', 'registered for another wiki'),
+        (f'{INVALID}-invalid-user', '', 'does not exist on this wiki. Log in'),
+        (f'{INVALID}-blocked-user', '', 'The account is blocked or locked.'),
+        (f'{INVALID}-not-approved', '', 'an administrator rejected or disa'),
+        (f'{INVALID}-jwt', '', 'A cookie does not belong to the access token'),
+        ('mwoauth-api-module-disabled', '', 'does not allow that with OAuth'),
+        ('blocked', 'edit', 'blocked; the authorization is still valid'),
+    ],
+)  # fmt: skip
+def test_an_error_code_of_the_api_is_explained(code, action, words):
+    text = ' '.join(messages.of_api_error(EN, CLIENT, code, action).split())
+    asked = f' to action={action}' if action else ''
+    assert text.startswith(f'{EN} answered {code}{asked}. ')
+    assert words in text
+    assert text.endswith(f'The client is {CLIENT.client_id}: {LIST}')
+    assert not re.search(r'[{}]', text)
+
+
+def test_other_error_codes_are_left_to_pywikibot():
+    for code in 'badtoken', 'maxlag', INVALID, '':
+        assert messages.of_api_error(EN, CLIENT, code, 'edit') is None
+    fixed = OAuth2Client(access_token='abc')
+    text = messages.of_api_error(EN, fixed, 'blocked', '')
+    assert f'The client is owner-only: {LIST}' in text
+
+
+def test_rights_that_the_token_lacks_are_named_with_their_grants():
+    missing = messages.missing_rights(
+        ['edit', 'move', 'delete', 'read', 'x'], ['edit', 'read', 'protect']
+    )
+    assert missing == {
+        'move': 'Create, edit, and move pages',
+        'delete': 'Delete pages, revisions, and log entries',
+    }
+    assert messages.grant_for('x') is None
+    for title, rights, _use in messages.GRANTS.values():
+        assert {messages.grant_for(right) for right in rights} == {title}
+
+
+# What is said besides
+
+
+def test_the_rest_names_what_it_is_about():
+    hosts = [f'{letter}.wikipedia.org' for letter in 'fedcba']
+    text = messages.unused_entry('*.wikipeda.org', hosts)
+    assert "authenticate['*.wikipeda.org'] in user-config.py" in text
+    assert text.endswith(f'are: {", ".join(sorted(hosts)[:5])}, …')
+    assert messages.unused_entry('x', ['a']).endswith('are: a')
+    assert 'run "pwb login" without it' in messages.oauth1_option()
+    assert 'NO_PROXY=127.0.0.1,localhost' in messages.through_proxy('http://x')
+
+
+ADVISERS = ('messages.py', 'login', 'cli', 'scripts', '__init__.py')
+
+
+def test_nothing_but_the_advice_tells_a_bot_owner_what_to_do():
+    """Look at all strings that are not docstrings."""
+    found = []
+    for path in PACKAGE.rglob('*.py'):
+        if path.relative_to(PACKAGE).parts[0] in ADVISERS:
+            continue
+        tree = ast.parse(path.read_text(encoding='utf-8'))
+        statements = {
+            node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)
+        }
+        for node in ast.walk(tree):
+            text = getattr(node, 'value', None)
+            if isinstance(text, str) and node not in statements:
+                found += re.findall(r'pwb \w+|user-config', text)
+    assert found == []
+
+
+# The errors themselves
+
+
+@pytest.mark.parametrize(
+    'kind',
+    [
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, OAuth2Error)
+    ],
+)
+def test_an_error_is_one_of_pywikibot_and_carries_its_facts(kind):
+    facts = {
+        'wiki': EN,
+        'account': 'Bot',
+        'client_id': 'a',
+        'error': 'b',
+        'hint': 'c',
+        'retry_after': 1.5,
+    }
+    error = kind('Failed.', **facts)
+    assert str(error) == 'Failed.'
+    assert facts.items() <= vars(error).items()
+    assert error.about('Other', 'z') is error
+    assert error.account == 'Bot'
+    assert kind('Failed.').about('Other', 'z').account == 'Other'
+    is_fatal = isinstance(
+        error, (errors.FatalServerError, errors.NoUsernameError)
+    )
+    # Pywikibot repeats a request for any other error.
+    assert is_fatal == (kind is not OAuth2Error)
+
+
+@pytest.mark.parametrize(
+    ('text', 'line'),
+    [
+        ('a\n b\tc\x1b[2J\x00 ', 'a b c [2J'),
+        ('\udcff\u202ex', 'x'),
+        ('é' * 400, 'é' * 300),
+        (None, 'None'),
+    ],
+)
+def test_what_a_wiki_said_is_shown_in_one_line(text, line):
+    assert errors.printable(text) == line
+
+
+def test_the_package_needs_no_page_of_an_unknown_wiki():
+    error = ClientRefusedError('Refused.')
+    assert 'the wiki' in messages.explain(error, CLIENT)
+    assert host.special_page('https://x.example', 'A').startswith('https://x')
