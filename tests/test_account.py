@@ -554,7 +554,7 @@ def test_a_failure_leaves_the_old_token_as_long_as_it_is_valid(
     for _ in range(9):
         assert bot.account.header() == old
     assert bot.asked == 1, 'the wiki was asked again at once'
-    assert 'still serves' in bot.said
+    assert 'is still valid' in bot.said
     assert bot.stored == kept
     # A tenth of what is left, so that there are several attempts.
     bot.wiki.clock.advance(3)
@@ -858,7 +858,7 @@ def test_no_valid_token_is_spent_if_there_is_no_place_for_the_next(bot):
     bot.wiki.clock.advance(HOUR - 30)
     assert account.header() == old
     assert bot.asked == 0
-    assert 'still serves' in bot.said
+    assert 'is still valid' in bot.said
     # When it has expired, a token in memory is better than none.
     bot.wiki.clock.advance(30)
     header = account.header()

@@ -124,7 +124,7 @@ with alice.use(), ThreadPoolExecutor(1) as pool:
     refused(pool.submit(change).result)
 """,
     )
-    assert 'is within no "with session.use()" block' in printed
+    assert 'is not within a "with session.use()" block' in printed
     assert edits == []
     assert wiki.count('/api.php') == before
 
