@@ -649,6 +649,8 @@ class Account:
         try:
             save(data or authorization.serialize())
         except StoreError as error:
+            # Otherwise it would be due, and be spent, at the next request.
+            self._update(is_saved=False)
             self._warn_unsaved(error)
         else:
             self._set(authorization, cookies=self.state.cookies)

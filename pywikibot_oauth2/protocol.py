@@ -358,9 +358,11 @@ class OAuth2Wiki:
             'code',
             self._session(redirect_uri=pending.redirect_uri),
             Session.fetch_token,
-            code=code,
-            code_verifier=pending.verifier,
-            include_client_id=True,
+            _Fields(
+                code=code,
+                code_verifier=pending.verifier,
+                include_client_id=True,
+            ),
         )
 
     def refresh(self, token: Token) -> Token:
@@ -380,9 +382,11 @@ class OAuth2Wiki:
             'refresh',
             self._session(),
             Session.refresh_token,
+            _Fields(
+                refresh_token=token.refresh_token,
+                client_id=self._client.client_id,
+            ),
             previous=token,
-            refresh_token=token.refresh_token,
-            client_id=self._client.client_id,
         )
         if not new.is_same_subject(token):
             raise self._error(
@@ -405,7 +409,7 @@ class OAuth2Wiki:
             'credentials',
             self._session(BackendApplicationClient(self._client.client_id)),
             Session.fetch_token,
-            include_client_id=True,
+            _Fields(include_client_id=True),
         )
 
     def profile(self, header: Header) -> dict[str, object] | None:
@@ -418,7 +422,7 @@ class OAuth2Wiki:
         :raises EndpointError: no usable answer came
         """
         response = self._send(
-            self._session(), Session.get, 'resource/profile', header
+            self._session(), Session.get, 'resource/profile', _Fields(), header
         )
         if meaning_of_response(response) is Meaning.DEAD_TOKEN:
             return None
@@ -434,7 +438,7 @@ class OAuth2Wiki:
         :raises EndpointError: no answer came
         """
         response = self._send(
-            self._session(), Session.post, 'access_token', data={}
+            self._session(), Session.post, 'access_token', _Fields(data={})
         )
         body = _json_object(response.content) or {}
         return 'error' in body and 'message' not in body
@@ -447,7 +451,11 @@ class OAuth2Wiki:
         :raises EndpointError: no usable answer came
         """
         response = self._send(
-            self._session(), Session.get, 'client', header, params=_ALL
+            self._session(),
+            Session.get,
+            'client',
+            _Fields(params=_ALL),
+            header,
         )
         clients = self._content(response, 'any').get('clients')
         if not isinstance(clients, list):
@@ -467,13 +475,12 @@ class OAuth2Wiki:
         to: str,
         session: _Exchange,
         method: Callable[..., object],
-        *,
+        fields: _Fields,
         previous: Token | None = None,
-        **fields: object,
     ) -> Token:
         """Ask for a token, and return it."""
         fields['client_secret'] = self._client.client_secret
-        response = self._send(session, method, 'access_token', None, **fields)
+        response = self._send(session, method, 'access_token', fields)
         body = self._content(response, to)
         try:
             return Token.from_reply(body, self._clock(), previous)
@@ -485,8 +492,8 @@ class OAuth2Wiki:
         session: _Exchange,
         method: Callable[..., object],
         name: str,
+        fields: _Fields,
         header: Header | None = None,
-        **fields: object,
     ) -> requests.Response:
         """Send a request as Pywikibot would, and return the answer."""
         how = self._how
@@ -597,6 +604,13 @@ class OAuth2Wiki:
         )
 
 
+class _Fields(dict[str, object]):
+    """What is sent, hidden from tools that show local variables."""
+
+    def __repr__(self) -> str:
+        return f'<{type(self).__name__}>'
+
+
 class _Answered(Exception):  # noqa: N818 - nothing went wrong
     """Stops requests-oauthlib from reading an answer itself.
 
@@ -677,7 +691,11 @@ def _within(limit: float, run: Callable[[], None]) -> None:
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(limit)
+    deadline = time.monotonic() + limit
+    # In turns, because Python does not notice a signal that comes right
+    # before it begins to wait.
+    while thread.is_alive() and time.monotonic() < deadline:
+        thread.join(0.2)
     if not outcome:
         raise TimeoutError
     if outcome[0] is not None:

@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """What the tests share: a wiki, and a Pywikibot that knows it."""
 
 from __future__ import annotations

@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """A bot owner's whole way, on a wiki on this machine: make demo.
 
 Nobody is needed: a stand-in browser clicks Allow. The last line is

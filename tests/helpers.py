@@ -248,7 +248,6 @@ def set_up_pywikibot(monkeypatch, folder, **wikis):
         'put_throttle': 0,
         'minthrottle': 0,
         'maxthrottle': 0,
-        'enable_GET_without_SSL': True,
     }.items():
         monkeypatch.setattr(config, name, value)
     monkeypatch.delenv('PYWIKIBOT_OAUTH2_FOLDER', raising=False)

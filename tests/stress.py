@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """Many processes on one authorization, some killed all the time: make stress.
 
 The wiki runs in this process. Another one, the supervisor, has loaded

@@ -1,187 +1,982 @@
-"""Which requests carry a token, and what happens to refused ones."""
+"""Tests of OAuth2Auth, with requests sent as Pywikibot sends them."""
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import pywikibot
+import requests
+from pywikibot import config
+from pywikibot.comms import http
+from requests.adapters import HTTPAdapter
 
-from tests.harness import Owner, grants
+from pywikibot_oauth2 import (
+    AuthorizationEndedError,
+    ConfigurationError,
+    EndpointError,
+    FileStore,
+    OAuth2Auth,
+)
+from pywikibot_oauth2.auth import BearerAuth
+from pywikibot_oauth2.stores import MemoryStore
+from tests.harness import Owner
+from tests.helpers import (
+    HOUR,
+    Bot,
+    StandingClock,
+    at_once,
+    leave_pywikibot,
+    on_both,
+    set_up_pywikibot,
+)
+from tests.stores.contract import listening
 
 
-@pytest.fixture(params=['1.43', 'master'])
-def wiki(wiki, request):
-    """Return a sandbox wiki that plays one of the recorded servers."""
-    wiki.like = request.param
-    return wiki
+DEAD = 'mwoauth-invalid-authorization'
+WHO = {'action': 'query', 'meta': 'userinfo', 'format': 'json'}
+JSON = [('Content-Type', 'application/json')]
+
+
+class OtherWiki:
+    """A second wiki of the account that answers as it is told.
+
+    :ivar answers: status, body and header fields of the answers to come;
+        the last one is repeated
+    :ivar requests: method, path, headers and body of each request
+    """
+
+    path = ''
+
+    def __init__(self):
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = 'HTTP/1.1'
+            do_GET = do_POST = lambda handler: self.answer(handler)  # noqa: N815
+            log_message = lambda *_: None  # noqa: E731
+
+        self.answers, self.requests, self.connections = [GOOD], [], set()
+        self.server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.netloc = f'127.0.0.1:{self.server.server_port}'
+        self.url = f'http://{self.netloc}'
+        self.api_url = f'{self.url}/api.php'
+        threading.Thread(
+            target=self.server.serve_forever, args=(0.01,), daemon=True
+        ).start()
+
+    def answer(self, handler):
+        file, headers = handler.rfile, handler.headers
+        body = file.read(int(headers.get('Content-Length', 0)))
+        while 'Transfer-Encoding' in headers:
+            size = int(file.readline(), 16)
+            body += file.read(size + 2)[:-2]
+            if not size:
+                break
+        self.connections.add(handler.client_address)
+        self.requests.append(
+            (handler.command, handler.path, dict(headers), body)
+        )
+        some = self.answers
+        status, text, fields = some.pop(0) if some[1:] else some[0]
+        handler.send_response(status)
+        for name, value in [*fields, ('Content-Length', str(len(text)))]:
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(text)
+
+    @property
+    def headers(self):
+        """The header fields of the requests."""
+        return [request[2] for request in self.requests]
+
+
+def api_error(code):
+    body = json.dumps({'error': {'code': code}}).encode()
+    return 200, body, [('MediaWiki-API-Error', code), *JSON]
+
+
+GOOD = (200, b'{"good": true}', JSON)
+DEAD_ANSWER = api_error(DEAD)
+DEAD_GATEWAY = (401, b'{}', [('WWW-Authenticate', 'error="invalid_token"')])
+
+
+class Bench:
+    """A Pywikibot that is configured for two wikis, in this process."""
+
+    def __init__(self, wiki, other, folder):
+        self.wiki, self.other = wiki, other
+        self.bot = Bot(wiki, folder)
+        self.auth = self.new_auth()
+        for code, each in (('en', wiki), ('other', other)):
+            config.usernames['sandbox'][code] = 'Bot'
+            config.authenticate[each.netloc] = self.auth
+
+    def new_auth(self, **options):
+        return OAuth2Auth(
+            self.bot.registered.id,
+            self.bot.registered.secret,
+            clock=self.wiki.clock,
+            **options,
+        )
+
+    def who(self, url=None, **options):
+        """Return whom a request is carried out for."""
+        url = url or self.wiki.api_url
+        answer = http.fetch(url, params=WHO, **options).json()
+        return answer['query']['userinfo']['name']
+
+    def edit(self, **fields):
+        """Return the error code of an edit, or None."""
+        form = {'action': 'edit', 'title': 'Sandbox', 'text': 'Changed'}
+        form |= {'token': '+\\', 'format': 'json', **fields}
+        answer = http.fetch(self.wiki.api_url, 'POST', data=form).json()
+        return answer.get('error', {}).get('code')
+
+    def at_api(self):
+        """Return the requests to the sandbox's api.php."""
+        some = list(self.wiki.requests)
+        return [each for each in some if each.path.endswith('/api.php')]
+
+    def header_for(self, url, auth=None):
+        """Return the header that a request would carry."""
+        request = requests.Request('GET', url, auth=auth or self.auth)
+        return request.prepare().headers.get('Authorization')
+
+    def password_session(self, user='Admin'):
+        """Let Pywikibot's jar have the session of an account."""
+        configured = config.authenticate.copy()
+        config.authenticate.clear()
+        form = {'action': 'query', 'meta': 'tokens', 'type': 'login'}
+        form['format'] = 'json'
+        tokens = http.fetch(self.wiki.api_url, params=form).json()
+        form = {'action': 'login', 'format': 'json', 'lgname': user}
+        form['lgpassword'] = self.wiki.password(user)
+        form['lgtoken'] = tokens['query']['tokens']['logintoken']
+        answer = http.fetch(self.wiki.api_url, 'POST', data=form)
+        assert answer.json()['login']['result'] == 'Success'
+        config.authenticate.update(configured)
+        self.wiki.requests.clear()
 
 
 @pytest.fixture
-def owner(tmp_path, wiki):
-    """Return somebody who has logged in."""
-    owner = Owner(tmp_path, wiki)
-    owner.log_in()
-    return owner
+def clock():
+    return StandingClock()
 
 
-# Prints for each address whether a request to it would carry a token.
-PREPARE = """
-import json, sys
-import pywikibot, requests
-from pywikibot import config
-auth = next(iter(config.authenticate.values()))
-found = []
-for url in sys.argv[1:]:
-    try:
-        request = requests.Request('GET', url, auth=auth)
-        found.append('Authorization' in
-                     requests.Session().prepare_request(request).headers)
-    except requests.RequestException as error:
-        found.append(False)
-print(json.dumps(found))
-"""
-
-FETCH = """
-import sys
-import pywikibot
-from pywikibot.comms import http
-for url in sys.argv[1:]:
-    print(http.fetch(url, default_error_handling=False).status_code)
-"""
+@pytest.fixture
+def bench(monkeypatch, tmp_path, wiki):
+    other = OtherWiki()
+    set_up_pywikibot(monkeypatch, tmp_path, en=wiki, other=other)
+    yield Bench(wiki, other, tmp_path)
+    other.server.shutdown()
+    other.server.server_close()
+    leave_pywikibot()
 
 
-def prepare(owner, *urls):
-    """Return for each address whether it would get the token."""
-    return json.loads(owner.python(PREPARE, *urls).splitlines()[-1])
+@pytest.fixture
+def logged_in(bench):
+    bench.header = bench.bot.log_in()
+    return bench
 
 
-def test_only_the_scripts_of_a_known_wiki_get_the_token(owner, wiki):
-    host = wiki.netloc
-    ours = [
-        f'http://{host}/api.php',
-        f'http://{host}/api.php?action=query',
-        f'http://{host}/rest.php/v1/page/Main_Page',
-    ]
-    others = [
-        f'http://{host}/index.php',
-        f'http://{host}/~mallory/api.php',
-        f'http://{host}/rest.php/%2e%2e/~mallory',
-        f'http://{host}/rest.php/../~mallory',
-        f'http://{host}/rest.php/x%2f..%2f..%2f~mallory',
-        f'http://evil.example\\@{host}/api.php',
-        f'http://{host}@evil.example/api.php',
-        f'http://{host}\\.evil.example/api.php',
-        'http://wiki.example.org/w/api.php',
-    ]
-    assert prepare(owner, *ours) == [True] * len(ours)
-    assert prepare(owner, *others) == [False] * len(others)
+@pytest.fixture
+def said():
+    with listening() as texts:
+        yield texts
 
 
-def test_a_dead_token_is_renewed_and_the_request_repeated(owner, wiki):
-    paths = (
-        '/api.php?action=query&meta=userinfo&format=json',
-        '/rest.php/v1/page/Main_Page/bare',
-    )
-    for number, path in enumerate(paths, 1):
-        wiki.expire_access_tokens()
-        assert owner.python(FETCH, wiki.url + path) == '200\n'
-        assert grants(wiki, 'refresh_token') == number
-        assert wiki.requests[-1].user == 'Bot'
+# Which requests
 
 
-@pytest.mark.parametrize('gateway', [True, 'unquoted'])
-def test_a_token_that_the_gateway_refuses_is_renewed(owner, wiki, gateway):
-    wiki.gateway = gateway
-    wiki.expire_access_tokens()
-    assert owner.edit() == ''
-    assert grants(wiki, 'refresh_token') == 1
-
-
-def test_a_page_that_may_not_be_read_costs_no_refresh(owner, wiki):
-    url = f'{wiki.url}/rest.php/v1/page/Nothing_here/bare'
-    assert owner.python(FETCH, url) == '404\n'
-    assert grants(wiki, 'refresh_token') == 0
+def test_pywikibot_passes_it_to_requests_and_reads_stay_gets(logged_in):
+    assert len(logged_in.auth) == 2
+    assert http.get_authentication(logged_in.wiki.api_url) is logged_in.auth
+    assert logged_in.who() == 'Bot'
+    (request,) = logged_in.wiki.requests
+    assert request.method == 'GET'
+    assert request.headers['authorization'] == logged_in.header
+    assert 'cookie' not in request.headers
 
 
 @pytest.mark.parametrize(
-    'key', ["'*'", "'*.org'", "'*.toolforge.org'", "'*.co.uk'"]
+    ('url', 'has_token'),
+    [
+        ('{url}/api.php?action=query', True),
+        ('{url}/rest.php/v1/page/A%2Fapi.php?x=/index.php', True),
+        ('HTTP://{netloc}/api.php', True),
+        ('{url}/index.php?title=api.php', False),
+        ('{url}/w/api.php', False),
+        ('{url}/rest.php/%2e%2e/~mallory', False),
+        ('{url}/~mallory/api.php', False),
+        ('http://evil.example\\@{netloc}/api.php', False),
+        ('http://{netloc}\\.evil.example/api.php', False),
+        ('https://{netloc}/api.php', False),
+        ('http://127.0.0.1:1/api.php', False),
+        ('http://plain.example/w/api.php', False),
+    ],
 )
-def test_a_wildcard_over_strangers_is_refused(tmp_path, wiki, key):
-    owner = Owner(tmp_path, wiki)
-    owner.configure(
-        f'authenticate[{key}] = authenticate[{wiki.netloc!r}]\n'
-        "usernames['wikipedia']['en'] = 'Bot'\n"
-    )
-    done = owner.alone('login')
-    assert done.returncode == 0
-    assert f'authenticate[{key}] would send the token' in done.stdout
-    assert 'Traceback' not in done.stdout
-    assert not any(
-        'authorization' in request.headers for request in wiki.requests
-    )
+def test_the_token_goes_to_the_scripts_of_configured_wikis_only(
+    logged_in, url, has_token
+):
+    wiki = logged_in.wiki
+    url = url.format(url=wiki.url, netloc=wiki.netloc)
+    sent = logged_in.header_for(url)
+    assert sent == (logged_in.header if has_token else None)
+    # Also when the wiki has been used before.
+    logged_in.who()
+    assert logged_in.header_for(url) == sent
 
 
-def test_a_wrong_user_config_ends_pywikibot_without_its_line(tmp_path, wiki):
+def test_the_address_of_a_family_need_not_be_in_normal_form(
+    bench, monkeypatch, tmp_path
+):
+    class Shown:
+        netloc, path = 'Wiki.EXAMPLE:443', '/~bot/ä'
+
+    set_up_pywikibot(monkeypatch, tmp_path, en=Shown)
+    family = tmp_path / 'sandbox_family.py'
+    family.write_text(family.read_text().replace("'http'", "'https'"))
+    config.usernames['sandbox']['en'] = 'Bot'
+    for key in ('wiki.example', bench.wiki.netloc):
+        config.authenticate[key] = bench.auth
+    header = bench.bot.log_in()
+    url = 'https://wiki.example/~bot/%C3%A4/rest.php/v1/page/X'
+    assert bench.header_for(url) == header
+
+
+def test_a_host_beats_a_wildcard_and_entries_share_their_token(logged_in):
+    bench = logged_in
+    port = bench.wiki.netloc.partition(':')[2]
+    config.authenticate[f'*.0.0.1:{port}'] = wildcard = bench.new_auth()
+    assert bench.header_for(bench.wiki.api_url, wildcard) is None
+    bench.wiki.clock.advance(HOUR)
+    assert bench.header_for(bench.other.api_url) != bench.header
+    assert bench.who() == 'Bot'
+    assert bench.bot.asked == 1
+    assert set(bench.auth.wikis()) == {bench.wiki.url, bench.other.url}
+
+
+@pytest.mark.parametrize('reason', ['no user name', 'switched off'])
+def test_a_wiki_without_an_account_is_left_as_it_is(logged_in, reason):
+    logged_in.password_session()
+    if reason == 'no user name':
+        config.usernames.clear()
+    else:
+        assert logged_in.who() == 'Bot'
+        logged_in.auth.unroute(logged_in.wiki.url)
+    rest = f'{logged_in.wiki.url}/rest.php/v1/page/Sandbox'
+    assert logged_in.who() == 'Admin'
+    assert logged_in.header_for(rest) is None
+    config.usernames['*']['*'] = 'Bot'
+    logged_in.auth.route(logged_in.wiki.url, 'Bot')
+    assert logged_in.who() == 'Bot'
+
+
+def test_a_login_is_noticed_at_the_next_request(bench):
+    assert bench.who() == '127.0.0.1'
+    assert 'authorization' not in bench.wiki.requests[0].headers
+    bench.bot.log_in()
+    assert bench.who() == 'Bot'
+
+
+def test_a_route_that_changes_hands_is_reported(logged_in, said):
+    auth, url = logged_in.auth, logged_in.wiki.url
+    assert logged_in.who() == 'Bot'
+    assert not said
+    before = auth.bearer_for(url, 'Bot')
+    after = auth.route(url, 'Admin')
+    auth.route(url, 'Admin')
+    (text,) = said
+    assert 'run under Admin from now on, no longer under Bot' in text
+    assert (before.wikis, after.wikis) == (set(), {url})
+
+
+def test_a_proxy_for_this_machine_is_reported_once(
+    logged_in, said, monkeypatch
+):
+    for name in ('NO_PROXY', 'no_proxy'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv('HTTP_PROXY', 'http://127.0.0.1:1')
+    for _ in range(2):
+        logged_in.auth.route(logged_in.wiki.url, 'Bot')
+    (text,) = said
+    assert 'through a proxy' in text
+
+
+# The configuration is wrong
+
+
+@pytest.mark.parametrize(
+    ('key', 'words'),
+    [
+        ('*', "authenticate['*'] would send the token to wikis of"),
+        ('x', 'differ in the secret'),
+        ('', "'nonsense' is not a client ID"),
+        ('plain', 'needs https'),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_reported_and_nothing_sent(
+    logged_in, said, key, words, tmp_path, monkeypatch
+):
+    bench = logged_in
+    if key == 'x':
+        config.authenticate[key] = OAuth2Auth(bench.bot.registered.id, 'x')
+    elif key == '*':
+        config.authenticate.clear()
+        config.authenticate[key] = bench.auth
+    elif key == 'plain':
+        url = 'http://0.0.0.0/api.php'
+        config.family_files['plain'] = url
+        config.usernames['plain']['plain'] = 'Bot'
+        config.authenticate['0.0.0.0'] = bench.auth
+        assert bench.header_for(url) is None
+    else:
+        auth = OAuth2Auth('nonsense', 's')
+        config.authenticate[bench.wiki.netloc] = bench.auth = auth
+    for _ in range(2):
+        assert bench.header_for(bench.wiki.api_url) is None
+    assert len(said) == 1
+    assert words in said[0]
+    assert words in str(bench.auth.problem)
+
+
+def test_no_wiki_on_another_machine_is_used_in_plain_text(bench):
+    with pytest.raises(ConfigurationError, match='https'):
+        bench.auth.route('http://wiki.example/w', 'Bot')
+
+
+@pytest.mark.parametrize(
+    ('call', 'key', 'words'),
+    [
+        ("OAuth2Auth('id', 'x-secret', 'x-token', 'y')", '', 'OAuth 1.0a'),
+        ("OAuth2Auth(('id', 'x-secret', 'x', 'y'))", '', 'OAuth 1.0a'),
+        ("OAuth2Auth.from_file('none.json')", '', 'none.json'),
+        ("OAuth2Auth('f' * 32)", '*.wikipeda.org', '*.wikipeda.org'),
+    ],
+)
+def test_a_bot_owner_sees_what_is_wrong_and_no_traceback(
+    tmp_path, wiki, call, key, words
+):
     owner = Owner(tmp_path, wiki, has_oauth=False)
     owner.configure(
         'import pywikibot_oauth2 as _oauth2\n'
-        "authenticate['x'] = _oauth2.OAuth2Auth(5, 'a-secret-value')\n"
+        f'authenticate[{key or wiki.netloc!r}] = _oauth2.{call}\n'
+        if not key
+        else 'import pywikibot_oauth2 as _oauth2\n'
+        f'authenticate[{key!r}] = _oauth2.{call}\n'
     )
-    done = owner.alone('login')
-    assert done.returncode == 1
-    assert 'The client ID must be a string, not int.' in done.stdout
-    assert 'a-secret-value' not in done.stdout
-    assert 'Traceback' not in done.stdout
-
-
-def test_a_client_that_is_refused_is_a_warning_until_something_changes(
-    owner, wiki
-):
-    wiki.set_stage(owner.client, 'disabled')
-    wiki.expire_access_tokens()
-    shown = owner.python('import pywikibot\npywikibot.Site().siteinfo')
-    assert 'does not accept the client' in shown
+    program = 'import pywikibot; pywikibot.Site().mw_version'
+    with owner.start(sys.executable, '-c', program) as process:
+        shown = process.communicate(timeout=30)[0]
+    assert words in shown
     assert 'Traceback' not in shown
-    assert wiki.count('/access_token') == 2
-    done = owner.alone(owner.script(), '1')
-    assert done.returncode != 0
-    assert wiki.edits == []
+    assert 'x-secret' not in shown
+    if key:
+        assert 'OAuth 2.0 was not used there' in shown
+        assert wiki.netloc in shown
 
 
-def test_the_cookies_of_an_owner_only_client_go_with_its_token(tmp_path, wiki):
-    client = wiki.register(owner_only=True)
-    wiki.oauth.wants_session_jwt = True
-    owner = Owner(tmp_path, wiki, client=client, has_oauth=False)
-    owner.configure(
-        'import pywikibot_oauth2 as _oauth2\n'
-        f'authenticate[{wiki.netloc!r}] = _oauth2.OAuth2Auth('
-        f'access_token={client.access_token!r})\n'
+def test_credentials_come_from_a_private_file(tmp_path, monkeypatch):
+    path = tmp_path / 'client.json'
+    path.write_text('{"client_id": "the client", "client_secret": "hidden"}')
+    path.chmod(0o600)
+    monkeypatch.setattr(config, 'base_dir', str(tmp_path))
+    monkeypatch.setenv('HOME', str(tmp_path))
+    for name in ('client.json', '~/client.json', str(path)):
+        auth = OAuth2Auth.from_file(name, login_timeout=5)
+        assert auth.client.client_id == 'the client'
+        assert auth.client.client_secret == 'hidden'
+        assert auth.login_timeout == 5
+        assert 'hidden' not in repr(auth)
+    path.chmod(0o640)
+    with pytest.raises(ConfigurationError, match=str(path)) as caught:
+        OAuth2Auth.from_file(str(path))
+    assert caught.value.error == 'exposed_file'
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    with pytest.raises(ConfigurationError, match=str(path)):
+        OAuth2Auth.from_file(str(path))
+
+
+def test_credentials_come_from_the_environment_or_a_command(monkeypatch):
+    for name in ('CLIENT_ID', 'CLIENT_SECRET', 'ACCESS_TOKEN'):
+        monkeypatch.delenv(f'PYWIKIBOT_OAUTH2_{name}', raising=False)
+    with pytest.raises(ConfigurationError, match='_ACCESS_TOKEN'):
+        OAuth2Auth.from_environment()
+    monkeypatch.setenv('PYWIKIBOT_OAUTH2_ACCESS_TOKEN', 'a.fixed.token')
+    auth = OAuth2Auth.from_environment()
+    assert auth.client.access_token == 'a.fixed.token'
+    assert isinstance(auth.store, MemoryStore)
+    auth = OAuth2Auth.from_command(['printf', 's'], 'the client')
+    assert auth.client.client_secret == 's'
+    assert isinstance(auth.store, FileStore)
+
+
+# The token is dead
+
+
+@on_both
+@pytest.mark.parametrize('method', ['GET', 'POST'])
+@pytest.mark.parametrize(
+    ('path', 'gateway'),
+    [
+        ('/api.php', False),
+        ('/api.php', True),
+        ('/rest.php/v1/page/Sandbox', False),
+        ('/rest.php/v1/page/Sandbox', 'unquoted'),
+        ('/rest.php/oauth2/resource/profile', False),
+    ],
+)
+def test_a_dead_token_is_renewed_and_the_request_repeated(
+    logged_in, like, method, path, gateway
+):
+    if method == 'POST' and path != '/api.php':
+        pytest.skip('these pages are read')
+    logged_in.wiki.gateway = gateway
+    for number in range(1, 3):
+        logged_in.who()
+        logged_in.wiki.expire_access_tokens()
+        logged_in.wiki.requests.clear()
+        fields = {'params' if method == 'GET' else 'data': WHO}
+        response = http.fetch(logged_in.wiki.url + path, method, **fields)
+        assert response.status_code == 200
+        first, *_, second = logged_in.wiki.requests
+        assert second.status == 200
+        assert second.error is None
+        stored = logged_in.bot.stored.token.header
+        assert second.headers['authorization'] == stored
+        for name in ('method', 'path', 'query', 'form'):
+            assert getattr(first, name) == getattr(second, name), name
+        assert logged_in.bot.asked == 1, number
+        asked_the_profile = 'v1/page' in path and like == '1.43'
+        is_extra = asked_the_profile and not gateway
+        assert len(logged_in.wiki.requests) == 3 + is_extra
+
+
+def test_a_page_that_may_not_be_read_is_no_reason_to_renew(logged_in):
+    logged_in.wiki.fail_next(
+        'status',
+        status=403,
+        path='v1/page',
+        content_type='application/json',
+        body='{"error":"rest-read-denied"}',
     )
-    assert owner.edit(2) == ''
-    assert {edit.user for edit in wiki.edits} == {'Bot'}
+    url = f'{logged_in.wiki.url}/rest.php/v1/page/Sandbox'
+    assert http.fetch(url).status_code == 403
+    assert logged_in.wiki.count('/profile', status=200) == 1
+    assert logged_in.wiki.count('v1/page/Sandbox') == 1
+    assert logged_in.bot.asked == 0
 
 
-def test_requests_to_this_machine_through_a_proxy_are_reported(owner):
-    shown = (
-        owner.python(
-            'import pywikibot, os\npywikibot.Site()',
-            HTTP_PROXY='http://127.0.0.1:9',
-            NO_PROXY='',
+@pytest.mark.parametrize('path', ['/api.php', '/rest.php/v1/page/Sandbox'])
+def test_a_request_that_was_late_is_repeated_with_the_newer_token(
+    logged_in, path
+):
+    with requests.Session() as session:
+        request = requests.Request(
+            'GET', logged_in.wiki.url + path, auth=logged_in.auth, params=WHO
+        ).prepare()
+        account = logged_in.auth.bearer_for(logged_in.wiki.url, 'Bot').account
+        account.replace(logged_in.header)
+        response = session.send(request)
+    assert response.status_code == 200
+    assert logged_in.wiki.requests[-1].user == 'Bot'
+    assert logged_in.bot.asked == 1
+    assert not logged_in.wiki.count('/profile')
+
+
+def test_no_request_is_sent_more_than_twice(logged_in):
+    logged_in.who()
+    logged_in.wiki.token_life = -1  # dead as soon as they are issued
+    logged_in.wiki.expire_access_tokens()
+    logged_in.wiki.requests.clear()
+    response = http.fetch(logged_in.wiki.api_url, params=WHO)
+    assert response.json()['error']['code'] == DEAD
+    assert len(logged_in.at_api()) == 2
+    assert logged_in.bot.asked == 1
+
+
+@pytest.mark.parametrize(
+    'answer',
+    [
+        *map(
+            api_error,
+            [
+                f'{DEAD}-wrong-wiki',
+                f'{DEAD}-invalid-user',
+                f'{DEAD}-blocked-user',
+                f'{DEAD}-not-approved',
+                f'{DEAD}-jwt',
+                'badtoken',
+                'assertuserfailed',
+                'readapidenied',
+            ],
+        ),
+        (401, b'{}', [('WWW-Authenticate', 'Basic realm="x"')]),
+        (401, b'', []),
+        (403, b'{"error": "forbidden"}', JSON),
+        (403, b'<html>', []),
+        (429, b'', []),
+        (200, DEAD_ANSWER[1], JSON),
+    ],
+    ids=lambda answer: answer[1][:50],
+)
+def test_no_other_answer_renews_the_token(logged_in, answer):
+    logged_in.other.answers = [answer]
+    for _ in range(2):
+        response = http.fetch(logged_in.other.api_url)
+        assert response.content == answer[1]
+    assert len(logged_in.other.requests) == 2
+    assert logged_in.bot.asked == 0
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        {'data': b'action=edit&text=\xc3\xa4'},
+        {'data': 'action=edit&text=x'},
+        {'data': {'action': 'edit', 'text': 'ä' * 9999}},
+        {'files': {'file': ('x', b'\x89PNG\r\n\x00' * 999)}, 'data': {'a': 1}},
+        {'data': b''},
+        {'json': {'a': 1}},
+        {'data': 5},
+        {'data': 0},
+    ],
+    ids=['bytes', 'str', 'form', 'upload', 'empty', 'json', 'file', 'rewind'],
+)
+def test_the_whole_body_is_sent_again(logged_in, options):
+    start = options.get('data')
+    if isinstance(start, int):
+        file = options['data'] = io.BytesIO(b'0123456789' * 9999)
+        file.seek(start)
+    other = logged_in.other
+    other.answers = [DEAD_ANSWER, GOOD]
+    response = http.fetch(other.api_url, 'POST', **options)
+    assert response.json() == {'good': True}
+    first, second = other.requests
+    assert first[2].pop('Authorization') == logged_in.header
+    renewed = logged_in.bot.stored.token.header
+    assert second[2].pop('Authorization') == renewed
+    assert first == second
+    if isinstance(start, int):
+        assert first[3] == file.getvalue()[start:]
+    assert len(other.connections) == 1
+
+
+def test_a_body_that_is_gone_is_not_sent_again(logged_in):
+    class Once(io.BytesIO):
+        def seek(self, *_):
+            raise OSError('this can be read once')
+
+    logged_in.other.answers = [DEAD_ANSWER]
+    url = logged_in.other.api_url
+    for body in (iter([b'action=', b'edit']), Once(b'action=edit')):
+        response = http.fetch(url, 'POST', data=body)
+        assert response.json()['error']['code'] == DEAD
+    assert [each[3] for each in logged_in.other.requests] == [
+        b'action=edit'
+    ] * 2
+
+
+# There is no token
+
+
+@pytest.mark.parametrize('gateway', [False, True])
+def test_after_the_end_requests_go_without_a_token(logged_in, said, gateway):
+    logged_in.password_session()
+    logged_in.wiki.gateway = gateway
+    logged_in.who()
+    logged_in.wiki.revoke('Bot', logged_in.bot.registered)
+    assert logged_in.who() == '127.0.0.1'
+    assert logged_in.edit(**{'assert': 'user'}) == 'assertuserfailed'
+    assert len(logged_in.at_api()) == 4
+    assert not any(request.cookies for request in logged_in.wiki.requests)
+    assert not logged_in.wiki.edits
+    assert logged_in.bot.asked == 1
+    (text,) = said
+    assert 'pwb login' in text
+    header = logged_in.bot.log_in()
+    assert logged_in.who() == 'Bot'
+    assert logged_in.at_api()[-1].headers['authorization'] == header
+
+
+def test_an_edit_under_a_token_that_ends_is_not_made_anonymously(logged_in):
+    tokens = http.fetch(
+        logged_in.wiki.api_url, params={**WHO, 'meta': 'tokens'}
+    ).json()
+    logged_in.wiki.revoke('Bot', logged_in.bot.registered)
+    token = tokens['query']['tokens']['csrftoken']
+    assert logged_in.edit(token=token) == 'badtoken'
+    assert not logged_in.wiki.edits
+
+
+@on_both
+@pytest.mark.parametrize('reason', ['disabled', 'expired', 'secret'])
+def test_a_refused_client_is_a_warning_and_requests_go_without_a_token(
+    logged_in, said, like, reason
+):
+    if reason == 'secret':
+        logged_in.wiki.oauth.reset_secret(logged_in.bot.registered)
+    else:
+        logged_in.wiki.set_stage(logged_in.bot.registered, reason)
+    logged_in.wiki.clock.advance(HOUR)
+    for _ in range(3):
+        assert logged_in.who() == '127.0.0.1'
+    assert logged_in.bot.asked == 1
+    (text,) = said
+    assert logged_in.bot.registered.id in text
+    assert 'Requests go without a token' in text
+    assert logged_in.bot.stored.is_complete
+
+
+def test_a_wiki_in_trouble_is_waited_for_and_then_an_error(logged_in, said):
+    logged_in.wiki.clock.advance(HOUR)
+    logged_in.wiki.fail_next('status', times=3, status=503)
+    with pytest.raises(EndpointError) as caught:
+        logged_in.edit()
+    assert 'run the script again when the wiki answers' in str(caught.value)
+    assert logged_in.bot.asked == config.max_retries + 1
+    assert not logged_in.at_api()
+    assert 'Waiting 0.0 seconds before retrying' in said[0]
+    assert logged_in.who() == 'Bot'
+
+
+@pytest.mark.parametrize(
+    ('retry_after', 'attempt', 'waits'),
+    [(None, 0, '0.1'), (None, 1, '0.2'), (None, 5, '0.3'),
+     (0.4, 0, '0.4'), (601, 0, None), (None, 9, None)],
+)  # fmt: skip
+def test_the_waits_grow_and_have_a_limit(
+    bench, said, monkeypatch, retry_after, attempt, waits
+):
+    for name, value in (
+        ('retry_wait', 0.1),
+        ('retry_max', 0.3),
+        ('max_retries', 9),
+    ):
+        monkeypatch.setattr(config, name, value)
+    policy = bench.auth.route(bench.wiki.url, 'Bot').policy
+    error = EndpointError('no answer', retry_after=retry_after)
+    assert policy.wait(error, attempt) == (waits is not None)
+    assert said == [] or f'Waiting {waits} seconds' in said[0]
+    assert bool(said) == (waits is not None)
+
+
+@pytest.mark.parametrize('was_given', [False, True])
+def test_what_needs_a_token_says_that_there_is_none(bench, was_given):
+    account = bench.bot.account
+    if was_given:
+        bench.bot.log_in()
+        account.forget('it was enough')
+    auth = BearerAuth(account, bench.wiki.clock)
+    assert not auth.is_authorized
+    with pytest.raises(AuthorizationEndedError) as caught:
+        bench.header_for(bench.wiki.api_url, auth)
+    words = 'it was enough' if was_given else 'has not been given yet'
+    assert words in str(caught.value)
+    assert caught.value.account == 'Bot'
+
+
+@pytest.mark.parametrize(
+    ('code', 'data', 'words'),
+    [
+        ('permissiondenied', 'action=delete&title=A', 'Delete pages'),
+        ('cantcreate', 'action=edit', 'Create, edit, and move pages'),
+        ('blocked', '', 'the authorization is still valid'),
+        ('badtoken', '', None),
+    ],
+)
+def test_what_an_error_code_means_is_said_once(
+    logged_in, said, code, data, words
+):
+    logged_in.other.answers = [api_error(code)]
+    for _ in range(2):
+        http.fetch(logged_in.other.api_url, 'POST', data=data)
+    assert len(said) == (words is not None)
+    assert not words or words in said[0]
+
+
+def test_a_logout_that_the_wiki_refuses_ends_pwb_login(logged_in, monkeypatch):
+    logged_in.other.answers = [api_error('cannotlogout')]
+    assert http.fetch(logged_in.other.api_url).ok
+    monkeypatch.setattr(sys, 'argv', ['login.py', '-logout'])
+    monkeypatch.setattr(pywikibot.bot, 'calledModuleName', lambda: 'login')
+    with pytest.raises(SystemExit):
+        http.fetch(logged_in.other.api_url)
+
+
+# Cookies
+
+
+@on_both
+@pytest.mark.parametrize('user', ['Admin', 'Bot'])
+def test_no_cookie_but_the_tokens_is_sent_with_a_token(logged_in, like, user):
+    logged_in.password_session(user)
+    jar = [(cookie.name, cookie.value) for cookie in http.cookie_jar]
+    assert jar
+    assert logged_in.who(cookies={'sessionJwt': 'x'}) == 'Bot'
+    logged_in.wiki.expire_access_tokens()
+    assert logged_in.who() == 'Bot'
+    logged_in.wiki.fail_next(
+        'redirect',
+        path='v1/page',
+        status=301,
+        location='/rest.php/v1/page/Sandbox',
+    )
+    http.fetch(f'{logged_in.wiki.url}/rest.php/v1/page/sandbox')
+    assert logged_in.wiki.requests[-1].user == 'Bot'
+    moved = (301, b'', [('Location', '/rest.php/v1/page/B')])
+    setting = (*GOOD[:2], [*JSON, ('Set-Cookie', 'a=b; path=/')])
+    logged_in.other.answers = [setting, DEAD_ANSWER, moved, GOOD]
+    for _ in range(2):
+        assert http.fetch(f'{logged_in.other.url}/rest.php/v1/page/A').ok
+    assert logged_in.other.requests[-1][1] == '/rest.php/v1/page/B'
+    for headers in logged_in.other.headers:
+        assert 'Cookie' not in headers
+    for request in logged_in.wiki.requests:
+        assert 'cookie' not in request.headers
+    assert jar == [(each.name, each.value) for each in http.cookie_jar]
+
+
+@pytest.fixture
+def owner(bench, tmp_path):
+    """Return a bench for an owner-only client, whose tokens get cookies."""
+    bench.wiki.session_jwt = True
+    bench.bot = Bot(bench.wiki, tmp_path, owner_only=True)
+    bench.auth = bench.new_auth(owner_only=True)
+    for key in config.authenticate:
+        config.authenticate[key] = bench.auth
+    return bench
+
+
+@pytest.mark.parametrize('stream', [False, True])
+def test_cookies_of_an_owner_only_token_come_back_with_it_alone(owner, stream):
+    for _ in range(3):
+        assert owner.who(stream=stream) == 'Bot'
+    first, *others = owner.at_api()
+    assert 'cookie' not in first.headers
+    (sent,) = {request.cookies['sessionJwt'] for request in others}
+    assert sent in owner.wiki.oauth.session_jwts
+    assert not list(http.cookie_jar)
+    # They are dropped with the token, and those of its last answer are, too.
+    owner.wiki.expire_access_tokens()
+    for _ in range(2):
+        assert owner.who() == 'Bot'
+    *_, dead, repeated, last = owner.at_api()
+    assert dead.cookies == {'sessionJwt': sent}
+    assert repeated.cookies == {}
+    assert last.cookies['sessionJwt'] not in ('', sent)
+
+
+def test_a_cookie_that_does_not_fit_is_dropped_and_the_request_repeated(owner):
+    def setting(value):
+        return (*GOOD[:2], [*JSON, ('Set-Cookie', f'a={value}; path=/')])
+
+    owner.wiki.session_jwt = False
+    refusal = api_error(f'{DEAD}-jwt')
+    owner.other.answers = [setting(1), refusal, setting(2), GOOD]
+    owner.who()
+    for _ in range(3):
+        assert http.fetch(owner.other.api_url).json() == {'good': True}
+    cookies = [headers.get('Cookie') for headers in owner.other.headers]
+    assert cookies == [None, 'a=1', None, 'a=2']
+    assert owner.bot.asked == 1
+
+
+# Redirects
+
+
+@pytest.mark.parametrize('answer', [GOOD, DEAD_ANSWER, DEAD_GATEWAY])
+@pytest.mark.parametrize('is_ours', [False, True])
+def test_no_token_goes_along_a_redirect_to_another_wiki(
+    logged_in, answer, is_ours
+):
+    logged_in.password_session()
+    other = logged_in.other
+    other.answers = [answer]
+    if not is_ours:
+        del config.authenticate[other.netloc]
+    logged_in.wiki.fail_next(
+        'redirect', path='api.php', location=other.api_url
+    )
+    assert http.fetch(logged_in.wiki.api_url).content == answer[1]
+    (headers,) = other.headers
+    assert 'Authorization' not in headers
+    assert logged_in.bot.asked == 0
+
+
+def test_no_token_goes_along_a_redirect_to_another_path(logged_in):
+    logged_in.other.answers = [(301, b'', [('Location', '/~x/api.php')]), GOOD]
+    assert http.fetch(logged_in.other.api_url).ok
+    first, second = logged_in.other.headers
+    assert 'Authorization' in first
+    assert 'Authorization' not in second
+
+
+# Threads
+
+
+@pytest.mark.parametrize(
+    ('how', 'like'),
+    [('due', '1.43'), ('api', '1.43'), ('gateway', '1.43'),
+     ('rest', '1.43'), ('rest', 'master')],
+)  # fmt: skip
+def test_threads_get_over_expiries_with_one_refresh_each(logged_in, like, how):
+    wiki = logged_in.wiki
+    wiki.gateway = how == 'gateway'
+    path = '/rest.php/v1/page/Sandbox' if how == 'rest' else '/api.php'
+
+    def work(index):
+        if index == 5 and how != 'due':
+            # In the midst of the others' requests.
+            wiki.expire_access_tokens()
+        response = http.fetch(wiki.url + path, params=WHO)
+        return response.status_code, 'error' in response.json()
+
+    logged_in.who()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # threads change places all the time
+    try:
+        for number in range(1, 4):
+            if how == 'due':
+                wiki.clock.advance(HOUR)
+            assert set(at_once(12, work)) == {(200, False)}
+            assert logged_in.bot.asked == number
+    finally:
+        sys.setswitchinterval(interval)
+
+
+# What is left alone
+
+
+class WatchingAdapter(HTTPAdapter):
+    def send(self, request, **options):
+        self.sent = super().send(request, **options)
+        self.raw = self.sent.raw
+        return self.sent
+
+
+def test_a_normal_answer_is_left_as_it_is(logged_in):
+    with requests.Session() as session:
+        adapter = WatchingAdapter()
+        session.mount('http://', adapter)
+        response = session.get(
+            logged_in.wiki.api_url, auth=logged_in.auth, stream=True
         )
-        if False
-        else owner.alone(
-            'login', HTTP_PROXY='http://127.0.0.1:9', NO_PROXY=''
-        ).stdout
-    )
-    assert 'NO_PROXY=127.0.0.1,localhost' in shown
+        assert response is adapter.sent
+        assert response.raw is adapter.raw
+        assert response.raw.tell() == 0
+        assert not response.history
+        assert response.content
 
 
-def test_two_users_of_one_wiki_are_reported(owner, wiki):
-    wiki.add_user('Other')
-    owner.log_in('Other', '-user:Other')
-    shown = owner.python(
-        'import pywikibot\n'
-        "for user in ('Bot', 'Other'):\n"
-        "    pywikibot.Site('en', user=user).login()\n"
-    )
-    assert 'no longer under Bot' in shown
+@pytest.mark.parametrize('gateway', [False, True])
+def test_a_repeated_answer_is_like_any_other(logged_in, gateway):
+    logged_in.wiki.add_page('Long', 'long ' * 99999)
+    logged_in.wiki.gateway = gateway
+    logged_in.who()
+    logged_in.wiki.expire_access_tokens()
+    seen = []
+    long = {'action': 'query', 'prop': 'revisions', 'titles': 'Long'}
+    with requests.get(
+        logged_in.wiki.api_url,
+        {**long, 'rvprop': 'content', 'rvslots': 'main', 'format': 'json'},
+        auth=logged_in.auth,
+        stream=True,
+        hooks={'response': lambda response, **_: seen.append(response)},
+    ) as response:
+        assert seen == [response], 'a hook has seen another answer'
+        assert response.raw.tell() == 0, 'it was read already'
+        text = b''.join(response.iter_content(4096))
+    assert text.count(b'long ') == 99999
+    (first,) = response.history
+    assert first.request.headers['Authorization'] == logged_in.header
+    stored = logged_in.bot.stored.token.header
+    assert response.request.headers['Authorization'] == stored
+
+
+def test_a_repetition_that_cannot_be_made_frees_the_connection(logged_in):
+    other = logged_in.other
+    other.answers = [DEAD_ANSWER, GOOD]
+    logged_in.wiki.fail_next('status', times=9, status=503)
+    with requests.Session() as session:
+        with pytest.raises(EndpointError) as caught:
+            session.get(other.api_url, auth=logged_in.auth)
+        assert session.get(other.api_url).ok
+    assert caught.traceback, 'which holds the first answer'
+    assert len(other.connections) == 1
+
+
+# CSRF tokens
+
+
+@pytest.mark.parametrize('kind', ['data', 'files'])
+def test_a_change_goes_out_under_the_token_that_its_csrf_token_belongs_to(
+    logged_in, kind
+):
+    logged_in.who()
+    logged_in.wiki.clock.advance(HOUR - 30)
+    form = {'data': {'token': 'x'}}
+    if kind == 'files':
+        form['files'] = {'file': b'x'}
+    http.fetch(logged_in.other.api_url, 'POST', **form)
+    assert logged_in.other.headers[0]['Authorization'] == logged_in.header
+    assert logged_in.bot.asked == 0
+    assert logged_in.who() == 'Bot'
+    assert logged_in.bot.asked == 1, 'a request without one renews the token'
+    logged_in.wiki.clock.advance(HOUR - 5)
+    http.fetch(logged_in.other.api_url, 'POST', **form)
+    assert logged_in.bot.asked == 2, 'it would have expired on its way'
+
+
+@pytest.fixture
+def site(logged_in):
+    """Return a site on which the account has edited."""
+    site = pywikibot.Site('en', 'sandbox', user='Bot')
+    save(site, 'first')
+    logged_in.wiki.requests.clear()
+    return site
+
+
+def save(site, text):
+    page = pywikibot.Page(site, 'Sandbox')
+    page.text = text
+    page.save(quiet=True)
+
+
+def errors(wiki):
+    return [request.error for request in wiki.requests if request.error]
+
+
+@on_both
+@pytest.mark.parametrize('by_another', [False, True])
+def test_an_expiry_between_two_edits_costs_two_requests_and_no_warning(
+    logged_in, site, said, like, by_another
+):
+    save(site, 'second')
+    usual = len(logged_in.wiki.requests)
+    logged_in.wiki.requests.clear()
+    logged_in.wiki.clock.advance(HOUR - 30)
+    if by_another:
+        logged_in.bot.account.header()
+    save(site, 'third')
+    assert len(logged_in.wiki.edits) == 3
+    assert len(logged_in.wiki.requests) == usual + 2
+    assert logged_in.bot.asked == 1
+    assert errors(logged_in.wiki) == []
+    assert said == []
+
+
+def test_a_change_adopts_what_another_process_has_renewed(logged_in, site):
+    logged_in.wiki.clock.advance(HOUR - 30)
+    site.tokens['csrf']
+    logged_in.bot.account.header()
+    page = pywikibot.Page(site, 'Sandbox')
+    site.editpage(page, text='second', summary='x')
+    assert len(logged_in.wiki.edits) == 2
+    assert set(errors(logged_in.wiki)) <= {'badtoken'}
+    assert logged_in.bot.asked == 1

@@ -1,284 +1,620 @@
-"""session.use(): never the wrong user, in threads, tasks and generators."""
+"""Tests of session.use(): many users of one process, each as themselves."""
 
 from __future__ import annotations
 
-import json
+import asyncio
+import contextvars
+import itertools
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import pywikibot
+import requests
+from pywikibot import config
+from pywikibot.comms import http
+from pywikibot.exceptions import Error
+from requests.adapters import HTTPAdapter
 
-from tests.harness import Owner
+from pywikibot_oauth2 import (
+    AuthorizationEndedError,
+    ConfigurationError,
+    OAuth2Auth,
+    OAuth2Session,
+    blocks,
+)
+from tests.helpers import (
+    HOUR,
+    StandingClock,
+    at_once,
+    client_of,
+    in_thread,
+    leave_pywikibot,
+    on_both,
+    set_up_pywikibot,
+)
+from tests.sandbox import Sandbox
+
+
+WHO = {'action': 'query', 'meta': 'userinfo', 'format': 'json'}
+FORM = {'action': 'edit', 'title': 'Sandbox', 'token': '+\\'}
+NUMBERS = itertools.count(1)
+
+
+class Tool:
+    """A tool that users authorize, and what it does for them."""
+
+    def __init__(self, wiki):
+        self.wiki = wiki
+        self.registered = wiki.register()
+        self.client = client_of(self.registered)
+
+    def session(self, user=None, *, wiki=None, client=None, **options):
+        """Let a user authorize the tool; by default a new one."""
+        wiki, client = wiki or self.wiki, client or self.client
+        user = user or f'Editor {next(NUMBERS)}'
+        if user not in wiki.accounts.users:
+            wiki.add_user(user)
+        options.setdefault('clock', wiki.clock)
+        session = OAuth2Session(client, wiki.api_url, user=user, **options)
+        if not client.owner_only:
+            url = session.authorization_url()
+            session.complete(wiki.approve(url, user))
+        return session
+
+    def configure_bot(self):
+        """Let user-config.py name an account, which is authorized."""
+        auth = OAuth2Auth(
+            self.client.client_id,
+            self.client.client_secret,
+            clock=self.wiki.clock,
+        )
+        config.usernames['sandbox']['en'] = 'Bot'
+        config.authenticate[self.wiki.netloc] = auth
+        given = self.session('Bot')._account.authorization
+        auth.bearer_for(self.wiki.url, 'Bot').account.adopt(given)
+        return auth
+
+    @property
+    def editors(self):
+        """Who has edited, in order."""
+        return [edit.user for edit in self.wiki.edits]
+
+
+def who(wiki):
+    """Return whom Pywikibot acts for, None for nobody."""
+    info = http.fetch(wiki.api_url, params=WHO).json()['query']['userinfo']
+    return None if 'anon' in info else info['name']
+
+
+def edit(user, title='Sandbox', code='en'):
+    """Edit a page with Pywikibot; the summary says in whose name."""
+    site = pywikibot.Site(code, 'sandbox', user=user)
+    page = pywikibot.Page(site, title)
+    page.text = f'{user} was here, edit {next(NUMBERS)}'
+    page.save(summary=user, quiet=True)
+
+
+def edit_plainly(http_session, session):
+    """Edit a page with nothing but requests."""
+    tokens = http_session.get(
+        session.wiki, params={**WHO, 'meta': 'tokens'}, auth=session
+    ).json()['query']['tokens']
+    form = {**FORM, 'title': session.user, 'summary': session.user}
+    form |= {'text': str(next(NUMBERS))}
+    form |= {'token': tokens['csrftoken'], 'format': 'json'}
+    answer = http_session.post(session.wiki, data=form, auth=session).json()
+    assert answer['edit']['result'] == 'Success'
+
+
+def check_that_all_belongs_together(wiki):
+    """Check the token, CSRF token and cookies of each request.
+
+    :return: how many cookies were sent
+    """
+    cookies = 0
+    for request in list(wiki.requests):
+        token = wiki.oauth.access_tokens.get(request.bearer or '')
+        if request.path.endswith('/access_token'):
+            assert not request.cookies
+        for name, value in request.cookies.items():
+            assert name == 'sessionJwt'
+            assert wiki.oauth.session_jwts[value] is token
+            cookies += 1
+    for each in wiki.edits:
+        assert each.summary == each.user
+    return cookies
 
 
 @pytest.fixture
-def owner(tmp_path, wiki):
-    """Return somebody with a web tool for the users Alice and Carol."""
-    for name in ('Alice', 'Carol'):
-        wiki.add_user(name)
-    owner = Owner(tmp_path, wiki)
-    owner.log_in()
-    return owner
+def clock():
+    return StandingClock()
 
 
-START = """
-import asyncio, json, sys, time
-from concurrent.futures import ThreadPoolExecutor
-import pywikibot, pywikibot_oauth2
-from pywikibot import config
-from pywikibot_oauth2.authorization import Authorization
-from pywikibot_oauth2.token import Token
-key, client_id, wiki, pairs = json.load(open('pairs.json'))
-auth = config.authenticate[key]
-def session(user):
-    found = Authorization(client_id, wiki, user, Token(*pairs[user]))
-    return pywikibot_oauth2.OAuth2Session.deserialize(
-        found.serialize(), auth.client)
-alice, carol = session('Alice'), session('Carol')
-def save(user, title, **options):
-    page = pywikibot.Page(pywikibot.Site('en', user=user), title)
-    page.text = user or 'Bot'
-    page.save('a test', quiet=True, **options)
-def refused(call, *arguments):
-    try:
-        call(*arguments)
-    except Exception as error:
-        print('refused', error)
-    else:
-        print('done')
-"""
+@pytest.fixture
+def tool(monkeypatch, tmp_path, wiki):
+    with Sandbox(clock=wiki.clock) as other:
+        set_up_pywikibot(monkeypatch, tmp_path, en=wiki, de=other)
+        tool = Tool(wiki)
+        tool.other = other
+        yield tool
+    leave_pywikibot()
 
 
-def run(owner, wiki, text):
-    """Run a program; return what it printed and who has edited what."""
-    pairs = {
-        user: [*wiki.issue(owner.client, user)[:2]]
-        for user in ('Alice', 'Carol')
-    }
-    owner.write(
-        'pairs.json',
-        json.dumps([wiki.netloc, owner.client.id, wiki.url, pairs]),
-    )
-    before = len(wiki.edits)
-    printed = owner.python(START + text)
-    return printed, [(e.user, e.title) for e in wiki.edits[before:]]
+# Many at once
 
 
-def test_a_block_edits_as_its_user_and_the_bot_does_afterwards(owner, wiki):
-    printed, edits = run(
-        owner,
-        wiki,
-        """
-save(None, 'One')
-with alice.use():
-    save('Alice', 'Two')
-with carol.use():
-    save('Carol', 'Three')
-save(None, 'Four')
-""",
-    )
-    assert edits == [
-        ('Bot', 'One'),
-        ('Alice', 'Two'),
-        ('Carol', 'Three'),
-        ('Bot', 'Four'),
-    ]
+@pytest.mark.parametrize('like', ['master'])
+@pytest.mark.parametrize('kind', ['shared', 'owner-only', 'two wikis'])
+def test_users_edit_at_once_while_their_tokens_expire(tool, wiki, kind, like):
+    def session(index):
+        client, where = tool.client, wiki
+        if kind == 'owner-only':
+            wiki.add_user(f'Owner {index}')
+            registered = wiki.register(owner=f'Owner {index}', owner_only=True)
+            return tool.session(f'Owner {index}', client=client_of(registered))
+        if kind == 'two wikis' and index % 2:
+            where = tool.other
+            client = elsewhere
+        return tool.session(f'User {index}', wiki=where, client=client)
+
+    def work(index):
+        session = sessions[index]
+        code = 'en' if session.wiki == wiki.api_url else 'de'
+        for _ in range(2):
+            with session.use():
+                edit(session.user, session.user, code=code)
+
+    elsewhere = client_of(tool.other.register())
+    wiki.session_jwt = True
+    sessions = [session(index) for index in range(12)]
+    for _ in range(2):
+        at_once(12, work)
+        wiki.clock.advance(HOUR)
+    for each in (wiki, tool.other):
+        cookies = check_that_all_belongs_together(each)
+        asked = each.count('/access_token')
+        assert asked == each.count('/access_token', status=200)
+        assert bool(cookies) == (kind == 'owner-only' and each is wiki)
+    expected = {session.user: 4 for session in sessions}
+    edits = [*wiki.edits, *tool.other.edits]
+    assert Counter(each.user for each in edits) == expected
+    assert len(http.cookie_jar) == 0
 
 
-@pytest.mark.parametrize(
-    'text',
-    [
-        """
-with alice.use(), ThreadPoolExecutor(1) as pool:
-    pywikibot.Site('en', user='Alice').login()
-    refused(pool.submit(save, 'Alice', 'One').result)
-""",
-        """
-async def main():
-    with alice.use():
-        pywikibot.Site('en', user='Alice').login()
-        loop = asyncio.get_running_loop()
+@pytest.mark.parametrize('is_owner_only', [False, True])
+def test_threads_share_a_requests_session_without_pywikibot(
+    tool, wiki, is_owner_only
+):
+    wiki.session_jwt = True
+    sessions = [tool.session() for _ in range(8)]
+    if is_owner_only:
+        clients = [
+            client_of(wiki.register(owner=each.user, owner_only=True))
+            for each in sessions
+        ]
+        sessions = [
+            tool.session(each.user, client=client)
+            for each, client in zip(sessions, clients, strict=True)
+        ]
+    with requests.Session() as shared:
+        shared.mount('http://', HTTPAdapter(pool_maxsize=16))
+        for _ in range(2):
+            at_once(8, lambda index: edit_plainly(shared, sessions[index]))
+            wiki.clock.advance(HOUR)
+        assert len(shared.cookies) == 0
+    assert Counter(tool.editors) == {each.user: 2 for each in sessions}
+    assert bool(check_that_all_belongs_together(wiki)) == is_owner_only
+
+
+def test_users_append_to_one_page_at_once_and_nothing_is_lost(tool, wiki):
+    sessions = [tool.session() for _ in range(8)]
+
+    def work(index):
+        user = sessions[index].user
+        with sessions[index].use():
+            site = pywikibot.Site('en', 'sandbox', user=user)
+            page = pywikibot.Page(site, 'Sandbox')
+            site.editpage(page, summary=user, appendtext=f'\n* {user}')
+
+    at_once(8, work)
+    lines = wiki.pages['Sandbox'].splitlines()[1:]
+    assert sorted(lines) == sorted(f'* {each.user}' for each in sessions)
+
+
+# In this thread and nowhere else
+
+
+@pytest.mark.parametrize('fails', [False, True])
+def test_outside_of_the_block_nothing_of_the_session_is_used(
+    tool, wiki, fails
+):
+    session = tool.session()
+    for _ in range(2):
+        assert who(wiki) is None
         try:
-            await loop.run_in_executor(None, save, 'Alice', 'One')
-        except Exception as error:
-            print('refused', error)
-asyncio.run(main())
-""",
-    ],
-)
-def test_an_executor_is_refused(owner, wiki, text):
-    printed, edits = run(owner, wiki, text)
-    assert 'refused' in printed
-    assert edits == []
+            with session.use() as used:
+                assert used is session
+                assert who(wiki) == session.user
+                1 // (not fails)
+        except ZeroDivisionError:
+            pass
+        assert config.authenticate == {}, 'a password bot could not log in'
+    wiki.requests.clear()
+    assert who(wiki) is None
+    (request,) = wiki.requests
+    assert request.bearer is None
+    assert request.cookies == {}
 
 
-def test_a_change_of_a_thread_in_no_block_is_not_sent(owner, wiki):
-    before = wiki.count('/api.php')
-    printed, edits = run(
-        owner,
-        wiki,
-        """
-from pywikibot.comms import http
-def change():
-    http.fetch(wiki + '/api.php', 'POST',
-               data={'action': 'edit', 'title': 'One', 'token': 'x'})
-with alice.use(), ThreadPoolExecutor(1) as pool:
-    refused(pool.submit(change).result)
-""",
-    )
-    assert 'is not within a "with session.use()" block' in printed
-    assert edits == []
-    assert wiki.count('/api.php') == before
-
-
-def test_tasks_and_to_thread_act_for_the_block_they_began_in(owner, wiki):
-    _, edits = run(
-        owner,
-        wiki,
-        """
-async def edit(session, title):
+def test_a_site_from_inside_edits_nothing_outside(tool):
+    session = tool.session()
     with session.use():
-        await asyncio.to_thread(save, session.user, title)
-        await asyncio.create_task(asyncio.sleep(0))
-        save(session.user, title + ' again')
-async def main():
-    await asyncio.gather(edit(alice, 'A'), edit(carol, 'C'))
-asyncio.run(main())
-""",
-    )
-    assert {*edits} == {
-        ('Alice', 'A'),
-        ('Alice', 'A again'),
-        ('Carol', 'C'),
-        ('Carol', 'C again'),
-    }
+        edit(session.user)
+    with pytest.raises(Error, match=r'\.use\(\)" block'):
+        edit(session.user)
+    assert tool.editors == [session.user]
 
 
-def test_a_task_that_outlives_its_block_is_refused(owner, wiki):
-    printed, edits = run(
-        owner,
-        wiki,
-        """
-async def late(event):
-    await event.wait()
-    refused(save, 'Alice', 'Late')
-async def main():
-    event = asyncio.Event()
-    with alice.use():
-        task = asyncio.create_task(late(event))
-        await asyncio.sleep(0)
-    event.set()
-    await task
-asyncio.run(main())
-""",
-    )
-    assert 'has ended' in printed
-    assert edits == []
+def test_blocks_of_several_threads_do_not_meet(tool, wiki):
+    sessions = [tool.session() for _ in range(8)]
+    barrier = threading.Barrier(8)
+
+    def work(index):
+        seen = []
+        with sessions[index].use():
+            barrier.wait(20)  # all are inside
+            seen.append(who(wiki))
+            barrier.wait(20)
+        barrier.wait(20)  # all are outside
+        return [*seen, who(wiki)]
+
+    # Among them are the first blocks of this process.
+    blocks._current_block = None
+    expected = [[session.user, None] for session in sessions]
+    assert at_once(8, work) == expected
 
 
-def test_interleaved_generators_are_refused(owner, wiki):
-    printed, edits = run(
-        owner,
-        wiki,
-        """
-def edit(session):
-    with session.use():
-        yield save(session.user, session.user)
-        yield save(session.user, session.user + ' again')
-first, second = edit(alice), edit(carol)
-next(first)
-refused(next, second)
-next(first)
-first.close()
-next(edit(carol))
-""",
-    )
-    assert 'A block of Alice is open here' in printed
-    assert edits == [
-        ('Alice', 'Alice'),
-        ('Alice', 'Alice again'),
-        ('Carol', 'Carol'),
+def test_a_thread_of_a_pool_keeps_nothing_of_the_user_before(tool, wiki):
+    sessions = [tool.session() for _ in range(2)]
+
+    def work(session):
+        with session.use():
+            edit(session.user)
+        return who(wiki)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert list(pool.map(work, sessions * 2)) == [None] * 4
+    assert tool.editors == [session.user for session in sessions * 2]
+
+
+@pytest.mark.parametrize('how', ['thread', 'pool', 'executor', 'asynchronous'])
+@pytest.mark.parametrize('has_bot', [False, True])
+def test_a_thread_without_a_block_changes_nothing(tool, wiki, how, has_bot):
+    if has_bot:
+        tool.configure_bot()
+        assert who(wiki) == 'Bot'
+    session = tool.session()
+
+    def change():
+        http.fetch(wiki.api_url, 'POST', data=FORM)
+
+    def in_a_thread():
+        errors = []
+
+        def work():
+            with pytest.raises(ConfigurationError) as caught:
+                change()
+            errors.append(caught.value)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        raise errors[0]
+
+    def asynchronously():
+        done, errors = threading.Event(), []
+
+        def note(page, error):
+            errors.append(error)
+            done.set()
+
+        site = pywikibot.Site('en', 'sandbox', user=session.user)
+        page = pywikibot.Page(site, 'Sandbox')
+        page.text = 'later'
+        page.save(asynchronous=True, callback=note, quiet=True)
+        assert done.wait(20)
+        raise errors[0]
+
+    async def in_an_executor():
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1) as pool:
+            await loop.run_in_executor(pool, change)
+
+    with (
+        session.use(),
+        pytest.raises(Error, match='not within a "with session') as caught,
+    ):
+        {
+            'thread': in_a_thread,
+            'pool': lambda: in_thread(change),
+            'executor': lambda: asyncio.run(in_an_executor()),
+            'asynchronous': asynchronously,
+        }[how]()
+    assert 'asynchronous=True' in str(caught.value)
+    assert wiki.edits == []
+    assert who(wiki) == ('Bot' if has_bot else None)
+
+
+def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
+    auth = tool.configure_bot()
+    session = tool.session()
+
+    def work(_):
+        assert who(wiki) == 'Bot'
+        barrier.wait(20)  # all have worked as the bot, and no block was open
+        with session.use():
+            edit(session.user, 'Theirs')
+        edit('Bot', 'Ours')
+        return who(wiki)
+
+    barrier = threading.Barrier(4)
+    assert at_once(4, work) == ['Bot'] * 4
+    assert Counter(tool.editors) == {'Bot': 4, session.user: 4}
+    assert config.authenticate == {wiki.netloc: auth}
+    check_that_all_belongs_together(wiki)
+    # A new thread that only reads does so without a token.
+    assert in_thread(who, wiki) is None
+
+
+def test_a_wiki_for_which_there_was_no_block_is_not_concerned(tool):
+    tool.configure_bot()
+    config.authenticate[tool.other.netloc] = config.authenticate[
+        tool.wiki.netloc
     ]
-
-
-def test_blocks_that_are_left_out_of_order_are_reported(owner, wiki):
-    printed, _ = run(
-        owner,
-        wiki,
-        """
-first, second = alice.use(), alice.use()
-first.__enter__()
-second.__enter__()
-refused(first.__exit__, None, None, None)
-second.__exit__(None, None, None)
-from pywikibot_oauth2 import blocks
-print(blocks.current_block())
-""",
+    elsewhere = tool.session(
+        wiki=tool.other, client=client_of(tool.other.register())
     )
-    assert 'left out of order' in printed
-    assert printed.endswith('None\n')
+    with elsewhere.use():
+        assert in_thread(who, tool.wiki) == 'Bot'
+        assert in_thread(edit, 'Bot') is None
+    assert tool.editors == ['Bot']
 
 
-def test_the_first_blocks_of_two_threads_do_not_meet(owner, wiki):
-    _, edits = run(
-        owner,
-        wiki,
-        """
-import threading
-barrier = threading.Barrier(2)
-def work(session):
-    barrier.wait()
+# Nested and interleaved blocks
+
+
+def test_blocks_of_one_user_can_be_nested(tool, wiki):
+    session, same = (tool.session('Editor') for _ in range(2))
     with session.use():
-        save(session.user, session.user)
-threads = [threading.Thread(target=work, args=[s]) for s in (alice, carol)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-""",
-    )
-    assert {*edits} == {('Alice', 'Alice'), ('Carol', 'Carol')}
+        with same.use():
+            edit('Editor')
+        edit('Editor')
+    assert who(wiki) is None
+    assert tool.editors == ['Editor'] * 2
 
 
-def test_nothing_stays_in_authenticate_when_no_block_is_open(owner, wiki):
-    printed, _ = run(
-        owner,
-        wiki,
-        """
-del config.authenticate[key]
-with alice.use():
-    print(len(config.authenticate))
-    save('Alice', 'One')
-print(len(config.authenticate))
-config.authenticate[key] = ('a', 'b', 'c', 'd')
-refused(alice.use().__enter__)
-""",
-    )
-    assert '1\n0\n' in printed
-    assert 'not an OAuth2Auth' in printed
+def test_a_block_in_that_of_another_user_is_refused(tool, wiki):
+    first, second = (tool.session() for _ in range(2))
+    with first.use():
+        with pytest.raises(ConfigurationError) as caught, second.use():
+            pass
+        assert first.user in str(caught.value)
+        assert second.user in str(caught.value)
+        assert who(wiki) == first.user
+    assert config.authenticate == {}
 
 
-def test_an_asynchronous_save_is_refused(owner, wiki):
-    printed, edits = run(
-        owner,
-        wiki,
-        """
-def done(page, error):
-    print('callback', error)
-with alice.use():
-    save('Alice', 'One', asynchronous=True, callback=done)
-    time.sleep(0.1)
-    pywikibot.stopme()
-""",
-    )
-    assert ('Bot', 'One') not in edits
-    assert edits == []
+def test_interleaved_generators_never_act_for_each_other(tool, wiki):
+    def work(session):
+        with session.use():
+            while True:
+                yield who(wiki)
+
+    first, second = (tool.session() for _ in range(2))
+    generators = [work(first), work(second)]
+    assert next(generators[0]) == first.user
+    with pytest.raises(ConfigurationError, match='across a "yield"'):
+        next(generators[1])
+    assert next(generators[0]) == first.user
+    generators[0].close()
+    assert who(wiki) is None
+    assert config.authenticate == {}
 
 
-def test_a_site_of_another_user_is_refused_within_a_block(owner, wiki):
-    printed, edits = run(
-        owner,
-        wiki,
-        """
-with alice.use():
-    refused(save, 'Carol', 'One')
-""",
-    )
-    assert 'is for Carol' in printed
-    assert edits == []
+def test_a_block_that_is_left_out_of_order_says_so_and_is_not_restored(
+    tool, wiki
+):
+    session, same = (tool.session('Editor') for _ in range(2))
+    outer, inner = session.use(), same.use()
+    outer.__enter__()
+    inner.__enter__()
+    with pytest.raises(ConfigurationError, match='out of order'):
+        outer.__exit__(None, None, None)
+    assert who(wiki) == 'Editor'
+    inner.__exit__(None, None, None)
+    assert who(wiki) is None
+    assert config.authenticate == {}
+
+
+def test_a_block_that_is_left_in_another_thread_says_so(tool):
+    block = tool.session().use()
+    block.__enter__()
+    with pytest.raises(ConfigurationError, match='out of order'):
+        in_thread(block.__exit__, None, None, None)
+    assert config.authenticate == {}
+    with pytest.raises(ConfigurationError, match='has ended'):
+        blocks.current_block()
+    blocks._current_block.set(None)
+
+
+# Asynchronous code
+
+
+def test_tasks_keep_their_sessions_while_others_run(tool, wiki):
+    sessions = [tool.session() for _ in range(8)]
+
+    async def task(session):
+        seen = []
+        with session.use():
+            for _ in range(2):
+                # A thread is given the context of the task.
+                await asyncio.to_thread(edit, session.user, session.user)
+                await asyncio.sleep(0)
+                seen.append(who(wiki))
+        return [*seen, who(wiki)]
+
+    async def main():
+        return await asyncio.gather(*map(task, sessions))
+
+    expected = [[session.user] * 2 + [None] for session in sessions]
+    assert asyncio.run(main()) == expected
+    assert Counter(tool.editors) == {each.user: 2 for each in sessions}
+    check_that_all_belongs_together(wiki)
+
+
+def test_an_executor_is_given_the_context_by_hand(tool, wiki):
+    session = tool.session()
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        with session.use(), ThreadPoolExecutor(1) as pool:
+            context = contextvars.copy_context()
+            run = loop.run_in_executor
+            return [
+                await run(pool, context.run, who, wiki),
+                await run(pool, who, wiki),
+            ]
+
+    assert asyncio.run(main()) == [session.user, None]
+
+
+def test_a_task_begun_in_a_block_acts_until_the_block_ends(tool, wiki):
+    session = tool.session()
+
+    async def later(event):
+        seen = [who(wiki)]
+        await event.wait()
+        try:
+            seen.append(who(wiki))
+        except ConfigurationError as error:
+            seen.append(str(error))
+        return seen
+
+    async def main():
+        event = asyncio.Event()
+        with session.use():
+            inside = asyncio.create_task(later(event))
+            await asyncio.sleep(0)
+        outside = asyncio.create_task(later(event))
+        await asyncio.sleep(0)
+        event.set()
+        return await inside, await outside
+
+    tool.configure_bot()
+    (first, error), outside = asyncio.run(main())
+    assert first == session.user
+    assert f'started in a block of {session.user} that has ended' in error
+    assert outside == [None, None]
+
+
+# Sessions that have ended, or sites of others
+
+
+@on_both
+def test_a_session_that_was_revoked_edits_nothing_and_says_so(
+    tool, wiki, like
+):
+    session = tool.session()
+    with session.use():
+        edit(session.user)
+    wiki.revoke(session.user, tool.registered)
+    wiki.requests.clear()
+    for _ in range(2):
+        with (
+            session.use(),
+            pytest.raises(AuthorizationEndedError, match='has ended'),
+        ):
+            edit(session.user)
+    assert session.ended
+    assert tool.editors == [session.user]
+    assert all(each.bearer for each in wiki.requests if not each.form)
+    session = tool.session(session.user)
+    with session.use():
+        edit(session.user)
+    assert tool.editors == [session.user] * 2
+
+
+def test_a_session_that_nobody_authorized_edits_nothing(tool, wiki):
+    session = OAuth2Session(tool.client, wiki.api_url, user='Bot')
+    with session.use(), pytest.raises(Error, match='not been given'):
+        edit('Bot')
+    assert tool.editors == []
+
+
+@pytest.mark.parametrize('asked_for', ['another', None])
+def test_the_site_of_another_user_is_an_error(tool, asked_for):
+    session, another = (tool.session() for _ in range(2))
+    user = another.user if asked_for else None
+    words = session.user if asked_for else 'username'
+    with session.use(), pytest.raises(Error, match=words) as caught:
+        edit(user)
+    assert asked_for is None or another.user in str(caught.value)
+    assert tool.editors == []
+    for each in (session, another):
+        with each.use():
+            edit(each.user)
+    assert tool.editors == [session.user, another.user]
+
+
+def test_users_of_one_client_edit_on_all_wikis_of_its_farm(tool, wiki):
+    auth = tool.configure_bot()
+    other, session = tool.other, tool.session()
+    other.oauth, other.accounts = wiki.oauth, wiki.accounts
+    config.authenticate[other.netloc] = auth
+    with session.use():
+        edit(session.user)
+        edit(session.user, code='de')
+    assert [each.user for each in other.edits] == [session.user]
+
+
+def test_the_token_goes_to_no_other_wiki(tool, wiki):
+    auth = tool.configure_bot()
+    port = wiki.netloc.partition(':')[2]
+    config.authenticate[f'*.0.0.1:{port}'] = auth
+    session = tool.session()
+    urls = [
+        f'{wiki.url}/~mallory/api.php',
+        f'{wiki.url}/rest.php/%2e%2e/~mallory',
+        f'{wiki.url}/index.php',
+        f'http://evil.example\\.0.0.1:{port}/api.php',
+        f'http://2.0.0.1:{port}/api.php',
+        tool.other.api_url,
+        f'{tool.other.url}/rest.php/v1/page/X',
+    ]
+    with session.use():
+        edit(session.user)
+        for url in urls:
+            for each in (auth, session):
+                request = requests.Request('GET', url, auth=each).prepare()
+                assert 'Authorization' not in request.headers, url
+                assert 'assert' not in request.url
+        elsewhere = pywikibot.Site('de', 'sandbox', user=session.user)
+        assert not elsewhere.logged_in()
+        assert pywikibot.Page(elsewhere, 'Main Page').text
+    assert tool.other.requests
+    for request in tool.other.requests:
+        assert request.bearer is None
+        assert request.cookies == {}
+
+
+def test_another_entry_in_authenticate_is_reported(tool, wiki):
+    password = ('user', 'password')
+    config.authenticate[wiki.netloc] = password
+    with (
+        pytest.raises(ConfigurationError, match='not an OAuth2Auth'),
+        tool.session().use(),
+    ):
+        pass
+    assert config.authenticate == {wiki.netloc: password}

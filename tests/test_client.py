@@ -362,7 +362,7 @@ def test_a_file_that_cannot_be_read_is_reported_at_once(path, put, words):
         path.chmod(0o600)
     with pytest.raises(ConfigurationError, match=words) as info:
         from_file(path)
-    assert (info.value.error, info.value.hint) == ('unreadable', str(path))
+    assert (info.value.error, info.value.hint) == ('no_credentials', str(path))
 
 
 @pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid(), reason='root')

@@ -637,8 +637,8 @@ def date(seconds):
     ('value', 'expected'),
     [
         *[('7', 7), (' 120 ', 120), ('0.5', 0.5), ('86400', 86400)],
-        *[(date(100), 100), (date(100).replace('GMT', '+0000'), 100)],
-        *[(date(100 + 18000).replace('GMT', '+0500'), 100)],
+        *[((100, 'GMT'), 100), ((100, '+0000'), 100)],
+        *[((100 + 18000, '+0500'), 100)],
         *[
             (value, None)
             for value in (
@@ -649,10 +649,10 @@ def date(seconds):
             )
         ],
     ],
-    # The dates differ from one process to the next.
-    ids=map(str, range(19)),
 )  # fmt: skip
 def test_retry_after_is_the_seconds_to_wait(server, status, value, expected):
+    if isinstance(value, tuple):
+        value = date(value[0]).replace('GMT', value[1])
     header = f'Retry-After: {value}'.encode()
     with pytest.raises(EndpointError) as info:
         talk(server, response(b'%d X' % status, [header]))

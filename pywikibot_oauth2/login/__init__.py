@@ -68,6 +68,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             if block is not None and _is_of(block, auth, wiki):
                 self._check_block(block)
                 return True
+            self._check_no_block(wiki)
             if not isinstance(auth, OAuth2Auth):
                 return bool(super().login(retry=retry, autocreate=autocreate))
             with auth.login_lock.held:
@@ -103,6 +104,29 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                 f'{block.user} has not authorized the client, or the'
                 ' authorization has ended. Send the user to'
                 ' session.authorization_url().',
+                error='other_block',
+            )
+
+    def _check_no_block(self, wiki: str) -> None:
+        """Check that the site is not one for a block of another thread.
+
+        Otherwise a program that works for its users would be asked to
+        authorize one of them, or for a password.
+
+        :raises AuthorizationError: it is
+        """
+        site = host.known_site(wiki)
+        own = host.user_override(), site and site.username
+        if (
+            wiki in blocks.used_wikis
+            and self.username not in own
+            and not self.password
+        ):
+            raise AuthorizationError(
+                f'The site {self.site} is for {self.username}, but this'
+                ' thread or task is within no "with session.use()" block.'
+                ' Enter the block in the thread or task that does the work,'
+                ' and do not save asynchronously (asynchronous=True).',
                 error='other_block',
             )
 

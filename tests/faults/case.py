@@ -9,6 +9,7 @@ import logging
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import NamedTuple
 
 import pywikibot
@@ -20,7 +21,7 @@ from pywikibot.exceptions import Error
 
 from pywikibot_oauth2 import OAuth2Auth, OAuth2Session
 from pywikibot_oauth2.authorization import Authorization
-from tests.harness import EDITS, Owner
+from tests.harness import EDITS, Owner, free_port
 from tests.sandbox import Sandbox
 
 
@@ -133,8 +134,12 @@ class Case:
         self.capture = capture
         self.prefix = prefix or wiki.url
         self.lost = False
-        self.client = wiki.register()
+        self.client = wiki.register(
+            redirect_uri=f'http://127.0.0.1:{free_port()}/callback'
+        )
         (folder / 'clock').write_text('0')
+        # Pywikibot expects the list of its processes at its end.
+        (folder / 'throttle.ctrl').touch()
         self.owner = Owner(
             folder,
             wiki,
@@ -251,7 +256,7 @@ def _is_in(secret, text, length=40):
 class Bot:
     """One run of a bot: it begins with what is in the token file."""
 
-    def __init__(self, case, clock=None, secret=None, folder=None):
+    def __init__(self, case, clock=None, secret=None, folder=None, key=None):
         self.case = case
         self.folder = folder or case.folder
         self.auth = OAuth2Auth(
@@ -260,13 +265,14 @@ class Bot:
             redirect_uri=case.client.redirect_uri,
             clock=clock or case.clock,
         )
+        self.key = key or case.prefix.partition('://')[2]
         self.most_token_requests = 0
 
     def _go_to_work(self):
         """Let Pywikibot, of which there is one in a process, be its own."""
+        Path(self.folder, 'throttle.ctrl').touch()
         config.base_dir = str(self.folder)
-        netloc = self.case.prefix.partition('://')[2]
-        config.authenticate = {netloc: self.auth}
+        config.authenticate = {self.key: self.auth}
         if self.case.prefix != self.case.wiki.url:
             # The family knows only the address with http.
             self.auth.route(self.case.prefix, 'Bot')

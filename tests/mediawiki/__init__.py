@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """MediaWiki itself, behind the OAuth endpoints of the sandbox.
 
 Debian has MediaWiki, but not Extension:OAuth. So clients, codes, tokens
@@ -15,8 +10,8 @@ is carried out by MediaWiki::
 
 Where things are: `front.py` which requests go where, `server.py` setting
 MediaWiki up and asking it things, `settings.php` its configuration and the
-sessions of access tokens, `oauth1.py` requests under OAuth 1, `packages.py`
-what has to be installed, `chromium.py` a real browser.
+sessions of access tokens, `packages.py` what has to be installed,
+`chromium.py` a real browser.
 """
 
 from __future__ import annotations

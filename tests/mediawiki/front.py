@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """Which requests the sandbox answers, and which MediaWiki."""
 
 from __future__ import annotations
@@ -10,11 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from tests.sandbox import Sandbox
-from tests.sandbox.accounts import Caller, Session
 from tests.sandbox.api import ApiError, Call, identify
 from tests.sandbox.wire import Response
 
-from .oauth1 import OAuth1
 from .server import MediaWiki, session_headers
 
 
@@ -41,7 +34,6 @@ class RealWiki(Sandbox):
     def __init__(self, interwiki=(), **options):
         self.mediawiki = None
         super().__init__(**options)
-        self.oauth1 = OAuth1(self)
         self._interwiki = interwiki
         self._stack = ExitStack()
 
@@ -113,13 +105,6 @@ class RealWiki(Sandbox):
 
         :raises ApiError: the token is dead
         """
-        signed = self.oauth1.caller(request)
-        if signed is not None:
-            user, token = signed
-            request.user = user.name
-            return Caller(
-                Session(user), self.oauth1.grants, ('OAuth 1',)
-            ), token
         call = Call(self, request)
         identify(call)
         return call.caller, request.bearer

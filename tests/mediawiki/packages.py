@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """What has to be installed for a test, and how it gets installed."""
 
 from __future__ import annotations

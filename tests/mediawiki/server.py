@@ -1,8 +1,3 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
 """A real MediaWiki, set up afresh in a temporary folder."""
 
 from __future__ import annotations

@@ -1,0 +1,200 @@
+"""The dialog, the callback page and the web tool in a real browser."""
+
+from __future__ import annotations
+
+import struct
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.harness import (
+    LOGGED_IN,
+    Owner,
+    at_once,
+    dialogs,
+    editors,
+    grants,
+    wait_until,
+)
+from tests.journeys.test_webtool import Tool
+from tests.mediawiki.chromium import PHONE, Chromium
+
+
+pytestmark = pytest.mark.browser
+
+RETURN = 'Return to the terminal'
+
+
+@pytest.fixture
+def chromium():
+    with Chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def owner(tmp_path, wiki):
+    return Owner(tmp_path, wiki)
+
+
+def open_dialog(chromium, wiki, address, user='Bot'):
+    """Open the address that the terminal shows, and log in on the wiki."""
+    chromium.open(address)
+    chromium.type('wpName', user)
+    chromium.type('wpPassword', wiki.password(user))
+    chromium.click('wploginattempt')
+    chromium.expect('an application would like to do things on your behalf')
+
+
+def check_page(chromium, owner, path):
+    """Check that a page suits a phone and loads nothing else.
+
+    :param path: where to leave a picture of it
+    """
+    sizes = chromium.run("""
+        const root = document.documentElement;
+        const sizes = [...document.querySelectorAll('main *')].map(
+            element => parseFloat(getComputedStyle(element).fontSize));
+        return {width: innerWidth, needed: root.scrollWidth,
+                height: innerHeight, length: root.scrollHeight,
+                smallest: Math.min(...sizes), title: document.title,
+                heading: document.querySelector('h1').innerText,
+                language: root.lang};""")
+    assert sizes['needed'] <= sizes['width'] == PHONE['width']
+    assert sizes['length'] <= sizes['height']
+    assert sizes['smallest'] >= 16
+    assert sizes['title'] == sizes['heading']
+    assert sizes['language'] == 'en'
+    hosts = {urlsplit(url).netloc for url in chromium.requests()}
+    assert hosts == {
+        owner.wiki.netloc,
+        urlsplit(owner.client.redirect_uri).netloc,
+    }
+    chromium.screenshot(path)
+    width, height = struct.unpack('>II', path.read_bytes()[16:24])
+    assert width == PHONE['width'] * PHONE['pixelRatio']
+    assert height == PHONE['height'] * PHONE['pixelRatio']
+
+
+# The login
+
+
+@pytest.mark.parametrize('button', ['accept', 'cancel'])
+def test_the_last_page_sends_the_person_back_to_the_terminal(
+    chromium, owner, wiki, tmp_path, button
+):
+    with owner.terminal('login') as terminal:
+        open_dialog(chromium, wiki, terminal.address)
+        chromium.click(button)
+        text = chromium.expect('You can close this page.')
+        shown = terminal.wait()
+    assert text.startswith(f'{RETURN}\n')
+    check_page(chromium, owner, tmp_path / 'last.png')
+    is_allowed = button == 'accept'
+    assert (LOGGED_IN in shown) == is_allowed
+    assert ('The authorization was cancelled.' in shown) != is_allowed
+    assert owner.token_file().exists() == is_allowed
+
+
+def test_a_closed_tab_leaves_the_login_waiting(chromium, owner, wiki):
+    with owner.terminal('login') as terminal:
+        address = terminal.address
+        first = chromium.new_tab()
+        open_dialog(chromium, wiki, address)
+        chromium.close_tab()
+        assert terminal.process.poll() is None
+        chromium.look_at(first)
+        chromium.open(address)
+        chromium.click('accept')
+        chromium.expect(RETURN)
+        assert LOGGED_IN in terminal.wait()
+    assert dialogs(wiki) == 2
+    assert grants(wiki, 'authorization_code') == 1
+
+
+def test_going_back_and_allowing_again_does_no_harm(chromium, owner, wiki):
+    with owner.terminal('login') as terminal:
+        open_dialog(chromium, wiki, terminal.address)
+        chromium.click('accept')
+        chromium.expect(RETURN)
+        assert LOGGED_IN in terminal.wait()
+    stored = owner.token_file().read_bytes()
+    chromium.back()
+    chromium.expect('an application would like to do things')
+    before = len(wiki.requests)
+    chromium.click('accept')
+    wait_until(
+        lambda: any('accept' in each.form for each in wiki.requests[before:])
+    )
+    assert owner.token_file().read_bytes() == stored
+    owner.edit()
+    assert editors(wiki) == ['Bot']
+
+
+def test_an_old_tab_is_not_an_answer_to_a_new_login(
+    chromium, owner, wiki, tmp_path
+):
+    with owner.terminal('login') as terminal:
+        open_dialog(chromium, wiki, terminal.address)
+        terminal.type('\x03')
+        terminal.wait()
+    with owner.terminal('login') as terminal:
+        address = terminal.address
+        chromium.click('accept')
+        text = chromium.expect('Not the pending login')
+        assert 'Open the address that the terminal shows' in text
+        check_page(chromium, owner, tmp_path / 'old-tab.png')
+        assert terminal.process.poll() is None
+        chromium.new_tab()
+        chromium.open(address)
+        chromium.click('accept')
+        chromium.expect(RETURN)
+        assert LOGGED_IN in terminal.wait()
+    assert grants(wiki, 'authorization_code') == 1
+
+
+# The web tool
+
+
+class Visitor(Chromium):
+    """A person with a browser of their own."""
+
+    def __init__(self, tool, name):
+        super().__init__()
+        self.tool = tool
+        self.name = name
+
+    def log_in(self):
+        """Log in to the tool, and for it to the wiki."""
+        open_dialog(self, self.tool.wiki, f'{self.tool.url}/login', self.name)
+        self.click('accept')
+        self.expect(f'You are {self.name}, in the groups ')
+
+    def write(self, title, line):
+        """Add a line to a page."""
+        self.type('title', title)
+        self.type('line', line)
+        self.click('save')
+        self.expect(f'Saved on {title}: {line}')
+
+
+def test_two_visitors_at_once_edit_in_their_own_names(wiki, tmp_path):
+    names = ['Alice', 'Bob']
+    for name in names:
+        wiki.add_user(name)
+    with Tool(wiki, tmp_path) as tool, ExitStack() as stack:
+        visitors = [stack.enter_context(Visitor(tool, each)) for each in names]
+
+        def visit(index):
+            visitor = visitors[index]
+            visitor.log_in()
+            for number in range(3):
+                visitor.write(f'Page {number}', f'{visitor.name} {number}')
+
+        at_once(2, visit)
+        assert sorted(editors(wiki)) == ['Alice'] * 3 + ['Bob'] * 3
+        for edit in wiki.edits:
+            assert edit.text.splitlines()[-1].startswith(edit.user)
+        visitors[0].click('logout')
+        visitors[0].expect('Log in')
+        visitors[1].write('Guestbook', 'I am still here')

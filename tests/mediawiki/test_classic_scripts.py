@@ -1,0 +1,424 @@
+"""The scripts of pywikibot-scripts, unchanged, on MediaWiki.
+
+Each runs as from cron: without a terminal, and with nobody to answer a
+question. Each is checked by what it did to the wiki.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import struct
+import zlib
+from contextlib import ExitStack
+
+import pytest
+
+from tests.harness import DEAD, Owner, Reaper, dialogs, grants, join
+from tests.mediawiki import RealWiki
+from tests.mediawiki.server import GRANTS
+
+
+pytestmark = pytest.mark.mediawiki
+
+SHELL = """
+page = pywikibot.Page(pywikibot.Site(), 'Shell')
+page.text = 'written in the shell'
+page.save('a line in the shell', quiet=True)
+pywikibot.info(f'revision {page.latest_revision_id}')
+"""
+
+
+@pytest.fixture(scope='module')
+def farm():
+    """Run two MediaWikis that share an authorization server."""
+    with ExitStack() as stack:
+        wiki, other = RealWiki(), RealWiki()
+        join(wiki, other)
+        for each in (wiki, other):
+            stack.enter_context(each)
+            each.mediawiki.add_account(
+                'Bot', each.password('Bot'), ['bot', 'sysop']
+            )
+        yield wiki, other
+
+
+@pytest.fixture(scope='module')
+def farmer(farm, tmp_path_factory):
+    """Return the owner of a bot that is authorized."""
+    wiki, other = farm
+    owner = Owner(
+        tmp_path_factory.mktemp('owner'),
+        wiki,
+        client=wiki.register(
+            grants=GRANTS, redirect_uri='http://127.0.0.1:1/'
+        ),
+        others={'de': other},
+    )
+    owner.share(other)
+    owner.others = [other]
+    owner.log_in()
+    return owner
+
+
+@pytest.fixture
+def owner(farm, farmer):
+    for each in farm:
+        each.requests.clear()
+    return farmer
+
+
+@pytest.fixture
+def mediawiki(farm):
+    return farm[0].mediawiki
+
+
+def run(owner, *command, dies_at='edit', keys=''):
+    """Run a script; check that it ended well, though tokens died.
+
+    :param dies_at: the action of the API at which the token is to die, or
+        a function that says whether a request is the one
+    """
+    if isinstance(dies_at, str):
+        action = dies_at
+
+        def dies_at(request):
+            return request.form.get('action') == action
+
+    wikis = [owner.wiki, *owner.others]
+    with Reaper(*wikis, is_the_one=dies_at) as reaper:
+        done = owner.alone(*command, keys=keys)
+    assert done.returncode == 0, done.stdout
+    for bad in ('ERROR', 'Traceback', 'OAuth', 'authoriz'):
+        assert bad not in done.stdout, done.stdout
+    assert reaper.was_the_one, done.stdout
+    # The first one is the token that it began with.
+    assert sum(each.count(error=DEAD) for each in wikis) >= reaper.deaths >= 2
+    for each in wikis:
+        assert each.count('/access_token', error=None) == each.count(
+            '/access_token'
+        )
+        assert dialogs(each) == 0
+    return done.stdout
+
+
+def check_last_change(mediawiki, title):
+    """Check that the last change to a page was made under the client."""
+    (revision,) = mediawiki.page(title)['revisions']
+    assert revision['user'] == 'Bot'
+    assert 'OAuth CID: 1' in revision['tags']
+
+
+def test_add_text(owner, mediawiki):
+    titles = [f'Text {number}' for number in range(6)]
+    for title in titles:
+        mediawiki.edit(title, 'First line.')
+    run(owner, 'add_text', '-prefixindex:Text', '-text:Last line.', '-always')
+    for title in titles:
+        assert mediawiki.text(title) == 'First line.\nLast line.'
+        check_last_change(mediawiki, title)
+
+
+def test_touch(owner, mediawiki):
+    titles = [f'Untouched {number}' for number in range(4)]
+    for title in titles:
+        mediawiki.edit(title, 'The text stays.')
+    mediawiki.sql("UPDATE page SET page_touched = '20010115000000'")
+    run(owner, 'touch', '-prefixindex:Untouched')
+    for title in titles:
+        page = mediawiki.page(title, prop='info|revisions')
+        assert page['touched'] > '2002'
+        assert page['revisions'][0]['user'] == 'Admin'  # no new one
+    untouched = mediawiki.page('Main Page', prop='info')
+    assert untouched['touched'].startswith('2001')
+
+
+def test_replace(owner, mediawiki):
+    for number in range(6):
+        mediawiki.edit(f'Replace {number}', 'The colour of the sky')
+    run(
+        owner,
+        'replace',
+        '-prefixindex:Replace',
+        '-always',
+        '-summary:spelling',
+        'colour',
+        'color',
+    )
+    for number in range(6):
+        title = f'Replace {number}'
+        assert mediawiki.text(title) == 'The color of the sky'
+        check_last_change(mediawiki, title)
+        comment = mediawiki.page(title)['revisions'][0]['comment']
+        assert comment == 'spelling'
+
+
+def test_movepages(owner, mediawiki):
+    mediawiki.edit('Move from', 'To be moved')
+    run(
+        owner,
+        'movepages',
+        '-from:Move from',
+        '-to:Move to',
+        '-always',
+        '-summary:a better title',
+        dies_at='move',
+    )
+    assert mediawiki.text('Move to') == 'To be moved'
+    assert mediawiki.text('Move from') == '#REDIRECT [[Move to]]'
+    check_last_change(mediawiki, 'Move to')
+
+
+def test_category(owner, mediawiki):
+    titles = [f'Category {number}' for number in range(4)]
+    for title in titles:
+        mediawiki.edit(title, 'It flies.\n\n[[Category:Birds]]')
+    mediawiki.edit('Category:Birds', 'Those that fly')
+
+    def members(category):
+        found = mediawiki.ask(
+            action='query', list='categorymembers', cmtitle=category
+        )
+        return [page['title'] for page in found['query']['categorymembers']]
+
+    run(
+        owner,
+        'category',
+        'move',
+        '-from:Birds',
+        '-to:Aves',
+        '-batch',
+        dies_at='move',
+    )
+    assert members('Category:Aves') == titles
+    assert members('Category:Birds') == []
+    assert mediawiki.text('Category:Aves') == 'Those that fly'
+    run(owner, 'category', 'remove', '-from:Aves', '-batch', '-nodelsum')
+    assert members('Category:Aves') == []
+    for title in titles:
+        assert mediawiki.text(title) == 'It flies.'
+        check_last_change(mediawiki, title)
+
+
+def test_redirect(owner, mediawiki):
+    mediawiki.edit('Redirect 1', '#REDIRECT [[Redirect 2]]')
+    mediawiki.edit('Redirect 2', '#REDIRECT [[Redirect 3]]')
+    mediawiki.edit('Redirect 3', 'The goal')
+    run(owner, 'redirect', 'double', '-always')
+    assert mediawiki.text('Redirect 1') == '#REDIRECT [[Redirect 3]]'
+    assert mediawiki.text('Redirect 2') == '#REDIRECT [[Redirect 3]]'
+    check_last_change(mediawiki, 'Redirect 1')
+
+
+def test_listpages(owner, mediawiki):
+    titles = [f'List {number}' for number in range(12)]
+    for title in titles:
+        mediawiki.edit(title, 'To be listed')
+    before = mediawiki.changes()
+    output = run(
+        owner,
+        'listpages',
+        '-prefixindex:List',
+        '-format:3',
+        '-step:3',
+        dies_at=is_continuation,
+    )
+    assert [
+        line for line in output.splitlines() if line.startswith('List ')
+    ] == sorted(titles)
+    assert mediawiki.changes() == before
+
+
+def test_pagefromfile(owner, mediawiki):
+    (owner.folder / 'pages.txt').write_text(
+        ''.join(
+            f"{{{{-start-}}}}\n'''From file {number}'''\nText {number}\n"
+            '{{-stop-}}\n'
+            for number in range(5)
+        )
+    )
+    run(
+        owner,
+        'pagefromfile',
+        '-file:pages.txt',
+        '-notitle',
+        '-summary:from a file',
+    )
+    for number in range(5):
+        assert mediawiki.text(f'From file {number}') == f'Text {number}'
+        check_last_change(mediawiki, f'From file {number}')
+
+
+@pytest.mark.parametrize('chunks', [[], ['-chunked:1MB']])
+def test_upload_of_a_file_of_four_megabytes(owner, mediawiki, chunks):
+    name = f'Noise in {len(chunks)}.png'
+    content = picture(side=1180)
+    assert 4e6 < len(content) < 5e6
+    (owner.folder / name).write_bytes(content)
+    run(
+        owner,
+        'upload',
+        name,
+        'Made for a test',
+        '-always',
+        '-ignorewarn',
+        *chunks,
+        dies_at=is_large,
+    )
+    (image,) = mediawiki.page(
+        f'File:{name}', prop='imageinfo', iiprop='sha1|size|user'
+    )['imageinfo']
+    assert image['sha1'] == hashlib.sha1(content).hexdigest()
+    assert (image['size'], image['user']) == (len(content), 'Bot')
+    assert mediawiki.text(f'File:{name}') == 'Made for a test'
+    large = [request for request in owner.wiki.requests if is_large(request)]
+    # Of which one was refused, and another for its CSRF token.
+    assert len(large) >= (6 if chunks else 3)
+    assert [request.error for request in large].count(DEAD) >= 1
+
+
+def test_delete(owner, mediawiki):
+    titles = [f'Delete {number}' for number in range(3)]
+    for title in titles:
+        mediawiki.edit(title, 'To be deleted')
+    run(
+        owner,
+        'delete',
+        '-prefixindex:Delete',
+        '-always',
+        '-summary:not needed',
+        dies_at='delete',
+    )
+    assert [mediawiki.text(title) for title in titles] == [None] * 3
+    assert [
+        (change['title'], change['user'], change['comment'], change['tags'])
+        for change in mediawiki.changes(rctype='log')
+        if change['logtype'] == 'delete'
+    ][-3:] == [
+        (title, 'Bot', 'not needed', ['OAuth CID: 1']) for title in titles
+    ]
+
+
+def test_protect(owner, mediawiki):
+    mediawiki.edit('Protect', 'Not to be changed')
+    run(
+        owner,
+        'protect',
+        '-page:Protect',
+        '-always',
+        '-edit:sysop',
+        '-move:sysop',
+        '-summary:a test',
+        dies_at='protect',
+    )
+    page = mediawiki.page('Protect', prop='info', inprop='protection')
+    assert {
+        (protection['type'], protection['level'])
+        for protection in page['protection']
+    } == {('edit', 'sysop'), ('move', 'sysop')}
+
+
+def test_template(owner, mediawiki):
+    mediawiki.edit('Template:Old', 'old')
+    mediawiki.edit('Template:New', 'new')
+    for number in range(3):
+        mediawiki.edit(f'Template {number}', 'Look: {{old|1}}')
+    run(owner, 'template', 'Old', 'New', '-always', '-summary:a test')
+    for number in range(3):
+        assert mediawiki.text(f'Template {number}') == 'Look: {{New|1}}'
+        check_last_change(mediawiki, f'Template {number}')
+
+
+def test_transferbot_from_one_wiki_to_another(farm, owner, mediawiki):
+    for number in range(3):
+        mediawiki.edit(f'Transfer {number}', f'Text {number}')
+    run(
+        owner,
+        'transferbot',
+        '-tolang:de',
+        *[f'-page:Transfer {number}' for number in range(3)],
+    )
+    there = farm[1].mediawiki
+    for number in range(3):
+        assert f'Text {number}' in there.text(f'Transfer {number}')
+        check_last_change(there, f'Transfer {number}')
+    # Reading here and writing there, both under the one authorization.
+    for each in farm:
+        assert {
+            request.user
+            for request in each.requests
+            if request.path == '/api.php' and not request.error
+        } == {'Bot'}
+
+
+def test_pwb_shell(owner, mediawiki):
+    output = run(owner, 'shell', keys=SHELL)
+    assert mediawiki.text('Shell') == 'written in the shell'
+    check_last_change(mediawiki, 'Shell')
+    revision = mediawiki.page('Shell')['revisions'][0]['revid']
+    assert f'revision {revision}\n' in output
+
+
+def test_a_script_runs_on_while_tokens_expire_by_the_clock(
+    farm, owner, mediawiki
+):
+    # Not of one second: Pywikibot gives an edit up if the wiki says
+    # badtoken twice in a row, as it does where two tokens end in one edit.
+    wiki = farm[0]
+    titles = [f'Clock {number}' for number in range(50)]
+    for title in titles:
+        mediawiki.edit(title, 'colour')
+    wiki.token_life = 2
+    wiki.expire_access_tokens()
+    done = owner.alone(
+        'replace',
+        '-prefixindex:Clock',
+        '-always',
+        '-summary:spelling',
+        'colour',
+        'color',
+    )
+    wiki.token_life = 3600
+    assert 'ERROR' not in done.stdout
+    assert [mediawiki.text(title) for title in titles] == ['color'] * 50
+    # The first one is the token that it began with.
+    assert grants(wiki, 'refresh_token') >= 2
+    assert dialogs(wiki) == 0
+
+
+def is_continuation(request):
+    """Tell whether a request asks for the rest of a list."""
+    return any(
+        name.endswith('continue')
+        for name in request.form
+        if name not in ('continue', 'rawcontinue')
+    )
+
+
+def is_large(request):
+    """Tell whether a request has half a megabyte or more."""
+    return request.body_length > 5e5
+
+
+def picture(side):
+    """Return a picture of noise, which cannot be compressed."""
+
+    def chunk(kind, data):
+        return (
+            struct.pack('>I', len(data))
+            + kind
+            + data
+            + struct.pack('>I', zlib.crc32(kind + data))
+        )
+
+    noise = random.Random(side)
+    rows = b''.join(
+        b'\0' + noise.getrandbits(side * 24).to_bytes(side * 3, 'big')
+        for _ in range(side)
+    )
+    return (
+        b'\x89PNG\r\n\x1a\n'
+        + chunk(b'IHDR', struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0))
+        + chunk(b'IDAT', zlib.compress(rows, 1))
+        + chunk(b'IEND', b'')
+    )

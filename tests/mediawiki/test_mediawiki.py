@@ -1,0 +1,163 @@
+"""MediaWiki itself: its sessions, its rights, what is a GET."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import requests
+
+from tests.harness import DEAD, Owner, grants
+from tests.mediawiki import RealWiki
+
+
+pytestmark = pytest.mark.mediawiki
+
+# Reads pages, lists, and what is known of the site.
+READER = """
+import sys
+import pywikibot
+pywikibot.handle_args()
+site = pywikibot.Site()
+site.login()
+for page in site.allpages(prefix='Main', content=True):
+    print(page.title(), len(page.text), site.siteinfo['generator'])
+print(list(site.recentchanges(total=2))[0]['title'], site.user())
+"""
+
+
+@pytest.fixture(scope='module')
+def mediawiki():
+    with RealWiki() as wiki:
+        yield wiki
+
+
+@pytest.fixture
+def wiki(mediawiki):
+    mediawiki.requests.clear()
+    mediawiki.token_life = 3600
+    return mediawiki
+
+
+@pytest.fixture
+def ask(wiki):
+    """Return a function that asks api.php under a token."""
+    with requests.Session() as http:
+
+        def ask(pair=None, **params):
+            token = pair and f'Bearer {pair.access_token}'
+            response = http.post(
+                wiki.api_url,
+                {'format': 'json', 'formatversion': 2, **params},
+                headers={'Authorization': token},
+            )
+            response.raise_for_status()
+            return response.json()
+
+        yield ask
+
+
+def csrf(ask, pair=None):
+    answer = ask(pair, action='query', meta='tokens')
+    return answer['query']['tokens']['csrftoken']
+
+
+# What the sandbox and MediaWiki do together
+
+
+def test_a_token_of_a_session_is_refused_in_the_next_one(wiki, ask):
+    client = wiki.register()
+    pair = wiki.issue(client)
+    token = csrf(ask, pair)
+    assert csrf(ask, pair) == token
+    edit = {
+        'action': 'edit',
+        'title': 'Session',
+        'text': 'a',
+        'assertuser': 'Bot',
+        'token': token,
+    }
+    assert ask(pair, **edit)['edit']['result'] == 'Success'
+    (revision,) = wiki.mediawiki.page('Session')['revisions']
+    assert revision['user'] == 'Bot'
+    assert revision['tags'] == [f'OAuth CID: {client.number}']
+    next_pair = wiki.issue(client)
+    assert ask(next_pair, **edit)['error']['code'] == 'badtoken'
+    assert csrf(ask, next_pair) not in (token, csrf(ask), '+\\')
+
+
+def test_rights_end_where_the_grants_end(wiki, ask):
+    edit = {'action': 'edit', 'title': 'Right', 'text': 'a'}
+    pair = wiki.issue(wiki.register(owner='Admin', grants=['basic']), 'Admin')
+    answer = ask(pair, **edit, token=csrf(ask, pair))
+    assert answer['error']['code'] == 'permissiondenied'
+    pair = wiki.issue(wiki.register(grants=['basic', 'createeditmovepage']))
+    answer = ask(pair, **edit, token=csrf(ask, pair))
+    assert answer['edit']['result'] == 'Success'
+
+
+def test_a_dead_token_does_not_reach_mediawiki(wiki, ask):
+    pair = wiki.issue(wiki.register())
+    wiki.expire_access_tokens()
+    assert ask(pair, action='query', meta='tokens')['error']['code'] == DEAD
+
+
+def test_nobody_gets_a_session_with_the_headers_of_the_sandbox(wiki):
+    answer = requests.get(
+        wiki.api_url,
+        params={'action': 'query', 'meta': 'userinfo', 'format': 'json'},
+        headers={
+            'X-Sandbox-User': 'Admin',
+            'X-Sandbox-Token': 'x',
+            'X-Sandbox-Grants': 'basic',
+            'X-Sandbox-Tags': 'x',
+        },
+    ).json()
+    assert 'anon' in answer['query']['userinfo']
+
+
+# A bot on it
+
+
+def test_a_bot_edits_on_while_its_session_changes(wiki, tmp_path):
+    owner = Owner(tmp_path, wiki)
+    owner.log_in()
+    start = wiki.clock()
+    clock, wiki.clock = wiki.clock, lambda: start + len(wiki.requests)
+    wiki.token_life = 9
+    wiki.expire_access_tokens()
+    try:
+        output = owner.edit(12)
+    finally:
+        wiki.clock = clock
+    text = wiki.mediawiki.text('Sandbox').splitlines()
+    assert text[-12:] == [f'* {number}' for number in range(12)]
+    assert grants(wiki, 'refresh_token') >= 3
+    # Only the wiki knew when these tokens expired.
+    assert output.count('badtoken') == wiki.count(error='badtoken')
+
+
+def test_reads_are_get_and_changes_are_post(wiki, tmp_path):
+    owner = Owner(tmp_path, wiki)
+    # By default a request is a POST if it is longer than 255 characters.
+    owner.configure(
+        'enable_GET_without_SSL = True\nmaximum_GET_length = 8000\n'
+    )
+    owner.log_in()
+
+    def methods():
+        return [
+            request.method
+            for request in wiki.requests
+            if request.path == '/api.php'
+        ]
+
+    wiki.requests.clear()
+    shown = owner.python(READER)
+    assert re.search('^Main Page [0-9]+ MediaWiki 1', shown, re.MULTILINE)
+    assert methods() == ['GET'] * len(methods())
+    assert len(methods()) >= 6
+    assert {request.user for request in wiki.requests} <= {'Bot', None}
+    wiki.requests.clear()
+    owner.edit()
+    assert methods().count('POST') == 1

@@ -1,0 +1,107 @@
+"""Nothing secret is in a repr, a log, a warning or a traceback."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import traceback
+
+import pytest
+import requests
+
+from pywikibot_oauth2 import (
+    AuthorizationEndedError,
+    OAuth2Client,
+    OAuth2Error,
+    OAuth2Session,
+)
+from tests.helpers import HOUR, Bot, PatientPolicy, StandingClock, on_both
+from tests.stores.contract import listening
+
+
+@pytest.fixture
+def clock():
+    return StandingClock()
+
+
+@pytest.fixture
+def bot(wiki, tmp_path):
+    return Bot(wiki, tmp_path)
+
+
+@pytest.fixture
+def printed(caplog, capsys, monkeypatch):
+    """Return a function that returns all that was logged and printed."""
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(http.client.HTTPConnection, 'debuglevel', 0)
+    with listening() as said:
+        yield lambda: caplog.text + str(capsys.readouterr()) + str(said)
+
+
+def parts(secret):
+    """Return what would give a secret away: the beginning of one JWT is
+    that of all others."""
+    half = len(secret) // 2
+    return secret[half:] if secret.startswith('eyJ') else secret[:half]
+
+
+def shown_by(error):
+    """Return what tools show of an exception: locals, chained errors."""
+    seen = traceback.TracebackException.from_exception(
+        error, capture_locals=True, limit=-30
+    )
+    texts, pending = [''.join(seen.format())], [error]
+    while pending:
+        each = pending.pop()
+        texts += [repr(each), repr(each.args), repr(vars(each))]
+        chained = (each.__cause__, each.__context__)
+        pending += [other for other in chained if other is not None]
+    return '\n'.join(texts)
+
+
+def check(wiki, *texts):
+    secrets = {parts(each) for each in wiki.secrets if len(each) > 30}
+    assert len(secrets) >= 3
+    for text in texts:
+        assert not [each for each in secrets if each in text]
+
+
+@on_both
+@pytest.mark.parametrize('kind', ['refused', 'client', 'trouble', 'lost'])
+def test_no_error_of_a_renewal_shows_a_secret(bot, printed, like, kind):
+    bot.log_in()
+    client = OAuth2Client(bot.registered.id, bot.registered.secret)
+    account = bot.another(client=client, policy=PatientPolicy())
+    account.header()
+    bot.wiki.clock.advance(HOUR)
+    if kind == 'refused':
+        bot.wiki.revoke('Bot', bot.registered)
+    elif kind == 'client':
+        bot.wiki.set_stage(bot.registered, 'disabled')
+    else:
+        bot.wiki.fail_next('html' if kind == 'trouble' else 'reset_after')
+    try:
+        account.header()
+    except OAuth2Error as error:
+        assert kind != 'refused'
+        check(bot.wiki, shown_by(error))
+    else:
+        assert kind == 'refused'
+    known = [account.state, account.authorization, account.client, account]
+    check(bot.wiki, *map(repr, known), bot.said, printed())
+    with pytest.raises(AuthorizationEndedError) as caught:
+        bot.another(user='Other').refresh() or OAuth2Session(
+            client, bot.wiki.api_url
+        ).refresh()
+    check(bot.wiki, shown_by(caught.value))
+
+
+def test_no_traceback_of_a_request_shows_the_header(bot, printed):
+    session = OAuth2Session(bot.client, bot.wiki.api_url, clock=bot.wiki.clock)
+    session.complete(bot.wiki.approve(session.authorization_url()))
+    bot.wiki.expire_access_tokens()
+    bot.wiki.fail_next('html')
+    with pytest.raises(OAuth2Error) as caught:
+        requests.get(bot.wiki.api_url, auth=session)
+    check(bot.wiki, shown_by(caught.value), printed())
+    assert repr(session.token.header) == '<Authorization header>'

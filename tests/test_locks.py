@@ -1,0 +1,135 @@
+"""Tests of the locks and of the signals that wait."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+
+import pytest
+
+from pywikibot_oauth2.locks import ForkSafeLock, undisturbed
+from tests.helpers import Fork, in_thread
+
+
+SIGNALS = [signal.SIGHUP, signal.SIGINT, signal.SIGTERM]
+
+
+class CameError(Exception):
+    """What the signal handlers raise here."""
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    def handle(number, frame):
+        raise CameError(number)
+
+    usual = {number: signal.signal(number, handle) for number in SIGNALS}
+    yield [signal.getsignal(number) for number in SIGNALS]
+    for number, handler in usual.items():
+        signal.signal(number, handler)
+
+
+def handlers_now():
+    return [signal.getsignal(number) for number in SIGNALS]
+
+
+def send(number):
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.filterwarnings('ignore::DeprecationWarning')
+def test_a_lock_that_another_thread_holds_is_free_after_a_fork():
+    lock, is_held, is_done = ForkSafeLock(), threading.Event(), []
+
+    def hold():
+        with lock.held:
+            is_held.set()
+            while not is_done:
+                is_held.wait(0.01)
+
+    def take():
+        # It is one lock again: another thread cannot have it meanwhile.
+        with lock.held, lock.held:
+            return in_thread(lambda: lock.held.acquire(blocking=False))
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    is_held.wait(20)
+    signal.alarm(20)
+    assert not lock.held.acquire(blocking=False)
+    taken = Fork(take).result()
+    is_done.append(True)
+    thread.join()
+    signal.alarm(0)
+    assert not taken
+    with lock.held:
+        assert not in_thread(lambda: lock.held.acquire(blocking=False))
+
+
+@pytest.mark.parametrize('number', SIGNALS)
+def test_a_signal_takes_effect_after_the_lock_was_released(number, handlers):
+    steps = []
+
+    @contextlib.contextmanager
+    def lock():
+        yield
+        steps.append('released')
+
+    with pytest.raises(CameError), undisturbed(lock()):
+        send(number)
+        steps.append('the rest')
+    assert steps == ['the rest', 'released']
+    assert handlers_now() == handlers
+
+
+@pytest.mark.parametrize(
+    ('first', 'second'), [(SIGNALS[1], SIGNALS[1]), (SIGNALS[2], SIGNALS[1])]
+)
+def test_a_second_signal_takes_effect_at_once(first, second, handlers):
+    steps = []
+    with pytest.raises(CameError), undisturbed(contextlib.nullcontext()):
+        send(first)
+        steps.append('one')
+        send(second)
+        steps.append('two')
+    assert steps == ['one']
+    assert handlers_now() == handlers
+
+
+def test_the_wait_for_the_lock_can_be_interrupted(handlers):
+    @contextlib.contextmanager
+    def lock():
+        send(signal.SIGINT)
+        yield
+
+    with pytest.raises(CameError), undisturbed(lock()):
+        pytest.fail('the signal has waited for the lock')
+    assert handlers_now() == handlers
+
+
+def test_an_error_within_is_not_hidden():
+    with (
+        pytest.raises(CameError) as caught,
+        undisturbed(contextlib.nullcontext()),
+    ):
+        send(signal.SIGINT)
+        raise ValueError
+    assert isinstance(caught.value.__context__, ValueError)
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with undisturbed(contextlib.nullcontext()):
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        send(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_another_thread_leaves_the_handlers_alone(handlers):
+    def work():
+        with undisturbed(contextlib.nullcontext()):
+            return handlers_now()
+
+    assert in_thread(work) == handlers
