@@ -6,13 +6,14 @@ counted by the wiki.
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import sys
 import tempfile
 import traceback
 from pathlib import Path
 
-from tests.journey import Owner, dialogs, free_port, grants
+from tests.harness import Owner, dialogs, free_port, grants
 from tests.sandbox import Sandbox
 
 
@@ -51,9 +52,11 @@ def configuration(wiki, client, folder):
         f'{str(folder / "sandbox_family.py")!r}',
         "\nusernames['wikipedia']['en'] = 'Bot'": "\nusernames['sandbox']['en'] = 'Bot'",
         "\nauthenticate['*.wikipedia.org'] = ": f"\nauthenticate['{wiki.netloc}'] = ",
-        "    'client id', 'client secret',"
-        " redirect_uri='http://127.0.0.1:8080/')": f"    '{client.id}', '{client.secret}',\n"
-        f"    redirect_uri='{client.redirect_uri}')",
+        '0123456789abcdef0123456789abcdef': client.id,
+        "'client secret'": repr(client.secret),
+        "    redirect_uri='http://127.0.0.1:8080/callback',\n)": (
+            f'    redirect_uri={client.redirect_uri!r},\n)'
+        ),
     }.items():
         if text.count(old) != 1:
             raise DemoError(f'{EXAMPLE.name} does not hold this once: {old}')
@@ -78,19 +81,23 @@ def run(owner, *command):
 
 def demonstrate(wiki, folder):
     """Go the whole way; return what the wiki has counted."""
-    client = wiki.register(redirect_uri=f'http://127.0.0.1:{free_port()}/')
+    client = wiki.register(
+        redirect_uri=f'http://127.0.0.1:{free_port()}/callback'
+    )
     owner = Owner(folder, wiki, client=client)
     config = folder / 'user-config.py'
     config.write_text(configuration(wiki, client, folder), encoding='utf-8')
+    shown = []
     show(
         f'The wiki runs at {wiki.url}; a token of it lives for'
         f' {TOKEN_LIFE} seconds.\n'
     )
     owner.has_browser()
-    if 'Logged in on sandbox:en as Bot.' not in run(owner, 'login'):
+    shown.append(run(owner, 'login'))
+    if 'Logged in on sandbox:en as Bot.' not in shown[0]:
         raise DemoError('Pywikibot does not say that it is logged in.')
     for number in range(ROUNDS * len(COMMANDS)):
-        run(owner, *COMMANDS[number % len(COMMANDS)])
+        shown.append(run(owner, *COMMANDS[number % len(COMMANDS)]))
         if (
             number + 1 >= len(COMMANDS)
             and grants(wiki, 'refresh_token') >= REFRESHES
@@ -104,6 +111,7 @@ def demonstrate(wiki, folder):
         'authorized': grants(wiki, 'authorization_code'),
         'refreshes': grants(wiki, 'refresh_token'),
         'edits': len(edits),
+        'warnings': sum(text.count('WARNING') for text in shown),
         'questions': dialogs(wiki) - 1,
     }
     summary = ' '.join(f'{name}={count}' for name, count in counts.items())
@@ -121,9 +129,13 @@ def demonstrate(wiki, folder):
 
 def main():
     """Show the result; the exit status is 0 if all went well."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--like', choices=['1.43', 'master'], default='1.43')
+    like = parser.parse_args().like
+    show(f'A bot owner on a wiki like {like}, on this machine.\n')
     try:
         with (
-            Sandbox(token_life=TOKEN_LIFE) as wiki,
+            Sandbox(token_life=TOKEN_LIFE, like=like) as wiki,
             tempfile.TemporaryDirectory() as folder,
         ):
             for number in range(1, 4):
