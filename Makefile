@@ -12,6 +12,7 @@ PYTEST = $(BIN)/python -m pytest -p no:randomly -n 2
 TESTS =
 LIKE = 1.43
 N = 20
+PYWIKIBOT =
 
 .PHONY: demo wiki test test-all test-pywikibots flaky coverage stress faults \
     bench lint clean
@@ -47,9 +48,9 @@ test: $(VENV)/installed
 test-all: $(VENV)/installed
 	$(PYTEST) --dist loadscope $(TESTS)
 
-# The oldest and the newest supported versions of Pywikibot.
+# Each supported major version of Pywikibot, or that in PYWIKIBOT.
 test-pywikibots: $(VENV)/installed
-	@$(BIN)/python -m tests.pywikibots
+	@$(BIN)/python -m tests.pywikibots $(PYWIKIBOT)
 
 # Whether a test fails now and then on a busy machine.
 flaky: $(VENV)/installed

@@ -1,21 +1,21 @@
 """OAuth 2.0 for Pywikibot.
 
-In ``user-config.py`` an :class:`OAuth2Auth` is put into ``authenticate``::
+In ``user-config.py``, put an :class:`OAuth2Auth` into ``authenticate``::
 
     import pywikibot_oauth2 as _oauth2
     authenticate['*.wikipedia.org'] = _oauth2.OAuth2Auth(
         'client id', 'client secret',
         redirect_uri='http://127.0.0.1:8080/callback')
 
-Then ``pwb login`` authorizes once, and every script runs with the token
-that it got, which is refreshed as needed.
+After that, ``pwb login`` asks for the authorization once. Every script uses
+the token that is issued then, which is refreshed as needed.
 
-A program that authorizes its users itself makes an :class:`OAuth2Client`
-and for each user an :class:`OAuth2Session`: it sends the user to
-:meth:`OAuth2Session.authorization_url` and passes the address that the
-user comes back with to :meth:`OAuth2Session.complete`.
+A program that authorizes its users itself creates an :class:`OAuth2Client`
+and, for each user, an :class:`OAuth2Session`. It sends the user to
+:meth:`OAuth2Session.authorization_url` and passes the address with which
+the user comes back to :meth:`OAuth2Session.complete`.
 
-Whatever goes wrong is an :class:`OAuth2Error`.
+Every error is an :class:`OAuth2Error`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __version__ = '1.0.0'
 def __getattr__(name: str) -> object:
     """Return a public name to a user-config.py that is being run.
 
-    If this package is imported before Pywikibot, the import below runs
-    user-config.py, which finds this module half imported.
+    That happens if this package is imported before Pywikibot: the import
+    below runs user-config.py, which finds this module half imported.
     """
     exports = importlib.import_module('pywikibot_oauth2._exports')
     if name in exports.__all__:

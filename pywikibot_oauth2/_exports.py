@@ -1,4 +1,4 @@
-"""All that a user may import from the package."""
+"""Everything that a user may import from the package."""
 
 from pywikibot_oauth2.auth import OAuth2Auth
 from pywikibot_oauth2.client import OAuth2Client

@@ -52,7 +52,7 @@ _E = TypeVar('_E', bound=OAuth2Error)
 
 
 class Policy:
-    """What an account leaves to its user.
+    """What an account leaves to the code that uses it.
 
     This one suits programs, which get errors at once and decide
     themselves.
@@ -83,10 +83,10 @@ class Policy:
 
 
 class State(NamedTuple):
-    """All that changes, replaced as a whole.
+    """Everything that changes, replaced as a whole.
 
-    :ivar due: when to look after the header, in seconds since 1970 UTC
-    :ivar last_use: from when on it may not last for a request
+    :ivar due: when the header needs attention, in seconds since 1970 UTC
+    :ivar last_use: the time from which it may not last for one more request
     :ivar cookies: those that the wiki set for this access token
     :ivar refusal: why there is no header although there is a token
     """
@@ -106,23 +106,24 @@ class Account:
     Processes and machines share it through the store. The state is one
     immutable value that is read without a lock. Whoever changes it holds,
     in this order: the thread lock, delayed signals, the store lock.
-    Signals take effect after the store lock was released, so that a
+    Signals take effect after the store lock has been released, so that a
     signal handler may use the account.
 
-    Generations, not clocks, tell which authorization is newer. If that in
-    the store is older than that in memory, as after a backup was restored,
-    memory wins and is stored again. Before an end is stored, the store is
-    read again; if it has another token, that is adopted instead.
+    Generations, not clocks, tell which authorization is newer. If the one
+    in the store is older than the one in memory, as after a backup was
+    restored, the one in memory wins and is stored again. Before an end is
+    stored, the store is read again; if it has another token, that token is
+    adopted instead.
 
     :param client: the client
     :param store: where the authorization is kept
     :param user: the name of the account; None if it is not known yet
     :param wiki: the wiki to ask if nothing is stored yet
-    :param policy: what is left to the user of this object
+    :param policy: what is left to the code that uses this object
     :param clock: returns the seconds since 1970 UTC
     :param authorization: what to begin with
     :param is_automatic: whether a token that is due is renewed
-    :ivar state: one immutable snapshot of all that changes
+    :ivar state: one immutable snapshot of everything that changes
     """
 
     # A web tool has one for each of its users.
@@ -174,19 +175,19 @@ class Account:
         self.state = State()
         self._set(authorization)
 
-    # What a request asks
+    # What a request asks for
 
     def header(
         self, user_agent: str | None = None, *, is_bound: bool = False
     ) -> Header | None:
-        """Return the Authorization header; renew the token first if due.
+        """Return the Authorization header; renew the token first if it is due.
 
-        As long as it is not due, :attr:`state` has it.
+        While it is not due, :attr:`state` has the header.
 
         :param user_agent: the User-Agent of the request
         :param is_bound: whether the request carries a CSRF token, which
-            belongs to the present access token; it then goes out under
-            that as long as it lasts for a request
+            belongs to the present access token; it is then sent with
+            that token as long as the token lasts for one more request
         :return: None if there is no token
         :raises ClientRefusedError: the wiki refuses the client
         :raises ConfigurationError: secrets would go to the wrong wiki
@@ -199,12 +200,12 @@ class Account:
     def replace(
         self, refused: str, user_agent: str | None = None
     ) -> Header | None:
-        """Return the header in place of one that the wiki refused.
+        """Return a header to replace one that the wiki refused.
 
         :param refused: the Authorization header that was sent
         :param user_agent: the User-Agent of that request
         :return: None if there is none; a fixed access token is never given
-            up and returned again
+            up, so the same header is returned again
         :raises OAuth2Error: as :meth:`header`
         """
         if self.client.access_token is None:
@@ -265,8 +266,8 @@ class Account:
     def refresh(self, user_agent: str | None = None) -> None:
         """Renew the token now, as after a right was granted; try once.
 
-        What others stored meanwhile is renewed, too: it may have been
-        issued before the right was granted.
+        A token that others stored meanwhile is renewed, too: it may have
+        been issued before the right was granted.
 
         :param user_agent: the User-Agent to send
         :raises OAuth2Error: as :meth:`header`
@@ -276,10 +277,10 @@ class Account:
                 self._renew_once(user_agent, None, is_forced=True)
 
     def adopt(self, authorization: Authorization) -> None:
-        """Take an authorization that was just given, and store it.
+        """Take an authorization that has just been given, and store it.
 
-        If it cannot be stored, it serves as long as this process lives;
-        :attr:`is_saved` tells.
+        If it cannot be stored, it is used until this process ends, and
+        the state says that it is not saved.
         """
         with self._lock.held:
             try:
@@ -308,8 +309,8 @@ class Account:
     def forget(self) -> bool:
         """Log out: drop the token, for all who share the store.
 
-        The end is stored in its place. If the token was merely removed,
-        another bot would store the one that it renews next.
+        The end is stored in its place. If the token were merely removed,
+        another bot would store the next one that it gets.
 
         :return: whether there was a token
         :raises StoreError: what is stored cannot be read or written;
@@ -335,7 +336,7 @@ class Account:
             return authorization
 
     def identify(self, user: str) -> None:
-        """Note whose authorization it is."""
+        """Record whose authorization it is."""
         with self._lock.held:
             self.user = user
             authorization = self.state.authorization
@@ -347,7 +348,7 @@ class Account:
     def _renewed(
         self, refused: str | None, user_agent: str | None, *, is_bound: bool
     ) -> Header | None:
-        """Return the header after looking after it."""
+        """Return the header, after renewing the token if necessary."""
         with self._lock.held:
             if self.state.authorization is None and not self._is_busy:
                 # A process that starts with a valid token needs no lock.
@@ -362,10 +363,10 @@ class Account:
 
     @property
     def _is_busy(self) -> bool:
-        """Whether this thread renews the token right now.
+        """Whether this thread is renewing the token right now.
 
-        A signal handler may come back here while it does; it goes on with
-        the header there is.
+        A signal handler may call this object again meanwhile; it goes on
+        with the header that there is.
         """
         return self._busy_pid == os.getpid()
 
@@ -376,10 +377,10 @@ class Account:
         return self._clock() >= self.state.due
 
     def _lasts(self) -> bool:
-        """Return whether the present token lasts for a request.
+        """Return whether the present token lasts for one more request.
 
         If another process has renewed the token, the present one is dead;
-        adopting the new one at once spares a refused request.
+        adopting the new one at once saves a refused request.
         """
         if self.state.header is None:
             return False
@@ -392,7 +393,7 @@ class Account:
             self._take(self._store.load(*self._key))
 
     def _renew(self, user_agent: str | None, refused: str | None) -> None:
-        """Renew the token, or go on with the old one if it still serves."""
+        """Renew the token, or go on with the old one while it is valid."""
         attempt = 0
         while True:
             try:
@@ -416,7 +417,7 @@ class Account:
         *,
         is_forced: bool = False,
     ) -> None:
-        """Adopt a newer token from the store, or else ask the wiki."""
+        """Adopt a newer token from the store; otherwise ask the wiki."""
         key = self._key
         self._busy_pid = os.getpid()
         try:
@@ -439,7 +440,7 @@ class Account:
     ) -> None:
         """Warn of a store that cannot be used, if the wiki is asked anyway.
 
-        :raises StoreError: the present token still serves
+        :raises StoreError: the present token is still valid
         """
         if refused is None and self._serves():
             raise error
@@ -506,8 +507,8 @@ class Account:
         """Check that a token is that of the owner of an owner-only client.
 
         Any other client with that grant type gets an anonymous token. With
-        Extension:OAuth of August 2026 the profile then names the owner
-        nevertheless (recorded), so that only the claims can show it.
+        Extension:OAuth of August 2026, the profile names the owner all the
+        same (recorded), so that only the claims show it.
 
         :raises ConfigurationError: it is not
         """
@@ -528,10 +529,10 @@ class Account:
             raise self._error(ConfigurationError, message, 'other_account')
 
     def _end(self, error: AuthorizationEndedError, save: Save | None) -> None:
-        """Note that the authorization has ended, if it really has.
+        """Record that the authorization has ended, if it really has.
 
-        If the store lock was lost, somebody else may have renewed the
-        token meanwhile, so the store is read again first.
+        If the store lock was lost, someone else may have renewed the token
+        in the meantime, so the store is read again first.
         """
         before = self.state.authorization
         assert before is not None
@@ -545,7 +546,7 @@ class Account:
         reason = str(error)
         if self._lost_answer and self._lost_answer[0] is before.token:
             reason += (
-                ' The attempt before got no usable answer'
+                ' The previous attempt got no usable answer'
                 f' ({self._lost_answer[1]}); if the wiki acted on it, the new'
                 ' token was lost with that answer.'
             )
@@ -564,13 +565,13 @@ class Account:
 
     def _put_off(self, error: OAuth2Error) -> None:
         """Go on with the old token, and try again later."""
-        self._warn(error, f'The old token of {self.user} still serves.')
+        self._warn(error, f'The old token of {self.user} is still valid.')
         state = self.state
         assert state.authorization is not None
         assert state.authorization.token is not None
         now = self._clock()
         left = (state.authorization.token.expires_at or math.inf) - now
-        # A tenth of what is left, so that there are several attempts.
+        # A tenth of the time left, so that there are several attempts.
         wait = min(left, max(left / 10, error.retry_after or 0), 86400)
         self._update(not_before=now + wait)
 
@@ -586,9 +587,9 @@ class Account:
     ) -> bool:
         """Adopt what is stored if it is newer than what is in memory.
 
-        Of two with the same generation, as where a lock was lost, the
-        stored one is adopted if there is no token in memory, or if the wiki
-        refused it.
+        If both have the same generation, as can happen when a lock was
+        lost, the stored one is adopted if there is no token in memory, or
+        if the wiki refused that token.
 
         :param data: what the store holds
         :param refused: the Authorization header that the wiki refused
@@ -649,7 +650,7 @@ class Account:
         )
 
     def _following(self, authorization: Authorization) -> Authorization:
-        """Return an authorization with a generation above all others."""
+        """Return an authorization with a higher generation than any other."""
         known = [authorization, self.state.authorization]
         with contextlib.suppress(StoreError):
             data = self._store.load(*self._key)
@@ -661,7 +662,7 @@ class Account:
     def _save(
         self, save: Save | None, data: Mapping[str, object] | None = None
     ) -> None:
-        """Store what is in memory; if that fails, say so and go on."""
+        """Store what is in memory; if that fails, warn and go on."""
         authorization = self.state.authorization
         if save is None or authorization is None:
             return
@@ -685,14 +686,15 @@ class Account:
         not_before: float = -math.inf,
         refusal: ClientRefusedError | None = None,
     ) -> None:
-        """Replace the state; nothing else does.
+        """Replace the state; nothing else may.
 
-        :param not_before: until when a header that is due is left alone
+        :param not_before: the time until which a header that is due is left
+            alone
         """
         token = authorization.token if authorization else None
         header = None
-        # Without a token the store is asked at each request, so that a
-        # login in another terminal is noticed.
+        # Without a token, each request asks the store, so that a login in
+        # another terminal is noticed.
         due = last_use = not_before
         if token is not None and refusal is None:
             header = token.header

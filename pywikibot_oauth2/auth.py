@@ -1,4 +1,4 @@
-"""Which account a request belongs to, its header, and its repetition."""
+"""The account of a request, its header, and its repetition if refused."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
         clock: Callable[[], float]
 
 
-# A wiki that asks to wait for more seconds than this is not waited for.
+# If a wiki asks us to wait for longer than this, in seconds, we give up.
 _PATIENCE = 600
 
 # One object for all: an empty set takes 216 bytes.
@@ -74,7 +74,7 @@ _NO_WIKIS: frozenset[str] = frozenset()
 
 
 class BearerAuth(AuthBase):
-    """Sends requests with an access token, once more if it was dead.
+    """Sends requests with an access token; again if the token was dead.
 
     :param account: the account that has the token
     :param clock: returns the seconds since 1970 UTC
@@ -93,10 +93,10 @@ class BearerAuth(AuthBase):
         self._clock = clock
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Let a request carry the token, and no cookies but the token's.
+        """Let a request carry the token, and only the cookies of the token.
 
-        A cookie of another account, as of an old password session, makes
-        Wikimedia's wikis refuse the request.
+        A cookie of another account, such as one from an old login by
+        password, makes Wikimedia's wikis refuse the request.
 
         :return: the same request
         :raises OAuth2Error: there is no token
@@ -104,8 +104,8 @@ class BearerAuth(AuthBase):
         headers = request.headers
         if 'Cookie' in headers:
             del headers['Cookie']
-        # The one place where the state is read without asking the account,
-        # since this runs for every request.
+        # The only place that reads the state without asking the account,
+        # because this runs for every request.
         state = self.account.state
         if self._clock() >= state.due:
             state = self._renewed(request, state)
@@ -119,9 +119,9 @@ class BearerAuth(AuthBase):
         return request
 
     def without_token(self, error: OAuth2Error | None) -> None:
-        """Decide about a request that there is no token for.
+        """Decide what to do about a request without a token.
 
-        :param error: why, unless there simply is no authorization
+        :param error: why there is none; None if there is no authorization
         :raises OAuth2Error: the request must not be sent
         """
         if error is not None:
@@ -145,10 +145,10 @@ class BearerAuth(AuthBase):
         return found is not None and found.is_complete
 
     def passed_on(self, response: Response) -> None:
-        """Learn of an answer that is not repeated; for subclasses."""
+        """See an answer to a request that is not repeated; for subclasses."""
 
     def _renewed(self, request: PreparedRequest, before: State) -> State:
-        """Return the state after the account has looked after it."""
+        """Return the state after the account has renewed it if necessary."""
         try:
             self.account.header(
                 request.headers.get('User-Agent'),
@@ -163,12 +163,12 @@ class BearerAuth(AuthBase):
         return self.account.state
 
     def _notice_renewal(self, before: str) -> None:
-        """Let Pywikibot fetch CSRF tokens anew, if it holds old ones."""
+        """Make Pywikibot fetch new CSRF tokens if it may hold old ones."""
         if self.account.state.header not in (before, None):
             host.clear_csrf_tokens(self.wikis, self.account.user)
 
     def _add_cookies(self, request: PreparedRequest) -> None:
-        """Send the cookies along that the wiki set for the token."""
+        """Send the cookies that the wiki has set for the token."""
         value = get_cookie_header(  # type: ignore[no-untyped-call] # of requests
             self.account.state.cookies, request
         )
@@ -178,9 +178,9 @@ class BearerAuth(AuthBase):
     def _answered(
         self, response: Response, **options: Unpack[SendOptions]
     ) -> Response:
-        """Send a request once more if the wiki calls its token dead.
+        """Send a request again if the wiki says that its token is dead.
 
-        This comes before Pywikibot sees the answer, which it would take
+        This happens before Pywikibot sees the answer, which it would take
         for the end of the authorization.
         """
         request = response.request
@@ -205,7 +205,7 @@ class BearerAuth(AuthBase):
         if not self._is_worth_it(meaning, sent) or not _rewind(again):
             self.passed_on(response)
             return response
-        # Frees the connection for the repetition, and also if none comes.
+        # Frees the connection, whether or not the request is repeated.
         _ = response.content
         response.close()
         header: str | None = sent
@@ -223,8 +223,8 @@ class BearerAuth(AuthBase):
         if meaning is Meaning.WRONG_COOKIE:
             return account.state.cookies is not None
         if meaning is Meaning.PERHAPS_DEAD:
-            # rest.php said the same of a page that the user may not read
-            # before Extension:OAuth of August 2026: only the profile tells.
+            # Before Extension:OAuth of August 2026, rest.php said the same of
+            # a page that the user may not read: only the profile can tell.
             if account.state.header != sent:
                 return True
             try:
@@ -235,7 +235,7 @@ class BearerAuth(AuthBase):
         return meaning is Meaning.DEAD_TOKEN and account.is_automatic
 
     def _replace(self, sent: str, user_agent: str | None) -> str | None:
-        """Return the header in place of a refused one; None for none."""
+        """Return a header to replace a refused one, or None."""
         try:
             header = self.account.replace(sent, user_agent)
         except OAuth2Error as error:
@@ -243,7 +243,7 @@ class BearerAuth(AuthBase):
             return None
         self._notice_renewal(sent)
         if header == sent:
-            # A fixed access token, which there is no other for.
+            # A fixed access token, which cannot be replaced.
             return sent if self.needs_token else None
         if header is None:
             self.without_token(self.account.state.refusal)
@@ -270,12 +270,12 @@ class BearerAuth(AuthBase):
         if 'Set-Cookie' in again.headers:
             self._take_cookies(again, header)
         if again.is_redirect:
-            # requests makes the next request of the first one.
+            # requests derives the next request from the first one.
             _detach(response.request, again)
         return again
 
     def _take_cookies(self, response: Response, sent: str | None) -> None:
-        """Keep cookies out of Pywikibot's jar, for all accounts share it.
+        """Keep cookies out of Pywikibot's jar, which all accounts share.
 
         Those of an owner-only client go with its token from then on: on
         Wikimedia they carry its rate-limit class, which the tokens of
@@ -287,7 +287,7 @@ class BearerAuth(AuthBase):
 
 
 class _WithoutCookies:
-    """An answer in which requests finds no cookies for its own jar."""
+    """An answer in which requests finds no cookies for its jar."""
 
     def __init__(self, raw: object) -> None:
         self._raw = raw
@@ -299,7 +299,7 @@ class _WithoutCookies:
 
 
 def _detach(request: PreparedRequest, response: Response) -> None:
-    """Keep what belongs to the token out of a redirected request.
+    """Keep cookies, and elsewhere the token, out of a redirected request.
 
     requests would add the cookies of Pywikibot's jar, and keeps the header
     Authorization for any path of the same host.
@@ -313,7 +313,7 @@ def _detach(request: PreparedRequest, response: Response) -> None:
 
 
 def _rewind(request: PreparedRequest) -> bool:
-    """Make a body that was sent ready to be sent again, if possible."""
+    """Rewind the body of a request, to send it again, if possible."""
     if isinstance(request.body, (bytes, str, type(None))):
         return True
     try:
@@ -324,7 +324,7 @@ def _rewind(request: PreparedRequest) -> bool:
 
 
 def _action(request: PreparedRequest) -> str:
-    """Return the action of a request to api.php, if it can be seen."""
+    """Return the action of a request to api.php, or an empty string."""
     body = request.body
     if isinstance(body, bytes):
         body = body[:100_000].decode(errors='replace')
@@ -335,7 +335,7 @@ def _action(request: PreparedRequest) -> str:
 
 
 class _BotPolicy(Policy):
-    """Waits and speaks to the bot owner as Pywikibot itself does.
+    """Waits and reports to the bot owner as Pywikibot itself does.
 
     :param auth: the value in authenticate
     :param user: the account
@@ -351,12 +351,12 @@ class _BotPolicy(Policy):
         return host.entry_for(wiki) is self._auth
 
     def warn(self, error: OAuth2Error, note: str = '') -> None:
-        """Tell the bot owner, but not the same twice in a row."""
+        """Tell the bot owner, but not the same thing twice in a row."""
         text = messages.explain(error, self._auth.client)
         self.say(f'{text}\n{note}'.rstrip())
 
     def say(self, text: str) -> None:
-        """Print a warning, but not the same twice in a row."""
+        """Print a warning, but not the same one twice in a row."""
         from pywikibot.logging import warning
 
         if text != self._last_text:
@@ -364,7 +364,7 @@ class _BotPolicy(Policy):
             warning(text)
 
     def wait(self, error: OAuth2Error, attempt: int) -> bool:
-        """Wait within the bounds of Pywikibot's own requests."""
+        """Wait for as long as Pywikibot would for a request of its own."""
         import pywikibot
         from pywikibot import config
 
@@ -382,10 +382,10 @@ class _BotPolicy(Policy):
 
 
 class _BotAuth(BearerAuth):
-    """Sends the requests of Pywikibot for one account.
+    """Sends Pywikibot's requests for one account.
 
-    Without a token they go out without one: whatever changes something
-    carries assert=user, and the login manager comes before it.
+    If there is no token, they are sent without one: a request that changes
+    something carries assert=user, and the login manager comes before it.
     """
 
     needs_token = False
@@ -398,7 +398,7 @@ class _BotAuth(BearerAuth):
         self._explained: set[str] = set()
 
     def without_token(self, error: OAuth2Error | None) -> None:
-        """Warn of what the bot owner can fix.
+        """Warn about what the bot owner can fix.
 
         :raises EndpointError: the wiki is in trouble
         """
@@ -406,15 +406,15 @@ class _BotAuth(BearerAuth):
             raise messages.advised(error, self.account.client) from None
         if isinstance(error, ClientRefusedError):
             # The login manager, which comes before any edit, has the advice.
-            self.policy.say(f'{error} Requests go without a token.')
+            self.policy.say(f'{error} Requests are sent without a token.')
         elif error is not None:
             self.policy.warn(error)
 
     def passed_on(self, response: Response) -> None:
-        """Say once what an error code of api.php means.
+        """Explain once what an error code of api.php means.
 
-        :raises SystemExit: "pwb login -logout" is refused by the wiki;
-            Pywikibot would go on to a traceback
+        :raises SystemExit: the wiki refuses "pwb login -logout";
+            otherwise Pywikibot would end with a traceback
         """
         code = response.headers.get('MediaWiki-API-Error', '')
         if not code:
@@ -431,14 +431,14 @@ class _BotAuth(BearerAuth):
 
 
 class OAuth2Auth(AuthBase):
-    """Lets Pywikibot's requests to some hosts run under OAuth 2.0.
+    """Authenticates Pywikibot's requests to some hosts by OAuth 2.0.
 
-    To be put into ``authenticate``, once or for several hosts that share
-    the authorization; see the README.
+    Put it into ``authenticate``, under one key or, for hosts that share the
+    authorization, under several.
 
     :param client_id: the client ID that the wiki gave at registration
     :param client_secret: the client secret; None for a public client
-    :param oauth1: nothing; the values of OAuth 1.0a are recognized
+    :param oauth1: not used; catches the four values of OAuth 1.0a
     :param redirect_uri: the callback URL, exactly as registered
     :param owner_only: whether the client is registered for its owner only
     :param access_token: the access token of an owner-only client, which is
@@ -450,7 +450,7 @@ class OAuth2Auth(AuthBase):
     :raises ConfigurationError: a value cannot be right
     """
 
-    #: Held during a login: a terminal takes one question at a time.
+    #: Held during a login: a terminal can ask one question at a time.
     login_lock = ForkSafeLock()
 
     #: Lets the blocks of ``session.use()`` take precedence.
@@ -471,7 +471,7 @@ class OAuth2Auth(AuthBase):
         with _no_traceback():
             if oauth1 or isinstance(client_id, (tuple, list)):
                 raise ConfigurationError(
-                    'These are values of OAuth 1.0a. OAuth 2.0 has others.',
+                    'These are values of OAuth 1.0a. OAuth 2.0 uses others.',
                     error='oauth1',
                 )
             self.client = OAuth2Client(
@@ -548,10 +548,10 @@ class OAuth2Auth(AuthBase):
         return cls(**found._asdict(), **options)
 
     def __len__(self) -> int:
-        """Return 2: then Pywikibot passes the object to requests as it is.
+        """Return 2, so that Pywikibot passes the object to requests as it is.
 
-        With 4 it would take it for OAuth 1 and make each request a POST;
-        it refuses other lengths.
+        With 4, it would take the object for OAuth 1.0a and make each
+        request a POST; it refuses other lengths.
         """
         return 2
 
@@ -570,7 +570,7 @@ class OAuth2Auth(AuthBase):
         return bearer(request)
 
     def _authenticate(self, request: PreparedRequest) -> PreparedRequest:
-        """Authenticate a request that takes more than a look-up."""
+        """Authenticate a request for which a look-up is not enough."""
         wiki = host.wiki_of(request.url or '')
         if wiki is None or wiki in self._off:
             return request
@@ -598,11 +598,11 @@ class OAuth2Auth(AuthBase):
         )
 
     def _discover(self, wiki: str) -> _BotAuth | None:
-        """Find the account of a wiki that was not asked before.
+        """Find the account of a wiki that has not been asked before.
 
-        :return: None if the wiki is none of ours
+        :return: None if the wiki is not one of ours
         """
-        # This hooks the login manager in, also to end with a problem.
+        # Plugs the login manager in, which also ends with a problem.
         site = host.admit(wiki, self)
         if self.problem is not None or site is None or site.username is None:
             return None
@@ -611,7 +611,7 @@ class OAuth2Auth(AuthBase):
                 self.check()
             return self.route(wiki, site.username)
         except ConfigurationError as error:
-            # The login manager, which comes before any edit, ends with it.
+            # The login manager, which comes before any edit, raises it.
             from pywikibot.logging import warning
 
             warning(messages.explain(error, self.client))
@@ -646,7 +646,7 @@ class OAuth2Auth(AuthBase):
         self._is_checked = True
 
     def route(self, wiki: str, username: str) -> _BotAuth:
-        """Let requests to a wiki run under an account from now on.
+        """Make requests to a wiki run under an account from now on.
 
         :param wiki: the address of the wiki's script folder
         :param username: the account
@@ -673,7 +673,7 @@ class OAuth2Auth(AuthBase):
         return bearer
 
     def bearer_for(self, wiki: str, username: str) -> _BotAuth:
-        """Return what sends the requests of an account, without routing.
+        """Return what sends the requests of an account; route nothing to it.
 
         :param wiki: the wiki to ask if no authorization is stored yet
         :param username: the account
@@ -736,8 +736,8 @@ def _no_traceback() -> Iterator[None]:
 
     A traceback would show the line, with the secrets in it.
 
-    :raises ConfigurationError: something else makes the object
-    :raises SystemExit: user-config.py does
+    :raises ConfigurationError: the object is not created by user-config.py
+    :raises SystemExit: it is
     """
     try:
         yield
@@ -748,9 +748,9 @@ def _no_traceback() -> Iterator[None]:
 
 
 def _tell_if_unused(reference: weakref.ref[OAuth2Auth]) -> None:
-    """Say so, when Python ends, if no request could ever be authenticated.
+    """Warn, when Python ends, of an entry that no request could match.
 
-    A host that is misspelled is asked for by no request, so there is no
+    No request goes to a host that is misspelled, so that there is no
     other moment at which it would be noticed.
     """
     auth = reference()

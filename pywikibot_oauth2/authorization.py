@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: The version of what :meth:`Authorization.serialize` returns.
 VERSION = 1
 
-#: Why an authorization has ended that its owner logged out of.
+#: The reason why an authorization has ended when its owner logged out.
 LOGGED_OUT = 'logged out'
 
 # Visible characters (RFC 6749, appendices A.5 and A.11).
@@ -28,9 +28,9 @@ _VISIBLE = r'[!-~]+'
 class Authorization(NamedTuple):
     """What one user allowed one client on one wiki.
 
-    It is immutable. The methods return the authorization that follows;
-    its generation is higher by one, so that of two authorizations in
-    different places the newer one is known without any clock.
+    It is immutable. The methods return its successor, whose generation is
+    higher by one, so that the newer of two copies can be told without a
+    clock.
 
     :param client_id: the client ID
     :param wiki: the address of the script folder of the wiki
@@ -89,7 +89,7 @@ class Authorization(NamedTuple):
 
     @classmethod
     def deserialize(cls, data: Mapping[str, object]) -> Authorization:
-        """Make an authorization of what :meth:`serialize` returned.
+        """Make an authorization from what :meth:`serialize` returned.
 
         :raises StoreError: it is not such a dict, or a newer release
             wrote it
@@ -130,9 +130,9 @@ class Authorization(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class PendingLogin:
-    """A login that was begun and not completed; no part may be shown.
+    """A login that is not complete yet; no part of it may be shown.
 
-    :param state: what the callback has to bring back
+    :param state: what the callback must bring back
     :param verifier: the PKCE code verifier
     :param redirect_uri: the callback URL that was sent, or None
     """
@@ -147,7 +147,7 @@ class PendingLogin:
 
     @classmethod
     def deserialize(cls, data: object) -> PendingLogin | None:
-        """Make it of what :meth:`serialize` returned; None of None.
+        """Make it from what :meth:`serialize` returned; None for None.
 
         :raises StoreError: it is not such a dict
         """

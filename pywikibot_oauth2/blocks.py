@@ -1,4 +1,4 @@
-"""Who Pywikibot acts for within ``session.use()``."""
+"""For whom Pywikibot acts within ``session.use()``."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from pywikibot_oauth2.client import OAuth2Client
 
 
-# The innermost block of the current thread or task; None as long as there
-# was none in this process. Pywikibot by itself does not load contextvars.
+# The innermost block of the current thread or task; None until there is one
+# in this process. Pywikibot itself does not load contextvars.
 _current_block: ContextVar[Block | None] | None = None
 
-# What Pywikibot has in authenticate for wikis without an OAuth2Auth, with
-# the number of open blocks that need it.
+# The keys of authenticate with a stand-in, for wikis without an OAuth2Auth,
+# and the number of open blocks that need each.
 _stand_ins: dict[str, int] = {}
 
 _lock = ForkSafeLock()
-#: The wikis for which there was a block in this process.
+#: The wikis for which there has been a block in this process.
 used_wikis: set[str] = set()
 
 
 class _OwnAccount(threading.local):
     """Whether the current thread works for the configured account.
 
-    In a process that has used blocks, a thread does so only if it logged
-    the account in itself, or worked for it before the first block.
+    In a process that has used blocks, a thread does so only if it has
+    logged the account in, or worked for it before the first block.
     """
 
     is_used = False
@@ -64,7 +64,7 @@ class _StandIn(AuthBase):
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Authenticate a request for the block that it is made in.
 
-        :raises ConfigurationError: it would change something in no block
+        :raises ConfigurationError: it would change something outside a block
         """
         block = current_block()
         if block is not None and host.wiki_of(request.url or '') == block.wiki:
@@ -76,11 +76,11 @@ class _StandIn(AuthBase):
 class Block:
     """A context in which Pywikibot acts for one user.
 
-    It holds for the thread or task that enters it, and for tasks begun
-    within it, as :mod:`contextvars` have it.
+    It applies to the thread or task that enters it, and to tasks started
+    within it, as :mod:`contextvars` defines.
 
     :param auth: what authenticates requests for the user
-    :param client: the client whose token that sends
+    :param client: the client whose token is sent
     :param wiki: the address of the script folder of the user's wiki
     :param user: the name of the user
     """
@@ -98,11 +98,11 @@ class Block:
 
     @property
     def is_usable(self) -> bool:
-        """Whether requests of this thread or task may be made within it.
+        """Whether this thread or task may send requests within the block.
 
-        Python without a global interpreter lock lets a thread inherit the
-        context it was started in. The thread of an executor would then
-        act for whoever happened to be the first to need it.
+        In Python without a global interpreter lock, a thread inherits the
+        context in which it was started. The thread of an executor would
+        then act for whoever happened to need it first.
         """
         inherits = getattr(sys.flags, 'thread_inherit_context', False)
         assert self.place is not None
@@ -147,9 +147,9 @@ class Block:
             _current_block.set(self)
 
     def leave(self) -> None:
-        """End to act for the user.
+        """Stop acting for the user.
 
-        :raises ConfigurationError: another block was begun since and has
+        :raises ConfigurationError: a block that was entered later has
             not ended, or this is not where the block was entered
         """
         assert _current_block is not None
@@ -182,7 +182,7 @@ class Block:
         self.leave()
 
     def _stand_in(self) -> None:
-        """See to it that Pywikibot's requests to the wiki come here."""
+        """Make sure that Pywikibot's requests to the wiki come here."""
         from pywikibot import config
 
         entry = host.entry_for(self.wiki)
@@ -218,7 +218,7 @@ def current_block() -> Block | None:
     block = None if _current_block is None else _current_block.get()
     if block is not None and not block.is_usable:
         raise ConfigurationError(
-            f'This task or thread was begun in a block of {block.user} that'
+            f'This task or thread was started in a block of {block.user} that'
             ' has ended, or that belongs to another thread.',
             account=block.user,
             wiki=block.wiki,
@@ -229,14 +229,14 @@ def current_block() -> Block | None:
 def refuse_stray_change(request: PreparedRequest) -> None:
     """Refuse a request that changes something but belongs to no user.
 
-    An executor knows nothing of the block that a job was submitted in,
-    nor does the thread in which Pywikibot saves asynchronously.
+    An executor knows nothing about the block in which a job was submitted,
+    and neither does the thread in which Pywikibot saves asynchronously.
 
     :raises ConfigurationError: the request carries a CSRF token
     """
     if host.carries_csrf_token(request):
         raise ConfigurationError(
-            'This thread or task is within no "with session.use()" block,'
+            'This thread or task is not within a "with session.use()" block'
             ' and has not logged an account in itself, so the change would'
             ' be made by the wrong account. Enter the block in the thread or'
             ' task that does the work, and do not save asynchronously'
@@ -245,7 +245,7 @@ def refuse_stray_change(request: PreparedRequest) -> None:
 
 
 def _place() -> tuple[int, object]:
-    """Return what tells threads and tasks from each other."""
+    """Return what distinguishes threads and tasks from each other."""
     task = None
     if 'asyncio' in sys.modules:
         import asyncio

@@ -22,7 +22,8 @@ PREFIX = 'PYWIKIBOT_OAUTH2_'
 # MediaWiki's client IDs (recorded).
 _CLIENT_ID = r'[0-9a-f]{32}'
 
-# Seconds that a command has, a person's answer to it included.
+# Seconds that a command may take, including the time a person needs to
+# answer it.
 _COMMAND_TIMEOUT = 120
 
 
@@ -35,8 +36,8 @@ class OAuth2Client:
     :param client_id: the client ID (the wiki calls it "client application
         key"); may be omitted if there is an access token
     :param client_secret: the client secret; None for a public client
-    :param redirect_uri: the callback URL, exactly as registered; None if
-        it shall not be sent, which makes the wiki use the registered one
+    :param redirect_uri: the callback URL, exactly as registered; None not
+        to send one, in which case the wiki uses the registered one
     :param owner_only: whether the client is registered for use by its
         owner only; such a client needs no browser
     :param access_token: the access token that the wiki showed when an
@@ -118,10 +119,10 @@ class OAuth2Client:
         return 'confidential' if self.is_confidential else 'public'
 
     def check(self) -> None:
-        """Check the values that a person may have confused or misspelled.
+        """Check the values that a person may have mixed up or mistyped.
 
-        :raises ConfigurationError: the client ID or the callback URL has
-            another form than MediaWiki's have
+        :raises ConfigurationError: the client ID or the callback URL does
+            not have the form that MediaWiki's have
         """
         if self.client_id and not re.fullmatch(_CLIENT_ID, self.client_id):
             raise ConfigurationError(
@@ -178,7 +179,7 @@ class OAuth2Client:
 
 
 class Credentials(NamedTuple):
-    """What a client's credentials may consist of; the repr shows nothing.
+    """The credentials of a client; the representation shows none of them.
 
     A credentials file has these names, and the environment variables have
     them in capitals after :data:`PREFIX`.
@@ -211,13 +212,13 @@ class Credentials(NamedTuple):
     def from_command(
         cls, command: Sequence[str], client_id: str | None = None
     ) -> Credentials:
-        """Return the credentials that a command writes to its output.
+        """Return the credentials that a command writes to standard output.
 
         :param command: the program and its arguments; no shell is used
         :param client_id: the client ID; if given, the output is the
             client secret, otherwise it is what a credentials file holds
         :raises ConfigurationError: the command fails, or its output is
-            not that
+            something else
         """
         import subprocess
 
@@ -291,7 +292,7 @@ def _callback_error(url: str) -> str | None:
 
 
 def _text(name: str, value: object) -> str | None:
-    """Return a value without the blanks around it.
+    """Return a value without surrounding white space.
 
     :raises ConfigurationError: it is neither None nor a non-empty string
     """

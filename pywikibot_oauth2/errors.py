@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class OAuth2Error(Error):
     """The base of all errors that this package raises.
 
-    The message is one neutral sentence. What is known besides it is in
+    The message is one neutral sentence. Everything else that is known is in
     the attributes, so that a program can decide what to do.
 
     Subclasses that may come out of a request also derive from Pywikibot's
@@ -97,7 +97,7 @@ class ClientRefusedError(OAuth2Error, FatalServerError):
 
 
 class EndpointError(OAuth2Error, FatalServerError):
-    """The wiki gave no usable answer; the same may work later.
+    """The wiki gave no usable answer; trying again later may work.
 
     :ivar status: the HTTP status, or None if there was no answer
     """
@@ -122,7 +122,7 @@ class StoreUnreachableError(StoreError):
 
 
 def printable(text: object) -> str:
-    """Return what a wiki said as one short line that is safe in a terminal.
+    """Return what a wiki said as one short line, safe for a terminal.
 
     Control characters, which could move the cursor or change what is
     already on the screen, become spaces.

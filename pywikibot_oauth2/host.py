@@ -1,4 +1,4 @@
-"""All that is known of Pywikibot and done to it."""
+"""Everything that is known about Pywikibot and done to it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
 
 
-# The address of a request as requests has prepared it. Whatever does not
-# look like this is left alone: a backslash or an "@" in the host, for one,
-# which urllib.parse and urllib3 take for different hosts. The patterns here
+# The address of a request as requests prepares it. Whatever does not look
+# like this is left alone, such as a backslash or an "@" in the host, which
+# urllib.parse and urllib3 take for different hosts. The patterns here
 # and elsewhere are compiled at their first use, not at import.
 _PREPARED = (
     r'(?s)(?P<origin>https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d+)?)'
@@ -38,7 +38,7 @@ _PREPARED = (
 )
 _DOT_SEGMENT = r'(?i)(?:^|/|%2f|\\|%5c)(?:\.|%2e){1,2}(?=$|/|%2f|\\|%5c)'
 _DEFAULT_PORT = r'(?<=^http:)(//.*):80$|(?<=^https:)(//.*):443$'
-# In a form, or as a part of a body in several parts.
+# In a form, or as one part of a multipart body.
 _CSRF_TOKEN = rb'(?:^|&)token=|; name="token"'
 
 
@@ -81,7 +81,7 @@ def wiki_of(url: str) -> str | None:
 
     :param url: the address of a prepared request
     :return: the address without a trailing slash and without a default
-        port; None if the request is not to one of these scripts
+        port; None if the request does not go to one of these scripts
     """
     match = re.fullmatch(_PREPARED, url)
     if match is None or re.search(
@@ -92,10 +92,10 @@ def wiki_of(url: str) -> str | None:
 
 
 def wiki_at(url: str) -> str | None:
-    """Return :func:`wiki_of` for an address that was not prepared yet.
+    """Return :func:`wiki_of` for an address that is not prepared yet.
 
-    A family may write its host in capitals, or a path with characters
-    that requests encodes.
+    A family may have a host in capitals, or a path with characters that
+    requests encodes.
     """
     from requests import PreparedRequest, RequestException
 
@@ -124,7 +124,7 @@ def _without_default_port(origin: str) -> str:
 
 
 def is_loopback(host: str | None) -> bool:
-    """Return whether a host name means this machine without a look-up."""
+    """Return whether a host name means this machine, without a look-up."""
     if (host or '').lower() == 'localhost':
         return True
     try:
@@ -134,7 +134,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def require_safe_transport(wiki: str) -> None:
-    """Check that nobody can listen in on the way to a wiki.
+    """Check that nobody can eavesdrop on the connection to a wiki.
 
     :raises ConfigurationError: it is neither https nor this machine
     """
@@ -156,9 +156,10 @@ def require_safe_transport(wiki: str) -> None:
 
 
 def is_sent_through_proxy(wiki: str) -> bool:
-    """Return whether Pywikibot would use a proxy for this machine.
+    """Return whether Pywikibot would use a proxy for a wiki on this machine.
 
-    The environment says so (``HTTP_PROXY`` without ``NO_PROXY``).
+    It does if the environment says so (``HTTP_PROXY`` without
+    ``NO_PROXY``).
     """
     if not is_loopback(urlsplit(wiki).hostname):
         return False
@@ -179,7 +180,7 @@ def known_site(wiki: str) -> KnownSite | None:
     host = urlsplit(wiki).hostname or ''
     for family in _families():
         for code in family.langs:
-            # The first look is quick, for families of 300 languages.
+            # A quick test first, since families have up to 300 languages.
             if (
                 host in family.base_url(code, '').lower()
                 and wiki_at(family.base_url(code, family.apipath(code)))
@@ -190,7 +191,7 @@ def known_site(wiki: str) -> KnownSite | None:
 
 
 def configured_sites() -> Iterator[KnownSite]:
-    """Yield the sites that usernames has an account for."""
+    """Yield the sites for which usernames has an account."""
     for family in _families():
         for code in family.langs:
             username = _username(family, code)
@@ -243,8 +244,8 @@ def is_wikimedia(site: KnownSite | BaseSite) -> bool:
 def central_wiki(wiki: str) -> str:
     """Return the wiki that has the pages about clients and grants.
 
-    For the wikis of the Wikimedia Foundation that is Meta, and for its
-    beta wikis the Meta of these.
+    For the wikis of the Wikimedia Foundation, that is Meta; for its beta
+    wikis, it is their own Meta.
 
     :param wiki: the address of a wiki's script folder
     :return: the address of the central wiki's script folder
@@ -271,8 +272,8 @@ def special_page(wiki: str, name: str) -> str:
 def user_override() -> str | None:
     """Return the account that the global option ``-user`` chose, if any.
 
-    Pywikibot 11 keeps it in ``bot._user_override``, which has no
-    public name; before that, only the command line tells.
+    Pywikibot 11 keeps it in ``bot._user_override``, for which there is no
+    public name; before that, it is found on the command line only.
     """
     from pywikibot import bot
     from pywikibot.tools import normalize_username
@@ -281,7 +282,7 @@ def user_override() -> str | None:
         override = bot._user_override  # noqa: SLF001 - see above
         chosen = override[2] if override else None
     else:
-        # pwb takes options that precede the name of the script.
+        # pwb takes the options that precede the name of the script.
         wrapper = sys.modules.get('pywikibot.scripts.wrapper')
         arguments = [*getattr(wrapper, 'global_args', ()), *sys.argv]
         chosen = next(
@@ -309,7 +310,7 @@ def config_path(name: str) -> Path:
 def transport(wiki: str) -> Transport:
     """Return how Pywikibot sends requests to a wiki.
 
-    :raises ConfigurationError: the way there is not safe for secrets
+    :raises ConfigurationError: the connection is not safe for secrets
     """
     require_safe_transport(wiki)
     from pywikibot import config
@@ -342,16 +343,16 @@ def carries_csrf_token(request: PreparedRequest) -> bool:
 
 
 def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
-    """Let sites fetch CSRF tokens anew, after an access token was renewed.
+    """Make sites fetch new CSRF tokens after an access token was renewed.
 
-    A CSRF token belongs to the access token it was fetched with
-    (recorded: badtoken). Pywikibot would notice only when an edit failed,
-    and print a warning.
+    A CSRF token belongs to the access token with which it was fetched
+    (recorded: badtoken). Otherwise Pywikibot would notice only when an edit
+    fails, and print a warning.
 
-    Pywikibot lists its sites nowhere in public, and a site need not have
-    been made by ``pywikibot.Site()``; so the garbage collector is asked
-    for what keeps their tokens. That takes some milliseconds, once each
-    time a token is renewed.
+    Pywikibot has no public list of its sites, and a site need not have been
+    made by ``pywikibot.Site()``, so the garbage collector is asked for the
+    objects that keep their tokens. That takes some milliseconds each time a
+    token is renewed.
 
     :param wikis: the addresses of the wikis' script folders
     :param username: the account that the sites must be for
@@ -359,7 +360,7 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     site_module = sys.modules.get('pywikibot.site')
     if site_module is None:
         return
-    # Pywikibot does not load it.
+    # Pywikibot does not load this module.
     import gc
 
     addresses = set(wikis)
@@ -367,7 +368,7 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     for wallet in gc.get_objects():
         if type(wallet) is not wallet_class:
             continue
-        # One that is being made has nothing to drop yet.
+        # A site that is being made has nothing to drop yet.
         with contextlib.suppress(AttributeError):
             site = wallet.site
             address = site.base_url(site.apipath())
@@ -379,12 +380,12 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
 
 
 def entries_of(auth: object) -> list[str]:
-    """Return the keys of authenticate that have an object as value."""
+    """Return the keys under which an object is in authenticate."""
     return [key for key, value in entries().items() if value is auth]
 
 
 def entry_for(wiki: str) -> object:
-    """Return what authenticate has for a wiki, as Pywikibot chooses it.
+    """Return the entry of authenticate that Pywikibot chooses for a wiki.
 
     A specific host beats a wildcard. Unlike Pywikibot, this ignores the
     case of letters and a default port.
@@ -408,21 +409,21 @@ def is_match(key: str, host: str) -> bool:
 
 
 def entries() -> dict[str, object]:
-    """Return the entries of authenticate."""
+    """Return the entries of authenticate by their keys."""
     from pywikibot import config
 
     return dict(config.authenticate)
 
 
 def admit(wiki: str, auth: object) -> KnownSite | None:
-    """Return the site of a wiki whose requests an object authenticates.
+    """Return the site of a wiki if an entry authenticates its requests.
 
     :param wiki: the address of the wiki's script folder
     :param auth: the value in authenticate
     :return: None if authenticate does not name the wiki, or Pywikibot
         knows no site and account there
-    :raises SystemExit: this Pywikibot has no place for the login manager;
-        any other exception would reach the user as a traceback
+    :raises SystemExit: the login manager cannot be plugged into this
+        Pywikibot; any other exception would reach the user as a traceback
     """
     if entry_for(wiki) is not auth:
         return None
@@ -434,10 +435,10 @@ def admit(wiki: str, auth: object) -> KnownSite | None:
 
 
 def check_wildcards(auth: object) -> None:
-    """Refuse wildcards that reach wikis of several operators.
+    """Refuse wildcards that match wikis of several operators.
 
-    With OAuth 1 a wildcard is harmless, because a signature is of no use
-    to the wiki that receives it. A bearer token is.
+    With OAuth 1.0a a wildcard is harmless, because a signature is of no use
+    to the wiki that receives it. A bearer token is of use.
 
     :param auth: the value in authenticate
     :raises ConfigurationError: a wildcard is too wide; the hint has the
@@ -479,7 +480,7 @@ def _is_public_suffix(key: str) -> bool:
 
 @functools.cache
 def _suffixes() -> PublicSuffixList:
-    """Return the public suffix list, which takes a moment to read."""
+    """Return the public suffix list; reading it takes a moment."""
     from publicsuffixlist import PublicSuffixList
 
     return PublicSuffixList()
@@ -498,14 +499,14 @@ def narrow_key(wiki: str) -> str:
 
 
 def install_login_manager() -> None:
-    """Let Pywikibot use the login manager of this package.
+    """Make Pywikibot use the login manager of this package.
 
-    This is the one place where something of Pywikibot is replaced:
+    This is the only place where something in Pywikibot is replaced:
     ``APISite.login`` looks the class up under this name at each login.
 
-    It is also the one place where a lower module reaches for a higher
-    one. The login manager needs all of Pywikibot, which is not complete
-    when user-config.py imports this package; it is complete at the first
+    It is also the only place where a lower module imports a higher one.
+    The login manager needs all of Pywikibot, which is not complete when
+    user-config.py imports this package. It is complete at the first
     request, and no login precedes that.
 
     :raises SystemExit: this Pywikibot looks it up elsewhere, and would ask
@@ -521,8 +522,8 @@ def install_login_manager() -> None:
     ):
         raise SystemExit(
             'pywikibot-oauth2 does not support Pywikibot'
-            f' {pywikibot.__version__}, which logs in in a way that is not'
-            ' known to it. Run "pip install --upgrade pywikibot-oauth2", or'
+            f' {pywikibot.__version__}, which logs in in a different way. Run'
+            ' "pip install --upgrade pywikibot-oauth2", or'
             ' "pip install \'pywikibot>=9,<13\'".'
         )
     ours = importlib.import_module('pywikibot_oauth2.login')
@@ -532,7 +533,7 @@ def install_login_manager() -> None:
 def had_a_site() -> bool:
     """Return whether Pywikibot has used a site in this process."""
     http = sys.modules.get('pywikibot.comms.http')
-    # The cookie jar has a file as soon as there was a site.
+    # The cookie jar has a file name as soon as there has been a site.
     return http is not None and bool(http.cookie_jar.filename)
 
 
@@ -545,10 +546,10 @@ def is_reading_user_config() -> bool:
 
 
 def is_running(script: str, option: str | None = None) -> bool:
-    """Return whether the script that runs has this name.
+    """Return whether the running script has this name.
 
     :param script: the name
-    :param option: an option that it must have been given, too
+    :param option: an option that it must have been given as well
     """
     import pywikibot
     from pywikibot.bot import calledModuleName

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _E = TypeVar('_E', bound=OAuth2Error)
 
-#: The grants that bots need by the names of MediaWiki, with the name in
-#: the registration form, the rights that they give, and who needs them.
+#: The grants that bots need, by their names in MediaWiki, with their titles
+#: in the registration form, the rights that they give, and who needs them.
 GRANTS = {
     'highvolume': (
         'High-volume (bot) access', ('bot', 'apihighlimits', 'noratelimit'),
@@ -91,15 +91,15 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         ' terminal:\n  {login}'),
     'fixed_token': (
         'If that goes on, the token was reset or belongs to another wiki:'
-        ' see\n  {clients}\nand put the present token into user-config.py.'),
+        ' see\n  {clients}\nand put the current token into user-config.py.'),
     'not_owner_only': (
-        'With the token that it gets, edits would be anonymous. Take'
-        ' owner_only=True out of user-config.py and run:\n  {login}'),
+        'With the token that it gets, edits would be anonymous. Remove'
+        ' owner_only=True from user-config.py and run:\n  {login}'),
     'other_account': (
         'Correct usernames[…] in user-config.py, or authorize the right'
         ' account:\n  {login}'),
     'not_https':
-        'Let the method protocol() of the family file return "https".',
+        'Make the method protocol() in the family file return "https".',
     'exposed_file': 'Run:\n  chmod 600 {hint}',
     'wildcard': (
         'Name the wikis in user-config.py instead; these keys of'
@@ -158,19 +158,19 @@ _PLAIN = 'wildcard', 'missing_package'
 
 _UNUSABLE = (
     'The client was not approved within 30 days and has expired, or an'
-    ' administrator rejected or disabled it. Its owner sees which at\n'
+    ' administrator rejected or disabled it. Its owner can see which at\n'
     '  {clients}\nAn expired client has to be registered again (pwb oauth2'
-    ' -setup); an owner-only client needs no approval. Ask for the approval'
-    ' of another one where that page says.'
+    ' -setup); an owner-only client needs no approval. For any other, ask'
+    ' for approval as that page says.'
 )
 _USED_UP = (
     ' This wiki runs MediaWiki 1.43 or older, where the attempt has used'
-    ' the refresh token up: when the client is usable again, run\n  {login}'
+    ' up the refresh token. When the client is usable again, run\n  {login}'
 )
 _WRONG_SECRET = (
     'Compare the client ID and the client secret in user-config.py with'
-    ' those that the wiki showed at registration. A client that you do not'
-    ' know any more is listed at\n  {clients}\nAfter a correction, run:\n'
+    ' those that the wiki showed at registration. If you no longer have'
+    ' them, look the client up at\n  {clients}\nAfter a correction, run:\n'
     '  {login}'
 )
 _NO_SECRET = (
@@ -243,7 +243,7 @@ def login_command(wiki: str | None, account: str | None = None) -> str:
     return command
 
 
-# What an error code of api.php may mean where OAuth 2.0 is used.
+# What an error code of api.php may mean under OAuth 2.0.
 _API_ERRORS = {
     'permissiondenied': (
         'If the account itself may do that, the client lacks the grant for'
@@ -264,7 +264,7 @@ _API_ERRORS = {
         'The account is blocked or locked.',
     'mwoauth-invalid-authorization-not-approved': _UNUSABLE,
     'mwoauth-invalid-authorization-jwt':
-        'A cookie does not belong to the access token. It was dropped.',
+        'A cookie did not belong to the access token. It was dropped.',
     'mwoauth-api-module-disabled': 'This wiki does not allow that with OAuth.',
     'blocked': 'The account is blocked; the authorization is still valid.',
 }  # fmt: skip
@@ -324,11 +324,11 @@ def grant_for(right: str) -> str | None:
 def missing_rights(
     account_rights: Iterable[str], token_rights: Iterable[str]
 ) -> dict[str, str]:
-    """Return what the account may do and the token may not.
+    """Return what the account may do and the token does not allow.
 
     :param account_rights: the rights of the account itself
-    :param token_rights: those that the token leaves of them
-    :return: the title of the grant that gives it by each missing right
+    :param token_rights: the rights that the token allows
+    :return: for each missing right, the title of the grant that gives it
     """
     missing = set(account_rights) - set(token_rights)
     return {
@@ -340,7 +340,7 @@ def missing_rights(
 
 
 def unused_entry(key: str, hosts: Iterable[str]) -> str:
-    """Return the warning about a key of authenticate that matches no site."""
+    """Return what to say about a key of authenticate without a site."""
     names = sorted(hosts)
     some = ', '.join(names[:5]) + (', …' if len(names) > 5 else '')
     return (
@@ -351,7 +351,7 @@ def unused_entry(key: str, hosts: Iterable[str]) -> str:
 
 
 def oauth1_option() -> str:
-    """Return the warning about "pwb login -oauth"."""
+    """Return what to say about "pwb login -oauth"."""
     return (
         'The option -oauth is for OAuth 1.0a. For OAuth 2.0, which'
         ' user-config.py is set up for, run "pwb login" without it.'
@@ -359,7 +359,7 @@ def oauth1_option() -> str:
 
 
 def through_proxy(wiki: str) -> str:
-    """Return the warning about requests to this machine that use a proxy."""
+    """Return what to say about requests to this machine through a proxy."""
     return (
         f'The environment sends requests to {wiki}, which is on this'
         ' machine, through a proxy, with the access token in them. Set'

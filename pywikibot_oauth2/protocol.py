@@ -1,4 +1,4 @@
-"""All that is said to ``rest.php/oauth2``, and what its answers mean."""
+"""What is said to ``rest.php/oauth2``, and what its answers mean."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ _E = TypeVar('_E', bound=OAuth2Error)
 class Meaning(enum.Enum):
     """What an answer means."""
 
-    DEAD_TOKEN = 'the access token is not valid any more'
+    DEAD_TOKEN = 'the access token is no longer valid'
     PERHAPS_DEAD = 'the access token or the page cannot be read'
-    WRONG_COOKIE = 'a cookie does not fit the access token'
-    ENDED = 'the refresh token is not valid any more'
+    WRONG_COOKIE = 'a cookie does not match the access token'
+    ENDED = 'the refresh token is no longer valid'
     CLIENT_REFUSED = 'the client ID or the client secret is wrong'
     CLIENT_UNUSABLE = 'nobody may use the client'
     CODE_REFUSED = 'the authorization code does not complete the login'
-    OUR_MISTAKE = 'the request was wrong or got damaged on its way'
+    OUR_MISTAKE = 'the request was wrong or was damaged on its way'
 
 
 class Row(NamedTuple):
@@ -96,8 +96,8 @@ class Row(NamedTuple):
 
 _DEAD = 'mwoauth-invalid-authorization'
 
-#: Every refusal that was recorded. The first row that fits counts; what
-#: fits no row is a server in trouble: the same may work later.
+#: Every refusal that was recorded. The first row that matches counts. What
+#: matches none is a server in trouble: trying again later may work.
 REFUSALS = (
     # The access token, on api.php and rest.php and at Wikimedia's gateway.
     Row('any', (200, 403), _DEAD, '', Meaning.DEAD_TOKEN,
@@ -125,8 +125,8 @@ REFUSALS = (
         ('master token: confidential client without client_secret',)),
     Row('token', (401,), 'access_denied', 'Client ', Meaning.CLIENT_UNUSABLE,
         ('token: refresh, client that an admin disabled',)),
-    # The refresh token. Before Extension:OAuth of August 2026 it is the
-    # hint that tells it from a request that got damaged.
+    # The refresh token. Before Extension:OAuth of August 2026, only the
+    # hint distinguishes it from a request that was damaged.
     Row('refresh', (400,), 'invalid_grant', '', Meaning.ENDED,
         ('master token: refresh, revoked grant',)),
     Row('refresh', (401,), 'invalid_request', 'Token has been revoked',
@@ -171,7 +171,7 @@ REFUSALS = (
 )  # fmt: skip
 
 _NOT_ACCEPTED = ClientRefusedError, 'does not accept the client'
-# The refusals that have an error of their own, and what the wiki did.
+# The refusals that have an error class, and what the wiki did.
 _ERRORS: dict[Meaning | None, tuple[type[OAuth2Error], str]] = {
     Meaning.CLIENT_REFUSED: _NOT_ACCEPTED,
     Meaning.CLIENT_UNUSABLE: _NOT_ACCEPTED,
@@ -188,7 +188,7 @@ def meaning_of(to: str, status: int, error: str, hint: str) -> Meaning | None:
     :param to: ``code``, ``refresh``, ``credentials`` or ``any``
     :param status: the HTTP status
     :param error: the error code
-    :param hint: what the answer says besides
+    :param hint: what else the answer says
     :return: None if the answer is not a refusal, or a server in trouble
     """
     kinds = (to,) if to == 'any' else (to, 'token')
@@ -206,9 +206,9 @@ def meaning_of(to: str, status: int, error: str, hint: str) -> Meaning | None:
 def meaning_of_response(response: requests.Response) -> Meaning | None:
     """Return what an answer to a request with an access token means.
 
-    The content is read only where the status and the headers leave it
-    open. Of the errors named mwoauth-invalid-authorization-…, a new token
-    helps against none.
+    The content is read only where the status and the headers do not
+    decide. A new token does not help against any of the errors named
+    mwoauth-invalid-authorization-….
 
     :param response: the answer of api.php or rest.php
     :return: None if the request was not refused for its token
@@ -244,7 +244,7 @@ def parse_callback(callback: str, pending: PendingLogin) -> str:
     )
     if 'error' in query and (is_ours or not states):
         # A user who cancels comes back without a state (recorded). Since
-        # anyone can write such an address, only one with the state is
+        # anyone can make up such an address, only one with the state is
         # quoted.
         words = printable(query.get('error_description', [''])[0])
         raise AuthorizationError(
@@ -284,7 +284,7 @@ def _query(callback: str) -> dict[str, list[str]]:
 class OAuth2Wiki:
     """The OAuth 2.0 endpoints of one wiki, as one client uses them.
 
-    They lie below rest.php: authorize, access_token, resource/profile and
+    They are below rest.php: authorize, access_token, resource/profile and
     client. None of them revokes a token (recorded).
 
     :param client: the client
@@ -324,11 +324,11 @@ class OAuth2Wiki:
     def authorization_url(
         self, pending: PendingLogin, locale: str | None = None
     ) -> str:
-        """Return the address where the user says yes or no.
+        """Return the address where the user allows or refuses.
 
         :param pending: the login
         :param locale: the language of the page; Extension:OAuth of August
-            2026 takes it, older ones ignore it (recorded)
+            2026 heeds it, older ones ignore it (recorded)
         """
         fields = {
             'response_type': 'code',
@@ -432,9 +432,9 @@ class OAuth2Wiki:
     def ignores_loopback_port(self) -> bool:
         """Return whether any port of 127.0.0.1 and [::1] is accepted.
 
-        Extension:OAuth of August 2026 does so; which one a wiki has shows
-        in its answer to a request without a grant type, which has no
-        "message" there (recorded).
+        Extension:OAuth of August 2026 accepts any. A wiki that has it can be
+        told by its answer to a request without a grant type, which has no
+        "message" (recorded).
 
         :raises EndpointError: no answer came
         """
@@ -500,7 +500,7 @@ class OAuth2Wiki:
         how = self._how
         headers = {
             'Accept': 'application/json',
-            # A compressed answer has no bound to its size.
+            # The size of a compressed answer could not be limited.
             'Accept-Encoding': 'identity',
             'User-Agent': self._user_agent or how.user_agent,
         }
@@ -563,7 +563,7 @@ class OAuth2Wiki:
     def _trouble(
         self, response: requests.Response, words: str
     ) -> EndpointError:
-        """Return the error for an answer that is of no use."""
+        """Return the error for an answer that cannot be used."""
         reason = f'HTTP status {response.status_code}'
         if words:
             reason += f': {words}'
@@ -597,8 +597,8 @@ class OAuth2Wiki:
 
         oauthlib refuses any other, even on this machine, unless an
         environment variable allows it for the whole process. The
-        transport was checked when this object was made; the adapter of
-        :class:`_Exchange` speaks http to this machine.
+        transport was checked when this object was created; the adapter of
+        :class:`_Exchange` uses http for this machine.
         """
         return (
             f'https://{self._wiki.partition("://")[2]}/rest.php/oauth2/{name}'
@@ -615,9 +615,9 @@ class _Fields(dict[str, object]):
 class _Answered(Exception):  # noqa: N818 - nothing went wrong
     """Stops requests-oauthlib from reading an answer itself.
 
-    It reads without any limit. oauthlib does not tell the hint, and
-    rejects an answer whose expires_in is not a number, although the
-    refresh token in it is the only one that is left.
+    It would read without any limit. oauthlib does not pass the hint on, and
+    it rejects an answer whose expires_in is not a number, although the
+    refresh token in that answer is the only one left.
     """
 
 
@@ -644,10 +644,10 @@ class _Exchange(Session):
             self.mount('https://', _PlainAdapter())
 
     def _read(self, response: requests.Response, **_options: object) -> None:
-        """Read an answer up to the limit, note it, and stop.
+        """Read an answer up to the limit, keep it, and stop.
 
-        :raises _Answered: always; redirects come after this, and what is
-            sent is meant for one host
+        :raises _Answered: always, before a redirect is followed, since
+            what is sent is meant for one host
         """
         content = response.raw.read(_SIZE_LIMIT + 1, decode_content=True)
         response.close()
@@ -659,7 +659,7 @@ class _Exchange(Session):
 
 
 class _PlainAdapter(HTTPAdapter):
-    """Speaks http to a wiki on this machine."""
+    """Uses http for a wiki on this machine."""
 
     def send(
         self,
@@ -674,11 +674,11 @@ class _PlainAdapter(HTTPAdapter):
 def _within(limit: float, run: Callable[[], None]) -> None:
     """Run a function in a thread of its own, for a limited time.
 
-    The time-outs of requests bound each read only, so that a server that
-    sends a byte now and then could hold all bots for as long as it likes.
+    The timeouts of requests apply to each read, so that a server that sends
+    a byte now and then could hold up all bots for as long as it likes.
 
     :param limit: seconds
-    :raises TimeoutError: it is still running; it is left to itself
+    :raises TimeoutError: it is still running, and is left to itself
     """
     outcome: list[BaseException | None] = []
 
@@ -706,7 +706,7 @@ def _within(limit: float, run: Callable[[], None]) -> None:
 def _unlogged() -> Iterator[None]:
     """Keep requests-oauthlib from logging what this thread says.
 
-    On level DEBUG it logs whole requests and answers, with the client
+    At the level DEBUG, it logs whole requests and answers, with the client
     secret and all tokens in them.
     """
     thread = threading.get_ident()

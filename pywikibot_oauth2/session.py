@@ -1,4 +1,4 @@
-"""The session: one user's authorization for a program to keep."""
+"""The session: one user's authorization, which a program keeps."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from pywikibot_oauth2.token import Token
 
 
-# All sessions leave the same to the program.
+# The same for all sessions.
 _POLICY = Policy()
 
 
 class OAuth2Session(AuthBase):
     """One user's authorization of one client on one wiki.
 
-    First it is pending: :meth:`authorization_url` tells where to send the
-    user, and :meth:`complete` takes the address that the user comes back
-    with. Then it has a token, until the user or the wiki ends it.
+    At first it is pending: :meth:`authorization_url` returns the address to
+    send the user to, and :meth:`complete` takes the address with which the
+    user comes back. Then it has a token, until the user or the wiki ends it.
 
-    As the ``auth`` of a request it lets requests to its own wiki carry the
-    token. All methods may be called by several threads at once.
+    As the ``auth`` of a request, it adds the token to requests to its own
+    wiki. All methods may be called by several threads at once.
 
     A session cannot be copied or pickled, because two copies would spend
     the same refresh token; :meth:`serialize` moves it elsewhere.
@@ -165,7 +165,7 @@ class OAuth2Session(AuthBase):
 
     @property
     def state(self) -> str | None:
-        """The state that the callback has to bring back, if pending."""
+        """The state that the callback must bring back, if pending."""
         return self._pending.state if self._pending else None
 
     def authorization_url(self, locale: str | None = None) -> str:
@@ -182,13 +182,13 @@ class OAuth2Session(AuthBase):
         return endpoints.authorization_url(self._pending, locale)
 
     def complete(self, callback: str) -> None:
-        """Take the address that the user was sent back to.
+        """Take the address to which the user was sent back.
 
         :param callback: the callback URL, absolute or relative, or its
             query string beginning with a question mark
-        :raises AuthorizationError: the user refused, it is not the answer
-            to this session's authorization URL, or the wiki does not
-            accept what it brings
+        :raises AuthorizationError: the user refused, the address does not
+            belong to this session's authorization URL, or the wiki does
+            not accept the code in it
         :raises ClientRefusedError: the wiki refuses the client
         :raises EndpointError: the wiki gave no usable answer; the same
             callback may be tried again
@@ -234,8 +234,8 @@ class OAuth2Session(AuthBase):
     def profile(self) -> dict[str, object] | None:
         """Ask the wiki who the user is and what the client may do.
 
-        :return: among others username, groups, rights and grants; None if
-            there is no token or the wiki does not accept it
+        :return: the profile, with username, groups, rights and grants among
+            others; None if there is no token or the wiki does not accept it
         :raises ClientRefusedError: nobody may use the client
         :raises EndpointError: the wiki gave no usable answer
         """
@@ -270,9 +270,9 @@ class OAuth2Session(AuthBase):
         on_change: Callable[[OAuth2Session], object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> OAuth2Session:
-        """Make a session of what :meth:`serialize` returned.
+        """Make a session from what :meth:`serialize` returned.
 
-        The parameters not named here are those of the class.
+        The parameters that are not listed here are those of the class.
 
         :param data: what :meth:`serialize` returned
         :param client: the client, with its secret
@@ -312,7 +312,7 @@ class OAuth2Session(AuthBase):
             return request
         host.require_safe_transport(self._wiki)
         if self.asserts_user and url.partition('?')[0].endswith('/api.php'):
-            # MediaWiki takes parameters from the address of a POST, too;
+            # MediaWiki also takes parameters from the address of a POST;
             # those in its body take precedence.
             request.prepare_url(url, {'assert': 'user'})
         return self._auth(request)
@@ -321,10 +321,11 @@ class OAuth2Session(AuthBase):
     def use(self) -> Iterator[OAuth2Session]:
         """Let Pywikibot act for this session within a ``with`` block.
 
-        That holds for the current thread or task, and for tasks begun
-        within the block; a new thread has to enter a block of its own. Get
-        the site by ``pywikibot.Site(…, user=…)`` within, with the name of
-        the session's user. Do not hold the block across a ``yield``.
+        This applies to the current thread or task, and to tasks started
+        within the block; a new thread must enter a block of its own. Get
+        the site within the block, by ``pywikibot.Site(…, user=…)`` with the
+        name of the session's user. Do not hold the block across a
+        ``yield``.
 
         :raises ConfigurationError: when entered, if a block of another
             user is open here or ``authenticate`` has something else for
@@ -365,7 +366,7 @@ class OAuth2Session(AuthBase):
 
 
 class _OnChange(MemoryStore):
-    """Leaves storing the session to the program that uses it."""
+    """Leaves it to the program to store the session."""
 
     __slots__ = ('_session',)
 
@@ -377,7 +378,7 @@ class _OnChange(MemoryStore):
     ) -> None:
         """Call on_change.
 
-        :raises StoreError: it has raised an exception
+        :raises StoreError: it raised an exception
         """
         session = self._session()
         if session is None or session.on_change is None:

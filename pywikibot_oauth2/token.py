@@ -25,8 +25,8 @@ LEEWAY = 60.0
 _BEARER = r'[A-Za-z0-9._~+/-]+=*'
 # RFC 6749, appendix A.17.
 _VISIBLE = r'[ -~]+'
-# A longer lifetime has no practical end: the token of an owner-only
-# client is valid for about 1,000 years (recorded).
+# A longer lifetime is taken as no expiry: the token of an owner-only client
+# is valid for about 1,000 years (recorded).
 _PRACTICALLY_FOREVER = 100 * 365 * 86400.0
 
 
@@ -56,7 +56,7 @@ class Token:
         case-sensitively, and with "bearer" a request is silently anonymous
         (recorded)
     :ivar due: when to renew the token, in seconds since 1970 UTC
-    :ivar last_use: from when on it may not last for a request
+    :ivar last_use: the time from which it may not last for one more request
     """
 
     access_token: str
@@ -85,11 +85,11 @@ class Token:
         now: float,
         previous: Token | None = None,
     ) -> Token:
-        """Make a token of an answer of the token endpoint.
+        """Make a token from an answer of the token endpoint.
 
         The expiry counts from the receipt of the answer. An expiry that
-        makes no sense is taken as unknown, because the refresh token next
-        to it may be the only one that is left.
+        makes no sense is treated as unknown, because the refresh token in
+        the same answer may be the only one left.
 
         :param reply: the decoded JSON object
         :param now: the time of receipt, in seconds since 1970 UTC
@@ -121,7 +121,7 @@ class Token:
         The claim ``sub`` is a bare user ID on MediaWiki 1.43, and since
         Extension:OAuth of August 2026 it is mw:local:<wiki>:<user ID>
         (recorded); an upgrade of the wiki must not end an authorization.
-        A token that cannot be read passes.
+        A token whose claims cannot be read is accepted.
         """
         subjects = [
             str(token.claims().get('sub') or '') for token in (self, other)
@@ -143,7 +143,7 @@ class Token:
 
     @classmethod
     def deserialize(cls, data: object) -> Token:
-        """Make a token of its fields in a dict.
+        """Make a token from its fields in a dict.
 
         :raises StoreError: it is not such a dict
         """

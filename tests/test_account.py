@@ -530,7 +530,7 @@ def test_a_failure_leaves_the_old_token_as_long_as_it_is_valid(
     for _ in range(9):
         assert near.account.header() == near.old
     assert near.asked == 1, 'the wiki was asked again at once'
-    assert 'still serves' in near.said
+    assert 'is still valid' in near.said
     assert near.stored == kept
     # A tenth of what is left, so that there are several attempts.
     near.wiki.clock.advance(3)
@@ -775,7 +775,7 @@ def test_no_valid_token_is_spent_if_there_is_no_place_for_the_next(near):
     account = near.another(store)
     assert account.header() == near.old
     assert near.asked == 0
-    assert 'still serves' in near.said
+    assert 'is still valid' in near.said
     # When it has expired, a token in memory is better than none.
     near.wiki.clock.advance(30)
     header = account.header()

@@ -579,7 +579,7 @@ def test_a_refused_client_is_a_warning_and_requests_go_without_a_token(
     assert logged_in.bot.asked == 1
     (text,) = said
     assert logged_in.bot.registered.id in text
-    assert 'Requests go without a token' in text
+    assert 'Requests are sent without a token' in text
     assert logged_in.bot.stored.is_complete
 
 

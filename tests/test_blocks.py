@@ -336,7 +336,7 @@ def test_a_thread_without_a_block_changes_nothing(tool, wiki, how, has_bot):
 
     with (
         session.use(),
-        pytest.raises(Error, match='within no "with session') as caught,
+        pytest.raises(Error, match='not within a "with session') as caught,
     ):
         {
             'thread': in_a_thread,
@@ -518,7 +518,7 @@ def test_a_task_begun_in_a_block_acts_until_the_block_ends(tool, wiki):
     tool.configure_bot()
     (first, error), outside = asyncio.run(main())
     assert first == session.user
-    assert f'begun in a block of {session.user} that has ended' in error
+    assert f'started in a block of {session.user} that has ended' in error
     assert outside == [None, None]
 
 

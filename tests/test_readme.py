@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+import pywikibot
 
+from pywikibot_oauth2 import OAuth2Auth
 from pywikibot_oauth2.scripts import oauth2
 from tests.harness import Owner
 
@@ -34,6 +36,27 @@ def blocks(language):
 def test_a_snippet_can_be_compiled(text):
     flags = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     compile(text, 'page', 'exec', flags, dont_inherit=True)
+
+
+@pytest.mark.parametrize(
+    'text',
+    [each for each in blocks('python') if ' as _oauth2' in each.values[0]],
+)
+def test_a_snippet_for_a_configuration_works(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(pywikibot.config, 'base_dir', str(tmp_path))
+    monkeypatch.setenv('PYWIKIBOT_OAUTH2_ACCESS_TOKEN', 'token')
+    credentials = tmp_path / '.pywikibot-oauth2.json'
+    credentials.write_text('{"access_token": "token"}')
+    credentials.chmod(0o600)
+    # The password manager of the snippets.
+    command = tmp_path / 'pass'
+    command.write_text(f'#!/bin/sh\ncat {credentials}\n')
+    command.chmod(0o700)
+    monkeypatch.setenv('PATH', f'{tmp_path}:/bin:/usr/bin')
+    entries = {}
+    exec(text, {'authenticate': entries})
+    assert entries
+    assert all(isinstance(entry, OAuth2Auth) for entry in entries.values())
 
 
 @pytest.mark.parametrize('text', blocks('sh'))

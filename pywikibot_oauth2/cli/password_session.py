@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class PasswordSession:
     """A session of an account on a wiki, by cookies.
 
-    It is kept nowhere; :meth:`close` logs it out.
+    It is not stored; :meth:`close` logs out.
 
     :param wiki: the address of the wiki's script folder
     :param username: the account
@@ -48,7 +48,7 @@ class PasswordSession:
         self.close()
 
     def borrow(self) -> bool:
-        """Use the cookies of a login that Pywikibot keeps, if any.
+        """Use the cookies of a login that Pywikibot has stored, if any.
 
         :return: whether the wiki accepts them
         """
@@ -63,7 +63,7 @@ class PasswordSession:
         return False
 
     def log_in(self, password: str, ask: Callable[[str], str]) -> None:
-        """Log in, with whatever else the wiki asks for.
+        """Log in, and answer whatever else the wiki asks for.
 
         :param password: the password
         :param ask: asks for a second factor or an e-mailed code, hidden
@@ -107,7 +107,7 @@ class PasswordSession:
         return answer if isinstance(answer, dict) else {}
 
     def userinfo(self) -> Mapping[str, object]:
-        """Return what the wiki says of the account, its e-mail included."""
+        """Return what the wiki says about the account, with its e-mail."""
         answer = self.api(
             'POST', action='query', meta='userinfo', uiprop='email|rights'
         )
@@ -177,7 +177,7 @@ class PasswordSession:
         )
 
     def close(self) -> None:
-        """Log out, if this session was begun here."""
+        """Log out, if this object has logged in."""
         if self._is_ours:
             with contextlib.suppress(AuthorizationError, EndpointError):
                 tokens = self.api('POST', action='query', meta='tokens')

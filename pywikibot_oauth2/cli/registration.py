@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pywikibot_oauth2.client import OAuth2Client
 
 
-#: A callback URL that the form and the API accept without a warning: they
-#: refuse one that has no path (recorded).
+#: A callback URL that the form and the API accept. Without a path, the form
+#: warns and the API refuses (recorded).
 CALLBACK_URL = 'http://127.0.0.1:8080/callback'
 
 
@@ -25,9 +25,9 @@ def form_address(
 ) -> str:
     """Return the address of the form with its fields filled in.
 
-    The form takes text, boxes and the grant types from the address, but
-    neither the grants (a matrix of boxes) nor the agreement, which is for
-    the person to tick.
+    The form takes text, check boxes and the grant types from the address,
+    but neither the grants (a matrix of check boxes) nor the agreement,
+    which the person has to tick.
 
     :param wiki: the address of the wiki's script folder
     :param username: the account that registers the client
@@ -70,7 +70,7 @@ def proposal(
     :param email: its confirmed e-mail address
     :param grants: the names of the grants
     :param owner_only: whether the client is for its owner only
-    :param version: has to differ from those of other clients of that name
+    :param version: must differ from those of other clients of that name
     """
     grant_types = (
         ['client_credentials']
@@ -101,10 +101,10 @@ def grants_table() -> str:
 
 
 def text(site: BaseSite, client: OAuth2Client | None) -> str:
-    """Return what to do to register a client by hand.
+    """Return instructions for registering a client by hand.
 
     :param site: the site
-    :param client: the client that user-config.py has for it, if any
+    :param client: the client in user-config.py for that site, if any
     """
     wiki = host.wiki_of_site(site)
     name = site.username() or 'the account of the bot'

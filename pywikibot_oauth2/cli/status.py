@@ -1,4 +1,4 @@
-"""What is known of the authorization for one site; nothing secret."""
+"""What is known about the authorization for one site; nothing secret."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ EXITS = {
 # The stages of a client by the numbers that the wiki gives (recorded: 1).
 _STAGES = ('proposed', 'approved', 'rejected', 'expired', 'disabled')
 
-# Extension:OAuth lets a proposal expire after so many days
+# A proposed client expires after this number of days
 # (MWOAuthRequestExpirationAge, the default, also on Wikimedia).
 _PROPOSAL_DAYS = 30
 
-# How the codes begin of errors that mean the token or the account; others,
-# such as that of a database that is locked, pass.
+# The beginnings of error codes that concern the token or the account. Others,
+# such as that of a locked database, are temporary.
 _REFUSALS = (
     'mwoauth-',
     'blocked',
@@ -70,7 +70,7 @@ _REFUSALS = (
 _RIGHTS = 'bot', 'apihighlimits', 'noratelimit', 'edit', 'createpage', 'move'
 _LIMITS = 'edit', 'move', 'upload', 'rollback', 'purge'
 
-# A longer life has no practical end, in seconds.
+# Seconds; a longer lifetime is taken as no expiry.
 _PRACTICALLY_FOREVER = 100 * 365 * 86400
 
 
@@ -80,7 +80,7 @@ class UnreachableError(Exception):
 
 @dataclass
 class Registration:
-    """What the wiki says of the client; None where it does not."""
+    """What the wiki says about the client."""
 
     name: str
     stage: str
@@ -92,12 +92,12 @@ class Registration:
 
 @dataclass
 class Status:
-    """What is known of the authorization for one site.
+    """What is known about the authorization for one site.
 
     :ivar expires_at: when the access token expires, in seconds since 1970
         UTC
-    :ivar missing: the grant for each right that the account has and the
-        token has not
+    :ivar missing: for each right that the account has and the token
+        lacks, the grant that gives it
     """
 
     site: str
@@ -117,7 +117,7 @@ class Status:
     client: Registration | None = None
 
     def set(self, state: str, reason: object = None) -> None:
-        """Note the state, and why it is that or what to do."""
+        """Set the state, with the reason or what to do about it."""
         assert state in EXITS
         self.state = state
         self.reason = None if reason is None else str(reason)
@@ -128,17 +128,17 @@ class Status:
         return EXITS[self.state]
 
     def serialize(self) -> dict[str, object]:
-        """Return it as a JSON-able dict, with times as ISO 8601 has them."""
+        """Return it as a JSON-able dict, with times in ISO 8601 format."""
         data = asdict(self)
         data['access_token_expires_at'] = iso(data.pop('expires_at'))
         return {**data, 'exit_status': self.exit_status}
 
 
 def examine(site: BaseSite, auth: OAuth2Auth) -> Status:
-    """Find out all about the authorization for a site.
+    """Find out everything about the authorization for a site.
 
     A token that is due is renewed, as for any other script; nothing is
-    tried twice, and nobody is asked anything.
+    tried twice, and nobody is asked a question.
     """
     account_name = str(site.username() or '') or None
     status = Status(
@@ -179,7 +179,7 @@ def examine(site: BaseSite, auth: OAuth2Auth) -> Status:
 def _set_by_error(
     status: Status, error: OAuth2Error | UnreachableError, auth: OAuth2Auth
 ) -> None:
-    """Note what an error says of the authorization."""
+    """Set what an error says about the authorization."""
     states: dict[type[Exception], str] = {
         ConfigurationError: 'misconfigured',
         StoreError: 'store unusable',
@@ -201,10 +201,10 @@ def _set_by_error(
 
 
 def _examine(status: Status, site: BaseSite, account: Account) -> None:
-    """Ask the store, and if there is a token, the wiki.
+    """Ask the store and, if there is a token, the wiki.
 
-    :raises OAuth2Error: what of it cannot be told
-    :raises UnreachableError: likewise
+    :raises OAuth2Error: something cannot be found out
+    :raises UnreachableError: the wiki gave no usable answer
     """
     account.load()
     header = account.header(http.user_agent(site))
@@ -227,7 +227,7 @@ def _examine(status: Status, site: BaseSite, account: Account) -> None:
             status.reason = f'{status.reason or ""} Run "{command}".'.strip()
         return
     endpoints = OAuth2Wiki(account.client, account.wiki, http.user_agent(site))
-    # Without these the token itself says what it was issued with.
+    # If this fails, the token itself says which grants it was issued with.
     with contextlib.suppress(EndpointError, ClientRefusedError):
         profile = endpoints.profile(header) or {}
         grants = profile.get('grants')
@@ -241,7 +241,7 @@ def _examine(status: Status, site: BaseSite, account: Account) -> None:
 
 
 def _ask_api(status: Status, site: BaseSite, account: Account) -> None:
-    """Ask api.php, as any other script would, who it takes us for."""
+    """Ask api.php who we are, as any other script would."""
     data = _query(site, meta='userinfo', uiprop='blockinfo|ratelimits|rights')
     error = data.get('error')
     if isinstance(error, dict):
@@ -273,13 +273,13 @@ def _ask_api(status: Status, site: BaseSite, account: Account) -> None:
         rights, limits = info.get('rights'), info.get('ratelimits')
         if isinstance(rights, list):
             status.rights = sorted(map(printable, rights))
-        # An empty one comes as a list, because PHP has no other way.
+        # PHP encodes an empty object as a list.
         status.ratelimits = limits if isinstance(limits, dict) else {}
         status.blocked = 'blockid' in info and not info.get('blockpartial')
 
 
 def _own_rights(site: BaseSite, username: str) -> list[str]:
-    """Return the rights of the account, whatever the token leaves."""
+    """Return the rights of the account, whatever the token allows."""
     with contextlib.suppress(UnreachableError, OAuth2Error, LookupError):
         data = _query(site, list='users', ususers=username, usprop='rights')
         result = data['query']
@@ -291,7 +291,7 @@ def _own_rights(site: BaseSite, username: str) -> list[str]:
 def _registration(
     endpoints: OAuth2Wiki, header: Header, account: Account
 ) -> Registration | None:
-    """Return what the wiki says of the client, if the account owns it."""
+    """Return what the wiki says about the client, if the account owns it."""
     for entry in endpoints.own_clients(header):
         if entry.get('client_key') == account.client.client_id:
             break
@@ -299,7 +299,7 @@ def _registration(
         return None
     number, scopes = entry.get('stage'), entry.get('scopes')
     is_known = isinstance(number, int) and 0 <= number < len(_STAGES)
-    # An object with gaps where "basic" was asked for (recorded).
+    # If "basic" was requested, it is an object with gaps (recorded).
     if isinstance(scopes, dict):
         scopes = list(scopes.values())
     found = Registration(
@@ -324,7 +324,7 @@ def _registration(
 
 
 def _proposal(registered: str) -> str:
-    """Return what to say of a client that was not approved yet."""
+    """Return what to say about a client that is not approved yet."""
     expiry = f'{_PROPOSAL_DAYS} days after that'
     with contextlib.suppress(ValueError):
         day = datetime.strptime(registered, '%H:%M, %d %B %Y')
@@ -387,7 +387,7 @@ def place(auth: OAuth2Auth, account: str | None) -> str | None:
 
 
 def iso(time: float | None) -> str | None:
-    """Return a time in seconds since 1970 as ISO 8601 writes it, in UTC."""
+    """Return a time in seconds since 1970 in ISO 8601 format, in UTC."""
     if time is None:
         return None
     try:
@@ -402,7 +402,7 @@ def iso(time: float | None) -> str | None:
 
 
 def text(status: Status, now: float) -> str:
-    """Return what is known of an authorization, in lines.
+    """Return what is known about an authorization, as lines of text.
 
     :param status: what is known
     :param now: the time, in seconds since 1970 UTC

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     """Logs in by OAuth 2.0 where user-config.py says so.
 
-    For all other sites it is Pywikibot's own login manager.
+    For all other sites, it works like Pywikibot's own login manager.
 
     :cvar opens_browser: whether a browser on this machine is opened
     :cvar starts_anew: whether a person is asked when the old authorization
@@ -49,7 +49,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     starts_anew = False
 
     def login(self, retry: bool = False, autocreate: bool = False) -> bool:
-        """Make requests to the site run under the wanted account.
+        """Make requests to the site run under the requested account.
 
         If there is no token for the account, a person is asked to
         authorize the client in a browser.
@@ -89,7 +89,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _check_block(self, block: blocks.Block) -> None:
         """Check that the current block is that of the site's user.
 
-        :raises AuthorizationError: it is another one's, or not authorized
+        :raises AuthorizationError: it is another user's, or not authorized
         """
         if block.user != self.username:
             raise AuthorizationError(
@@ -207,7 +207,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _is_accepted(self, account: Account) -> bool:
         """Return whether there is a token that is the account's.
 
-        :raises OAuth2Error: it cannot be told, and nobody shall be asked
+        :raises OAuth2Error: that is not known, and nobody should be asked
         """
         try:
             if account.state.refusal is not None:
@@ -236,8 +236,8 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _begins_anew(self, error: OAuth2Error) -> bool:
         """Return whether a person is asked in spite of an error.
 
-        It would not help where the wiki cannot be reached at all or where
-        a token that cannot be read is in the way.
+        It would not help if the wiki cannot be reached at all, or if a
+        stored token that cannot be read is in the way.
         """
         if not (self.starts_anew or host.is_running('login')):
             return False
@@ -277,11 +277,11 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _route(self, auth: OAuth2Auth, wiki: str) -> None:
         """Let requests to the wiki run under the account."""
         auth.route(wiki, self.username)
-        # This thread may be in no block although the process uses blocks.
+        # This thread may act outside blocks although the process uses them.
         blocks.own_account.is_used = True
 
     def _describe(self, profile: Mapping[str, object]) -> str:
-        """Return what a token allows, and what it lacks, in words."""
+        """Describe what a token allows, and what it lacks."""
         grants, rights = profile.get('grants'), profile.get('rights')
         names = grants if isinstance(grants, list) else ['?']
         text = (
@@ -308,7 +308,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _own_rights(self) -> list[str]:
         """Return the rights of the account, whatever the token allows."""
         if not isinstance(self.site, APISite):
-            # That of "pwb oauth2", whose status lists them.
+            # In "pwb oauth2", the status lists them.
             return []
         with contextlib.suppress(Error, KeyError, TypeError, AssertionError):
             request = self.site.simple_request(
@@ -330,7 +330,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             pywikibot.warning(messages.explain(error))
 
     def _has_only_password(self, auth: OAuth2Auth, wiki: str) -> bool:
-        """Return whether -user names an account with a password only.
+        """Return whether -user names an account that has only a password.
 
         The password must be in the password file: nobody is asked for
         one because of a token that is missing.
@@ -341,7 +341,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         return not auth.client.owner_only and account.load() is None
 
     def _switch_off(self, auth: OAuth2Auth, wiki: str) -> None:
-        """Let requests to the site run under a password login."""
+        """Make requests to the site run under a login by password."""
         auth.unroute(wiki)
         pywikibot.info(
             f'{self.username} has no OAuth 2.0 token, but a password in the'
@@ -350,7 +350,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
 
 
 def _is_of(block: blocks.Block, auth: object, wiki: str) -> bool:
-    """Return whether a block has a say in the login to a wiki."""
+    """Return whether a block concerns the login to a wiki."""
     return block.wiki == wiki or (
         isinstance(auth, OAuth2Auth)
         and auth.client.same_registration(block.client)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _SOCKET_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
-# What goes along with each page: nobody keeps it, and nothing is loaded.
+# The headers of each page: nothing is cached, and nothing is loaded.
 _HEADERS = {
     'Content-Type': 'text/html; charset=utf-8',
     'Cache-Control': 'no-store',
@@ -114,7 +114,7 @@ def loopback_address(redirect_uri: str | None) -> tuple[str, int] | None:
 
 
 def owner_of_port(port: int) -> str | None:
-    """Return the user whose program listens on a port, if Linux tells."""
+    """Return the user whose program listens on a port, if Linux knows."""
     with contextlib.suppress(ImportError, OSError, LookupError, ValueError):
         import pwd
 
@@ -130,8 +130,8 @@ def owner_of_port(port: int) -> str | None:
 class CallbackServer:
     """Listens on a callback URL while a login is pending.
 
-    The browser gets a fixed page at once. What became of the login is
-    said in the terminal only.
+    The browser gets a fixed page at once. Only the terminal says what became
+    of the login.
 
     :param redirect_uri: the callback URL
     :param is_answer: tells whether a callback belongs to the pending login
@@ -207,7 +207,8 @@ class CallbackServer:
         """
         hosts = headers.get_all('Host', [])
         if len(hosts) != 1 or hosts[0].strip().lower() not in self._names:
-            # Another name that was made to lead here (DNS rebinding).
+            # Another name that was made to resolve to this machine (DNS
+            # rebinding).
             return _Answer(HTTPStatus.MISDIRECTED_REQUEST, *_NOTHING)
         path, _, query = target.partition('?')
         if path != self._path:
@@ -226,8 +227,8 @@ class CallbackServer:
 def _is_navigation(headers: Message) -> bool:
     """Return whether a person may have opened the address.
 
-    Any web page can embed it as an image; browsers mark that (Fetch
-    Metadata). What does not come from a browser has no marks.
+    Any web page can embed it as an image, which browsers mark (Fetch
+    Metadata). Requests that do not come from a browser have no such marks.
     """
     return (
         headers.get('Sec-Fetch-Mode', 'navigate') == 'navigate'
@@ -236,9 +237,9 @@ def _is_navigation(headers: Message) -> bool:
 
 
 class _Server(ThreadingTCPServer):
-    """Gives each connection a thread: browsers open some ahead of need."""
+    """Gives each connection a thread: browsers open some in advance."""
 
-    # On Windows a program could take over another one's port with it.
+    # On Windows, it would let a program take over another one's port.
     allow_reuse_address = os.name != 'nt'
 
     def __init__(self, host: str, port: int, owner: CallbackServer) -> None:
@@ -270,7 +271,7 @@ class _Server(ThreadingTCPServer):
     def server_close(self) -> None:
         """Close the port, and wait until all answers are sent."""
         for connection in self._open.copy():
-            # This ends the wait for a request, and lets an answer pass.
+            # Ends the wait for a request, but lets an answer be sent.
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RD)
         super().server_close()
@@ -280,7 +281,7 @@ class _Server(ThreadingTCPServer):
         request: socket.socket | tuple[bytes, socket.socket],
         client_address: object,
     ) -> None:
-        """Keep quiet where a browser is slow or gone."""
+        """Say nothing if a browser is slow or gone."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -289,7 +290,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Answers the one request of a connection."""
 
     server: _Server
-    # What is not HTTP 1 at all gets an answer in it, too.
+    # Whatever is not HTTP/1 gets an HTTP/1 answer, too.
     protocol_version = default_request_version = 'HTTP/1.1'
     timeout = _SOCKET_SECONDS
 
@@ -305,7 +306,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(_Answer(status, *_NOTHING))
 
     def _send(self, answer: _Answer) -> None:
-        """Send a page, and nothing that names this program's parts."""
+        """Send a page, without naming the software that serves it."""
         body = _PAGE.substitute(
             title=html.escape(answer.title), text=html.escape(answer.text)
         ).encode()

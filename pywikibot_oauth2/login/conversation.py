@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pywikibot_oauth2.token import Token
 
 
-# Seconds between two looks at the server and the terminal.
+# Seconds between two checks of the server and the terminal.
 _POLL = 0.1
 
 # An authorization code by itself.
@@ -132,7 +132,7 @@ class Conversation:
         return server
 
     def _listen_elsewhere(self, redirect_uri: str) -> CallbackServer | None:
-        """Listen on another port, if the wiki does not mind."""
+        """Listen on another port, if the wiki accepts that."""
         try:
             other = _with_free_port(redirect_uri)
             if other is None or not self._endpoints.ignores_loopback_port():
@@ -155,7 +155,7 @@ class Conversation:
         return True
 
     def _explain(self, url: str, timeout: float, *, is_served: bool) -> None:
-        """Say what there is to do, and what may go wrong."""
+        """Explain what to do, and what may go wrong."""
         paste = (
             'If the browser runs on another computer, its last page does not'
             ' load. In that case, paste'

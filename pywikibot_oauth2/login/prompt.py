@@ -16,8 +16,8 @@ try:
     import select
     import termios
 except ImportError:
-    # Windows: no way is known to wait for a paste and the browser at the
-    # same time.
+    # Windows, where there is no known way to wait for a paste and for the
+    # browser at the same time.
     termios = None  # type: ignore[assignment] # tested where it is used
 
 if TYPE_CHECKING:
@@ -43,9 +43,10 @@ def can_paste() -> bool:
 class HiddenLine:
     """Reads lines of any length, without showing them, from a terminal.
 
-    A terminal that collects lines cuts them off: after 1,024 bytes on
-    macOS, after 4,096 on Linux. So it must not collect them, and what a
-    callback URL needs is done here: removing the last letter or all.
+    A terminal in canonical mode truncates lines: after 1,024 bytes on macOS,
+    and after 4,096 on Linux. So the mode is switched off, and the little
+    editing that a callback URL needs is done here: removing the last
+    character or all of them.
 
     :raises OSError: on entering, if standard input is not a terminal
     """
@@ -63,8 +64,8 @@ class HiddenLine:
             mode = termios.tcgetattr(self._fd)
             mode[3] &= ~(termios.ICANON | termios.ECHO)
             if threading.current_thread() is not threading.main_thread():
-                # The signal would end the main thread alone, which then
-                # waits for this one: let Ctrl-C come as a key.
+                # The signal would end only the main thread, which then
+                # waits for this one: let Ctrl-C arrive as a key.
                 mode[3] &= ~termios.ISIG
             mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
             termios.tcsetattr(self._fd, termios.TCSAFLUSH, mode)
@@ -91,7 +92,7 @@ class HiddenLine:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # What was not read is thrown away: it may be the rest of a code.
+        # Unread input is discarded: it may be the rest of a code.
         with contextlib.suppress(termios.error):  # the terminal is gone
             termios.tcsetattr(self._fd, termios.TCSAFLUSH, self._mode)
         for number in self._handlers:
@@ -136,7 +137,7 @@ class HiddenLine:
         return bool(end)
 
     def _take(self, key: str) -> None:
-        """Add a letter to the line, or do what a control key means."""
+        """Add a character to the line, or do what a control key means."""
         if key in '\b\x7f':
             del self._line[-1:]
         elif key == '\x15':  # Ctrl-U

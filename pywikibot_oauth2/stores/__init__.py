@@ -1,4 +1,4 @@
-"""Where authorizations are kept: what a store has to promise."""
+"""Where authorizations are kept, and what a store must promise."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Store(ABC):
       its first byte.
     * What cannot be read is left as it is and reported.
 
-    An authorization is a JSON-able dict; a store need not know what is in
-    it, and returns what it was given. Whose it is, the caller checks.
+    An authorization is a JSON-able dict. A store need not know what is in
+    it, and returns what it was given; the caller checks whose it is.
 
     :cvar is_shared: whether other processes see what is stored
     """
@@ -93,8 +93,8 @@ class Store(ABC):
     def reserve(self, account: str, client_id: str) -> Save:
         """Secure the place for an authorization that is about to come.
 
-        The wiki is asked for a new token only when there is a place to
-        put the answer, because the old token is of no use afterwards. The
+        The wiki is asked for a new token only when there is a place for the
+        answer, because the old token is of no use afterwards. The
         caller holds the lock; what was reserved and not used is given
         back with it. A store that cannot secure anything in advance
         inherits this method.
@@ -122,7 +122,7 @@ class MemoryStore(Store):
 
     @contextlib.contextmanager
     def lock(self, account: str, client_id: str) -> Iterator[None]:
-        """Exclude nobody: threads exclude each other by themselves."""
+        """Exclude nobody: the account excludes other threads itself."""
         yield
 
     def where(self, account: str) -> str:
@@ -131,7 +131,7 @@ class MemoryStore(Store):
 
 
 def parse(content: str | bytes | None, place: str) -> Data | None:
-    """Return a decoded JSON object; None of None.
+    """Return a decoded JSON object; None for None.
 
     Neither the error nor its context holds the content, and no frame of
     its traceback does.
@@ -154,7 +154,7 @@ def parse(content: str | bytes | None, place: str) -> Data | None:
 
 
 def left_alone(place: str, code: str, what: str) -> StoreError:
-    """Return the error for content that cannot be used and was not touched.
+    """Return the error for content that cannot be used and is left alone.
 
     :param place: the place as it appears in messages
     :param code: the error code

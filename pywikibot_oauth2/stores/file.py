@@ -34,17 +34,17 @@ FOLDER_VARIABLE = 'PYWIKIBOT_OAUTH2_FOLDER'
 # The version of the file's layout.
 _VERSION = 1
 
-# The least space that is secured for a new token, in bytes. A file with
+# The minimum space that is reserved for a new token, in bytes. A file with
 # one token has about 3,000.
 _SPACE = 1 << 16
 
 # No file of this package is larger, in bytes.
 _SIZE_LIMIT = 1 << 20
 
-# A temporary file that is older, in seconds, belongs to no process.
+# A temporary file that is older, in seconds, does not belong to a process.
 _SWEEP_AGE = 3600
 
-# How often a lock that somebody else holds is tried again, in seconds.
+# Seconds between two attempts to take a lock that someone else holds.
 _POLL = 0.01
 
 _CODES = {
@@ -56,7 +56,7 @@ _CODES = {
 
 
 class _Held(threading.local):
-    """What the current thread has to give back with the lock."""
+    """What the current thread must give back with the lock."""
 
     drafts: contextlib.ExitStack | None = None
 
@@ -126,7 +126,7 @@ class FileStore(Store):
         file.
         """
         path = self.path(account)
-        # What is stored of other clients has to be kept.
+        # What is stored for other clients must be kept.
         self._read(path, account)
         draft = self._draft(path)
         if self._held.drafts is not None:
@@ -173,8 +173,8 @@ class FileStore(Store):
                 hint=name,
             ) from None
         except (OSError, NotImplementedError) as error:
-            # Some network file systems have no locks, and in a folder
-            # that is read-only there is nothing to protect.
+            # Some network file systems have no locks, and a read-only
+            # folder has nothing to protect.
             self._warn_once(name, error)
         with contextlib.ExitStack() as drafts:
             drafts.callback(lock.release)
@@ -190,9 +190,9 @@ class FileStore(Store):
         self._check_folder(path)
 
     def _check_folder(self, path: Path) -> None:
-        """Refuse a folder of one's own in which others can replace files.
+        """Refuse a chosen folder in which others can replace files.
 
-        Pywikibot's folder is accepted as Pywikibot accepts it.
+        Pywikibot's own folder is accepted, as Pywikibot accepts it.
         """
         if not self._own_folder() or not hasattr(os, 'geteuid'):
             return
@@ -240,8 +240,8 @@ class FileStore(Store):
 def _lock_class() -> Callable[..., BaseFileLock]:
     """Return a lock that reports a file system without locks.
 
-    By default later releases of filelock create a file in place of the
-    lock, which a process that was killed leaves behind.
+    By default, later releases of filelock fall back to a file in place of
+    the lock, which a process that is killed leaves behind.
     """
     from filelock import FileLock
 
@@ -281,14 +281,14 @@ def _authorizations(path: Path, account: str) -> Data:
     elif version != _VERSION or not is_whole:
         code, what = 'damaged', 'is damaged: it is not a token file'
     else:
-        # as_filename gives some accounts the same name of the file.
+        # as_filename gives some accounts the same file name.
         code = 'shared_name'
         what = f'is for account {owner!r}, not for {account!r}'
     raise left_alone(str(path), code, what)
 
 
 def _content(path: Path) -> bytes:
-    """Return the content of a token file, which is closed to others.
+    """Return the content of a token file; make it private if it is not.
 
     :raises OSError: it cannot be read
     """
@@ -343,7 +343,7 @@ def read_private(path: Path) -> bytes:
     :raises OSError: it cannot be read, is not a regular file, belongs to
         another user or is too large
     """
-    # O_NONBLOCK: a named pipe in its place must not make us wait.
+    # O_NONBLOCK: a named pipe in its place must not block.
     flags = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0)
     descriptor = os.open(path, flags | getattr(os, 'O_BINARY', 0))
     try:
@@ -368,19 +368,19 @@ def _check_owner(status: os.stat_result) -> None:
 
 
 class _Draft:
-    """The next version of a file, whose place is secured in advance.
+    """The next version of a file, whose place is reserved in advance.
 
-    A temporary file of mode 0600 in the same folder has the space that is
-    needed, and can replace the file. Its mode is 0600 from the start.
+    A temporary file in the same folder has the space that is needed, and
+    can replace the file. Its mode is 0600 from the start.
 
     :param path: the file; a symbolic link stays one
-    :param size: the space to secure, in bytes
-    :raises OSError: the place cannot be secured; EBUSY if the file is a
+    :param size: the space to reserve, in bytes
+    :raises OSError: the place cannot be reserved; EBUSY if the file is a
         mount of its own, over which nothing can be renamed
     """
 
     def __init__(self, path: Path, size: int) -> None:
-        # Path.resolve raises RuntimeError on a circle before Python 3.13.
+        # Before Python 3.13, Path.resolve raises RuntimeError on a loop.
         self._target = Path(os.path.realpath(path))
         if _is_mount(self._target):
             raise OSError(errno.EBUSY, 'it is a mount of its own')
@@ -392,8 +392,8 @@ class _Draft:
         )
         self._file = open(descriptor, 'wb')  # noqa: SIM115 - see close
         try:
-            # Zeros and not posix_fallocate, which macOS does not have and
-            # some file systems do not support.
+            # Zeros, since macOS does not have posix_fallocate, and some file
+            # systems do not support it.
             self._write(bytes(size))
         except BaseException:
             self.close()
@@ -405,7 +405,7 @@ class _Draft:
         :raises OSError: it cannot be replaced; it is as it was
         """
         self._write(content)
-        # Windows does not rename an open file.
+        # Windows does not replace an open file.
         self._file.close()
         os.replace(self._name, self._target)
         _sync_folder(self._target.parent)
@@ -426,11 +426,11 @@ class _Draft:
 
 
 def _is_mount(path: Path) -> bool:
-    """Return whether a file is a mount, as of ``docker -v file:file``.
+    """Return whether a file is a mount, as by ``docker -v file:file``.
 
-    os.path.ismount compares device numbers. They are the same if the file
-    was mounted from the same file system, and on overlayfs those of a
-    file and its folder differ although neither is a mount.
+    os.path.ismount compares device numbers. They are equal if the file was
+    mounted from the same file system, and on overlayfs those of a file and
+    its folder differ although neither is a mount.
     """
     try:
         return _mount_id(path) != _mount_id(path.parent)
@@ -449,7 +449,7 @@ def _mount_id(path: Path) -> list[bytes]:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what processes left that were killed while they wrote."""
+    """Remove what was left by processes that were killed while writing."""
     for left in path.parent.glob('*.tmp'):
         if left.name.startswith(f'{path.name}.'):
             with contextlib.suppress(OSError):
@@ -458,7 +458,7 @@ def _sweep(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Let the new name survive a power cut, where folders can be synced."""
+    """Make the new name survive a power cut, if folders can be synced."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class KeyringStore(Store):
-    """Keeps authorizations in the system keyring; needs the extra "keyring".
+    """Keeps authorizations in the system keyring; see the extra "keyring".
 
     Processes exclude each other by the lock of the token file. A token
     that the keyring does not take goes to that file, so that no login is
     lost; it moves to the keyring as soon as that can be written again.
 
-    The credential manager of Windows is too small for tokens and refused.
+    The credential manager of Windows is refused: tokens do not fit in it.
 
     :param service: the name under which the keyring shows the entries
     """
@@ -48,7 +48,7 @@ class KeyringStore(Store):
 
     def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization; see :meth:`Store.load`."""
-        # What the keyring did not take is newer than what is in it.
+        # What the keyring did not take is newer than what it holds.
         left = self._files.load(account, client_id)
         if left is not None:
             return left
@@ -86,7 +86,7 @@ class KeyringStore(Store):
             backend.set_password(
                 self._service, _name(account, client_id), content
             )
-        # A keyring that is disabled takes everything and keeps nothing.
+        # A keyring that is disabled accepts everything and keeps nothing.
         if self._get(account, client_id) != content:
             raise StoreUnreachableError(
                 'The system keyring did not keep the token.', error='not_kept'
@@ -114,7 +114,7 @@ def _backend() -> KeyringBackend:
     if _is_of_windows(backend):
         raise StoreError(
             'The credential manager of Windows takes 2,560 bytes, which is'
-            ' less than the tokens of MediaWiki have.',
+            ' less than the tokens of MediaWiki need.',
             error='keyring_too_small',
         )
     return backend
@@ -123,8 +123,8 @@ def _backend() -> KeyringBackend:
 def _is_of_windows(backend: KeyringBackend) -> bool:
     """Return whether a keyring is the credential manager of Windows.
 
-    Where several keyrings can be used, the package keyring gives a chain
-    of them, of which the first one stores.
+    If several keyrings can be used, the package keyring returns a chain of
+    them, and the first one stores.
 
     See CRED_MAX_CREDENTIAL_BLOB_SIZE, 5 · 512 bytes, in wincred.h. The
     package keyring writes UTF-16.

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from pywikibot_oauth2.stores import Data
 
 
-# The time that the server has for an answer, in seconds. All threads of a
-# bot wait meanwhile.
+# Seconds that the server has for an answer. All threads of a bot wait
+# meanwhile.
 _TIMEOUT = 5.0
 
-# How often a lock that somebody else holds is tried again, in seconds.
+# Seconds between two attempts to take a lock that someone else holds.
 _POLL = 0.01
 
 # Stores an authorization if the caller still holds the lock. Redis runs a
@@ -38,11 +38,11 @@ return 1
 
 
 class RedisStore(Store):
-    """Keeps authorizations in a Redis server; needs the extra "redis".
+    """Keeps authorizations in a Redis server; requires the extra "redis".
 
-    The lock expires by itself, so that a holder that died blocks nobody.
-    A holder that slept for longer has lost the lock: it can neither
-    release that of another holder nor store anything.
+    The lock expires by itself, so that a holder that died blocks nobody. A
+    holder that slept for longer has lost the lock: it can neither release
+    the lock of another holder nor store anything.
 
     Nobody else may have access to the server.
 
@@ -131,7 +131,7 @@ class RedisStore(Store):
         return f'{self._prefix}{account}:{client_id}'
 
     def _server(self) -> str:
-        """Return the address without what may belong to a password.
+        """Return the address without anything that may belong to a password.
 
         A password with a slash that is not written %2F looks like a part
         of the host, the port or the path.
@@ -148,7 +148,7 @@ class RedisStore(Store):
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[redis.Redis]:
-        """Give the client, and translate what can go wrong with it."""
+        """Provide the client, and translate what can go wrong with it."""
         try:
             from redis.exceptions import RedisError
         except ImportError:
@@ -172,7 +172,7 @@ class RedisStore(Store):
         from redis.retry import Retry
 
         client = None
-        # The message of the error may hold the password. Once more,
+        # The message of a ValueError may hold the password. One retry,
         # because an idle connection may have been closed.
         with contextlib.suppress(ValueError):
             client = redis.Redis.from_url(
@@ -186,7 +186,7 @@ class RedisStore(Store):
                 ' in the password is written %2F.',
             )
         if client.get_encoder().decode_responses:
-            # An error of the decoder would hold what is stored.
+            # An error of the decoder would show what is stored.
             raise self._error(
                 'bad_url',
                 'The URL of RedisStore must not set decode_responses.',

@@ -133,7 +133,7 @@ def test_the_old_token_serves_on_the_connection_there_is(
     case.edits(bot)
     case.advance(DUE)
     front.certificate = certificate
-    case.edits(bot, 'certificate', 'still serves')
+    case.edits(bot, 'certificate', 'is still valid')
     case.edits(bot)
     front.repair()
     case.goes_on(bot)

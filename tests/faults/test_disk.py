@@ -48,7 +48,7 @@ def test_a_disk_is_full_for_a_while(new_case, like, small_disk, is_running):
     asked = case.wiki.token_requests
     ballast = fill(small_disk)
     case.clock.advance(DUE)
-    case.edits(bot, 'No space left', 'still serves')
+    case.edits(bot, 'No space left', 'is still valid')
     assert case.wiki.token_requests == asked
     case.clock.advance(DEAD - DUE)
     case.edits(bot, 'No space left')
@@ -95,7 +95,7 @@ def test_a_folder_is_read_only_for_a_while(
     asked = case.wiki.token_requests
     with read_only(case.folder, small_disk):
         case.clock.advance(DUE)
-        case.edits(bot, 'still serves')
+        case.edits(bot, 'is still valid')
         assert case.wiki.token_requests == asked
         case.clock.advance(DEAD - DUE)
         case.edits(bot, 'cannot be written')

@@ -69,7 +69,7 @@ def check_once(case, after, kind, options, *, is_handled=False):
     times = 1 if after == DUE else config.max_retries
     case.wiki.fail_next(kind, times, **options)
     if after == DUE:
-        case.edits(bot, 'still serves')
+        case.edits(bot, 'is still valid')
         # Once more where the wiki has revoked the old token.
         assert case.wiki.token_requests == asked + 1 + is_handled
     else:

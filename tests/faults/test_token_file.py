@@ -130,7 +130,7 @@ def test_a_file_that_is_damaged_during_a_run_does_not_stop_it(
     asked = case.wiki.token_requests
     case.advance(DUE)
     # As long as the old token serves, nothing is asked.
-    case.edits(bot, 'still serves')
+    case.edits(bot, 'is still valid')
     assert case.wiki.token_requests == asked
     case.advance(DEAD - DUE)
     case.edits(bot)
