@@ -1,8 +1,10 @@
-"""What stands in the README and on the pages of docs/ is right."""
+"""What stands in the README and on the pages of docs/ is run and right."""
 
 from __future__ import annotations
 
+import json
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -15,25 +17,58 @@ TOP = Path(__file__).parents[1]
 PAGES = [TOP / 'README.md', *sorted((TOP / 'docs').rglob('*.md'))]
 
 
-def blocks(language):
-    """Return the code blocks of a language, with the names of the pages."""
+def blocks(language, *, configures=None):
+    """Return the code blocks of a language.
+
+    :param configures: whether they are parts of user-config.py
+    """
     return [
-        pytest.param(block, id=f'{page.stem}-{number}')
+        pytest.param(text, id=f'{page.stem}-{number}')
         for page in PAGES
-        for number, block in enumerate(
-            re.findall(
-                rf'^```{language}\n(.*?)^```$',
-                page.read_text(),
-                re.MULTILINE | re.DOTALL,
-            )
-        )
+        for number, text in enumerate(_blocks_of(page, language))
+        if configures in (None, 'authenticate[' in text.split('config.')[0])
     ]
 
 
-@pytest.mark.parametrize('text', blocks('python'))
-def test_a_snippet_can_be_compiled(text):
-    flags = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    compile(text, 'page', 'exec', flags, dont_inherit=True)
+def _blocks_of(page, language):
+    pattern = rf'^( *)```{language}\n(.*?)^\1```$'
+    found = re.findall(pattern, page.read_text(), re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(text) for _, text in found]
+
+
+@pytest.fixture
+def owner(tmp_path, wiki):
+    """Return somebody who has all that the snippets refer to."""
+    owner = Owner(tmp_path, wiki, has_oauth=False)
+    owner.configure("usernames['wikipedia']['*'] = 'Bot'\n")
+    values = {'client_id': 'a' * 32, 'client_secret': 'secret'}
+    owner.write('.pywikibot-oauth2.json', json.dumps(values))
+    script = f"#!/bin/sh\necho '{json.dumps(values)}'\n"
+    Path(owner.write('pass', script)).chmod(0o755)
+    owner.environment['PATH'] += f':{tmp_path}'
+    owner.environment['PYTHONWARNINGS'] = 'error'
+    for name, value in values.items():
+        owner.environment[f'PYWIKIBOT_OAUTH2_{name.upper()}'] = value
+    return owner
+
+
+@pytest.mark.parametrize('text', blocks('python', configures=True))
+def test_a_part_of_a_configuration_is_loaded_by_pywikibot(owner, text):
+    owner.configure(text)
+    shown = owner.python(
+        'import pywikibot\n'
+        'from pywikibot import config\n'
+        'for host, auth in config.authenticate.items():\n'
+        '    auth.client.check()\n'
+        '    print(host, type(auth).__name__)\n'
+    )
+    assert re.fullmatch(r'(\S+\.(wikipedia|\S+)\.org OAuth2Auth\n)+', shown)
+
+
+@pytest.mark.parametrize('text', blocks('python', configures=False))
+def test_a_snippet_of_a_program_runs(owner, text):
+    # What it defines is not called.
+    owner.python(text.replace("== '__main__'", "== 'not here'"))
 
 
 @pytest.mark.parametrize('text', blocks('sh'))
@@ -49,14 +84,16 @@ def test_a_command_has_only_options_and_targets_that_exist(text):
                 assert name in oauth2.__doc__, line
         target = re.match(r'make ([a-z-]+)', line)
         assert target is None or target[1] in targets, line
+        assert re.match(
+            r'(pwb (oauth2|login|touch)|make|chmod 600|python3 -m pip) ?', line
+        ), 'a command that no test runs'
 
 
 def test_the_readme_is_short():
     assert len((TOP / 'README.md').read_text().splitlines()) <= 150
 
 
-def test_the_example_of_a_configuration_loads(tmp_path, wiki):
-    owner = Owner(tmp_path, wiki)
+def test_the_example_of_a_configuration_loads(owner):
     owner.config.write_text((TOP / 'user-config.example.py').read_text())
     shown = owner.python(
         'import pywikibot\nprint(sorted(pywikibot.config.authenticate))'
