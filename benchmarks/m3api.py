@@ -14,9 +14,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from tests.harness import grants
-
 from benchmarks.table import Table, duration
+from tests.harness import grants
 from tests.sandbox import Sandbox
 
 
