@@ -255,7 +255,7 @@ def test_if_that_does_not_work_it_takes_the_paste(
     # The port of localhost counts, and the other wiki does not answer.
     wiki.like = 'master'
     if name == '127.0.0.1':
-        wiki.fail_next('status', status=503)
+        wiki.fail_next('reset_before')
     person.does = lambda url: person.paste(wiki.approve(url))
     uri = f'http://{name}:{taken}/cb'
     assert is_accepted(wiki, begin(uri))

@@ -39,6 +39,7 @@ class Bench:
             redirect_uri=None if self.client.owner_only else uri,
             owner_only=self.client.owner_only,
             clock=wiki.clock,
+            login_timeout=10,
         )
         config.family = self.name
         config.family_files[self.name] = wiki.api_url
@@ -195,18 +196,21 @@ def test_a_wrong_secret_is_said_also_of_a_new_login(like, person):
     assert 'client secret in user-config.py' in text
 
 
-@pytest.mark.parametrize('status', [None, 503])
-def test_a_wiki_in_trouble_is_an_error_unless_a_person_is_there(
-    wiki, bench, person, status
+@pytest.mark.parametrize('kind', ['reset_before', 'status'])
+def test_a_wiki_in_trouble_is_an_error_unless_pwb_login_gets_an_answer(
+    wiki, bench, person, kind
 ):
     bench.site()
     bench.put()
     wiki.clock.advance(4000)
-    kind = 'status' if status else 'reset_before'
-    wiki.fail_next(kind, times=9, **({'status': status} if status else {}))
+    options = {'status': 503} if kind == 'status' else {}
+    tries = 1 + config.max_retries
+    wiki.fail_next(kind, times=2 * tries, **options)
     assert 'run the script again when the wiki answers' in bench.refused()
     assert person.opened == []
-    if status is None:
+    if kind == 'status':
+        assert bench.log_in(anew=True)
+    else:
         bench.refused(anew=True)
         assert person.opened == []
 
@@ -251,7 +255,9 @@ def test_an_ended_authorization_is_asked_for_again(wiki, bench, person):
 
 def test_a_wrong_configuration_ends_the_login(wiki, person, said):
     bench = Bench(wiki)
-    config.authenticate[wiki.netloc] = OAuth2Auth('a' * 31, 'secret')
+    config.authenticate[wiki.netloc] = OAuth2Auth(
+        'a' * 31, 'secret', login_timeout=1
+    )
     text = bench.refused()
     assert "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' is not a client ID" in text
     assert person.opened == []
