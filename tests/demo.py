@@ -132,7 +132,7 @@ def main():
     except DemoError as error:
         show(f'\n{error}\ndemo: FAILED\n')
         return 1
-    except Exception:  # noqa: BLE001 - the last line says it
+    except Exception:
         show(f'\n{traceback.format_exc()}\ndemo: FAILED\n')
         return 1
     show(f'\ndemo: OK {summary}\n')

@@ -122,7 +122,7 @@ def work_thread(url, title, is_over):
                 editor.read()
             else:
                 editor.write(f'{os.getpid()} {number}')
-        except Exception as error:  # noqa: BLE001 - whatever it is
+        except Exception as error:
             report('failed', repr(error))
 
 
@@ -132,7 +132,7 @@ def work_last(setup):
         editor = Editor(setup['url'], 'Last page')
         editor.read()
         editor.write('The end.')
-    except Exception as error:  # noqa: BLE001 - whatever it is
+    except Exception as error:
         report('lost', repr(error))
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.harness import LOGGED_IN, editors
 
 
+@pytest.mark.both_servers
 @pytest.mark.parametrize('stage', ['expired', 'rejected', 'disabled'])
 def test_the_next_run_says_so_at_once(owner, wiki, stage):
     owner.log_in()
