@@ -509,9 +509,6 @@ class OAuth2Wiki:
             'headers': headers,
             'timeout': how.timeout,
             'verify': how.verify,
-            # Proxies from the environment are not for this machine, but the
-            # certificates that it names are.
-            'proxies': {'no_proxy': '*'} if how.is_local else None,
         }
 
         def run() -> None:
@@ -640,6 +637,9 @@ class _Exchange(Session):
         self.proxies.update(how.proxies)
         self.stream = True
         self.hooks['response'].append(self._read)
+        if how.is_local:
+            # Proxies from the environment are not for this machine.
+            self.trust_env = False
         if wiki.startswith('http://'):
             self.mount('https://', _PlainAdapter())
 
