@@ -306,26 +306,34 @@ class Account:
                 self._store.save(*self._key, new.serialize())
                 self._set(new)
 
-    def forget(self, reason: str = LOGGED_OUT) -> bool:
+    def forget(self) -> bool:
         """Log out: drop the token, for all who share the store.
 
         The end is stored in its place. If the token was merely removed,
         another bot would store the one that it renews next.
 
-        :param reason: why the authorization has ended
         :return: whether there was a token
         :raises StoreError: what is stored cannot be read or written;
             nothing was changed
+        """
+        return self.give_up(LOGGED_OUT) is not None
+
+    def give_up(self, reason: str) -> Authorization | None:
+        """Drop the token as :meth:`forget` does, and return what it was.
+
+        :param reason: why the authorization has ended
+        :return: the authorization as it was; None if there was no token
+        :raises StoreError: as :meth:`forget`
         """
         with self._lock.held, undisturbed(self._store.lock(*self._key)):
             self._take(self._store.load(*self._key))
             authorization = self.state.authorization
             if authorization is None or authorization.token is None:
-                return False
+                return None
             ended = authorization.end(reason)
             self._store.save(*self._key, ended.serialize())
             self._set(ended)
-            return True
+            return authorization
 
     def identify(self, user: str) -> None:
         """Note whose authorization it is."""

@@ -509,6 +509,12 @@ class OAuth2Wiki:
             'headers': headers,
             'timeout': how.timeout,
             'verify': how.verify,
+            # Proxies from the environment are not for this machine, but the
+            # certificates that it names are. With "no_proxy" here, requests
+            # would change the environment of all threads for a moment.
+            'proxies': dict.fromkeys(('http', 'https'), '')
+            if how.is_local
+            else None,
         }
 
         def run() -> None:
@@ -637,9 +643,6 @@ class _Exchange(Session):
         self.proxies.update(how.proxies)
         self.stream = True
         self.hooks['response'].append(self._read)
-        if how.is_local:
-            # Proxies from the environment are not for this machine.
-            self.trust_env = False
         if wiki.startswith('http://'):
             self.mount('https://', _PlainAdapter())
 

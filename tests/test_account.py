@@ -1067,7 +1067,7 @@ def test_logging_out_is_noticed_by_all_who_share_the_store(bot):
     assert not bot.account.forget(), 'there was nothing to forget'
     old = bot.log_in()
     other.header()
-    assert bot.account.forget('it was enough')
+    assert bot.account.give_up('it was enough')
     assert not bot.account.forget()
     assert bot.stored.ended == 'it was enough'
     assert bot.account.header() is None

@@ -671,7 +671,7 @@ def test_what_needs_a_token_says_that_there_is_none(bench, was_given):
     account = bench.bot.account
     if was_given:
         bench.bot.log_in()
-        account.forget('it was enough')
+        account.give_up('it was enough')
     auth = BearerAuth(account, bench.wiki.clock)
     assert not auth.is_authorized
     with pytest.raises(AuthorizationEndedError) as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from pywikibot_oauth2.errors import (
     StoreError,
 )
 from pywikibot_oauth2.login import OAuth2LoginManager
-from pywikibot_oauth2.login.prompt import is_terminal
+from pywikibot_oauth2.login.prompt import HiddenLine, can_paste, is_terminal
 
 
 if TYPE_CHECKING:
@@ -195,16 +196,24 @@ def token(site: BaseSite, account: Account, *, is_json: bool) -> int:
 
 def export(site: BaseSite, account: Account) -> int:
     """Write the authorization as one line; it is gone here afterwards."""
-    found = account.load()
-    if found is None or not found.is_complete:
-        raise _not_authorized(account)
     if account.client.access_token is not None:
         raise ConfigurationError(
-            'A fixed access token stands in the configuration: copy that.'
+            'A fixed access token stands in the configuration: copy that.',
+            error='no_choice',
         )
-    account.forget(_MOVED)
-    sys.stdout.write(json.dumps(found.serialize()) + '\n')
-    sys.stdout.flush()
+    found = account.give_up(_MOVED)
+    if found is None:
+        raise _not_authorized(account)
+    try:
+        sys.stdout.write(json.dumps(found.serialize()) + '\n')
+        sys.stdout.flush()
+    except OSError:
+        account.adopt(found)
+        # Python would try again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise StoreError(
+            'The line could not be written. The authorization is still here.'
+        ) from None
     pywikibot.info(
         f'The authorization of {account.user} on {site} is no longer here.'
         ' Give the line to "pwb oauth2 -import" on the other machine, and'
@@ -215,16 +224,13 @@ def export(site: BaseSite, account: Account) -> int:
 
 def import_(site: BaseSite, auth: OAuth2Auth, account: Account) -> int:
     """Read an authorization from standard input, and keep it."""
-    line = (
-        pywikibot.input('Paste the line (it is not shown)', password=True)
-        if is_terminal()
-        else sys.stdin.readline()
-    )
     try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
-        data = None
-    found = Authorization.deserialize(data if isinstance(data, dict) else {})
+        found = Authorization.deserialize(json.loads(_read_line()))
+    except (ValueError, RecursionError, EOFError, StoreError):
+        raise ConfigurationError(
+            'That is not a line that "pwb oauth2 -export" has written.',
+            error='no_choice',
+        ) from None
     ours = account.user, auth.client.client_id, host.wiki_of_site(site)
     if (found.user, found.client_id) != ours[:2] or not found.is_complete:
         raise ConfigurationError(
@@ -246,6 +252,20 @@ def import_(site: BaseSite, auth: OAuth2Auth, account: Account) -> int:
         f'The token is kept in {auth.store.where(account.user or "")}'
     )
     return FINE if account.state.is_saved else NO_STORE
+
+
+def _read_line() -> str:
+    """Return a line of standard input; a terminal does not show it."""
+    if not is_terminal():
+        return sys.stdin.readline()
+    if not can_paste():
+        line: str = pywikibot.input('Paste the line', password=True)
+        return line
+    pywikibot.info('Paste the line (it is not shown), and press Enter:')
+    with HiddenLine() as hidden:
+        while (pasted := hidden.poll(60)) is None:
+            pass
+    return pasted
 
 
 def _not_authorized(account: Account) -> AuthorizationEndedError:

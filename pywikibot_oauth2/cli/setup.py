@@ -6,27 +6,26 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import pywikibot
-import requests
 from pywikibot import config
 from pywikibot.login import ClientLoginManager
 
 from pywikibot_oauth2 import host
 from pywikibot_oauth2.cli import config_file, registration
+from pywikibot_oauth2.cli.answers import Answers
+from pywikibot_oauth2.cli.discovery import extension_version, find_site
 from pywikibot_oauth2.cli.password_session import PasswordSession
-from pywikibot_oauth2.cli.sites import OfflineSite, current_site
 from pywikibot_oauth2.client import OAuth2Client
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     AuthorizationError,
     ConfigurationError,
-    EndpointError,
     printable,
 )
-from pywikibot_oauth2.login.prompt import is_terminal
+from pywikibot_oauth2.login.conversation import open_browser
 from pywikibot_oauth2.messages import GRANTS
 from pywikibot_oauth2.protocol import OAuth2Wiki
 from pywikibot_oauth2.token import Token
@@ -53,120 +52,70 @@ _WAYS = {
 _DEFAULT_GRANTS = 'highvolume,editpage,createeditmovepage'
 
 
-class Answers:
-    """Answers questions by options, or asks a person.
+class Plan(NamedTuple):
+    """What will be written.
 
-    :param options: the options of the command line
+    :ivar path: the path of user-config.py
+    :ivar before: what it holds
+    :ivar after: what it will hold
+    :ivar credentials: the path of the credentials file
     """
 
-    def __init__(self, options: list[str]) -> None:
-        self.takes_all = '-yes' in options
-        self._reads_secrets = '-stdin' in options
-        self._given = dict(
-            option[1:].split(':', 1) for option in options if ':' in option
-        )
-
-    def given(self, name: str) -> str | None:
-        """Return what an option says, or None."""
-        return self._given.get(name)
-
-    def ask(self, name: str, question: str, default: str = '') -> str:
-        """Return an answer.
-
-        :raises ConfigurationError: nobody can be asked
-        """
-        if name in self._given:
-            return self._given[name]
-        if self.takes_all and default:
-            return default
-        self._require_terminal(name)
-        answer: str = pywikibot.input(question, default=default)
-        return answer.strip()
-
-    def choose(self, name: str, choices: dict[str, str]) -> str:
-        """Return one of several choices.
-
-        :raises ConfigurationError: there is no such choice
-        """
-        default = next(iter(choices))
-        if name not in self._given and not self.takes_all:
-            for number, (choice, text) in enumerate(choices.items(), 1):
-                pywikibot.info(f'  {number}  {choice}: {text}')
-        answer = self.ask(name, 'Which one?', default)
-        if answer.isdigit() and 0 < int(answer) <= len(choices):
-            return list(choices)[int(answer) - 1]
-        if answer not in choices:
-            raise ConfigurationError(
-                f'{answer!r} is not one of {", ".join(choices)}.',
-                error='no_choice',
-            )
-        return answer
-
-    def hidden(self, question: str) -> str:
-        """Return a secret, which is not shown.
-
-        :raises ConfigurationError: nobody can be asked
-        """
-        if self._reads_secrets:
-            return sys.stdin.readline().rstrip('\n')
-        self._require_terminal('stdin')
-        answer: str = pywikibot.input(question, password=True)
-        return answer.strip()
-
-    def agree(self, question: str) -> None:
-        """Go on only if the person agrees.
-
-        :raises ConfigurationError: the person does not
-        """
-        if self.takes_all:
-            return
-        self._require_terminal('yes')
-        if not pywikibot.input_yn(question, default=True):
-            raise ConfigurationError('Nothing was changed.', error='no_choice')
-
-    def _require_terminal(self, name: str) -> None:
-        if not is_terminal():
-            raise ConfigurationError(
-                f'Nobody can be asked here: give the option -{name}.',
-                error='no_choice',
-            )
+    path: Path
+    before: str
+    after: str
+    credentials: Path
 
 
 class Setup:
     """One set-up, step by step.
 
     :param answers: answers the questions
+    :param opens_browser: whether the form is opened in a browser
     """
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, *, opens_browser: bool) -> None:
         self.answers = answers
-        self.site = _site(answers)
-        self.username = self.site.username() or answers.ask(
-            'user', f'Account of the bot on {self.site}:'
-        )
+        self.folder = _folder()
+        self._opens_browser = opens_browser
+        self.site, self._family_url = find_site(answers, self.folder)
         self.wiki = host.wiki_of_site(self.site)
-        self.central = host.central_wiki(self.wiki)
         host.require_safe_transport(self.wiki)
+        self.central = host.central_wiki(self.wiki)
+        self.username = (
+            host.user_override()
+            or self.site.username()
+            or answers.ask('user', f'Account of the bot on {self.site}:')
+        )
 
-    def client(self) -> OAuth2Client:
-        """Return the client to use, registered if need be."""
-        version = _look_at(self.wiki)
+    def run(self) -> None:
+        """Get a client and write the configuration for it.
+
+        Whatever can be refused comes before a client is registered: its
+        values are shown only once.
+        """
+        version = extension_version(self.wiki)
         pywikibot.info(
             f'{self.site} has Extension:OAuth {version}. The account is'
             f' {self.username}.\n\nWhich kind of client?'
         )
-        kind = self.answers.choose('kind', _KINDS)
-        is_owner_only = kind == 'owner-only'
-        default = 'id' if self.answers.given('client-id') else None
-        ways = {'id': _WAYS['id'], **_WAYS} if default else _WAYS
+        is_owner_only = self.answers.choose('kind', _KINDS) == 'owner-only'
         pywikibot.info('\nHow is the client registered?')
+        ways = _WAYS
+        if self.answers.given('client-id'):
+            ways = {'id': _WAYS['id'], **_WAYS}
         way = self.answers.choose('by', ways)
         if way == 'api':
+            url = None if is_owner_only else registration.CALLBACK_URL
+            plan = self._plan(None, url)
+            self._agree(plan)
             client = self._register(is_owner_only)
         else:
             client = self._ask_for_values(is_owner_only, by_form=way == 'form')
-        self._try(client)
-        return client
+            self._try(client)
+            plan = self._plan(client.client_id, client.redirect_uri)
+            self._agree(plan)
+        self._write(plan, client)
 
     def _register(self, is_owner_only: bool) -> OAuth2Client:
         """Register a client by the REST API."""
@@ -260,18 +209,21 @@ class Setup:
         self, is_owner_only: bool, *, by_form: bool
     ) -> OAuth2Client:
         """Ask for what the wiki showed at registration."""
+        callback_url = self.answers.given('callback-url')
         if by_form:
             url = registration.form_address(
                 self.wiki,
                 self.username,
                 owner_only=is_owner_only,
-                callback_url=registration.CALLBACK_URL,
+                callback_url=callback_url or registration.CALLBACK_URL,
             )
             pywikibot.info(
                 f'Log in to the wiki as {self.username} and open this page.'
                 ' Tick the grants that the bot needs and accept the terms:'
                 f'\n\n{url}\n\n{registration.grants_table()}\n'
             )
+            if self._opens_browser:
+                open_browser(url)
         client_id = self.answers.ask('client-id', 'Client ID:')
         if is_owner_only:
             token = self.answers.hidden('Access token (it is not shown):')
@@ -280,7 +232,12 @@ class Setup:
             'Client secret (it is not shown; empty for a client that is not'
             ' confidential):'
         )
-        callback_url = self.answers.given('callback-url')
+        if not by_form:
+            callback_url = self.answers.ask(
+                'callback-url',
+                'Callback URL, exactly as registered:',
+                registration.CALLBACK_URL,
+            )
         return OAuth2Client(
             client_id,
             secret or None,
@@ -310,55 +267,80 @@ class Setup:
                     error='no_choice',
                 )
 
-    def write(self, client: OAuth2Client) -> None:
-        """Write the credentials and user-config.py."""
-        folder = Path(config.base_dir)
-        path = folder / 'user-config.py'
+    def _plan(self, client_id: str | None, callback_url: str | None) -> Plan:
+        """Return what to write for a client.
+
+        :param client_id: None if it is not registered yet
+        :param callback_url: None for an owner-only client
+        """
+        path = self.folder / 'user-config.py'
         before = path.read_text('utf-8') if path.exists() else ''
-        secrets = {
-            'client_id': client.client_id,
-            'client_secret': client.client_secret,
-            'access_token': client.access_token,
-        }
-        target = config_file.credentials_path(folder, client.client_id)
+        credentials = config_file.credentials_path(self.folder, client_id)
         after = config_file.changed(
             before,
             family=self.site.family.name,
             code=self.site.code,
             username=self.username,
             keys=self._keys(),
-            credentials=target.name,
-            options=f'redirect_uri={client.redirect_uri!r}'
-            if client.redirect_uri
-            else '',
+            credentials=credentials.name,
+            options=f'redirect_uri={callback_url!r}' if callback_url else '',
+            family_url=self._family_url,
         )
-        changes = config_file.diff(before, after)
+        return Plan(path, before, after, credentials)
+
+    def _keys(self) -> set[str]:
+        """Return the keys of authenticate for the wiki and its sisters.
+
+        On Wikimedia, those are the other wikis of the same account.
+        """
+        if not host.is_wikimedia(self.site):
+            return {urlsplit(self.wiki).netloc}
+        sisters = (
+            host.wiki_at(site.family.base_url(site.code, '/api.php'))
+            for site in host.configured_sites()
+            if host.is_wikimedia(site) and site.username == self.username
+        )
+        return {
+            host.narrow_key(wiki) for wiki in (self.wiki, *sisters) if wiki
+        }
+
+    def _agree(self, plan: Plan) -> None:
+        """Show what changes in user-config.py, and ask."""
+        changes = config_file.diff(plan.before, plan.after)
         if changes:
-            pywikibot.info(f'\nThis changes in {path}:\n\n{changes}')
+            pywikibot.info(f'\nThis changes in {plan.path}:\n\n{changes}')
             self.answers.agree('Write it?')
+
+    def _write(self, plan: Plan, client: OAuth2Client) -> None:
+        """Write the credentials and user-config.py."""
+        values = {
+            'client_id': client.client_id,
+            'client_secret': client.client_secret,
+            'access_token': client.access_token,
+        }
         config_file.write_credentials(
-            target, {name: value for name, value in secrets.items() if value}
+            plan.credentials,
+            {name: value for name, value in values.items() if value},
         )
-        if changes:
-            backup = config_file.replace(path, after)
+        pywikibot.info(f'The credentials are kept in {plan.credentials}')
+        if plan.after != plan.before:
+            backup = config_file.replace(plan.path, plan.after)
             if backup is not None:
                 pywikibot.info(f'The old file is kept as {backup}')
 
-    def _keys(self) -> list[str]:
-        """Return the keys of authenticate for the wiki and its sisters."""
-        keys = {host.narrow_key(self.wiki)}
-        if host.is_wikimedia(self.site):
-            keys |= {
-                host.narrow_key(wiki)
-                for site in host.configured_sites()
-                if host.is_wikimedia(site)
-                and (
-                    wiki := host.wiki_at(
-                        site.family.base_url(site.code, '/api.php')
-                    )
-                )
-            }
-        return sorted(keys)
+
+def _folder() -> Path:
+    """Return the folder for user-config.py.
+
+    As long as there is no user-config.py in it, Pywikibot does not take
+    the folder in PYWIKIBOT_DIR for its own.
+    """
+    folder = Path(config.base_dir)
+    wanted = os.environ.get('PYWIKIBOT_DIR')
+    has_option = any(arg.startswith('-dir:') for arg in sys.argv)
+    if wanted and not has_option and not (folder / 'user-config.py').exists():
+        return Path(wanted).absolute()
+    return folder
 
 
 def run(options: list[str]) -> int:
@@ -367,56 +349,69 @@ def run(options: list[str]) -> int:
     :param options: the options of the command line
     :return: the exit status
     """
-    setup = Setup(Answers(options))
-    client = setup.client()
-    setup.write(client)
+    setup = Setup(Answers(options), opens_browser='-no-browser' not in options)
+    setup.run()
     command = [sys.executable, '-m', 'pywikibot_oauth2', '-login']
-    command += [f'-site:{setup.site}']
+    command += [f'-dir:{setup.folder}', f'-site:{setup.site}']
+    if host.user_override():
+        command.append(f'-user:{setup.username}')
     if '-no-browser' in options:
         command.append('-no-browser')
     pywikibot.info('\nLogging in with the new configuration:')
-    environment = {**os.environ, 'PYWIKIBOT_DIR': config.base_dir}
+    environment = {**os.environ, 'PYWIKIBOT_DIR': str(setup.folder)}
     environment.pop('PYWIKIBOT_NO_USER_CONFIG', None)
     status = subprocess.run(command, env=environment, check=False).returncode
     if status == 0:
         pywikibot.info(
-            '\nEverything is set up. Try it:\n  pwb touch -page:Sandbox'
+            '\nEverything is set up. Try it:\n  pwb touch'
+            f' -site:{setup.site} -page:Sandbox'
         )
     return status
 
 
-def reset(site: BaseSite, auth: OAuth2Auth) -> int:
+def reset(site: BaseSite, auth: OAuth2Auth, options: list[str]) -> int:
     """Get an owner-only client a new access token.
 
     :param site: the site
     :param auth: what user-config.py has for it
+    :param options: the options of the command line
     :return: the exit status
     """
     client = auth.client
-    if not client.owner_only or not client.client_id:
+    token = client.access_token
+    client_id = client.client_id or str(
+        Token(token).claims().get('aud') if token else ''
+    )
+    if not client.owner_only or not client_id:
         raise ConfigurationError(
             'Only an owner-only client whose client ID is known can be reset.',
             error='no_choice',
         )
-    answers = Answers([])
+    answers = Answers(options)
     answers.agree('The old access token dies at once. Reset it?')
     central = host.central_wiki(host.wiki_of_site(site))
     with password_session(
         central, site.username() or '', site, answers
     ) as session:
         answer = session.rest(
-            f'/{client.client_id}/reset_secret', {'reason': 'reset by owner'}
+            f'/{client_id}/reset_secret', {'reason': 'reset by owner'}
         )
-    folder = Path(config.base_dir)
-    target = config_file.credentials_path(folder, client.client_id)
-    config_file.write_credentials(
-        target,
-        {
-            'client_id': client.client_id,
-            'access_token': str(answer['access_token']),
-        },
+    target = config_file.credentials_path(Path(config.base_dir), client_id)
+    is_new = not target.exists()
+    # A client that gets its tokens with its secret has a new secret.
+    name, field = (
+        ('client_secret', 'secret') if token is None else ('access_token',) * 2
     )
-    pywikibot.info(f'The new access token is kept in {target}')
+    config_file.write_credentials(
+        target, {'client_id': client_id, name: str(answer[field])}
+    )
+    pywikibot.info(f'The new values are kept in {target}')
+    if is_new:
+        pywikibot.warning(
+            'Let user-config.py read them, in place of the old ones:\n  '
+            f'_oauth2.OAuth2Auth.from_file({target.name!r}'
+            f'{"" if token else ", owner_only=True"})'
+        )
     return 0
 
 
@@ -440,55 +435,3 @@ def password_session(
         answers.hidden,
     )
     return session
-
-
-def _site(answers: Answers) -> BaseSite:
-    """Return the site to set up."""
-    url = answers.given('wiki')
-    if url is None and Path(config.base_dir, 'user-config.py').exists():
-        return current_site()
-    if url is None and config.family and config.mylang != 'language':
-        return current_site()
-    url = url or answers.ask(
-        'wiki', 'Address of the wiki, such as https://en.wikipedia.org/:'
-    )
-    if not urlsplit(url).scheme:
-        url = f'https://{url}/'
-    site: BaseSite = pywikibot.Site(url=url, interface=OfflineSite)  # type: ignore[arg-type] # any BaseSite
-    return site
-
-
-def _look_at(wiki: str) -> str:
-    """Return the version of Extension:OAuth that a wiki has.
-
-    :raises ConfigurationError: it has none
-    :raises EndpointError: it gave no usable answer
-    """
-    how = host.transport(wiki)
-    try:
-        response = requests.get(
-            f'{wiki}/api.php',
-            {
-                'action': 'query',
-                'meta': 'siteinfo',
-                'siprop': 'extensions',
-                'format': 'json',
-            },
-            headers={'User-Agent': how.user_agent},
-            timeout=how.timeout,
-            verify=how.verify,
-            proxies={'no_proxy': '*'} if how.is_local else how.proxies,
-        )
-        extensions = response.json()['query']['extensions']
-        names = {entry['name']: entry for entry in extensions}
-    except (requests.RequestException, ValueError, LookupError, TypeError):
-        raise EndpointError(
-            f'{wiki} did not say which extensions it has.', wiki=wiki
-        ) from None
-    if 'OAuth' not in names:
-        raise ConfigurationError(
-            f'{wiki} does not have Extension:OAuth.',
-            wiki=wiki,
-            error='no_choice',
-        )
-    return printable(names['OAuth'].get('version') or '')

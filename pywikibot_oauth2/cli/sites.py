@@ -38,7 +38,17 @@ class OfflineSite(BaseSite):
 
 def current_site() -> BaseSite:
     """Return the site that the global options, or user-config.py, name."""
-    site: BaseSite = pywikibot.Site(interface=OfflineSite)  # type: ignore[arg-type] # any BaseSite
+    return offline_site()
+
+
+def offline_site(
+    code: str | None = None, family: Family | str | None = None
+) -> BaseSite:
+    """Return a site without a request; by default the current one.
+
+    :raises UnknownSiteError: the family has no such code
+    """
+    site: BaseSite = pywikibot.Site(code, family, interface=OfflineSite)  # type: ignore[arg-type] # any BaseSite
     return site
 
 
@@ -87,7 +97,7 @@ def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
 def _site(code: str, family: Family) -> Iterator[tuple[BaseSite, OAuth2Auth]]:
     """Yield a site if user-config.py has OAuth 2.0 for it."""
     try:
-        site = pywikibot.Site(code, family, interface=OfflineSite)  # type: ignore[arg-type] # any BaseSite
+        site = offline_site(code, family)
     except UnknownSiteError as error:
         pywikibot.warning(
             f'usernames[{family.name!r}][{code!r}] in user-config.py: {error}'

@@ -106,7 +106,7 @@ class Conversation:
             )
             self._explain(url, timeout, is_served=server is not None)
             if opens_browser:
-                _open_browser(url)
+                open_browser(url)
             return self._wait(server, line, timeout)
 
     def _listen(self) -> CallbackServer | None:
@@ -275,7 +275,7 @@ def _with_free_port(redirect_uri: str) -> str | None:
     return parts._replace(netloc=f'{name}:{port}').geturl()
 
 
-def _open_browser(url: str) -> None:
+def open_browser(url: str) -> None:
     """Open the browser without waiting for it."""
 
     def run() -> None:

@@ -211,7 +211,7 @@ def _run(action: str, options: list[str]) -> int:
             return actions.import_(site, auth, account)
         from pywikibot_oauth2.cli.setup import reset
 
-        return reset(site, auth)
+        return reset(site, auth, options)
     return _for_sites(action, options)
 
 

@@ -1,0 +1,155 @@
+"""Finding the wiki to set up, and looking at it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests
+from pywikibot import config
+from pywikibot.exceptions import UnknownFamilyError
+from pywikibot.family import Family
+
+from pywikibot_oauth2 import host
+from pywikibot_oauth2.cli.sites import current_site, offline_site
+from pywikibot_oauth2.errors import (
+    ConfigurationError,
+    EndpointError,
+    printable,
+)
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pywikibot.site import BaseSite
+
+    from pywikibot_oauth2.cli.answers import Answers
+
+
+def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
+    """Return the site to set up.
+
+    :param answers: answers the question which one
+    :param folder: the folder of user-config.py
+    :return: the site, and the address of its api.php if Pywikibot has no
+        family for it
+    """
+    address = answers.given('wiki')
+    if address is None and (
+        (folder / 'user-config.py').exists() or config.mylang != 'language'
+    ):
+        return current_site(), None
+    address = address or answers.ask(
+        'wiki', 'Address of the wiki, such as https://en.wikipedia.org/:'
+    )
+    if '://' not in address:
+        address = f'https://{address}'
+    site = _known_site(address)
+    return (site, None) if site else _new_site(address)
+
+
+def _known_site(address: str) -> BaseSite | None:
+    """Return the site at an address, if Pywikibot has a family for it.
+
+    ``pywikibot.Site(url=…)`` would make requests, and a family of its own
+    for any other wiki.
+    """
+    netloc = urlsplit(address).netloc.lower()
+    wiki = host.wiki_at(address)
+    for name in list(config.family_files):
+        with contextlib.suppress(UnknownFamilyError):
+            family = Family.load(name)
+            for code in family.langs:
+                url = family.base_url(code, family.apipath(code))
+                if urlsplit(url).netloc.lower() == netloc and (
+                    wiki is None or wiki == host.wiki_at(url)
+                ):
+                    return offline_site(code, family)
+    return None
+
+
+def _new_site(address: str) -> tuple[BaseSite, str]:
+    """Return a site of a family that Pywikibot makes of an address."""
+    url = _find_api(address)
+    name = re.sub('[^a-z0-9]', '', urlsplit(url).hostname or '')
+    config.family_files[name] = url
+    return offline_site(name, name), url
+
+
+def _find_api(address: str) -> str:
+    """Return the address of the api.php of a wiki.
+
+    :param address: that of any page of the wiki
+    :raises EndpointError: it is not where it usually is
+    """
+    parts = urlsplit(address)
+    origin = f'{parts.scheme}://{parts.netloc}'
+    folder = re.sub(r'/(?:api|index)\.php.*', '', parts.path).rstrip('/')
+    for place in dict.fromkeys([folder, '', '/w']):
+        wiki = host.wiki_at(f'{origin}{place}/api.php')
+        if wiki is None:
+            continue
+        try:
+            extension_version(wiki)
+        except EndpointError:
+            continue
+        return f'{wiki}/api.php'
+    raise EndpointError(
+        f'No api.php of a wiki was found at {printable(address)}. Give its'
+        ' whole address: -wiki:https://…/api.php'
+    )
+
+
+def extension_version(wiki: str) -> str:
+    """Return the version of Extension:OAuth that a wiki has.
+
+    :param wiki: the address of the wiki's script folder
+    :return: '?' if the wiki tells that to readers only
+    :raises ConfigurationError: it has none, or cannot be reached safely
+    :raises EndpointError: it gave no usable answer
+    """
+    answer = _ask(wiki)
+    error = answer.get('error')
+    if isinstance(error, dict) and error.get('code') == 'readapidenied':
+        return '?'
+    query = answer.get('query')
+    extensions = query.get('extensions') if isinstance(query, dict) else None
+    if not isinstance(extensions, list):
+        raise EndpointError(
+            f'{wiki} did not say which extensions it has.', wiki=wiki
+        )
+    for entry in extensions:
+        if isinstance(entry, dict) and entry.get('name') == 'OAuth':
+            return printable(entry.get('version') or '?')
+    raise ConfigurationError(
+        f'{wiki} does not have Extension:OAuth.', wiki=wiki, error='no_choice'
+    )
+
+
+def _ask(wiki: str) -> dict[str, object]:
+    """Return the answer of a wiki about its extensions, or {}."""
+    how = host.transport(wiki)
+    parameters = {
+        'action': 'query',
+        'meta': 'siteinfo',
+        'siprop': 'extensions',
+        'format': 'json',
+    }
+    try:
+        with requests.Session() as session:
+            session.trust_env = not how.is_local
+            answer = session.get(
+                f'{wiki}/api.php',
+                params=parameters,
+                headers={'User-Agent': how.user_agent},
+                timeout=how.timeout,
+                verify=how.verify,
+                cert=how.cert,
+                proxies=how.proxies,
+            ).json()
+    except (requests.RequestException, ValueError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
