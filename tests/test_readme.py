@@ -40,7 +40,7 @@ for name, text in json.load(open(sys.argv[1])).items():
     exec(compile(text, name, 'exec'), names)
     for auth in config.authenticate.values():
         auth.client.check()
-    print(name, *config.authenticate)
+    print('ran', name, *config.authenticate)
 """
 
 
@@ -64,7 +64,7 @@ def test_each_snippet_runs(owner):
     snippets = blocks('python')
     path = owner.write('snippets', json.dumps(snippets))
     shown = owner.python(RUN, path)
-    assert re.findall(r'^(\S+-\d+)', shown, re.MULTILINE) == list(snippets)
+    assert re.findall(r'^ran (\S+)', shown, re.MULTILINE) == list(snippets)
     assert shown.count('.wikipedia.org') >= 10
 
 
