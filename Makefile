@@ -57,7 +57,8 @@ flaky: $(VENV)/installed
 	@$(BIN)/python -m tests.flaky $(N) -m '$(FAST)' $(TESTS)
 
 coverage: $(VENV)/installed
-	$(PYTEST) --dist worksteal -m '$(FAST) or redis' --cov \
+	$(PYTEST) --dist worksteal \
+	    -m 'not (mediawiki or browser or pywikibots)' --cov \
 	    --cov-report=term-missing:skip-covered
 
 # Many processes on one authorization, some of them killed all the time.

@@ -1,9 +1,11 @@
 """Many processes on one authorization, some killed all the time: make stress.
 
 The wiki runs in this process. Another one, the supervisor, has loaded
-Pywikibot with a user-config.py and forks the workers, kills one of them
-at random again and again, and forks another in its place. What is shown
-in the end was counted by the wiki, but for the calls that failed.
+Pywikibot with a user-config.py and forks the workers. Again and again it
+ends one of them at random, and forks another in its place: with SIGKILL on a
+wiki that takes a refresh token again, otherwise with SIGTERM, after which a
+worker makes no more calls. What is shown in the end was counted by the wiki,
+except for the calls that failed.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import textwrap
@@ -24,44 +25,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import DEAD, Owner
 from tests.sandbox import Sandbox
-from tests.sandbox.config import make_config
 from tests.stores.redis_server import RedisServer
 
 
-EXPIRIES = 4  # no less, or nothing was shown
 STARTUP = 60  # seconds, more than it takes to begin and to end
-INVALID = ('mwoauth-invalid-authorization', 'invalid_token')
 WRITE = 5  # every so many calls is an edit
 
-CONFIG = """
-import pywikibot_oauth2 as _oauth2
-{imports}
-authenticate[{netloc!r}] = _oauth2.OAuth2Auth(
-    {id!r}, {secret!r}, redirect_uri={redirect_uri!r}, store={store})
-"""
+SUPERVISE = 'from tests.stress import supervise; supervise()'
 
 
 # The supervisor and the workers
 
 
 def supervise():
-    """Keep workers running, and kill one of them now and then."""
+    """Keep workers running, and end one of them now and then."""
     from pywikibot.comms import http
 
-    from pywikibot_oauth2.authorization import Authorization
-    from pywikibot_oauth2.token import Token
-
-    setup = json.load(sys.stdin)
+    setup = json.loads(sys.stdin.readline())
     http.user_agent()  # looks for a git repository, once
-    auth = http.get_authentication(setup['url'])
-    from pywikibot_oauth2 import host
-
-    token = Token.from_reply(setup['token'], time.time())
-    wiki = host.wiki_of(setup['url'])
-    auth.route(wiki, 'Bot').account.adopt(
-        Authorization(auth.client.client_id, wiki, 'Bot', token)
-    )
     until = time.monotonic() + setup['seconds']
     workers = [
         fork(work, setup, number, until)
@@ -73,7 +56,7 @@ def supervise():
         time.sleep(max(min(pause, until - time.monotonic()), 0))
         number = random.randrange(len(workers))
         if time.monotonic() < until:
-            os.kill(workers[number], signal.SIGKILL)
+            os.kill(workers[number], setup['signal'])
             os.waitpid(workers[number], 0)
             workers[number] = fork(work, setup, number, until)
             kills += 1
@@ -102,17 +85,23 @@ def fork(function, *arguments):
 
 def report(kind, what):
     """Tell the process of the wiki something."""
-    # One short write, for all workers share the pipe.
+    # One short write, because all workers share the pipe.
     line = json.dumps([kind, what if kind == 'kills' else str(what)[:400]])
-    os.write(1, line.encode() + b'\n')
+    os.write(1, b'\n' + line.encode() + b'\n')
 
 
 def work(setup, number, until):
     """Be a bot with several threads that never pauses."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+
+    def is_over():
+        return stop.is_set() or time.monotonic() >= until
+
     threads = [
         threading.Thread(
             target=work_thread,
-            args=(setup['url'], f'Page {number}-{index}', until),
+            args=(setup['url'], f'Page {number}-{index}', is_over),
         )
         for index in range(setup['threads'])
     ]
@@ -122,11 +111,11 @@ def work(setup, number, until):
         thread.join()
 
 
-def work_thread(url, title, until):
+def work_thread(url, title, is_over):
     """Read and write in turn."""
     editor = Editor(url, title)
     number = 0
-    while time.monotonic() < until:
+    while not is_over():
         number += 1
         try:
             if number % WRITE:
@@ -138,7 +127,7 @@ def work_thread(url, title, until):
 
 
 def work_last(setup):
-    """Find out whether the authorization still is good."""
+    """Find out whether the authorization is still good."""
     try:
         editor = Editor(setup['url'], 'Last page')
         editor.read()
@@ -161,24 +150,22 @@ class Editor:
 
     def read(self):
         """Ask who we are."""
-        name = self._call('GET', action='query', meta='userinfo')['query'][
-            'userinfo'
-        ]['name']
+        answer = self._call('GET', action='query', meta='userinfo')
+        name = answer['query']['userinfo']['name']
         if name != 'Bot':
             raise CallError(f'read as {name}')
 
     def write(self, text):
         """Save a page; if the CSRF token is of another session, again."""
+        edit = {'action': 'edit', 'title': self._title, 'text': text}
         for _ in range(3):
             if self._csrf_token is None:
-                tokens = self._call('GET', action='query', meta='tokens')
-                self._csrf_token = tokens['query']['tokens']['csrftoken']
+                answer = self._call('GET', action='query', meta='tokens')
+                self._csrf_token = answer['query']['tokens']['csrftoken']
             try:
                 self._call(
                     'POST',
-                    action='edit',
-                    title=self._title,
-                    text=text,
+                    **edit,
                     token=self._csrf_token,
                     **{'assert': 'user'},
                 )
@@ -194,11 +181,8 @@ class Editor:
         from pywikibot.comms import http
 
         parameters = {'format': 'json', **parameters}
-        response = http.fetch(
-            self._url,
-            method,
-            **{'params' if method == 'GET' else 'data': parameters},
-        )
+        place = 'params' if method == 'GET' else 'data'
+        response = http.fetch(self._url, method, **{place: parameters})
         if response.status_code != 200:
             raise CallError(f'HTTP status {response.status_code}')
         data = response.json()
@@ -227,102 +211,60 @@ class Run:
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             wiki = stack.enter_context(
-                Sandbox(
-                    token_life=options.token_life,
-                    like=(__import__('os').environ.get('LIKE') or 'master'),
-                )
+                Sandbox(token_life=options.token_life, like=options.like)
             )
-            client = wiki.register()
-            environment = make_config(
-                folder,
-                wiki,
-                extra=CONFIG.format(
-                    netloc=wiki.netloc,
-                    id=client.id,
-                    secret=client.secret,
-                    redirect_uri=client.redirect_uri,
-                    **self._store(stack),
-                ),
-            )
-            self._supervise(
-                environment,
-                folder,
-                {
-                    'url': wiki.api_url,
-                    'token': wiki.issue(client)._asdict(),
-                    'seconds': options.seconds,
-                    'threads': options.threads,
-                    'processes': options.processes,
-                },
-            )
+            owner = Owner(folder, wiki, options=self._store(stack))
+            owner.log_in()
+            wiki.requests.clear()
+            self._supervise(owner)
             return self._judge(wiki)
 
     def _store(self, stack):
-        """Start what the store needs; return what makes it."""
+        """Start what the store needs; return what names it."""
         if self.kind == 'file':
-            return {'imports': '', 'store': 'None'}
+            return ''
         server = stack.enter_context(RedisServer())
-        # The lock of one that was killed is in the way for so long.
-        return {
-            'imports': 'from pywikibot_oauth2 import'
-            ' RedisStore as _RedisStore',
-            'store': f'_RedisStore({server.url!r}, lock_timeout=1)',
-        }
+        # The lock of a process that was killed lasts this long.
+        return f', store=_oauth2.RedisStore({server.url!r}, lock_timeout=1)'
 
-    def _supervise(self, environment, folder, setup):
+    def _supervise(self, owner):
         """Let the supervisor do its work."""
-        log = folder / 'log'
-        with log.open('wb') as file:
-            supervisor = subprocess.Popen(
-                [
-                    sys.executable,
-                    '-c',
-                    'from tests.stress import supervise; supervise()',
-                ],
-                env=environment,
-                cwd=folder,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=file,
-                text=True,
-                start_new_session=True,
-            )
-        try:
-            answer = supervisor.communicate(
-                json.dumps(setup), timeout=setup['seconds'] + STARTUP
+        options = self.options
+        is_master = options.like == 'master'
+        setup = {
+            'url': owner.wiki.api_url,
+            'seconds': options.seconds,
+            'threads': options.threads,
+            'processes': options.processes,
+            'signal': signal.SIGKILL if is_master else signal.SIGTERM,
+        }
+        with owner.start(sys.executable, '-c', SUPERVISE) as supervisor:
+            self.log = supervisor.communicate(
+                json.dumps(setup) + '\n', options.seconds + STARTUP
             )[0]
-        finally:
-            # Of its session are its workers, too, if there still are any.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(supervisor.pid, signal.SIGKILL)
-            supervisor.wait()
-        for kind, what in map(json.loads, answer.splitlines()):
-            if kind == 'kills':
-                self.kills = what
-            else:
-                (self.losses if kind == 'lost' else self.failures).append(what)
+        for line in self.log.splitlines():
+            if line.startswith('["'):
+                self._hear(*json.loads(line))
         if supervisor.returncode:
             self.failures.append('the supervisor failed')
-        self.log = log.read_text()
+
+    def _hear(self, kind, what):
+        if kind == 'kills':
+            self.kills = what
+        else:
+            (self.losses if kind == 'lost' else self.failures).append(what)
 
     def _judge(self, wiki):
         """Show what the wiki has counted; return whether all is well."""
-        with wiki.lock:
-            requests = list(wiki.requests)
-        calls = [
-            request
-            for request in requests
-            if request.path.endswith('/api.php')
-        ]
+        requests = list(wiki.requests)
+        calls = [each for each in requests if each.path.endswith('/api.php')]
         refreshed = [
             request.form['refresh_token']
             for request in requests
-            if request.path.endswith('/access_token')
-            and request.form['grant_type'] == 'refresh_token'
-            and request.status == 200
+            if request.path.endswith('/access_token') and request.status == 200
         ]
         again = len(refreshed) - len(set(refreshed))
-        # But for the token of the last call, which nobody renewed.
+        # Nobody renewed the token of the last call.
         ended = {
             call.bearer
             for call in calls
@@ -339,14 +281,15 @@ class Run:
             'expiries': len(ended),
             'refreshes': len(refreshed),
             'lost': int(bool(self.losses or strange)),
-            'repeated': sum(call.error in INVALID for call in calls),
+            'repeated': sum(call.error == DEAD for call in calls),
         }
         self._explain(counts, again, len(wiki.edits))
         good = (
             not counts['failed']
             and not counts['lost']
-            and counts['expiries'] >= EXPIRIES
-            and counts['refreshes'] - again <= counts['expiries']
+            and counts['expiries'] >= self.options.expiries
+            # The token of the login may have been used by no call.
+            and counts['refreshes'] - again <= counts['expiries'] + 1
             and again <= self.kills
         )
         if not good:
@@ -365,17 +308,17 @@ class Run:
         text = (
             f'{options.processes} processes of {options.threads} threads'
             f' made {edits} edits and {counts["calls"] - edits} other calls'
-            f' in {options.seconds:g} seconds, with tokens of'
-            f' {options.token_life} seconds; {self.kills} times one of the'
-            ' processes was killed with SIGKILL and another started. Each'
-            f' expiry took one refresh for all; {again} more were for'
-            ' processes killed after the wiki had answered and before the'
-            ' token was stored, for which another used the same refresh'
-            ' token again. A refresh revokes the old token at once: a call'
-            ' on its way at that moment, or sent by a process that had not'
-            ' yet read the new token from the store, is refused and sent'
-            ' once more. That is at most one call for each thread for each'
-            f' refresh, {bound} in all; it was {counts["repeated"]}.'
+            f' in {options.seconds:g} seconds, on a wiki that plays'
+            f' {options.like}, with tokens of {options.token_life} seconds;'
+            f' {self.kills} times one of the processes was ended and another'
+            f' started. Each expiry took one refresh for all; {again} more'
+            ' were for processes killed after the wiki had answered and'
+            ' before the token was stored, for which another used the same'
+            ' refresh token again. A refresh revokes the old token at once:'
+            ' a call on its way at that moment, or sent by a process that'
+            ' had not yet read the new token from the store, is refused and'
+            ' sent once more. That is at most one call for each thread for'
+            f' each refresh, {bound} in all; it was {counts["repeated"]}.'
         )
         print(f'\n{textwrap.fill(text, 79)}', flush=True)
 
@@ -391,19 +334,14 @@ class Run:
 
 def main(arguments=None):
     """Show the results; the exit status is 0 if all went well."""
-    parser = argparse.ArgumentParser(prog='stress', description=__doc__)
-    parser.add_argument(
-        '--seconds', type=float, default=20, help='for each store'
-    )
-    parser.add_argument(
-        '--stores',
-        nargs='+',
-        choices=['file', 'redis'],
-        default=['file', 'redis'],
-    )
+    parser = argparse.ArgumentParser(prog='stress')
+    parser.add_argument('--seconds', type=float, default=20)
+    parser.add_argument('--stores', nargs='+', default=['file', 'redis'])
     parser.add_argument('--processes', type=int, default=8)
     parser.add_argument('--threads', type=int, default=8)
-    parser.add_argument('--token-life', type=int, default=3, help='in seconds')
+    parser.add_argument('--token-life', type=int, default=3)
+    parser.add_argument('--expiries', type=int, default=4)
+    parser.add_argument('--like', choices=['1.43', 'master'], default='1.43')
     options = parser.parse_args(arguments)
     try:
         results = [Run(kind, options)() for kind in options.stores]

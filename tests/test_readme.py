@@ -1,8 +1,10 @@
-"""What stands in the README and on the pages of docs/ is right."""
+"""What stands in the README and on the pages of docs/ is run and right."""
 
 from __future__ import annotations
 
+import json
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -18,48 +20,57 @@ PAGES = [TOP / 'README.md', *sorted((TOP / 'docs').rglob('*.md'))]
 
 
 def blocks(language):
-    """Return the code blocks of a language, with the names of the pages."""
-    return [
-        pytest.param(block, id=f'{page.stem}-{number}')
+    """Return the code blocks of a language by page and number."""
+    pattern = rf'^( *)```{language}\n(.*?)^\1```$'
+    return {
+        f'{page.stem}-{number}': textwrap.dedent(text)
         for page in PAGES
-        for number, block in enumerate(
-            re.findall(
-                rf'^```{language}\n(.*?)^```$',
-                page.read_text(),
-                re.MULTILINE | re.DOTALL,
-            )
+        for number, (_, text) in enumerate(
+            re.findall(pattern, page.read_text(), re.MULTILINE | re.DOTALL)
         )
-    ]
+    }
 
 
-@pytest.mark.parametrize('text', blocks('python'))
-def test_a_snippet_can_be_compiled(text):
-    flags = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    compile(text, 'page', 'exec', flags, dont_inherit=True)
+# Pywikibot runs user-config.py like this, with its own names around it.
+RUN = """
+import json, sys
+import pywikibot
+from pywikibot import config
+for name, text in json.load(open(sys.argv[1])).items():
+    config.authenticate.clear()
+    names = {'__name__': 'snippet', 'authenticate': config.authenticate}
+    exec(compile(text, name, 'exec'), names)
+    for auth in config.authenticate.values():
+        auth.client.check()
+    print('ran', name, *config.authenticate)
+"""
 
 
-@pytest.mark.parametrize(
-    'text',
-    [each for each in blocks('python') if ' as _oauth2' in each.values[0]],
-)
-def test_a_snippet_for_a_configuration_works(text, tmp_path, monkeypatch):
-    monkeypatch.setattr(pywikibot.config, 'base_dir', str(tmp_path))
-    monkeypatch.setenv('PYWIKIBOT_OAUTH2_ACCESS_TOKEN', 'token')
-    credentials = tmp_path / '.pywikibot-oauth2.json'
-    credentials.write_text('{"access_token": "token"}')
-    credentials.chmod(0o600)
-    # The password manager of the snippets.
-    command = tmp_path / 'pass'
-    command.write_text(f'#!/bin/sh\ncat {credentials}\n')
-    command.chmod(0o700)
-    monkeypatch.setenv('PATH', f'{tmp_path}:/bin:/usr/bin')
-    entries = {}
-    exec(text, {'authenticate': entries})
-    assert entries
-    assert all(isinstance(entry, OAuth2Auth) for entry in entries.values())
+@pytest.fixture
+def owner(tmp_path, wiki):
+    """Return somebody who has all that the snippets refer to."""
+    owner = Owner(tmp_path, wiki, has_oauth=False)
+    owner.configure("usernames['wikipedia']['*'] = 'Bot'\n")
+    values = {'client_id': 'a' * 32, 'client_secret': 'secret'}
+    owner.write('.pywikibot-oauth2.json', json.dumps(values))
+    script = f"#!/bin/sh\necho '{json.dumps(values)}'\n"
+    Path(owner.write('pass', script)).chmod(0o755)
+    owner.environment['PATH'] += f':{tmp_path}'
+    owner.environment['PYTHONWARNINGS'] = 'error'
+    for name, value in values.items():
+        owner.environment[f'PYWIKIBOT_OAUTH2_{name.upper()}'] = value
+    return owner
 
 
-@pytest.mark.parametrize('text', blocks('sh'))
+def test_each_snippet_runs(owner):
+    snippets = blocks('python')
+    path = owner.write('snippets', json.dumps(snippets))
+    shown = owner.python(RUN, path)
+    assert re.findall(r'^ran (\S+)', shown, re.MULTILINE) == list(snippets)
+    assert shown.count('.wikipedia.org') >= 10
+
+
+@pytest.mark.parametrize('text', blocks('sh').values(), ids=blocks('sh'))
 def test_a_command_has_only_options_and_targets_that_exist(text):
     targets = re.findall(
         r'^([a-z-]+):', (TOP / 'Makefile').read_text(), re.MULTILINE
@@ -72,14 +83,16 @@ def test_a_command_has_only_options_and_targets_that_exist(text):
                 assert name in oauth2.__doc__, line
         target = re.match(r'make ([a-z-]+)', line)
         assert target is None or target[1] in targets, line
+        assert re.match(
+            r'(pwb (oauth2|login|touch)|make|chmod 600|python3 -m pip) ?', line
+        ), 'a command that no test runs'
 
 
 def test_the_readme_is_short():
     assert len((TOP / 'README.md').read_text().splitlines()) <= 150
 
 
-def test_the_example_of_a_configuration_loads(tmp_path, wiki):
-    owner = Owner(tmp_path, wiki)
+def test_the_example_of_a_configuration_loads(owner):
     owner.config.write_text((TOP / 'user-config.example.py').read_text())
     shown = owner.python(
         'import pywikibot\nprint(sorted(pywikibot.config.authenticate))'

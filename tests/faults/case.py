@@ -270,7 +270,9 @@ class Bot:
 
     def _go_to_work(self):
         """Let Pywikibot, of which there is one in a process, be its own."""
-        Path(self.folder, 'throttle.ctrl').touch()
+        throttle = Path(self.folder, 'throttle.ctrl')
+        if not throttle.exists():
+            throttle.touch()
         config.base_dir = str(self.folder)
         config.authenticate = {self.key: self.auth}
         if self.case.prefix != self.case.wiki.url:

@@ -15,6 +15,7 @@ from tests.sandbox.oauth import GRACE
 WHEN = pytest.mark.parametrize('after', [0, DUE, DEAD])
 
 
+@pytest.mark.both_servers
 @pytest.mark.fault('revoked by the user', 'message: pwb login')
 @WHEN
 def test_a_revocation_ends_it_with_one_request(case, after):
@@ -30,6 +31,7 @@ def test_a_revocation_ends_it_with_one_request(case, after):
     case.goes_on(bot)
 
 
+@pytest.mark.both_servers
 @pytest.mark.fault(
     'refreshed with a copy of the token file',
     'goes on for 600 seconds where the wiki does; then message: pwb login',
@@ -68,6 +70,7 @@ def test_what_another_process_has_refreshed_is_used(case, after):
     case.goes_on(bot)
 
 
+@pytest.mark.both_servers
 @pytest.mark.fault(
     'client deleted on the wiki', 'message: the list of clients'
 )
@@ -94,6 +97,7 @@ def unusable(stage):
     return pytest.param(stage, id=stage, marks=mark)
 
 
+@pytest.mark.both_servers
 @pytest.mark.parametrize(
     'stage', [unusable('expired'), unusable('rejected'), unusable('disabled')]
 )

@@ -100,6 +100,7 @@ def test_a_request_that_was_not_handled_costs_nothing(
     check_for_long(new_case(like), after, kind, options)
 
 
+@pytest.mark.both_servers
 @pytest.mark.parametrize(('kind', 'options'), HANDLED)
 def test_an_answer_that_is_lost_ends_it_only_before_august_2026(
     new_case, like, after, kind, options
@@ -108,6 +109,7 @@ def test_an_answer_that_is_lost_ends_it_only_before_august_2026(
     check_for_long(new_case(like), after, kind, options, is_handled=True)
 
 
+@pytest.mark.both_servers
 @pytest.mark.parametrize(('kind', 'options'), SLOW)
 def test_an_answer_that_does_not_come_is_not_waited_for(
     case, after, kind, options

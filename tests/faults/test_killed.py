@@ -61,6 +61,7 @@ def test_no_step_is_one_at_which_to_die_loses_more_than_the_answer(
     check_successor(case, old)
 
 
+@pytest.mark.both_servers
 @pytest.mark.fault(
     'kill -9 while waiting for the answer',
     'goes on; before August 2026 message: pwb login, if the wiki acted on it',

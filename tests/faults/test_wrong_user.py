@@ -7,6 +7,7 @@ import json
 import pytest
 
 
+@pytest.mark.both_servers
 @pytest.mark.fault(
     "a refresh that is answered with another account's token",
     'not used, not stored; before August 2026 message: pwb login',

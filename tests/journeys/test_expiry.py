@@ -66,6 +66,7 @@ def test_at_the_start_of_a_run_it_costs_one_request(owner, wiki):
     assert owner.edit() == ''
 
 
+@pytest.mark.both_servers
 def test_between_two_edits_it_costs_two_requests_and_no_warning(owner, wiki):
     usual = requests_of(wiki, lambda: owner.edit(4))
     expire_after(owner, 4, 6)
@@ -80,6 +81,7 @@ def test_between_two_edits_it_costs_two_requests_and_no_warning(owner, wiki):
     assert dialogs(wiki) == 0
 
 
+@pytest.mark.both_servers
 def test_a_token_that_dies_early_is_replaced_without_a_question(owner, wiki):
     with Reaper(wiki) as reaper:
         owner.edit(12)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.harness import LOGGED_IN, editors
 
 
@@ -28,6 +30,7 @@ def test_a_script_ends_with_the_command_and_runs_after_it(owner, wiki):
     assert editors(wiki) == ['Bot']
 
 
+@pytest.mark.both_servers
 def test_after_a_revocation_each_run_names_the_command(owner, wiki):
     owner.log_in()
     wiki.revoke('Bot', owner.client)

@@ -68,7 +68,9 @@ def environment(folder):
 
     What is imported comes from this checkout in the first place.
     """
-    names = [name for name in ('PATH', 'SYSTEMROOT') if name in os.environ]
+    # The last one lets coverage measure processes, too.
+    kept = ('PATH', 'SYSTEMROOT', 'COVERAGE_PROCESS_CONFIG')
+    names = [name for name in kept if name in os.environ]
     paths = [str(Path(__file__).parents[2]), os.environ.get('PYTHONPATH', '')]
     return {
         **{name: os.environ[name] for name in names},
