@@ -318,6 +318,8 @@ def transport(wiki: str) -> Transport:
 
     site = known_site(wiki)
     verify = http.session.verify
+    if verify is None:
+        verify = True
     if site and not site.family.verify_SSL_certificate(site.code):
         verify = False
     # Proxies from the environment are not for this machine. Unlike

@@ -379,12 +379,10 @@ def test_a_relative_path_starts_at_pywikibots_folder(monkeypatch):
 
 
 def test_the_transport_is_pywikibots(monkeypatch):
-    for name in 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE':
-        monkeypatch.delenv(name, raising=False)
     how = host.transport(EN)
     assert how.user_agent == http.user_agent()
     assert 'Pywikibot' in how.user_agent
-    assert how[1:] == (config.socket_timeout, True, None, {}, False)
+    assert how[1:] == (config.socket_timeout, True, None, {})
     how.proxies['https'] = 'http://evil.example'
     assert 'https' not in http.session.proxies
     monkeypatch.setattr(config, 'socket_timeout', 7)
@@ -394,12 +392,10 @@ def test_the_transport_is_pywikibots(monkeypatch):
     how = host.transport('http://127.0.0.1:8080/w')
     # Proxies of the environment are not used for this machine.
     proxies = {'http': '', 'https': 'http://p.example'}
-    assert how[1:] == (7, '/ca.pem', ('/a', '/b'), proxies, True)
+    assert how[1:] == (7, '/ca.pem', ('/a', '/b'), proxies)
 
 
 def test_a_session_without_a_setting_verifies(monkeypatch):
-    for name in 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE':
-        monkeypatch.delenv(name, raising=False)
     for setting, expected in (None, True), (False, False):
         monkeypatch.setattr(http.session, 'verify', setting)
         assert host.transport('https://wiki.example').verify is expected

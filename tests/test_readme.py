@@ -8,9 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-import pywikibot
 
-from pywikibot_oauth2 import OAuth2Auth
 from pywikibot_oauth2.scripts import oauth2
 from tests.harness import Owner
 

@@ -44,7 +44,7 @@ _EXITS: dict[type[OAuth2Error], int] = {
     EndpointError: UNREACHABLE,
 }
 
-#: Why an authorization has ended that was moved to another machine.
+#: The reason why an authorization has ended when it was moved elsewhere.
 _MOVED = 'moved to another machine'
 
 
@@ -78,7 +78,7 @@ def act(
     *,
     opens_browser: bool,
 ) -> int:
-    """Do something for one account; say what failed."""
+    """Do something for one account; report what failed."""
     if site.username() is None:
         return WRONG  # the status says why
     try:
@@ -91,12 +91,12 @@ def act(
 def login(
     site: BaseSite, auth: OAuth2Auth, account: Account, opens_browser: bool
 ) -> int:
-    """Authorize, if need be."""
+    """Authorize, if necessary."""
     status = examine(site, auth)
     if status.state == 'authorized':
         return FINE
     if auth.client.owner_only:
-        # It needs no person; only that it logged out is to be forgotten.
+        # Nobody needs to click; only the logout has to be forgotten.
         if auth.client.access_token is None:
             account.restart()
         return FINE
@@ -147,7 +147,7 @@ def logout(site: BaseSite, auth: OAuth2Auth, account: Account, _: bool) -> int:
     if auth.client.access_token is not None:
         pywikibot.error(
             f'{site}: the access token of {account.user} is not kept here,'
-            ' but stands in the configuration (access_token=…): remove it'
+            ' but is in the configuration (access_token=…): remove it'
             ' there. To make it useless, reset or disable the client:\n'
             f'  {host.special_page(wiki, "OAuthConsumerRegistration/list")}'
         )
@@ -198,7 +198,7 @@ def export(site: BaseSite, account: Account) -> int:
     """Write the authorization as one line; it is gone here afterwards."""
     if account.client.access_token is not None:
         raise ConfigurationError(
-            'A fixed access token stands in the configuration: copy that.',
+            'A fixed access token is in the configuration: copy that.',
             error='no_choice',
         )
     found = account.give_up(_MOVED)
@@ -216,8 +216,8 @@ def export(site: BaseSite, account: Account) -> int:
         ) from None
     pywikibot.info(
         f'The authorization of {account.user} on {site} is no longer here.'
-        ' Give the line to "pwb oauth2 -import" on the other machine, and'
-        ' keep it nowhere.'
+        ' Give the line to "pwb oauth2 -import" on the other machine, and do'
+        ' not keep a copy.'
     )
     return FINE
 

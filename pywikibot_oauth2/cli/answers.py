@@ -71,7 +71,7 @@ class Answers:
         return answer.strip()
 
     def agree(self, question: str) -> None:
-        """Go on only if the person agrees.
+        """Continue only if the person agrees.
 
         :raises ConfigurationError: the person does not
         """

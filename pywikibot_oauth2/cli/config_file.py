@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-#: The file that holds the credentials; PAWS publishes homes, but not files
-#: whose names begin with a dot.
+#: The file that holds the credentials. PAWS publishes home folders, except
+#: for files whose names begin with a dot.
 CREDENTIALS = '.pywikibot-oauth2.json'
 
 _IMPORT = 'import pywikibot_oauth2 as _oauth2'
@@ -83,7 +83,7 @@ def changed(
     """Return a user-config.py with OAuth 2.0 turned on.
 
     A line that was written for the same credentials, or for the same keys
-    of authenticate, is replaced. All others are kept, and in their places.
+    of authenticate, is replaced. All other lines stay where they are.
 
     :param before: the old one; may be empty
     :param family: the family of the site
@@ -140,7 +140,7 @@ def _with_entry(
 
 
 def diff(before: str, after: str) -> str:
-    """Return what changes, as a diff."""
+    """Return the changes as a diff."""
     return ''.join(
         difflib.unified_diff(
             before.splitlines(keepends=True),
@@ -182,8 +182,8 @@ def _load(trial: Path, path: Path) -> None:
     """
     environment = {**os.environ, 'PYWIKIBOT_DIR': str(path.parent)}
     environment.pop('PYWIKIBOT_NO_USER_CONFIG', None)
-    # It takes the global option -config in any program. An absolute path is
-    # not changed by the folder, which is that of all other files.
+    # Pywikibot takes the global option -config in any program. The folder,
+    # which is that of all other files, does not affect an absolute path.
     result = subprocess.run(
         [
             sys.executable,

@@ -1,4 +1,4 @@
-"""Finding the wiki to set up, and looking at it."""
+"""Finding the wiki to set up, and checking what it has."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def extension_version(wiki: str) -> str:
     """Return the version of Extension:OAuth that a wiki has.
 
     :param wiki: the address of the wiki's script folder
-    :return: '?' if the wiki tells that to readers only
+    :return: '?' if the wiki shows that only to users who are logged in
     :raises ConfigurationError: it has none, or cannot be reached safely
     :raises EndpointError: it gave no usable answer
     """

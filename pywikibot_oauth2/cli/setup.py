@@ -45,7 +45,7 @@ _KINDS = {
     ' OAuth tag; whoever has the token can do what the grants allow',
 }
 _WAYS = {
-    'api': 'now, with the password of the account, which is kept nowhere',
+    'api': 'now, with the password of the account, which is not stored',
     'form': "in a browser, by the wiki's form, which is filled in",
     'id': 'it is registered already',
 }
@@ -91,8 +91,8 @@ class Setup:
     def run(self) -> None:
         """Get a client and write the configuration for it.
 
-        Whatever can be refused comes before a client is registered: its
-        values are shown only once.
+        Everything that can be refused comes before a client is registered,
+        because its values are shown only once.
         """
         version = extension_version(self.wiki)
         pywikibot.info(
@@ -208,7 +208,7 @@ class Setup:
     def _ask_for_values(
         self, is_owner_only: bool, *, by_form: bool
     ) -> OAuth2Client:
-        """Ask for what the wiki showed at registration."""
+        """Ask for the values that the wiki showed at registration."""
         callback_url = self.answers.given('callback-url')
         if by_form:
             url = registration.form_address(
@@ -332,8 +332,8 @@ class Setup:
 def _folder() -> Path:
     """Return the folder for user-config.py.
 
-    As long as there is no user-config.py in it, Pywikibot does not take
-    the folder in PYWIKIBOT_DIR for its own.
+    Pywikibot ignores the folder in PYWIKIBOT_DIR until there is a
+    user-config.py in it.
     """
     folder = Path(config.base_dir)
     wanted = os.environ.get('PYWIKIBOT_DIR')
@@ -388,7 +388,7 @@ def reset(site: BaseSite, auth: OAuth2Auth, options: list[str]) -> int:
             error='no_choice',
         )
     answers = Answers(options)
-    answers.agree('The old access token dies at once. Reset it?')
+    answers.agree('The old access token stops working at once. Reset it?')
     central = host.central_wiki(host.wiki_of_site(site))
     with password_session(
         central, site.username() or '', site, answers
@@ -408,7 +408,7 @@ def reset(site: BaseSite, auth: OAuth2Auth, options: list[str]) -> int:
     pywikibot.info(f'The new values are kept in {target}')
     if is_new:
         pywikibot.warning(
-            'Let user-config.py read them, in place of the old ones:\n  '
+            'Make user-config.py read them, in place of the old ones:\n  '
             f'_oauth2.OAuth2Auth.from_file({target.name!r}'
             f'{"" if token else ", owner_only=True"})'
         )
@@ -420,7 +420,7 @@ def password_session(
 ) -> PasswordSession:
     """Return a session of an account, logged in.
 
-    A password or a cookie that Pywikibot has already is used.
+    A password or a cookie that Pywikibot already has is used.
 
     :raises AuthorizationError: the wiki refuses
     """

@@ -1,4 +1,4 @@
-"""The sites that a command is about; none of them is asked anything."""
+"""The sites that a command is about; none of them is contacted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _NoSiteinfo:
-    """What Pywikibot knows of a wiki that was not asked."""
+    """What Pywikibot knows about a wiki without asking it."""
 
     def is_cached(self, key: str) -> bool:
         """Return False."""
@@ -53,7 +53,7 @@ def offline_site(
 
 
 def authentication(site: BaseSite) -> OAuth2Auth:
-    """Return what user-config.py has for a site.
+    """Return the OAuth2Auth that user-config.py has for a site.
 
     :raises ConfigurationError: it has no OAuth2Auth for it
     """
@@ -72,10 +72,10 @@ def authentication(site: BaseSite) -> OAuth2Auth:
 
 
 def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
-    """Yield the sites in usernames that user-config.py has OAuth 2.0 for.
+    """Yield the sites in usernames with OAuth 2.0 in user-config.py.
 
-    An account for all codes of a family stands for each of them; one for
-    all families has no end, and is left out.
+    An account for all codes of a family counts for each of them; one for all
+    families would be endless, and is left out.
     """
     for name in list(config.usernames):
         codes: dict[str, str] = config.usernames[name]
@@ -95,7 +95,7 @@ def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
 
 
 def _site(code: str, family: Family) -> Iterator[tuple[BaseSite, OAuth2Auth]]:
-    """Yield a site if user-config.py has OAuth 2.0 for it."""
+    """Yield a site if it has OAuth 2.0 in user-config.py."""
     try:
         site = offline_site(code, family)
     except UnknownSiteError as error:

@@ -29,8 +29,9 @@ The following parameters are supported:
              limits are fixed in a token when it is issued.
 
 -logout      Forget the token here; bots that run at the same time do not
-             bring it back. The page of the wiki is named that revokes
-             the authorization itself, which cannot be done from here.
+             bring it back. The page of the wiki that revokes the
+             authorization itself is shown, since that cannot be done
+             from here.
 
 -token       Write a fresh access token to standard output, and nothing
              else, for other programs such as curl; with -json also its
@@ -40,18 +41,18 @@ The following parameters are supported:
              another machine. It is gone here afterwards, because two
              holders of one refresh token throw each other out.
 
--import      Read such a line from standard input, and keep it.
+-import      Read such a line from standard input, and store it.
 
--reset       Get a new access token for an owner-only client, when one
-             leaked or was lost. The old one dies at once.
+-reset       Get a new access token for an owner-only client, when the old
+             one leaked or was lost. The old one stops working at once.
 
 -register    Show how to register a client by hand: the address of the
              wiki's form, filled in as far as it can be, and what the
              grants are good for.
 
 -json        Write a JSON object to standard output in place of text. Its
-             "sites" is a list with an object for each site; times are
-             UTC as ISO 8601 has it, and what is not known is null.
+             "sites" is a list with an object for each site. Times are
+             UTC in ISO 8601 format, and what is not known is null.
 
 Only one of the actions can be given. All other output goes to standard
 error.
@@ -175,8 +176,8 @@ def _options(args: tuple[str, ...]) -> list[str]:
     except SystemExit:  # an unknown family or site; it was said
         sys.exit(WRONG)
     except (Error, requests.RequestException, OSError, AssertionError):
-        # A site of Wikibase is asked all the same, when all options have
-        # been taken.
+        # A site of Wikibase is contacted all the same, after all options
+        # have been taken.
         given = args or tuple(pywikibot.argvu[1:])
         known = (*_ACTIONS, *_SINGLE, *_FLAGS)
         rest = [
@@ -190,12 +191,12 @@ def _options(args: tuple[str, ...]) -> list[str]:
 
 
 def _run(action: str, options: list[str]) -> int:
-    """Do what an option says."""
+    """Carry out an action."""
     is_json = '-json' in options
     if action == '-register':
         return _register(is_json=is_json)
     if action == '-setup':
-        # Loads what only a set-up needs.
+        # Imported here because only a set-up needs it.
         from pywikibot_oauth2.cli.setup import run
 
         return run(options)
@@ -244,7 +245,7 @@ def _register(*, is_json: bool) -> int:
 
 
 def _for_sites(action: str, options: list[str]) -> int:
-    """Do something for the sites that are meant, and show their status."""
+    """Do something for the selected sites, and show their status."""
     is_json = '-json' in options
     exits = [FINE]
     shown: list[dict[str, object]] = []
@@ -275,7 +276,7 @@ def _for_sites(action: str, options: list[str]) -> int:
 
 
 def _meant(*, is_for_all: bool) -> Iterator[tuple[BaseSite, OAuth2Auth]]:
-    """Yield the sites that are meant, with what they log in by.
+    """Yield the selected sites, each with its OAuth2Auth.
 
     :raises ConfigurationError: there is none
     """
