@@ -130,7 +130,7 @@ def test_every_error_code_of_the_package_has_advice_or_needs_none():
     assert {*PLACES} == {*ADVICE, 'timeout'} | SILENT
 
 
-@pytest.mark.parametrize('code', [*ADVICE, *SILENT])
+@pytest.mark.parametrize('code', [*ADVICE, *sorted(SILENT)])
 def test_the_advice_follows_the_message(code):
     error = OAuth2Error('Failed.', wiki=EN, error=code, hint='/a b/c')
     message, _, advice = messages.explain(error).partition('\n')
