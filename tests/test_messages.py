@@ -101,10 +101,10 @@ ADVICE = {
     'no_space': "df -h '/a b'",
     'no_terminal': LOGIN,
     'not_answerable': 'Close the program that listens there',
-    'not_https': 'protocol() of the family file',
+    'not_https': 'protocol() in the family file',
     'not_kept': 'keyring diagnose',
     'not_loadable': 'Nothing was changed.',
-    'not_owner_only': f'Take owner_only=True out of user-config.py and run:'
+    'not_owner_only': f'Remove owner_only=True from user-config.py and run:'
     f'\n  {LOGIN}',
     'not_replaceable': 'PYWIKIBOT_OAUTH2_FOLDER',
     'not_writable': "ls -ld '/a b'",
@@ -187,10 +187,10 @@ def test_a_refused_client_gets_the_advice_that_fits():
     assert 'an administrator rejected or disabled it' in unusable
     assert 'not approved within 30 days' in unusable
     assert LIST in unusable
-    assert 'used the refresh token up' not in unusable
+    assert 'used up the refresh token' not in unusable
     used_up = refused(CLIENT, is_unusable=True, ends_refresh_token=True)
     assert used_up.startswith(unusable)
-    assert 'used the refresh token up' in used_up
+    assert 'used up the refresh token' in used_up
     assert used_up.endswith(LOGIN)
 
 
@@ -264,7 +264,7 @@ LACKS = 'the client lacks the grant for it: "{}"'
         (f'{INVALID}-invalid-user', '', 'does not exist on this wiki. Log in'),
         (f'{INVALID}-blocked-user', '', 'The account is blocked or locked.'),
         (f'{INVALID}-not-approved', '', 'an administrator rejected or disa'),
-        (f'{INVALID}-jwt', '', 'A cookie does not belong to the access token'),
+        (f'{INVALID}-jwt', '', 'A cookie did not belong to the access token'),
         ('mwoauth-api-module-disabled', '', 'does not allow that with OAuth'),
         ('blocked', 'edit', 'blocked; the authorization is still valid'),
     ],
