@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pywikibot_oauth2 import locks
 from pywikibot_oauth2.authorization import LOGGED_OUT, Authorization
@@ -28,19 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from requests.cookies import RequestsCookieJar
-    from typing_extensions import Unpack
 
     from pywikibot_oauth2.client import OAuth2Client
     from pywikibot_oauth2.stores import Save, Store
-
-    class Changes(TypedDict, total=False):
-        """What :meth:`Account._set` takes."""
-
-        authorization: Authorization | None
-        is_saved: bool
-        cookies: RequestsCookieJar | None
-        not_before: float
-        refusal: ClientRefusedError | None
 
 
 # Seconds until a token that could not be stored is stored again.
@@ -85,19 +75,22 @@ class Policy:
 class State(NamedTuple):
     """Everything that changes, replaced as a whole.
 
+    :ivar cookies: those that the wiki set for this access token
+    :ivar not_before: until when a header that is due is left alone
+    :ivar refusal: why there is no header although there is a token
+    :ivar header: what requests carry; it and the times follow from the rest
     :ivar due: when the header needs attention, in seconds since 1970 UTC
     :ivar last_use: the time from which it may not last for one more request
-    :ivar cookies: those that the wiki set for this access token
-    :ivar refusal: why there is no header although there is a token
     """
 
     authorization: Authorization | None = None
+    is_saved: bool = True
+    cookies: RequestsCookieJar | None = None
+    not_before: float = -math.inf
+    refusal: ClientRefusedError | None = None
     header: Header | None = None
     due: float = -math.inf
     last_use: float = -math.inf
-    is_saved: bool = True
-    cookies: RequestsCookieJar | None = None
-    refusal: ClientRefusedError | None = None
 
 
 class Account:
@@ -172,8 +165,7 @@ class Account:
             authorization = Authorization(
                 client.client_id, wiki, user, Token(fixed) if fixed else None
             )
-        self.state = State()
-        self._set(authorization)
+        self._set(State(authorization))
 
     # What a request asks for
 
@@ -231,7 +223,7 @@ class Account:
             if cookies is not None and state.cookies is not None:
                 new, cookies = cookies, state.cookies.copy()
                 cookies.update(new)
-            self._update(cookies=cookies)
+            self._set(state._replace(cookies=cookies))
 
     # What is known
 
@@ -285,10 +277,10 @@ class Account:
         with self._lock.held:
             try:
                 with undisturbed(self._store.lock(*self._key)):
-                    self._set(self._following(authorization), is_saved=False)
+                    self._set(self._following(authorization))
                     self._save(self._store.reserve(*self._key))
             except StoreError as error:
-                self._set(self._following(authorization), is_saved=False)
+                self._set(self._following(authorization))
                 self._warn_unsaved(error)
 
     def restart(self) -> None:
@@ -304,7 +296,7 @@ class Account:
                     ended=None, generation=found.generation + 1
                 )
                 self._store.save(*self._key, new.serialize())
-                self._set(new)
+                self._set(State(new))
 
     def forget(self) -> bool:
         """Log out: drop the token, for all who share the store.
@@ -332,16 +324,17 @@ class Account:
                 return None
             ended = authorization.end(reason)
             self._store.save(*self._key, ended.serialize())
-            self._set(ended)
+            self._set(State(ended))
             return authorization
 
     def identify(self, user: str) -> None:
         """Record whose authorization it is."""
         with self._lock.held:
             self.user = user
-            authorization = self.state.authorization
-            if authorization is not None:
-                self._update(authorization=authorization._replace(user=user))
+            found = self.state.authorization
+            if found is not None:
+                found = found._replace(user=user)
+                self._set(self.state._replace(authorization=found))
 
     # Renewing
 
@@ -404,7 +397,9 @@ class Account:
                     return self._put_off(error)
                 if isinstance(error, ClientRefusedError):
                     until = self._clock() + _REFUSED_PAUSE
-                    self._update(refusal=error, not_before=until)
+                    self._set(
+                        self.state._replace(refusal=error, not_before=until)
+                    )
                     raise
                 if not self._policy.wait(error, attempt):
                     raise
@@ -472,7 +467,7 @@ class Account:
                 token = wiki.refresh(authorization.token)
             new = authorization.with_token(token)
             data = new.serialize()
-            self._set(new, is_saved=False)
+            self._set(State(new, is_saved=False))
             self._save(save, data)
         except AuthorizationEndedError as error:
             self._end(error, save)
@@ -550,7 +545,7 @@ class Account:
                 f' ({self._lost_answer[1]}); if the wiki acted on it, the new'
                 ' token was lost with that answer.'
             )
-        self._set(before.end(reason), is_saved=False)
+        self._set(State(before.end(reason), is_saved=False))
         self._save(save)
         message = f'The authorization of {self.user} has ended: {reason}'
         self._policy.warn(
@@ -558,9 +553,9 @@ class Account:
         )
 
     def _serves(self) -> bool:
-        """Return whether the present token has not expired."""
-        authorization = self.state.authorization
-        token = authorization.token if authorization else None
+        """Return whether requests may still carry the present token."""
+        found, header = self.state.authorization, self.state.header
+        token = found.token if found is not None and header else None
         return token is not None and token.is_valid(self._clock())
 
     def _put_off(self, error: OAuth2Error) -> None:
@@ -573,7 +568,7 @@ class Account:
         left = (state.authorization.token.expires_at or math.inf) - now
         # A tenth of the time left, so that there are several attempts.
         wait = min(left, max(left / 10, error.retry_after or 0), 86400)
-        self._update(not_before=now + wait)
+        self._set(state._replace(not_before=now + wait))
 
     # The store
 
@@ -610,10 +605,10 @@ class Account:
         ):
             is_newer = stored.token.header != refused
         if is_newer:
-            self._set(stored)
+            self._set(State(stored))
         elif mine is not None and stored.generation < mine.generation:
             # The store went back in time.
-            self._update(is_saved=False)
+            self._set(self.state._replace(is_saved=False))
         return is_newer
 
     def _checked(self, data: Mapping[str, object]) -> Authorization:
@@ -649,15 +644,16 @@ class Account:
             hint=place,
         )
 
-    def _following(self, authorization: Authorization) -> Authorization:
-        """Return an authorization with a higher generation than any other."""
+    def _following(self, authorization: Authorization) -> State:
+        """Return the state with a higher generation than any other."""
         known = [authorization, self.state.authorization]
         with contextlib.suppress(StoreError):
             data = self._store.load(*self._key)
             if data is not None:
                 known.append(Authorization.deserialize(data))
         generation = max(found.generation for found in known if found)
-        return authorization._replace(generation=generation + 1)
+        following = authorization._replace(generation=generation + 1)
+        return State(following, is_saved=False)
 
     def _save(
         self, save: Save | None, data: Mapping[str, object] | None = None
@@ -670,56 +666,31 @@ class Account:
             save(data or authorization.serialize())
         except StoreError as error:
             # Otherwise it would be due, and be spent, at the next request.
-            self._update(is_saved=False)
+            self._set(self.state._replace(is_saved=False))
             self._warn_unsaved(error)
         else:
-            self._set(authorization, cookies=self.state.cookies)
+            self._set(State(authorization, cookies=self.state.cookies))
 
     # The state
 
-    def _set(
-        self,
-        authorization: Authorization | None,
-        *,
-        is_saved: bool = True,
-        cookies: RequestsCookieJar | None = None,
-        not_before: float = -math.inf,
-        refusal: ClientRefusedError | None = None,
-    ) -> None:
-        """Replace the state; nothing else may.
-
-        :param not_before: the time until which a header that is due is left
-            alone
-        """
+    def _set(self, state: State) -> None:
+        """Replace the state, with what follows from it; nothing else may."""
+        authorization = state.authorization
         token = authorization.token if authorization else None
         header = None
         # Without a token, each request asks the store, so that a login in
         # another terminal is noticed.
-        due = last_use = not_before
-        if token is not None and refusal is None:
+        due = last_use = state.not_before
+        if token is not None and state.refusal is None:
             header = token.header
             if self.is_automatic and self._is_renewable(authorization):
-                due = max(token.due, not_before)
-                last_use = max(token.last_use, not_before)
+                due = max(token.due, state.not_before)
+                last_use = max(token.last_use, state.not_before)
             else:
                 due = last_use = math.inf
-            if not is_saved:
+            if not state.is_saved:
                 due = min(due, self._clock() + _SAVE_AGAIN)
-        self.state = State(
-            authorization, header, due, last_use, is_saved, cookies, refusal
-        )
-
-    def _update(self, **changes: Unpack[Changes]) -> None:
-        """Replace a part of the state."""
-        state = self.state
-        kept: Changes = {
-            'authorization': state.authorization,
-            'is_saved': state.is_saved,
-            'cookies': state.cookies,
-            'not_before': state.due,
-        }
-        kept.update(changes)
-        self._set(**kept)
+        self.state = state._replace(header=header, due=due, last_use=last_use)
 
     def _is_renewable(self, authorization: Authorization | None) -> bool:
         if authorization is None or authorization.ended is not None:

@@ -10,9 +10,10 @@ import tempfile
 from pathlib import Path
 
 
-# Where the tests run in the background of a shell, Ctrl-C is ignored, also
-# by what they start; there are tests of it.
+# In the background of a shell, Ctrl-C is ignored, and with nohup SIGHUP, also
+# by what the tests start; there are tests of both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Pywikibot reads its configuration when it is imported: the tests import it
 # with none, and it writes into a folder of its own.
