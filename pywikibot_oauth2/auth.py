@@ -1,4 +1,4 @@
-"""The account of a request, its header, and its repetition if refused."""
+"""The value in authenticate, which finds the account of each request."""
 
 from __future__ import annotations
 
@@ -7,34 +7,28 @@ import contextlib
 import re
 import time
 import weakref
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from requests.auth import AuthBase
-from requests.cookies import RequestsCookieJar, get_cookie_header
-from requests.exceptions import UnrewindableBodyError
-from requests.utils import rewind_body
 
 from pywikibot_oauth2 import blocks, host, messages
-from pywikibot_oauth2.account import Account, Policy, State
+from pywikibot_oauth2.account import Account, Policy
+from pywikibot_oauth2.bearer import BearerAuth
 from pywikibot_oauth2.client import Credentials, OAuth2Client
 from pywikibot_oauth2.errors import (
-    AuthorizationEndedError,
     ClientRefusedError,
     ConfigurationError,
     EndpointError,
     OAuth2Error,
 )
 from pywikibot_oauth2.locks import ForkSafeLock
-from pywikibot_oauth2.protocol import Meaning, OAuth2Wiki, meaning_of_response
 from pywikibot_oauth2.stores import MemoryStore
 from pywikibot_oauth2.stores.file import (
     ExposedFileError,
     FileStore,
     read_private,
 )
-from pywikibot_oauth2.token import Header
 
 
 if TYPE_CHECKING:
@@ -46,15 +40,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from pywikibot_oauth2.stores import Store
-
-    class SendOptions(TypedDict, total=False):
-        """What requests passes to a response hook, and an adapter takes."""
-
-        stream: bool
-        timeout: float | tuple[float, float] | None
-        verify: bool | str
-        cert: str | tuple[str, str] | None
-        proxies: dict[str, str] | None
 
     class Options(TypedDict, total=False):
         """What an OAuth2Auth takes besides its credentials."""
@@ -68,259 +53,6 @@ if TYPE_CHECKING:
 
 # If a wiki asks us to wait for longer than this, in seconds, we give up.
 _PATIENCE = 600
-
-# One object for all: an empty set takes 216 bytes.
-_NO_WIKIS: frozenset[str] = frozenset()
-
-
-class BearerAuth(AuthBase):
-    """Sends requests with an access token; again if the token was dead.
-
-    :param account: the account that has the token
-    :param clock: returns the seconds since 1970 UTC
-    :ivar wikis: the wikis on which Pywikibot acts for the account
-    """
-
-    # A web tool has one for each of its users.
-    __slots__ = '_clock', 'account', 'wikis'
-
-    #: Whether a request must not be sent without a token.
-    needs_token = True
-
-    def __init__(self, account: Account, clock: Callable[[], float]) -> None:
-        self.account = account
-        self.wikis = _NO_WIKIS
-        self._clock = clock
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Let a request carry the token, and only the cookies of the token.
-
-        A cookie of another account, such as one from an old login by
-        password, makes Wikimedia's wikis refuse the request.
-
-        :return: the same request
-        :raises OAuth2Error: there is no token
-        """
-        headers = request.headers
-        if 'Cookie' in headers:
-            del headers['Cookie']
-        # The only place that reads the state without asking the account,
-        # because this runs for every request.
-        state = self.account.state
-        if self._clock() >= state.due:
-            state = self._renewed(request, state)
-        if state.header is None:
-            self.without_token(state.refusal)
-            return request
-        headers['Authorization'] = state.header
-        if state.cookies is not None:
-            self._add_cookies(request)
-        request.hooks['response'].append(self._answered)
-        return request
-
-    def without_token(self, error: OAuth2Error | None) -> None:
-        """Decide what to do about a request without a token.
-
-        :param error: why there is none; None if there is no authorization
-        :raises OAuth2Error: the request must not be sent
-        """
-        if error is not None:
-            raise error
-        account = self.account
-        found = account.authorization
-        raise AuthorizationEndedError(
-            f'The authorization of {account.user} has not been given yet.'
-            if found is None or found.ended is None
-            else f'The authorization of {account.user} has ended:'
-            f' {found.ended}',
-            wiki=account.wiki,
-            account=account.user,
-            client_id=account.client.client_id,
-        )
-
-    @property
-    def is_authorized(self) -> bool:
-        """Whether there is a token that the wiki has not refused."""
-        found = self.account.authorization
-        return found is not None and found.is_complete
-
-    def passed_on(self, response: Response) -> None:
-        """See an answer to a request that is not repeated; for subclasses."""
-
-    def _renewed(self, request: PreparedRequest, before: State) -> State:
-        """Return the state after the account has renewed it if necessary."""
-        try:
-            self.account.header(
-                request.headers.get('User-Agent'),
-                is_bound=before.header is not None
-                and request.method != 'GET'
-                and host.carries_csrf_token(request),
-            )
-        except OAuth2Error as error:
-            self.without_token(error)
-        if self.wikis and before.header is not None:
-            self._notice_renewal(before.header)
-        return self.account.state
-
-    def _notice_renewal(self, before: str) -> None:
-        """Make Pywikibot fetch new CSRF tokens if it may hold old ones."""
-        if self.account.state.header not in (before, None):
-            host.clear_csrf_tokens(self.wikis, self.account.user)
-
-    def _add_cookies(self, request: PreparedRequest) -> None:
-        """Send the cookies that the wiki has set for the token."""
-        value = get_cookie_header(  # type: ignore[no-untyped-call] # of requests
-            self.account.state.cookies, request
-        )
-        if value:
-            request.headers['Cookie'] = value
-
-    def _answered(
-        self, response: Response, **options: Unpack[SendOptions]
-    ) -> Response:
-        """Send a request again if the wiki says that its token is dead.
-
-        This happens before Pywikibot sees the answer, which it would take
-        for the end of the authorization.
-        """
-        request = response.request
-        sent = request.headers.get('Authorization')
-        if sent is None:
-            # Redirected to another host, where requests drops the header.
-            return response
-        if 'Set-Cookie' in response.headers:
-            self._take_cookies(response, sent)
-        if response.is_redirect:
-            _detach(request, response)
-        elif not response.ok or 'MediaWiki-API-Error' in response.headers:
-            return self._refused(response, sent, options)
-        return response
-
-    def _refused(
-        self, response: Response, sent: str, options: SendOptions
-    ) -> Response:
-        """Repeat a refused request if that may help."""
-        meaning = meaning_of_response(response)
-        again = response.request.copy()
-        if not self._is_worth_it(meaning, sent) or not _rewind(again):
-            self.passed_on(response)
-            return response
-        # Frees the connection, whether or not the request is repeated.
-        _ = response.content
-        response.close()
-        header: str | None = sent
-        if meaning is Meaning.WRONG_COOKIE:
-            self.account.keep_cookies(sent, None)
-        else:
-            header = self._replace(sent, again.headers.get('User-Agent'))
-            if header == sent:
-                return response
-        return self._repeat(response, again, header, options)
-
-    def _is_worth_it(self, meaning: Meaning | None, sent: str) -> bool:
-        """Return whether another token, or no cookie, may help."""
-        account = self.account
-        if meaning is Meaning.WRONG_COOKIE:
-            return account.state.cookies is not None
-        if meaning is Meaning.PERHAPS_DEAD:
-            # Before Extension:OAuth of August 2026, rest.php said the same of
-            # a page that the user may not read: only the profile can tell.
-            if account.state.header != sent:
-                return True
-            try:
-                wiki = OAuth2Wiki(account.client, account.wiki)
-                return wiki.profile(Header(sent)) is None
-            except OAuth2Error:
-                return False
-        return meaning is Meaning.DEAD_TOKEN and account.is_automatic
-
-    def _replace(self, sent: str, user_agent: str | None) -> str | None:
-        """Return a header to replace a refused one, or None."""
-        try:
-            header = self.account.replace(sent, user_agent)
-        except OAuth2Error as error:
-            self.without_token(error)
-            return None
-        self._notice_renewal(sent)
-        if header == sent:
-            # A fixed access token, which cannot be replaced.
-            return sent if self.needs_token else None
-        if header is None:
-            self.without_token(self.account.state.refusal)
-        return header
-
-    def _repeat(
-        self,
-        response: Response,
-        request: PreparedRequest,
-        header: str | None,
-        options: SendOptions,
-    ) -> Response:
-        """Send a request on the same connection with another header."""
-        del request.headers['Authorization']
-        request.headers.pop('Cookie', None)
-        if header is not None:
-            request.headers['Authorization'] = header
-            if self.account.state.cookies is not None:
-                self._add_cookies(request)
-        # The adapter calls no hooks, so this happens once per request.
-        again: Response = response.connection.send(request, **options)
-        again.history.append(response)
-        again.request = request
-        if 'Set-Cookie' in again.headers:
-            self._take_cookies(again, header)
-        if again.is_redirect:
-            # requests derives the next request from the first one.
-            _detach(response.request, again)
-        return again
-
-    def _take_cookies(self, response: Response, sent: str | None) -> None:
-        """Keep cookies out of Pywikibot's jar, which all accounts share.
-
-        Those of an owner-only client go with its token from then on: on
-        Wikimedia they carry its rate-limit class, which the tokens of
-        other clients carry in themselves.
-        """
-        if sent is not None and self.account.client.owner_only:
-            self.account.keep_cookies(sent, response.cookies)
-        response.raw = _WithoutCookies(response.raw)
-
-
-class _WithoutCookies:
-    """An answer in which requests finds no cookies for its jar."""
-
-    def __init__(self, raw: object) -> None:
-        self._raw = raw
-
-    def __getattr__(self, name: str) -> object:
-        if name.startswith('_'):
-            raise AttributeError(name)
-        return getattr(self._raw, name)
-
-
-def _detach(request: PreparedRequest, response: Response) -> None:
-    """Keep cookies, and elsewhere the token, out of a redirected request.
-
-    requests would add the cookies of Pywikibot's jar, and keeps the header
-    Authorization for any path of the same host.
-    """
-    request.prepare_cookies(
-        RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-    )
-    target = urljoin(response.url, response.headers['Location'])
-    if host.wiki_at(target) != host.wiki_of(response.url):
-        request.headers.pop('Authorization', None)
-
-
-def _rewind(request: PreparedRequest) -> bool:
-    """Rewind the body of a request, to send it again, if possible."""
-    if isinstance(request.body, (bytes, str, type(None))):
-        return True
-    try:
-        rewind_body(request)
-    except UnrewindableBodyError:
-        return False
-    return True
 
 
 def _action(request: PreparedRequest) -> str:

@@ -12,8 +12,8 @@ from requests.auth import AuthBase
 
 from pywikibot_oauth2 import host
 from pywikibot_oauth2.account import Account, Policy
-from pywikibot_oauth2.auth import BearerAuth
 from pywikibot_oauth2.authorization import Authorization, PendingLogin
+from pywikibot_oauth2.bearer import BearerAuth
 from pywikibot_oauth2.blocks import Block
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,

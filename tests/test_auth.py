@@ -21,7 +21,7 @@ from pywikibot_oauth2 import (
     EndpointError,
     OAuth2Auth,
 )
-from pywikibot_oauth2.auth import BearerAuth
+from pywikibot_oauth2.bearer import BearerAuth
 from tests.harness import Owner
 from tests.helpers import (
     HOUR,
