@@ -78,9 +78,8 @@ class State(NamedTuple):
     :ivar cookies: those that the wiki set for this access token
     :ivar not_before: until when a header that is due is left alone
     :ivar refusal: why there is no header although there is a token
-    :ivar header: what requests carry; it and the times follow from the rest
+    :ivar header: what requests carry; it and the time follow from the rest
     :ivar due: when the header needs attention, in seconds since 1970 UTC
-    :ivar last_use: the time from which it may not last for one more request
     """
 
     authorization: Authorization | None = None
@@ -90,7 +89,6 @@ class State(NamedTuple):
     refusal: ClientRefusedError | None = None
     header: Header | None = None
     due: float = -math.inf
-    last_use: float = -math.inf
 
 
 class Account:
@@ -122,7 +120,6 @@ class Account:
     # A web tool has one for each of its users.
     __slots__ = (
         '_busy_pid',
-        '_clock',
         '_forks',
         '_lock',
         '_lost_answer',
@@ -130,6 +127,7 @@ class Account:
         '_store',
         '_wiki',
         'client',
+        'clock',
         'is_automatic',
         'state',
         'user',
@@ -153,7 +151,7 @@ class Account:
         self._wiki = wiki
         self._store = store
         self._policy = policy
-        self._clock = clock
+        self.clock = clock
         self._lock = ForkSafeLock()
         self._forks = locks.forks
         self._busy_pid: int | None = None
@@ -367,7 +365,7 @@ class Account:
         """Return whether no other thread or process was faster."""
         if refused is not None:
             return self.state.header == refused
-        return self._clock() >= self.state.due
+        return self.clock() >= self.state.due
 
     def _lasts(self) -> bool:
         """Return whether the present token lasts for one more request.
@@ -375,10 +373,9 @@ class Account:
         If another process has renewed the token, the present one is dead;
         adopting the new one at once saves a refused request.
         """
-        if self.state.header is None:
-            return False
         self._look()
-        return self._clock() < self.state.last_use
+        token = self._usable_token
+        return token is not None and self.clock() < token.last_use
 
     def _look(self) -> None:
         """Adopt what is stored if it is newer; errors are reported later."""
@@ -396,7 +393,7 @@ class Account:
                 if refused is None and self._serves():
                     return self._put_off(error)
                 if isinstance(error, ClientRefusedError):
-                    until = self._clock() + _REFUSED_PAUSE
+                    until = self.clock() + _REFUSED_PAUSE
                     self._set(
                         self.state._replace(refusal=error, not_before=until)
                     )
@@ -458,7 +455,7 @@ class Account:
             if not is_renewable:
                 raise AuthorizationEndedError('There is no refresh token.')
             wiki = OAuth2Wiki(
-                self.client, authorization.wiki, user_agent, self._clock
+                self.client, authorization.wiki, user_agent, self.clock
             )
             if authorization.token is None or self.client.owner_only:
                 token = wiki.client_credentials()
@@ -553,22 +550,26 @@ class Account:
         )
 
     def _serves(self) -> bool:
-        """Return whether requests may still carry the present token."""
+        """Return whether the present token has not expired."""
+        token = self._usable_token
+        return token is not None and token.is_valid(self.clock())
+
+    @property
+    def _usable_token(self) -> Token | None:
+        """The token that requests carry, if any."""
         found, header = self.state.authorization, self.state.header
-        token = found.token if found is not None and header else None
-        return token is not None and token.is_valid(self._clock())
+        return found.token if found is not None and header else None
 
     def _put_off(self, error: OAuth2Error) -> None:
         """Go on with the old token, and try again later."""
         self._warn(error, f'The old token of {self.user} is still valid.')
-        state = self.state
-        assert state.authorization is not None
-        assert state.authorization.token is not None
-        now = self._clock()
-        left = (state.authorization.token.expires_at or math.inf) - now
+        token = self._usable_token
+        assert token is not None
+        now = self.clock()
+        left = (token.expires_at or math.inf) - now
         # A tenth of the time left, so that there are several attempts.
         wait = min(left, max(left / 10, error.retry_after or 0), 86400)
-        self._set(state._replace(not_before=now + wait))
+        self._set(self.state._replace(not_before=now + wait))
 
     # The store
 
@@ -680,17 +681,16 @@ class Account:
         header = None
         # Without a token, each request asks the store, so that a login in
         # another terminal is noticed.
-        due = last_use = state.not_before
+        due = state.not_before
         if token is not None and state.refusal is None:
             header = token.header
             if self.is_automatic and self._is_renewable(authorization):
                 due = max(token.due, state.not_before)
-                last_use = max(token.last_use, state.not_before)
             else:
-                due = last_use = math.inf
+                due = math.inf
             if not state.is_saved:
-                due = min(due, self._clock() + _SAVE_AGAIN)
-        self.state = state._replace(header=header, due=due, last_use=last_use)
+                due = min(due, self.clock() + _SAVE_AGAIN)
+        self.state = state._replace(header=header, due=due)
 
     def _is_renewable(self, authorization: Authorization | None) -> bool:
         if authorization is None or authorization.ended is not None:

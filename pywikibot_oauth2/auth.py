@@ -122,10 +122,8 @@ class _BotAuth(BearerAuth):
 
     needs_token = False
 
-    def __init__(
-        self, account: Account, policy: _BotPolicy, clock: Callable[[], float]
-    ) -> None:
-        super().__init__(account, clock)
+    def __init__(self, account: Account, policy: _BotPolicy) -> None:
+        super().__init__(account)
         self.policy = policy
         self._explained: set[str] = set()
 
@@ -422,7 +420,7 @@ class OAuth2Auth(AuthBase):
                     policy=policy,
                     clock=self.clock,
                 )
-                bearer = _BotAuth(account, policy, self.clock)
+                bearer = _BotAuth(account, policy)
                 self._bearers[username] = bearer
             return bearer
 

@@ -18,7 +18,6 @@ from pywikibot_oauth2.token import Header
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import TypedDict
 
     from requests import PreparedRequest, Response
@@ -44,20 +43,18 @@ class BearerAuth(AuthBase):
     """Sends requests with an access token; again if the token was dead.
 
     :param account: the account that has the token
-    :param clock: returns the seconds since 1970 UTC
     :ivar wikis: the wikis on which Pywikibot acts for the account
     """
 
     # A web tool has one for each of its users.
-    __slots__ = '_clock', 'account', 'wikis'
+    __slots__ = 'account', 'wikis'
 
     #: Whether a request must not be sent without a token.
     needs_token = True
 
-    def __init__(self, account: Account, clock: Callable[[], float]) -> None:
+    def __init__(self, account: Account) -> None:
         self.account = account
         self.wikis = _NO_WIKIS
-        self._clock = clock
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Let a request carry the token, and only the cookies of the token.
@@ -73,8 +70,9 @@ class BearerAuth(AuthBase):
             del headers['Cookie']
         # The only place that reads the state without asking the account,
         # because this runs for every request.
-        state = self.account.state
-        if self._clock() >= state.due:
+        account = self.account
+        state = account.state
+        if account.clock() >= state.due:
             state = self._renewed(request, state)
         if state.header is None:
             self.without_token(state.refusal)

@@ -129,7 +129,7 @@ class OAuth2Session(AuthBase):
             authorization=authorization,
             is_automatic=self._refreshes,
         )
-        self._auth = BearerAuth(self._account, self._clock)
+        self._auth = BearerAuth(self._account)
 
     @property
     def wiki(self) -> str:

@@ -622,7 +622,7 @@ def test_a_fixed_access_token_that_is_refused_is_used_again(bench, is_bot):
     auth = OAuth2Auth(access_token=registered.access_token)
     bearer = auth.route(bench.wiki.url, 'Bot')
     if not is_bot:
-        bearer = BearerAuth(bearer.account, bench.wiki.clock)
+        bearer = BearerAuth(bearer.account)
     bench.wiki.gateway = True
     token = bench.wiki.oauth.valid(registered.access_token)
     expires, token.expires = token.expires, 0
@@ -642,7 +642,7 @@ def test_what_needs_a_token_says_that_there_is_none(bench, was_given):
     if was_given:
         bench.bot.log_in()
         account.give_up('it was enough')
-    auth = BearerAuth(account, bench.wiki.clock)
+    auth = BearerAuth(account)
     assert not auth.is_authorized
     with pytest.raises(AuthorizationEndedError) as caught:
         bench.header_for(bench.wiki.api_url, auth)
