@@ -17,7 +17,6 @@ from pywikibot_oauth2.errors import (
     EndpointError,
     OAuth2Error,
     StoreError,
-    printable,
 )
 from pywikibot_oauth2.locks import ForkSafeLock, undisturbed
 from pywikibot_oauth2.protocol import OAuth2Wiki
@@ -459,7 +458,7 @@ class Account:
             )
             if authorization.token is None or self.client.owner_only:
                 token = wiki.client_credentials()
-                self._check_owner(wiki.profile(token.header) or {}, token)
+                wiki.check_owner(token, self.user)
             else:
                 token = wiki.refresh(authorization.token)
             new = authorization.with_token(token)
@@ -492,33 +491,6 @@ class Account:
                 ' token.'
             )
             raise self._error(ConfigurationError, message, 'fork')
-
-    def _check_owner(
-        self, profile: Mapping[str, object], token: Token
-    ) -> None:
-        """Check that a token is that of the owner of an owner-only client.
-
-        Any other client with that grant type gets an anonymous token. With
-        Extension:OAuth of August 2026, the profile names the owner all the
-        same (recorded), so that only the claims show it.
-
-        :raises ConfigurationError: it is not
-        """
-        owner = profile.get('username')
-        client = self.client.client_id
-        subjects = [
-            str(claims.get('sub') or '').rpartition(':')[2]
-            for claims in (profile, token.claims())
-        ]
-        if owner is None or not {'', '0', client}.isdisjoint(subjects):
-            message = f'{client} is not an owner-only client on {self.wiki}.'
-            raise self._error(ConfigurationError, message, 'not_owner_only')
-        if self.user is not None and owner != self.user:
-            message = (
-                f'The owner of the client {client} is {printable(owner)}, not'
-                f' {self.user}.'
-            )
-            raise self._error(ConfigurationError, message, 'other_account')
 
     def _end(self, error: AuthorizationEndedError, save: Save | None) -> None:
         """Record that the authorization has ended, if it really has.

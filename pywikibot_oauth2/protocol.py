@@ -29,6 +29,7 @@ from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     AuthorizationError,
     ClientRefusedError,
+    ConfigurationError,
     EndpointError,
     OAuth2Error,
     printable,
@@ -412,6 +413,40 @@ class OAuth2Wiki:
             Session.fetch_token,
             _Fields(include_client_id=True),
         )
+
+    def check_owner(self, token: Token, user: str | None) -> None:
+        """Check that a token is that of the owner of an owner-only client.
+
+        Any other client with the grant type client_credentials gets an
+        anonymous token. With Extension:OAuth of August 2026, the profile
+        names the owner all the same (recorded), so that only the claims
+        show it.
+
+        :param token: what :meth:`client_credentials` returned
+        :param user: the account that the owner has to be; None for any
+        :raises ConfigurationError: it is not
+        :raises OAuth2Error: as :meth:`profile`
+        """
+        profile = self.profile(token.header) or {}
+        owner = profile.get('username')
+        client = self._client.client_id
+        subjects = {
+            str(claims.get('sub') or '').rpartition(':')[2]
+            for claims in (profile, token.claims())
+        }
+        if owner is None or subjects & {'', '0', client}:
+            reason = f'{client} is not an owner-only client on {self._wiki}.'
+            code = 'not_owner_only'
+        elif user is not None and owner != user:
+            reason = (
+                f'The owner of the client {client} is {printable(owner)}, not'
+                f' {user}.'
+            )
+            code = 'other_account'
+        else:
+            return
+        error = self._error(ConfigurationError, reason, code)
+        raise error.about(user, client)
 
     def profile(self, header: Header) -> dict[str, object] | None:
         """Ask the wiki whose token it is, and what the token allows.
