@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from contextlib import ExitStack
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from tests.harness import (
     at_once,
     dialogs,
     editors,
+    free_port,
     grants,
     wait_until,
 )
@@ -37,12 +39,17 @@ def owner(tmp_path, wiki):
     return Owner(tmp_path, wiki)
 
 
-def open_dialog(chromium, wiki, address, user='Bot'):
-    """Open the address that the terminal shows, and log in on the wiki."""
-    chromium.open(address)
+def log_in(chromium, wiki, user):
+    """Fill in the login form of the wiki."""
     chromium.type('wpName', user)
     chromium.type('wpPassword', wiki.password(user))
     chromium.click('wploginattempt')
+
+
+def open_dialog(chromium, wiki, address, user='Bot'):
+    """Open the address that the terminal shows, and log in on the wiki."""
+    chromium.open(address)
+    log_in(chromium, wiki, user)
     chromium.expect('an application would like to do things on your behalf')
 
 
@@ -76,7 +83,44 @@ def check_page(chromium, owner, path):
     assert height == PHONE['height'] * PHONE['pixelRatio']
 
 
-# The login
+# The registration and the login
+
+
+def test_a_new_bot_owner_registers_by_the_form(chromium, tmp_path, wiki):
+    owner = Owner(tmp_path, wiki, has_oauth=False)
+    owner.has_browser()
+    callback = f'http://127.0.0.1:{free_port()}/callback'
+    options = '-kind:browser', '-by:form', f'-callback-url:{callback}'
+    with owner.terminal('oauth2', '-setup', *options) as terminal:
+        terminal.expect('Client ID:')
+        address = re.search(r'http\S+propose\S+', terminal.text)[0]
+        chromium.open(address)
+        log_in(chromium, wiki, 'Bot')
+        chromium.expect('wpname')
+        name, version, description, url = chromium.run("""
+            return [...document.querySelectorAll('form p input')].map(
+                field => field.value)""")
+        assert (name, version) == ('Pywikibot of Bot', '1.0')
+        assert 'scripts of Pywikibot' in description
+        assert url == callback
+        for value in 'editpage', 'highvolume':
+            chromium.run(f"""
+                document.querySelector('[value="{value}"]').click()""")
+        chromium.click('wpagreement')
+        chromium.screenshot(tmp_path / 'form.png')
+        chromium.click('submit')
+        chromium.expect('The client was registered')
+        key, secret = chromium.run("""
+            return ['key', 'secret'].map(
+                id => document.getElementById(id).innerText)""")
+        terminal.type(f'{key}\n')
+        terminal.expect('Client secret')
+        wait_until(lambda: not terminal.is_restored())
+        terminal.type(f'{secret}\n')
+        terminal.answer('Write it?', 'y')
+        assert 'Bot has authorized the client' in terminal.wait()
+    assert owner.edit() == ''
+    assert editors(wiki) == ['Bot']
 
 
 @pytest.mark.parametrize('button', ['accept', 'cancel'])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from urllib.parse import quote_plus, urlencode
 
+from . import form
 from .accounts import SESSION_COOKIE
 from .data import TEXTS
 from .oauth import AuthorizeError
@@ -70,6 +71,11 @@ def answer(wiki, request):
         return _login(wiki, request)
     if title == APPROVE:
         return _approve(wiki, request, session)
+    if title == form.TITLE:
+        if session is None:
+            back = {'returnto': title, 'returntoquery': request.query_string}
+            return _redirect(302, index(wiki, LOGIN, **back))
+        return form.answer(wiki, request, session)
     if title == BACK:
         url = wiki.server + request.query.get('rest_url', '/')
         return _redirect(302, url)
@@ -80,11 +86,12 @@ def answer(wiki, request):
 
 
 def _login(wiki, request):
-    title, form = 'Log in - SandboxWiki', request.form
+    title = 'Log in - SandboxWiki'
     if request.method != 'POST':
         fields = '<input name="wpName"><input name="wpPassword">'
         return html_response(title, _form(fields, wploginattempt='Log in'))
-    name, password = form.get('wpName', ''), form.get('wpPassword', '')
+    name = request.form.get('wpName', '')
+    password = request.form.get('wpPassword', '')
     user = wiki.accounts.check(name, password)
     if user is None:
         return html_response(title, f'<p>{TEXTS["login"]}</p>')
