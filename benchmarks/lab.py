@@ -60,7 +60,7 @@ def timed(call, *arguments):
 
 
 def by_turns(calls, rounds):
-    """Call functions by turns, to and fro; return what they returned."""
+    """Call functions by turns, every other time backwards."""
     values = {name: [] for name in calls}
     for number in range(rounds):
         for name in list(calls)[:: -1 if number % 2 else 1]:
