@@ -244,7 +244,7 @@ class OAuth2Session(AuthBase):
         :raises EndpointError: the wiki gave no usable answer
         """
         token = self.token
-        return token and self._endpoints().profile(token.header)
+        return self._endpoints().profile(token.header) if token else None
 
     def serialize(self) -> dict[str, object]:
         """Return the session as a JSON-able dict.
