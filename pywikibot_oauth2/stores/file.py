@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
-import inspect
 import json
 import os
 import re
@@ -17,19 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pywikibot_oauth2.errors import StoreError
-from pywikibot_oauth2.stores import Store, left_alone
+from pywikibot_oauth2.stores import Store, left_alone, parse
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from filelock import BaseFileLock
+    from pywikibot_oauth2.stores import Data
 
-    from pywikibot_oauth2.stores import Data, Save
-
-
-#: The environment variable that names the folder of the token files.
-FOLDER_VARIABLE = 'PYWIKIBOT_OAUTH2_FOLDER'
 
 # The version of the file's layout.
 _VERSION = 1
@@ -91,18 +84,13 @@ class FileStore(Store):
         """Return the path of an account's token file."""
         from pywikibot import config
 
-        own = self._own_folder()
-        key = own or config.base_dir, account
+        key = self._own_folder() or config.base_dir, account
         if key not in self._paths:
             from pywikibot.tools import as_filename
 
+            folder = os.path.abspath(os.path.expanduser(key[0]))
             name = f'pywikibot-{as_filename(account)}.oauth2.json'
-            folder = own and os.path.abspath(os.path.expanduser(own))
-            self._paths[key] = Path(
-                os.path.join(folder, name)
-                if folder
-                else config.datafilepath(name)
-            )
+            self._paths[key] = Path(folder, name)
         return self._paths[key]
 
     def where(self, account: str) -> str:
@@ -119,23 +107,37 @@ class FileStore(Store):
         """Store an authorization; see :meth:`Store.save`."""
         self.reserve(account, client_id)(authorization)
 
-    def reserve(self, account: str, client_id: str) -> Save:
+    def reserve(
+        self, account: str, client_id: str
+    ) -> Callable[[Data | None], None]:
         """Create the next version of the file; see :meth:`Store.reserve`.
 
         It has the mode and the space that it needs, and can replace the
         file.
+
+        :return: stores an authorization; None removes it
         """
         path = self.path(account)
         # What is stored for other clients must be kept.
         self._read(path, account)
-        draft = self._draft(path)
+        with _writing(path):
+            self._make_folder(path)
+            size = path.stat().st_size if path.exists() else 0
+            draft = _Draft(path, max(_SPACE, 2 * size))
         if self._held.drafts is not None:
             self._held.drafts.callback(draft.close)
 
-        def save(authorization: Data) -> None:
-            others = self._read(path, account)
-            _put(path, account, {**others, client_id: authorization}, draft)
-            draft.close()
+        def save(authorization: Data | None) -> None:
+            found = {**self._read(path, account), client_id: authorization}
+            if authorization is None:
+                del found[client_id]
+            data = {
+                'version': _VERSION,
+                'account': account,
+                'authorizations': found,
+            }
+            with contextlib.closing(draft), _writing(path):
+                draft.replace(json.dumps(data).encode())
 
         return save
 
@@ -144,11 +146,8 @@ class FileStore(Store):
 
         :raises StoreError: the file cannot be read or written
         """
-        path = self.path(account)
-        others = {**self._read(path, account)}
-        if others.pop(client_id, None) is not None:
-            with contextlib.closing(self._draft(path)) as draft:
-                _put(path, account, others, draft)
+        if self.load(account, client_id) is not None:
+            self.reserve(account, client_id)(None)
 
     @contextlib.contextmanager
     def lock(self, account: str, client_id: str) -> Iterator[None]:
@@ -157,11 +156,15 @@ class FileStore(Store):
         All clients of an account share the lock as they share the file,
         and so do all symbolic links to the file.
         """
-        from filelock import Timeout
+        from filelock import FileLock, Timeout
 
         path = self.path(account)
         name = f'{os.path.realpath(path)}.lock'
-        lock = _lock_class()(name, timeout=self._lock_timeout, mode=0o600)
+        # A file in place of the lock, to which filelock falls back by
+        # default, would be left behind by a process that is killed.
+        lock = FileLock(
+            name, self._lock_timeout, mode=0o600, fallback_to_soft=False
+        )
         try:
             self._make_folder(path)
             lock.acquire(poll_interval=_POLL)
@@ -183,7 +186,7 @@ class FileStore(Store):
             yield
 
     def _own_folder(self) -> str | None:
-        return self._folder or os.environ.get(FOLDER_VARIABLE)
+        return self._folder or os.environ.get('PYWIKIBOT_OAUTH2_FOLDER')
 
     def _make_folder(self, path: Path) -> None:
         os.makedirs(path.parent, mode=0o700, exist_ok=True)
@@ -219,12 +222,6 @@ class FileStore(Store):
                 str(path), 'unreadable', f'cannot be read: {reason}'
             ) from None
 
-    def _draft(self, path: Path) -> _Draft:
-        with _writing(path):
-            self._make_folder(path)
-            size = path.stat().st_size if path.exists() else 0
-            return _Draft(path, max(_SPACE, 2 * size))
-
     def _warn_once(self, name: str, error: Exception) -> None:
         from pywikibot.logging import warning
 
@@ -236,21 +233,6 @@ class FileStore(Store):
             )
 
 
-@functools.cache
-def _lock_class() -> Callable[..., BaseFileLock]:
-    """Return a lock that reports a file system without locks.
-
-    By default, later releases of filelock fall back to a file in place of
-    the lock, which a process that is killed leaves behind.
-    """
-    from filelock import FileLock
-
-    option = 'fallback_to_soft'
-    if option in inspect.signature(FileLock.__init__).parameters:
-        return functools.partial(FileLock, fallback_to_soft=False)
-    return FileLock
-
-
 def _authorizations(path: Path, account: str) -> Data:
     """Return the authorizations in a token file by client ID.
 
@@ -259,16 +241,7 @@ def _authorizations(path: Path, account: str) -> Data:
     :raises OSError: it cannot be read
     :raises StoreError: it is not a token file of the account
     """
-    content = _content(path)
-    try:
-        data = json.loads(content)
-    except (ValueError, RecursionError):
-        data = None
-    reason = 'not a JSON object' if content else 'empty'
-    if not isinstance(data, dict):
-        del content, data
-        raise left_alone(str(path), 'damaged', f'is damaged: it is {reason}')
-    del content
+    data = parse(_content(path), str(path)) or {}
     version, owner = data.get('version'), data.get('account')
     found = data.get('authorizations')
     is_whole = isinstance(owner, str) and isinstance(found, dict)
@@ -300,18 +273,6 @@ def _content(path: Path) -> bytes:
         os.chmod(path, 0o600)
         warning(f'{path} could be read by others; its mode is now 0600.')
     return read_private(path)
-
-
-def _put(
-    path: Path, account: str, authorizations: Data, draft: _Draft
-) -> None:
-    data = {
-        'version': _VERSION,
-        'account': account,
-        'authorizations': authorizations,
-    }
-    with _writing(path):
-        draft.replace(json.dumps(data).encode())
 
 
 @contextlib.contextmanager
@@ -352,19 +313,14 @@ def read_private(path: Path) -> bytes:
             raise OSError('it is not a regular file')
         if status.st_size > _SIZE_LIMIT:
             raise OSError('it is too large')
-        _check_owner(status)
+        if hasattr(os, 'geteuid'):
+            if status.st_uid != os.geteuid():
+                raise OSError('it belongs to another user')
+            if status.st_mode & 0o077:
+                raise ExposedFileError('others can read it')
         return os.read(descriptor, status.st_size)
     finally:
         os.close(descriptor)
-
-
-def _check_owner(status: os.stat_result) -> None:
-    if not hasattr(os, 'geteuid'):
-        return
-    if status.st_uid != os.geteuid():
-        raise OSError('it belongs to another user')
-    if status.st_mode & 0o077:
-        raise ExposedFileError('others can read it')
 
 
 class _Draft:
@@ -433,19 +389,16 @@ def _is_mount(path: Path) -> bool:
     its folder differ although neither is a mount.
     """
     try:
-        return _mount_id(path) != _mount_id(path.parent)
-    except (AttributeError, OSError):
-        # There is no such file yet, or the system is not Linux.
+        mounts = Path('/proc/self/mountinfo').read_bytes().splitlines()
+    except OSError:  # not Linux
         return False
-
-
-def _mount_id(path: Path) -> list[bytes]:
-    descriptor = os.open(path, os.O_PATH)
-    try:
-        facts = Path(f'/proc/self/fdinfo/{descriptor}').read_bytes()
-    finally:
-        os.close(descriptor)
-    return re.findall(rb'^mnt_id:.*$', facts, re.MULTILINE)
+    # The kernel writes a space as \040.
+    name = re.sub(
+        rb'[ \t\n\\]',
+        lambda found: b'\\%03o' % ord(found[0]),
+        os.fsencode(path),
+    )
+    return [name] in [mount.split(b' ')[4:5] for mount in mounts]
 
 
 def _sweep(path: Path) -> None:
