@@ -120,8 +120,8 @@ class FileStore(Store):
         path = self.path(account)
         # What is stored for other clients must be kept.
         self._read(path, account)
-        with _writing(path):
-            self._make_folder(path)
+        with _reported(path, 'written', 'not_writable'):
+            os.makedirs(path.parent, mode=0o700, exist_ok=True)
             size = path.stat().st_size if path.exists() else 0
             draft = _Draft(path, max(_SPACE, 2 * size))
         if self._held.drafts is not None:
@@ -131,13 +131,13 @@ class FileStore(Store):
             found = {**self._read(path, account), client_id: authorization}
             if authorization is None:
                 del found[client_id]
-            data = {
-                'version': _VERSION,
-                'account': account,
-                'authorizations': found,
-            }
-            with contextlib.closing(draft), _writing(path):
-                draft.replace(json.dumps(data).encode())
+            data = {'version': _VERSION, 'account': account}
+            content = json.dumps({**data, 'authorizations': found}).encode()
+            with (
+                contextlib.closing(draft),
+                _reported(path, 'written', 'not_writable'),
+            ):
+                draft.replace(content)
 
         return save
 
@@ -166,7 +166,8 @@ class FileStore(Store):
             name, self._lock_timeout, mode=0o600, fallback_to_soft=False
         )
         try:
-            self._make_folder(path)
+            os.makedirs(path.parent, mode=0o700, exist_ok=True)
+            self._check_folder(path)
             lock.acquire(poll_interval=_POLL)
         except Timeout:
             raise StoreError(
@@ -188,10 +189,6 @@ class FileStore(Store):
     def _own_folder(self) -> str | None:
         return self._folder or os.environ.get('PYWIKIBOT_OAUTH2_FOLDER')
 
-    def _make_folder(self, path: Path) -> None:
-        os.makedirs(path.parent, mode=0o700, exist_ok=True)
-        self._check_folder(path)
-
     def _check_folder(self, path: Path) -> None:
         """Refuse a chosen folder in which others can replace files.
 
@@ -211,16 +208,13 @@ class FileStore(Store):
 
         :raises StoreError: it cannot be read
         """
-        try:
+        with (
+            _reported(path, 'read', 'unreadable'),
+            contextlib.suppress(FileNotFoundError),
+        ):
             self._check_folder(path)
             return _authorizations(path, account)
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            reason = error.strerror or error
-            raise left_alone(
-                str(path), 'unreadable', f'cannot be read: {reason}'
-            ) from None
+        return {}
 
     def _warn_once(self, name: str, error: Exception) -> None:
         from pywikibot.logging import warning
@@ -265,19 +259,18 @@ def _content(path: Path) -> bytes:
 
     :raises OSError: it cannot be read
     """
-    try:
+    with contextlib.suppress(ExposedFileError):
         return read_private(path)
-    except ExposedFileError:
-        from pywikibot.logging import warning
+    from pywikibot.logging import warning
 
-        os.chmod(path, 0o600)
-        warning(f'{path} could be read by others; its mode is now 0600.')
+    os.chmod(path, 0o600)
+    warning(f'{path} could be read by others; its mode is now 0600.')
     return read_private(path)
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Translate what can go wrong when a token file is replaced."""
+def _reported(path: Path, done: str, code: str) -> Iterator[None]:
+    """Translate what can go wrong when a token file is read or written."""
     try:
         yield
     except OSError as error:
@@ -286,10 +279,9 @@ def _writing(path: Path) -> Iterator[None]:
             reason = (
                 'it is mounted by itself; its folder has to be mounted instead'
             )
-        code = _CODES.get(error.errno or 0, 'not_writable')
-        raise left_alone(
-            str(path), code, f'cannot be written: {reason}'
-        ) from None
+        code = _CODES.get(error.errno or 0, code)
+        what = f'cannot be {done}: {reason}'
+        raise left_alone(str(path), code, what) from None
 
 
 class ExposedFileError(OSError):
