@@ -202,26 +202,24 @@ class Credentials(NamedTuple):
                 'The command for the credentials must be a list of strings.'
             )
         try:
-            result = subprocess.run(
+            output = subprocess.run(
                 command,
                 stdout=subprocess.PIPE,
                 timeout=_COMMAND_TIMEOUT,
-                check=False,
-            )
+                check=True,
+            ).stdout
+        except subprocess.CalledProcessError as error:
+            reason = f'ended with status {error.returncode}'
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            raise ConfigurationError(
-                f'The command {command[0]} for the credentials cannot be'
-                f' run ({type(error).__name__}).'
-            ) from None
-        if result.returncode:
-            raise ConfigurationError(
-                f'The command {command[0]} for the credentials ended with'
-                f' status {result.returncode}.'
-            )
-        if client_id is not None:
-            secret = result.stdout.decode(errors='replace').strip()
+            reason = f'cannot be run ({type(error).__name__})'
+        else:
+            if client_id is None:
+                return cls.from_json(output, f'The output of {command[0]}')
+            secret = output.decode(errors='replace').strip()
             return cls(client_id, secret or None)
-        return cls.from_json(result.stdout, f'The output of {command[0]}')
+        raise ConfigurationError(
+            f'The command {command[0]} for the credentials {reason}.'
+        )
 
     @classmethod
     def from_json(cls, content: bytes, what: str) -> Credentials:

@@ -120,12 +120,12 @@ class FileStore(Store):
         path = self.path(account)
         # What is stored for other clients must be kept.
         self._read(path, account)
+        place = contextlib.ExitStack()
         with _reported(path, 'written', 'not_writable'):
             os.makedirs(path.parent, mode=0o700, exist_ok=True)
-            size = path.stat().st_size if path.exists() else 0
-            draft = _Draft(path, max(_SPACE, 2 * size))
+            replace = place.enter_context(_draft(path))
         if self._held.drafts is not None:
-            self._held.drafts.callback(draft.close)
+            self._held.drafts.push(place)
 
         def save(authorization: Data | None) -> None:
             found = {**self._read(path, account), client_id: authorization}
@@ -133,11 +133,8 @@ class FileStore(Store):
                 del found[client_id]
             data = {'version': _VERSION, 'account': account}
             content = json.dumps({**data, 'authorizations': found}).encode()
-            with (
-                contextlib.closing(draft),
-                _reported(path, 'written', 'not_writable'),
-            ):
-                draft.replace(content)
+            with _reported(path, 'written', 'not_writable'), place:
+                replace(content)
 
         return save
 
@@ -315,62 +312,51 @@ def read_private(path: Path) -> bytes:
         os.close(descriptor)
 
 
-class _Draft:
-    """The next version of a file, whose place is reserved in advance.
+@contextlib.contextmanager
+def _draft(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """Reserve the place for the next version of a file.
 
     A temporary file in the same folder has the space that is needed, and
-    can replace the file. Its mode is 0600 from the start.
+    can replace the file. Its mode is 0600 from the start. Provide what
+    replaces the file by it, as a whole or not at all; at most once.
 
-    :param path: the file; a symbolic link stays one
-    :param size: the space to reserve, in bytes
     :raises OSError: the place cannot be reserved; EBUSY if the file is a
         mount of its own, over which nothing can be renamed
     """
+    # A symbolic link stays one. Before Python 3.13, Path.resolve raises
+    # RuntimeError on a loop.
+    target = Path(os.path.realpath(path))
+    if _is_mount(target):
+        raise OSError(errno.EBUSY, 'it is a mount of its own')
+    _sweep(target)
+    size = target.stat().st_size if target.exists() else 0
+    descriptor, name = tempfile.mkstemp(
+        '.tmp', f'{target.name}.', target.parent
+    )
+    try:
+        with open(descriptor, 'wb') as file:
 
-    def __init__(self, path: Path, size: int) -> None:
-        # Before Python 3.13, Path.resolve raises RuntimeError on a loop.
-        self._target = Path(os.path.realpath(path))
-        if _is_mount(self._target):
-            raise OSError(errno.EBUSY, 'it is a mount of its own')
-        _sweep(self._target)
-        descriptor, self._name = tempfile.mkstemp(
-            prefix=f'{self._target.name}.',
-            suffix='.tmp',
-            dir=self._target.parent,
-        )
-        self._file = open(descriptor, 'wb')  # noqa: SIM115 - see close
-        try:
-            # Zeros, since macOS does not have posix_fallocate, and some file
-            # systems do not support it.
-            self._write(bytes(size))
-        except BaseException:
-            self.close()
-            raise
+            def write(content: bytes) -> None:
+                file.seek(0)
+                file.write(content)
+                file.truncate()
+                file.flush()
+                os.fsync(descriptor)
 
-    def replace(self, content: bytes) -> None:
-        """Replace the file, as a whole or not at all; at most once.
+            def replace(content: bytes) -> None:
+                write(content)
+                # Windows does not replace an open file.
+                file.close()
+                os.replace(name, target)
+                _sync_folder(target.parent)
 
-        :raises OSError: it cannot be replaced; it is as it was
-        """
-        self._write(content)
-        # Windows does not replace an open file.
-        self._file.close()
-        os.replace(self._name, self._target)
-        _sync_folder(self._target.parent)
-
-    def close(self) -> None:
-        """Remove the temporary file unless it has replaced the file."""
+            # Zeros, since macOS does not have posix_fallocate, and some
+            # file systems do not support it.
+            write(bytes(max(_SPACE, 2 * size)))
+            yield replace
+    finally:
         with contextlib.suppress(OSError):
-            self._file.close()
-        with contextlib.suppress(OSError):
-            os.unlink(self._name)
-
-    def _write(self, content: bytes) -> None:
-        self._file.seek(0)
-        self._file.write(content)
-        self._file.truncate()
-        self._file.flush()
-        os.fsync(self._file.fileno())
+            os.unlink(name)
 
 
 def _is_mount(path: Path) -> bool:
