@@ -78,11 +78,6 @@ class Block:
 
     It applies to the thread or task that enters it, and to tasks started
     within it, as :mod:`contextvars` defines.
-
-    :param auth: what authenticates requests for the user
-    :param client: the client whose token is sent
-    :param wiki: the address of the script folder of the user's wiki
-    :param user: the name of the user
     """
 
     def __init__(

@@ -189,7 +189,6 @@ class Credentials(NamedTuple):
     ) -> Credentials:
         """Return the credentials that a command writes to standard output.
 
-        :param command: the program and its arguments; no shell is used
         :param client_id: the client ID; if given, the output is the
             client secret, otherwise it is what a credentials file holds
         :raises ConfigurationError: the command fails, or its output is
@@ -225,7 +224,6 @@ class Credentials(NamedTuple):
     def from_json(cls, content: bytes, what: str) -> Credentials:
         """Return the credentials in a JSON object.
 
-        :param content: what should be the object
         :param what: what it is called in an error
         :raises ConfigurationError: it is something else, which does not
             appear in the error

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from publicsuffixlist import PublicSuffixList
     from pywikibot.family import Family
-    from pywikibot.site import BaseSite, TokenWallet
+    from pywikibot.site import BaseSite
     from requests import PreparedRequest
 
 
@@ -167,10 +167,7 @@ def is_sent_through_proxy(wiki: str) -> bool:
 
 
 def known_site(wiki: str) -> KnownSite | None:
-    """Find the site at an address among the families of Pywikibot.
-
-    :param wiki: what :func:`wiki_of` returned
-    """
+    """Find the site at an address among the families of Pywikibot."""
     host = urlsplit(wiki).hostname or ''
     for family in _families():
         for code in family.langs:
@@ -249,11 +246,7 @@ def central_wiki(wiki: str) -> str:
 
 
 def special_page(wiki: str, name: str) -> str:
-    """Return the address of a wiki's page about clients or grants.
-
-    :param wiki: the address of a wiki's script folder
-    :param name: the title of the page without its namespace
-    """
+    """Return the address of a wiki's page about clients or grants."""
     return f'{central_wiki(wiki)}/index.php?title=Special:{name}'
 
 
@@ -337,21 +330,17 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     made by ``pywikibot.Site()``, so the garbage collector is asked for the
     objects that keep their tokens. That takes some milliseconds each time a
     token is renewed.
-
-    :param wikis: the addresses of the wikis' script folders
-    :param username: the account that the sites must be for
     """
-    site_module = sys.modules.get('pywikibot.site')
-    if site_module is None:
+    if 'pywikibot.site' not in sys.modules:
         return
     # Pywikibot does not load this module.
     import gc
 
+    from pywikibot.site import TokenWallet
+
     addresses = set(wikis)
-    wallet_class: type[TokenWallet] = site_module.TokenWallet
-    for wallet in gc.get_objects():
-        if type(wallet) is not wallet_class:
-            continue
+    wallets = [each for each in gc.get_objects() if type(each) is TokenWallet]
+    for wallet in wallets:
         # A site that is being made has nothing to drop yet.
         with contextlib.suppress(AttributeError):
             site = wallet.site
@@ -399,16 +388,12 @@ def entries() -> dict[str, object]:
 def admit(wiki: str, auth: object) -> KnownSite | None:
     """Return the site of a wiki if an entry authenticates its requests.
 
-    :param wiki: the address of the wiki's script folder
-    :param auth: the value in authenticate
     :return: None if authenticate does not name the wiki, or Pywikibot
         knows no site and account there
     :raises SystemExit: the login manager cannot be plugged into this
         Pywikibot; any other exception would reach the user as a traceback
     """
-    if entry_for(wiki) is not auth:
-        return None
-    site = known_site(wiki)
+    site = known_site(wiki) if entry_for(wiki) is auth else None
     if site is None or site.username is None:
         return None
     install_login_manager()
@@ -421,7 +406,6 @@ def check_wildcards(auth: object) -> None:
     With OAuth 1.0a a wildcard is harmless, because a signature is of no use
     to the wiki that receives it. A bearer token is of use.
 
-    :param auth: the value in authenticate
     :raises ConfigurationError: a wildcard is too wide; the hint has the
         keys to use instead
     """
@@ -518,11 +502,7 @@ def is_reading_user_config() -> bool:
 
 
 def is_running(script: str, option: str | None = None) -> bool:
-    """Return whether the running script has this name.
-
-    :param script: the name
-    :param option: an option that it must have been given as well
-    """
+    """Return whether this script runs, if need be with this option."""
     import pywikibot
     from pywikibot.bot import calledModuleName
 

@@ -288,7 +288,6 @@ class ExposedFileError(OSError):
 def read_private(path: Path) -> bytes:
     """Return the content of a file that belongs to this user.
 
-    :param path: the file
     :raises ExposedFileError: others can read it
     :raises OSError: it cannot be read, is not a regular file, belongs to
         another user or is too large
