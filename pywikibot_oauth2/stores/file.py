@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pywikibot_oauth2.errors import StoreError
-from pywikibot_oauth2.stores import Store, left_alone, parse
+from pywikibot_oauth2.stores import Store, left_alone
 
 
 if TYPE_CHECKING:
@@ -232,22 +232,32 @@ def _authorizations(path: Path, account: str) -> Data:
     :raises OSError: it cannot be read
     :raises StoreError: it is not a token file of the account
     """
-    data = parse(_content(path), str(path)) or {}
-    version, owner = data.get('version'), data.get('account')
-    found = data.get('authorizations')
-    is_whole = isinstance(owner, str) and isinstance(found, dict)
-    if version == _VERSION and owner == account and isinstance(found, dict):
-        return found
-    del data, found
-    if isinstance(version, int) and version > _VERSION:
+    content = _content(path)
+    data = None
+    with contextlib.suppress(ValueError, RecursionError):
+        data = json.loads(content)
+    reason = 'not a JSON object' if content else 'empty'
+    del content
+    fields = data if isinstance(data, dict) else {}
+    version, owner, found = map(
+        fields.get, ('version', 'account', 'authorizations')
+    )
+    if not isinstance(data, dict):
+        code, what = 'damaged', f'is damaged: it is {reason}'
+    elif isinstance(version, int) and version > _VERSION:
         code = 'newer_release'
         what = f'was written by a newer release (version {version})'
-    elif version != _VERSION or not is_whole:
+    elif version != _VERSION or not (
+        isinstance(owner, str) and isinstance(found, dict)
+    ):
         code, what = 'damaged', 'is damaged: it is not a token file'
-    else:
+    elif owner != account:
         # as_filename gives some accounts the same file name.
         code = 'shared_name'
         what = f'is for account {owner!r}, not for {account!r}'
+    else:
+        return found
+    del data, fields, found
     raise left_alone(str(path), code, what)
 
 
