@@ -48,12 +48,6 @@ _CODES = {
 }
 
 
-class _Held(threading.local):
-    """What the current thread must give back with the lock."""
-
-    drafts: contextlib.ExitStack | None = None
-
-
 class FileStore(Store):
     """One file for each account, named after its cookie jar.
 
@@ -78,7 +72,8 @@ class FileStore(Store):
         self._lock_timeout = lock_timeout
         self._is_lockless = False
         self._paths: dict[tuple[str, str], Path] = {}
-        self._held = _Held()
+        # What each thread must give back with the lock.
+        self._reserved = threading.local()
 
     def path(self, account: str) -> Path:
         """Return the path of an account's token file."""
@@ -99,9 +94,7 @@ class FileStore(Store):
 
     def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization; see :meth:`Store.load`."""
-        content = self._read(self.path(account), account)
-        found: Data | None = content.get(client_id)  # type: ignore[assignment] # checked by the caller
-        return found
+        return self._read(self.path(account), account).get(client_id)
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization; see :meth:`Store.save`."""
@@ -124,11 +117,12 @@ class FileStore(Store):
         with _reported(path, 'written', 'not_writable'):
             os.makedirs(path.parent, mode=0o700, exist_ok=True)
             replace = place.enter_context(_draft(path))
-        if self._held.drafts is not None:
-            self._held.drafts.push(place)
+        if hasattr(self._reserved, 'places'):
+            self._reserved.places.push(place)
 
         def save(authorization: Data | None) -> None:
-            found = {**self._read(path, account), client_id: authorization}
+            found: dict[str, Data | None] = {**self._read(path, account)}
+            found[client_id] = authorization
             if authorization is None:
                 del found[client_id]
             data = {'version': _VERSION, 'account': account}
@@ -177,10 +171,10 @@ class FileStore(Store):
             # Some network file systems have no locks, and a read-only
             # folder has nothing to protect.
             self._warn_once(name, error)
-        with contextlib.ExitStack() as drafts:
-            drafts.callback(lock.release)
-            drafts.callback(setattr, self._held, 'drafts', None)
-            self._held.drafts = drafts
+        with contextlib.ExitStack() as places:
+            places.callback(lock.release)
+            places.callback(vars(self._reserved).clear)
+            self._reserved.places = places
             yield
 
     def _own_folder(self) -> str | None:
@@ -200,7 +194,7 @@ class FileStore(Store):
                 hint=str(path.parent),
             )
 
-    def _read(self, path: Path, account: str) -> Data:
+    def _read(self, path: Path, account: str) -> dict[str, Data]:
         """Return the authorizations in a token file by client ID.
 
         :raises StoreError: it cannot be read
@@ -224,7 +218,7 @@ class FileStore(Store):
             )
 
 
-def _authorizations(path: Path, account: str) -> Data:
+def _authorizations(path: Path, account: str) -> dict[str, Data]:
     """Return the authorizations in a token file by client ID.
 
     No frame of the error's traceback holds its content.
