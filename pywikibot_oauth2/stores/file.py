@@ -114,7 +114,7 @@ class FileStore(Store):
         # What is stored for other clients must be kept.
         self._read(path, account)
         place = contextlib.ExitStack()
-        with _reported(path, 'written', 'not_writable'):
+        with _reported(path, 'written', error='not_writable'):
             os.makedirs(path.parent, mode=0o700, exist_ok=True)
             replace = place.enter_context(_draft(path))
         if hasattr(self._reserved, 'places'):
@@ -127,7 +127,7 @@ class FileStore(Store):
                 del found[client_id]
             data = {'version': _VERSION, 'account': account}
             content = json.dumps({**data, 'authorizations': found}).encode()
-            with _reported(path, 'written', 'not_writable'), place:
+            with _reported(path, 'written', error='not_writable'), place:
                 replace(content)
 
         return save
@@ -200,7 +200,7 @@ class FileStore(Store):
         :raises StoreError: it cannot be read
         """
         with (
-            _reported(path, 'read', 'unreadable'),
+            _reported(path, 'read', error='unreadable'),
             contextlib.suppress(FileNotFoundError),
         ):
             self._check_folder(path)
@@ -270,17 +270,17 @@ def _content(path: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def _reported(path: Path, done: str, code: str) -> Iterator[None]:
+def _reported(path: Path, done: str, error: str) -> Iterator[None]:
     """Translate what can go wrong when a token file is read or written."""
     try:
         yield
-    except OSError as error:
-        reason = error.strerror or error
-        if error.errno == errno.EBUSY:
+    except OSError as failure:
+        reason = failure.strerror or failure
+        if failure.errno == errno.EBUSY:
             reason = (
                 'it is mounted by itself; its folder has to be mounted instead'
             )
-        code = _CODES.get(error.errno or 0, code)
+        code = _CODES.get(failure.errno or 0, error)
         what = f'cannot be {done}: {reason}'
         raise left_alone(str(path), code, what) from None
 
