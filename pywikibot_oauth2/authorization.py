@@ -73,9 +73,8 @@ class Authorization(NamedTuple):
         token = self.token
         return {
             'version': VERSION,
-            'client_id': self.client_id,
+            **self._asdict(),
             'wiki': f'{self.wiki}/api.php',
-            'user': self.user,
             'token': token
             and {
                 'access_token': token.access_token,
@@ -83,8 +82,6 @@ class Authorization(NamedTuple):
                 'expires_at': token.expires_at,
                 'lifetime': token.lifetime,
             },
-            'ended': self.ended,
-            'generation': self.generation,
         }
 
     @classmethod
@@ -94,22 +91,15 @@ class Authorization(NamedTuple):
         :raises StoreError: it is not such a dict, or a newer release
             wrote it
         """
-        version = data.get('version') if isinstance(data, dict) else None
+        fields = data if isinstance(data, dict) else {}
+        version, client_id, wiki, user, token, ended, generation = (
+            fields.get(name) for name in ('version', *cls._fields)
+        )
         if isinstance(version, int) and version > VERSION:
             raise StoreError('a newer release wrote it')
-        client_id, wiki, user, token, ended, generation = (
-            data.get(name) if version == VERSION else None
-            for name in (
-                'client_id',
-                'wiki',
-                'user',
-                'token',
-                'ended',
-                'generation',
-            )
-        )
         if not (
-            isinstance(client_id, str)
+            version == VERSION
+            and isinstance(client_id, str)
             and isinstance(wiki, str)
             and wiki.endswith('/api.php')
             and isinstance(user, (str, type(None)))
@@ -123,7 +113,7 @@ class Authorization(NamedTuple):
             sys.intern(wiki.removesuffix('/api.php')),
             user,
             None if token is None else Token.deserialize(token),
-            None if ended is None else ended or 'unknown',
+            'unknown' if ended == '' else ended,
             generation,
         )
 
@@ -153,23 +143,18 @@ class PendingLogin:
         """
         if data is None:
             return None
-        if not isinstance(data, dict) or data.keys() != {
-            'state',
-            'verifier',
-            'redirect_uri',
-        }:
-            raise StoreError('the pending login is damaged')
-        redirect_uri = data['redirect_uri']
-        if not (
-            all(
+        if (
+            isinstance(data, dict)
+            and data.keys() == cls.__annotations__.keys()
+            and isinstance(data['redirect_uri'], (str, type(None)))
+            and all(
                 isinstance(data[name], str)
                 and re.fullmatch(_VISIBLE, data[name])
                 for name in ('state', 'verifier')
             )
-            and isinstance(redirect_uri, (str, type(None)))
         ):
-            raise StoreError('the pending login is damaged')
-        return cls(**data)
+            return cls(**data)
+        raise StoreError('the pending login is damaged')
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__}>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -16,7 +17,6 @@ from pywikibot_oauth2.locks import ForkSafeLock
 
 if TYPE_CHECKING:
     from contextvars import ContextVar
-    from types import TracebackType
 
     from requests import PreparedRequest
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 # in this process. Pywikibot itself does not load contextvars.
 _current_block: ContextVar[Block | None] | None = None
 
-# The keys of authenticate with a stand-in, for wikis without an OAuth2Auth,
-# and the number of open blocks that need each.
-_stand_ins: dict[str, int] = {}
+# For wikis without an OAuth2Auth: the keys of authenticate with a stand-in,
+# once for each open block.
+_stand_ins: list[str] = []
 
 _lock = ForkSafeLock()
 #: The wikis for which there has been a block in this process.
@@ -78,11 +78,6 @@ class Block:
 
     It applies to the thread or task that enters it, and to tasks started
     within it, as :mod:`contextvars` defines.
-
-    :param auth: what authenticates requests for the user
-    :param client: the client whose token is sent
-    :param wiki: the address of the script folder of the user's wiki
-    :param user: the name of the user
     """
 
     def __init__(
@@ -93,7 +88,7 @@ class Block:
         self.wiki = wiki
         self.user = user
         self.outer: Block | None = None
-        self.place: tuple[int, object] | None = None
+        self.place = _place()
         self.has_ended = False
 
     @property
@@ -105,7 +100,6 @@ class Block:
         then act for whoever happened to need it first.
         """
         inherits = getattr(sys.flags, 'thread_inherit_context', False)
-        assert self.place is not None
         return not self.has_ended and (
             not inherits or self.place[0] == threading.get_ident()
         )
@@ -114,7 +108,7 @@ class Block:
         """Return whether the user has a token."""
         return bool(getattr(self.auth, 'is_authorized', True))
 
-    def enter(self) -> None:
+    def __enter__(self) -> Block:
         """Begin to act for the user.
 
         :raises ConfigurationError: a block of another user is open here,
@@ -127,7 +121,6 @@ class Block:
             if _current_block is None:
                 _current_block = ContextVar('current_block', default=None)
             outer = _current_block.get()
-            self.place = _place()
             if (
                 outer is not None
                 and outer.is_usable
@@ -145,8 +138,9 @@ class Block:
             used_wikis.add(self.wiki)
             self.outer = outer
             _current_block.set(self)
+        return self
 
-    def leave(self) -> None:
+    def __exit__(self, *_exception: object) -> None:
         """Stop acting for the user.
 
         :raises ConfigurationError: a block that was entered later has
@@ -169,18 +163,6 @@ class Block:
                 outer = outer.outer
             _current_block.set(outer)
 
-    def __enter__(self) -> Block:
-        self.enter()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.leave()
-
     def _stand_in(self) -> None:
         """Make sure that Pywikibot's requests to the wiki come here."""
         from pywikibot import config
@@ -189,7 +171,7 @@ class Block:
         if entry is None or isinstance(entry, _StandIn):
             key = urlsplit(self.wiki).netloc
             config.authenticate.setdefault(key, _StandIn())  # type: ignore[arg-type] # what Pywikibot passes to requests as it is
-            _stand_ins[key] = _stand_ins.get(key, 0) + 1
+            _stand_ins.append(key)
         elif not getattr(entry, 'heeds_blocks', False):
             raise ConfigurationError(
                 f'authenticate has an entry for {self.wiki} that is not an'
@@ -202,12 +184,10 @@ class Block:
         from pywikibot import config
 
         key = urlsplit(self.wiki).netloc
-        if key not in _stand_ins:
-            return
-        _stand_ins[key] -= 1
-        if not _stand_ins[key]:
-            del _stand_ins[key]
-            config.authenticate.pop(key, None)
+        if key in _stand_ins:
+            _stand_ins.remove(key)
+            if key not in _stand_ins:
+                config.authenticate.pop(key, None)
 
 
 def current_block() -> Block | None:
@@ -250,8 +230,6 @@ def _place() -> tuple[int, object]:
     if 'asyncio' in sys.modules:
         import asyncio
 
-        try:
+        with contextlib.suppress(RuntimeError):
             task = asyncio.current_task()
-        except RuntimeError:
-            task = None
     return threading.get_ident(), task

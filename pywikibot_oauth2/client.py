@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-#: What the names of the environment variables begin with.
-PREFIX = 'PYWIKIBOT_OAUTH2_'
+# What the names of the environment variables begin with.
+_PREFIX = 'PYWIKIBOT_OAUTH2_'
 
 # MediaWiki's client IDs (recorded).
 _CLIENT_ID = r'[0-9a-f]{32}'
@@ -27,6 +29,7 @@ _CLIENT_ID = r'[0-9a-f]{32}'
 _COMMAND_TIMEOUT = 120
 
 
+@dataclass(init=False, frozen=True, repr=False, slots=True)
 class OAuth2Client:
     """A client as registered at Special:OAuthConsumerRegistration.
 
@@ -45,19 +48,11 @@ class OAuth2Client:
     :raises ConfigurationError: a value cannot be right
     """
 
-    __slots__ = (
-        'access_token',
-        'client_id',
-        'client_secret',
-        'owner_only',
-        'redirect_uri',
-    )
-
-    access_token: str | None
     client_id: str
     client_secret: str | None
-    owner_only: bool
     redirect_uri: str | None
+    owner_only: bool
+    access_token: str | None
 
     def __init__(
         self,
@@ -77,34 +72,31 @@ class OAuth2Client:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        reason = self._contradiction(owner_only)
+        reason = self._contradiction()
         if reason is not None:
             raise ConfigurationError(reason, client_id=self.client_id or None)
 
-    def _contradiction(self, owner_only: bool) -> str | None:
+    def _contradiction(self) -> str | None:
         """Return why the values cannot be right together."""
-        if self.access_token is None:
-            if not self.client_id:
-                return 'There is neither a client ID nor an access token.'
-            if owner_only and not self.client_secret:
-                return (
-                    'An owner-only client needs its client secret or its'
-                    ' access token.'
-                )
-        elif not is_bearer(self.access_token):
+        token = self.access_token
+        if token is None and not self.client_id:
+            return 'There is neither a client ID nor an access token.'
+        if token is None and self.owner_only and not self.client_secret:
+            return (
+                'An owner-only client needs its client secret or its access'
+                ' token.'
+            )
+        if token is not None and not is_bearer(token):
             return (
                 'The access token contains a character that an access token'
                 ' cannot contain, such as a space or a line break.'
             )
-        elif self.client_secret or self.redirect_uri:
+        if token is not None and (self.client_secret or self.redirect_uri):
             return (
                 'A client with a fixed access token uses neither a client'
                 ' secret nor a callback URL.'
             )
         return None
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f'{type(self).__name__} is immutable')
 
     @property
     def is_confidential(self) -> bool:
@@ -148,18 +140,6 @@ class OAuth2Client:
             self.client_id != '' or self.access_token == other.access_token
         )
 
-    def _values(self) -> tuple[object, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__)
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, OAuth2Client)
-            and self._values() == other._values()
-        )
-
-    def __hash__(self) -> int:
-        return hash(self._values())
-
     def __reduce__(self) -> str:
         raise TypeError(
             'An OAuth2Client holds a secret and cannot be pickled or copied.'
@@ -182,7 +162,7 @@ class Credentials(NamedTuple):
     """The credentials of a client; the representation shows none of them.
 
     A credentials file has these names, and the environment variables have
-    them in capitals after :data:`PREFIX`.
+    them in capitals after a prefix.
     """
 
     client_id: str | None = None
@@ -195,18 +175,13 @@ class Credentials(NamedTuple):
 
         :raises ConfigurationError: no variable is set
         """
-        names = {name: PREFIX + name.upper() for name in cls._fields}
-        found = {
-            name: os.environ[variable]
-            for name, variable in names.items()
-            if os.environ.get(variable)
-        }
-        if not found:
+        names = [_PREFIX + name.upper() for name in cls._fields]
+        found = cls(*[os.environ.get(name) or None for name in names])
+        if not any(found):
             raise ConfigurationError(
-                'None of the environment variables'
-                f' {", ".join(names.values())} is set.'
+                f'None of the environment variables {", ".join(names)} is set.'
             )
-        return cls(**found)
+        return found
 
     @classmethod
     def from_command(
@@ -214,7 +189,6 @@ class Credentials(NamedTuple):
     ) -> Credentials:
         """Return the credentials that a command writes to standard output.
 
-        :param command: the program and its arguments; no shell is used
         :param client_id: the client ID; if given, the output is the
             client secret, otherwise it is what a credentials file holds
         :raises ConfigurationError: the command fails, or its output is
@@ -227,51 +201,46 @@ class Credentials(NamedTuple):
                 'The command for the credentials must be a list of strings.'
             )
         try:
-            result = subprocess.run(
+            output = subprocess.run(
                 command,
                 stdout=subprocess.PIPE,
                 timeout=_COMMAND_TIMEOUT,
-                check=False,
-            )
+                check=True,
+            ).stdout
+        except subprocess.CalledProcessError as error:
+            reason = f'ended with status {error.returncode}'
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            raise ConfigurationError(
-                f'The command {command[0]} for the credentials cannot be'
-                f' run ({type(error).__name__}).'
-            ) from None
-        if result.returncode:
-            raise ConfigurationError(
-                f'The command {command[0]} for the credentials ended with'
-                f' status {result.returncode}.'
-            )
-        if client_id is not None:
-            secret = result.stdout.decode(errors='replace').strip()
+            reason = f'cannot be run ({type(error).__name__})'
+        else:
+            if client_id is None:
+                return cls.from_json(output, f'The output of {command[0]}')
+            secret = output.decode(errors='replace').strip()
             return cls(client_id, secret or None)
-        return cls.from_json(result.stdout, f'The output of {command[0]}')
+        raise ConfigurationError(
+            f'The command {command[0]} for the credentials {reason}.'
+        )
 
     @classmethod
     def from_json(cls, content: bytes, what: str) -> Credentials:
         """Return the credentials in a JSON object.
 
-        :param content: what should be the object
         :param what: what it is called in an error
         :raises ConfigurationError: it is something else, which does not
             appear in the error
         """
-        try:
+        with contextlib.suppress(ValueError, RecursionError):
             data = json.loads(content)
-        except (ValueError, RecursionError):
-            data = None
-        if (
-            not isinstance(data, dict)
-            or not data
-            or not data.keys() <= set(cls._fields)
-            or not all(isinstance(value, str) for value in data.values())
-        ):
-            raise ConfigurationError(
-                f'{what} must be a JSON object with strings for some of'
-                f' {", ".join(cls._fields)}, and nothing else.'
-            )
-        return cls(**data)
+            if (
+                isinstance(data, dict)
+                and data
+                and data.keys() <= set(cls._fields)
+                and all(isinstance(value, str) for value in data.values())
+            ):
+                return cls(**data)
+        raise ConfigurationError(
+            f'{what} must be a JSON object with strings for some of'
+            f' {", ".join(cls._fields)}, and nothing else.'
+        )
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__}>'
@@ -291,11 +260,8 @@ def _callback_error(url: str) -> str | None:
     return None
 
 
-def _text(name: str, value: object) -> str | None:
-    """Return a value without surrounding white space.
-
-    :raises ConfigurationError: it is neither None nor a non-empty string
-    """
+def _text(name: str, value: str | None) -> str | None:
+    """Return a value without surrounding white space, as from copying."""
     if value is None:
         return None
     if not isinstance(value, str):

@@ -106,19 +106,11 @@ class EndpointError(OAuth2Error, FatalServerError):
 
 
 class StoreError(OAuth2Error, FatalServerError):
-    """A stored token cannot be read or written; it was left as it is.
-
-    :ivar is_unreachable: whether nothing is known of what is stored, and
-        the store can still take a newer token
-    """
-
-    is_unreachable = False
+    """A stored token cannot be read or written; it was left as it is."""
 
 
 class StoreUnreachableError(StoreError):
     """The store cannot be asked, and puts a new token somewhere else."""
-
-    is_unreachable = True
 
 
 def printable(text: object) -> str:
@@ -127,7 +119,5 @@ def printable(text: object) -> str:
     Control characters, which could move the cursor or change what is
     already on the screen, become spaces.
     """
-    line = ''.join(
-        letter if letter.isprintable() else ' ' for letter in str(text)[:1000]
-    )
-    return ' '.join(line.split())[:300]
+    line = [char if char.isprintable() else ' ' for char in str(text)[:1000]]
+    return ' '.join(''.join(line).split())[:300]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from publicsuffixlist import PublicSuffixList
     from pywikibot.family import Family
-    from pywikibot.site import BaseSite, TokenWallet
+    from pywikibot.site import BaseSite
     from requests import PreparedRequest
 
 
@@ -37,7 +37,6 @@ _PREPARED = (
     r'(?:[?#].*)?'
 )
 _DOT_SEGMENT = r'(?i)(?:^|/|%2f|\\|%5c)(?:\.|%2e){1,2}(?=$|/|%2f|\\|%5c)'
-_DEFAULT_PORT = r'(?<=^http:)(//.*):80$|(?<=^https:)(//.*):443$'
 # In a form, or as one part of a multipart body.
 _CSRF_TOKEN = rb'(?:^|&)token=|; name="token"'
 
@@ -69,6 +68,12 @@ class KnownSite(NamedTuple):
         """The name as Pywikibot prints it, such as wikipedia:en."""
         return f'{self.family.name}:{self.code}'
 
+    @property
+    def wiki(self) -> str | None:
+        """The address of its script folder; None if that is unusable."""
+        path = self.family.apipath(self.code)
+        return wiki_at(self.family.base_url(self.code, path))
+
 
 # Addresses
 
@@ -88,7 +93,8 @@ def wiki_of(url: str) -> str | None:
         _DOT_SEGMENT, match['folder'] + (match['rest'] or '')
     ):
         return None
-    return _without_default_port(match['origin']) + match['folder']
+    default_port = ':443' if url.startswith('https') else ':80'
+    return match['origin'].removesuffix(default_port) + match['folder']
 
 
 def wiki_at(url: str) -> str | None:
@@ -119,18 +125,11 @@ def wiki_of_site(site: BaseSite) -> str:
     return wiki
 
 
-def _without_default_port(origin: str) -> str:
-    return re.sub(_DEFAULT_PORT, r'\1\2', origin)
-
-
 def is_loopback(host: str | None) -> bool:
     """Return whether a host name means this machine, without a look-up."""
-    if (host or '').lower() == 'localhost':
-        return True
-    try:
+    with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host or '').is_loopback
-    except ValueError:
-        return False
+    return (host or '').lower() == 'localhost'
 
 
 def require_safe_transport(wiki: str) -> None:
@@ -138,28 +137,23 @@ def require_safe_transport(wiki: str) -> None:
 
     :raises ConfigurationError: it is neither https nor this machine
     """
-    try:
+    with contextlib.suppress(ValueError):
         parts = urlsplit(wiki)
-        is_safe = (
-            bool(parts.hostname)
-            if parts.scheme == 'https'
-            else parts.scheme == 'http' and is_loopback(parts.hostname)
-        )
-    except ValueError:
-        is_safe = False
-    if not is_safe:
-        raise ConfigurationError(
-            f'OAuth 2.0 needs https, but the address of the wiki is {wiki}',
-            wiki=wiki,
-            error='not_https',
-        )
+        if parts.hostname and parts.scheme == 'https':
+            return
+        if is_loopback(parts.hostname) and parts.scheme == 'http':
+            return
+    raise ConfigurationError(
+        f'OAuth 2.0 needs https, but the address of the wiki is {wiki}',
+        wiki=wiki,
+        error='not_https',
+    )
 
 
 def is_sent_through_proxy(wiki: str) -> bool:
     """Return whether Pywikibot would use a proxy for a wiki on this machine.
 
-    It does if the environment says so (``HTTP_PROXY`` without
-    ``NO_PROXY``).
+    It does if there is HTTP_PROXY without NO_PROXY in the environment.
     """
     if not is_loopback(urlsplit(wiki).hostname):
         return False
@@ -173,20 +167,15 @@ def is_sent_through_proxy(wiki: str) -> bool:
 
 
 def known_site(wiki: str) -> KnownSite | None:
-    """Find the site at an address among the families of Pywikibot.
-
-    :param wiki: what :func:`wiki_of` returned
-    """
+    """Find the site at an address among the families of Pywikibot."""
     host = urlsplit(wiki).hostname or ''
     for family in _families():
         for code in family.langs:
             # A quick test first, since families have up to 300 languages.
-            if (
-                host in family.base_url(code, '').lower()
-                and wiki_at(family.base_url(code, family.apipath(code)))
-                == wiki
-            ):
-                return KnownSite(family, code, _username(family, code))
+            if host in family.base_url(code, '').lower():
+                site = KnownSite(family, code, _username(family, code))
+                if site.wiki == wiki:
+                    return site
     return None
 
 
@@ -201,7 +190,7 @@ def configured_sites() -> Iterator[KnownSite]:
 
 def netloc_of(site: KnownSite) -> str:
     """Return the host and port of a site."""
-    return urlsplit(site.family.base_url(site.code, '')).netloc.lower()
+    return urlsplit(site.wiki or '').netloc
 
 
 def _families() -> Iterator[Family]:
@@ -245,27 +234,19 @@ def central_wiki(wiki: str) -> str:
     """Return the wiki that has the pages about clients and grants.
 
     For the wikis of the Wikimedia Foundation, that is Meta; for its beta
-    wikis, it is their own Meta.
-
-    :param wiki: the address of a wiki's script folder
-    :return: the address of the central wiki's script folder
+    wikis, it is their own Meta. Wikis are given by their script folders.
     """
     from pywikibot.family import Family
 
     site = known_site(wiki)
     if site is None or not is_wikimedia(site):
         return wiki
-    meta = Family.load('meta')
     code = 'beta' if site.code == 'beta' else 'meta'
-    return wiki_at(meta.base_url(code, meta.apipath(code))) or wiki
+    return KnownSite(Family.load('meta'), code, None).wiki or wiki
 
 
 def special_page(wiki: str, name: str) -> str:
-    """Return the address of a wiki's page about clients or grants.
-
-    :param wiki: the address of a wiki's script folder
-    :param name: the title of the page without its namespace
-    """
+    """Return the address of a wiki's page about clients or grants."""
     return f'{central_wiki(wiki)}/index.php?title=Special:{name}'
 
 
@@ -280,19 +261,13 @@ def user_override() -> str | None:
 
     if hasattr(bot, '_user_override'):
         override = bot._user_override  # noqa: SLF001 - see above
-        chosen = override[2] if override else None
+        chosen = override[2] if override else ''
     else:
         # pwb takes the options that precede the name of the script.
         wrapper = sys.modules.get('pywikibot.scripts.wrapper')
         arguments = [*getattr(wrapper, 'global_args', ()), *sys.argv]
-        chosen = next(
-            (
-                argument.partition(':')[2]
-                for argument in arguments
-                if argument.startswith('-user:')
-            ),
-            None,
-        )
+        options = [text for text in arguments if text.startswith('-user:')]
+        chosen = options[0].partition(':')[2] if options else ''
     username: str | None = normalize_username(chosen) if chosen else None
     return username
 
@@ -355,21 +330,17 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     made by ``pywikibot.Site()``, so the garbage collector is asked for the
     objects that keep their tokens. That takes some milliseconds each time a
     token is renewed.
-
-    :param wikis: the addresses of the wikis' script folders
-    :param username: the account that the sites must be for
     """
-    site_module = sys.modules.get('pywikibot.site')
-    if site_module is None:
+    if 'pywikibot.site' not in sys.modules:
         return
     # Pywikibot does not load this module.
     import gc
 
+    from pywikibot.site import TokenWallet
+
     addresses = set(wikis)
-    wallet_class: type[TokenWallet] = site_module.TokenWallet
-    for wallet in gc.get_objects():
-        if type(wallet) is not wallet_class:
-            continue
+    wallets = [each for each in gc.get_objects() if type(each) is TokenWallet]
+    for wallet in wallets:
         # A site that is being made has nothing to drop yet.
         with contextlib.suppress(AttributeError):
             site = wallet.site
@@ -393,13 +364,10 @@ def entry_for(wiki: str) -> object:
     case of letters and a default port.
     """
     host = urlsplit(wiki).netloc.lower()
-    by_key = {key.lower(): value for key, value in entries().items()}
-    labels = host.split('.')
-    names = [
-        host,
-        *('.'.join(['*', *labels[n:]]) for n in range(1, len(labels) + 1)),
-    ]
-    return next((by_key[name] for name in names if name in by_key), None)
+    matching = [item for item in entries().items() if is_match(item[0], host)]
+    # The longest wildcard is the most specific.
+    matching.sort(key=lambda item: (item[0].lower() == host, len(item[0])))
+    return matching[-1][1] if matching else None
 
 
 def is_match(key: str, host: str) -> bool:
@@ -420,16 +388,12 @@ def entries() -> dict[str, object]:
 def admit(wiki: str, auth: object) -> KnownSite | None:
     """Return the site of a wiki if an entry authenticates its requests.
 
-    :param wiki: the address of the wiki's script folder
-    :param auth: the value in authenticate
     :return: None if authenticate does not name the wiki, or Pywikibot
         knows no site and account there
     :raises SystemExit: the login manager cannot be plugged into this
         Pywikibot; any other exception would reach the user as a traceback
     """
-    if entry_for(wiki) is not auth:
-        return None
-    site = known_site(wiki)
+    site = known_site(wiki) if entry_for(wiki) is auth else None
     if site is None or site.username is None:
         return None
     install_login_manager()
@@ -442,42 +406,31 @@ def check_wildcards(auth: object) -> None:
     With OAuth 1.0a a wildcard is harmless, because a signature is of no use
     to the wiki that receives it. A bearer token is of use.
 
-    :param auth: the value in authenticate
     :raises ConfigurationError: a wildcard is too wide; the hint has the
         keys to use instead
     """
     for key in entries_of(auth):
         if not key.startswith('*'):
             continue
-        wikis = {
-            wiki_at(site.family.base_url(site.code, '/api.php')): site
-            for site in configured_sites()
-        }
         reached = {
-            wiki: site
-            for wiki, site in wikis.items()
-            if wiki is not None and is_match(key, urlsplit(wiki).netloc)
+            site.wiki: 'Wikimedia' if is_wikimedia(site) else site.family.name
+            for site in configured_sites()
+            if is_match(key, netloc_of(site))
         }
-        operators = {_operator(site) for site in reached.values()}
-        if _is_public_suffix(key) or len(operators) > 1:
+        if _is_public_suffix(key) or len(set(reached.values())) > 1:
+            keys = {narrow_key(wiki) for wiki in reached if wiki}
             raise ConfigurationError(
                 f'authenticate[{key!r}] would send the token to wikis of'
                 ' different operators.',
                 error='wildcard',
-                hint=' '.join(sorted({narrow_key(wiki) for wiki in reached})),
+                hint=' '.join(sorted(keys)),
             )
-
-
-def _operator(site: KnownSite) -> str:
-    return 'Wikimedia' if is_wikimedia(site) else str(site.family.name)
 
 
 def _is_public_suffix(key: str) -> bool:
     """Return whether anyone can register a name below a wildcard."""
     domain = key.lstrip('*').lstrip('.').partition(':')[0]
-    if '.' not in domain:
-        return True
-    return bool(_suffixes().is_public(domain))
+    return '.' not in domain or bool(_suffixes().is_public(domain))
 
 
 @functools.cache
@@ -514,10 +467,11 @@ def install_login_manager() -> None:
     :raises SystemExit: this Pywikibot looks it up elsewhere, and would ask
         for a password instead
     """
-    pywikibot = importlib.import_module('pywikibot')
-    login = importlib.import_module('pywikibot.login')
-    site = importlib.import_module('pywikibot.site')
-    method: Callable[..., object] = inspect.unwrap(site.APISite.login)
+    import pywikibot
+    from pywikibot import login
+    from pywikibot.site import APISite
+
+    method: Callable[..., object] = inspect.unwrap(APISite.login)
     names = getattr(getattr(method, '__code__', None), 'co_names', ())
     if 'ClientLoginManager' not in names or not hasattr(
         login, 'ClientLoginManager'
@@ -548,11 +502,7 @@ def is_reading_user_config() -> bool:
 
 
 def is_running(script: str, option: str | None = None) -> bool:
-    """Return whether the running script has this name.
-
-    :param script: the name
-    :param option: an option that it must have been given as well
-    """
+    """Return whether this script runs, if need be with this option."""
     import pywikibot
     from pywikibot.bot import calledModuleName
 

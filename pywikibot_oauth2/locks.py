@@ -42,8 +42,6 @@ class ForkSafeLock:
 
 
 _locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
-
-
 #: How many forks lead to this process.
 forks = 0
 
@@ -72,8 +70,6 @@ def undisturbed(lock: AbstractContextManager[None]) -> Iterator[None]:
     Python runs signal handlers in the main thread only. While another
     thread refreshes, a signal therefore takes effect at once; so does one
     that cannot be handled, such as SIGKILL.
-
-    :param lock: the lock
     """
     usual: dict[int, Handler] = {}
     came: list[int] = []

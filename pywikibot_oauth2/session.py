@@ -27,12 +27,23 @@ from pywikibot_oauth2.stores import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import TypedDict
 
     from pywikibot.site import BaseSite
     from requests import PreparedRequest
+    from typing_extensions import Unpack
 
     from pywikibot_oauth2.client import OAuth2Client
     from pywikibot_oauth2.token import Token
+
+    class Options(TypedDict, total=False):
+        """What a session takes besides its client, wiki and user."""
+
+        user_agent: str | None
+        refreshes: bool
+        asserts_user: bool
+        on_change: Callable[[OAuth2Session], object] | None
+        clock: Callable[[], float]
 
 
 # The same for all sessions.
@@ -96,15 +107,14 @@ class OAuth2Session(AuthBase):
         clock: Callable[[], float] = time.time,
     ) -> None:
         if isinstance(wiki, str):
-            address = host.wiki_at(wiki)
-            if address is None or not wiki.partition('?')[0].endswith(
-                '/api.php'
-            ):
-                raise ConfigurationError(
-                    f'{wiki!r} is not the address of an api.php.'
-                )
+            is_api = wiki.partition('?')[0].endswith('/api.php')
+            address = host.wiki_at(wiki) if is_api else None
         else:
             address = host.wiki_of_site(wiki)
+        if address is None:
+            raise ConfigurationError(
+                f'{wiki!r} is not the address of an api.php.'
+            )
         self.client = client
         self.asserts_user = asserts_user
         self.on_change = on_change
@@ -148,20 +158,17 @@ class OAuth2Session(AuthBase):
     @property
     def token(self) -> Token | None:
         """The token, or None."""
-        found = self._account.authorization
-        return found.token if found else None
+        return self._authorization.token
 
     @property
     def ended(self) -> str | None:
         """Why the authorization has ended, or None."""
-        found = self._account.authorization
-        return found.ended if found else None
+        return self._authorization.ended
 
     @property
     def is_complete(self) -> bool:
         """Whether there is a token that the wiki has not refused."""
-        found = self._account.authorization
-        return found is not None and found.is_complete
+        return self._authorization.is_complete
 
     @property
     def state(self) -> str | None:
@@ -219,16 +226,13 @@ class OAuth2Session(AuthBase):
         :raises EndpointError: the wiki gave no usable answer; the refresh
             token is kept
         """
-        if not self._account.can_renew:
+        reason: str | None = 'There is nothing to refresh the token with.'
+        if self._account.can_renew:
+            self._account.refresh(self._user_agent)
+            reason = self.ended
+        if reason is not None:
             raise AuthorizationEndedError(
-                'There is nothing to refresh the token with.',
-                wiki=self._wiki,
-                account=self.user,
-            )
-        self._account.refresh(self._user_agent)
-        if self.ended is not None:
-            raise AuthorizationEndedError(
-                self.ended, wiki=self._wiki, account=self.user
+                reason, wiki=self._wiki, account=self.user
             )
 
     def profile(self) -> dict[str, object] | None:
@@ -240,9 +244,7 @@ class OAuth2Session(AuthBase):
         :raises EndpointError: the wiki gave no usable answer
         """
         token = self.token
-        return (
-            None if token is None else self._endpoints().profile(token.header)
-        )
+        return self._endpoints().profile(token.header) if token else None
 
     def serialize(self) -> dict[str, object]:
         """Return the session as a JSON-able dict.
@@ -250,11 +252,8 @@ class OAuth2Session(AuthBase):
         It holds the tokens or, while pending, the code verifier: keep it
         as you would keep a password. The client secret is not in it.
         """
-        authorization = self._account.authorization or Authorization(
-            self.client.client_id, self._wiki, self.user
-        )
         return {
-            **authorization.serialize(),
+            **self._authorization.serialize(),
             'pending': self._pending and self._pending.serialize(),
         }
 
@@ -263,34 +262,21 @@ class OAuth2Session(AuthBase):
         cls,
         data: Mapping[str, object],
         client: OAuth2Client,
-        *,
-        user_agent: str | None = None,
-        refreshes: bool = True,
-        asserts_user: bool = True,
-        on_change: Callable[[OAuth2Session], object] | None = None,
-        clock: Callable[[], float] = time.time,
+        **options: Unpack[Options],
     ) -> OAuth2Session:
         """Make a session from what :meth:`serialize` returned.
 
-        The parameters that are not listed here are those of the class.
-
         :param data: what :meth:`serialize` returned
         :param client: the client, with its secret
+        :param options: user_agent, refreshes, asserts_user, on_change and
+            clock, as for the class
         :raises StoreError: it is not such a dict, is from a newer release
             or belongs to another client
         """
         found = Authorization.deserialize(data)
         if found.client_id != client.client_id:
             raise StoreError('it belongs to another client')
-        session = cls(
-            client,
-            f'{found.wiki}/api.php',
-            user_agent=user_agent,
-            refreshes=refreshes,
-            asserts_user=asserts_user,
-            on_change=on_change,
-            clock=clock,
-        )
+        session = cls(client, f'{found.wiki}/api.php', **options)
         session._pending = PendingLogin.deserialize(data.get('pending'))
         if client.access_token is None:
             session._begin(found.user, found)
@@ -344,21 +330,21 @@ class OAuth2Session(AuthBase):
             ' deserialize().'
         )
 
+    @property
+    def _authorization(self) -> Authorization:
+        return self._account.authorization or Authorization(
+            self.client.client_id, self._wiki, self.user
+        )
+
     def _endpoints(self) -> OAuth2Wiki:
         return OAuth2Wiki(
             self.client, self._wiki, self._user_agent, self._clock
         )
 
     def __repr__(self) -> str:
-        status = (
-            'complete'
-            if self.is_complete
-            else 'ended'
-            if self.ended
-            else 'pending'
-            if self._pending
-            else 'new'
-        )
+        status = 'pending' if self._pending else 'new'
+        if self.is_complete or self.ended:
+            status = 'ended' if self.ended else 'complete'
         return (
             f'<{type(self).__name__} of {self.user!r} on {self._wiki},'
             f' client {self.client.client_id}, {status}>'

@@ -14,6 +14,7 @@ from pywikibot_oauth2.errors import EndpointError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeGuard
 
 
 #: A token is due this many seconds before it expires, or a tenth of its
@@ -70,13 +71,10 @@ class Token:
     def __post_init__(self) -> None:
         expiry = math.inf if self.expires_at is None else self.expires_at
         leeway = min(LEEWAY, (self.lifetime or math.inf) / 10)
-        values = {
-            'header': Header(f'Bearer {self.access_token}'),
-            'due': expiry - leeway,
-            'last_use': expiry - leeway / 6,
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        header = Header(f'Bearer {self.access_token}')
+        object.__setattr__(self, 'header', header)
+        object.__setattr__(self, 'due', expiry - leeway)
+        object.__setattr__(self, 'last_use', expiry - leeway / 6)
 
     @classmethod
     def from_reply(
@@ -104,12 +102,8 @@ class Token:
         if not _is_visible(refresh_token):
             refresh_token = previous.refresh_token if previous else None
         lifetime = seconds(reply.get('expires_in'))
-        return cls(
-            str(access_token),
-            None if refresh_token is None else str(refresh_token),
-            None if lifetime is None else now + lifetime,
-            lifetime,
-        )
+        expires_at = None if lifetime is None else now + lifetime
+        return cls(access_token, refresh_token, expires_at, lifetime)
 
     def is_valid(self, now: float) -> bool:
         """Return whether it has not expired, as far as is known."""
@@ -123,14 +117,12 @@ class Token:
         (recorded); an upgrade of the wiki must not end an authorization.
         A token whose claims cannot be read is accepted.
         """
-        subjects = [
+        subjects = {
             str(token.claims().get('sub') or '') for token in (self, other)
-        ]
-        if not all(subjects):
-            return True
-        if all(':' in subject for subject in subjects):
-            return subjects[0] == subjects[1]
-        return len({subject.rpartition(':')[2] for subject in subjects}) == 1
+        }
+        if not all(':' in subject for subject in subjects):
+            subjects = {subject.rpartition(':')[2] for subject in subjects}
+        return len(subjects) == 1 or '' in subjects
 
     def claims(self) -> dict[str, object]:
         """Return the claims of the access token, a JWT, unverified."""
@@ -151,25 +143,21 @@ class Token:
         access_token = fields.get('access_token')
         refresh_token = fields.get('refresh_token')
         expires_at = fields.get('expires_at')
-        if not (
+        lifetime = seconds(fields.get('lifetime'))
+        if (
             is_bearer(access_token)
             and (refresh_token is None or _is_visible(refresh_token))
             and (expires_at is None or type(expires_at) in (int, float))
         ):
-            raise StoreError('the token is damaged')
-        return cls(
-            str(access_token),
-            None if refresh_token is None else str(refresh_token),
-            expires_at,
-            seconds(fields.get('lifetime')),
-        )
+            return cls(access_token, refresh_token, expires_at, lifetime)
+        raise StoreError('the token is damaged')
 
     def __repr__(self) -> str:
         until = 'unknown' if self.expires_at is None else self.expires_at
         return f'<{type(self).__name__} expires_at={until}>'
 
 
-def is_bearer(value: object) -> bool:
+def is_bearer(value: object) -> TypeGuard[str]:
     """Return whether a value can be an access token (RFC 6750)."""
     return isinstance(value, str) and bool(re.fullmatch(_BEARER, value))
 
@@ -185,5 +173,5 @@ def seconds(value: object) -> float | None:
     return number if 0 < number < _PRACTICALLY_FOREVER else None
 
 
-def _is_visible(value: object) -> bool:
+def _is_visible(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and bool(re.fullmatch(_VISIBLE, value))

@@ -20,6 +20,7 @@ from pywikibot.exceptions import FatalServerError
 from pywikibot.site import APISite, BaseSite, TokenWallet
 
 from pywikibot_oauth2 import ConfigurationError, OAuth2Auth, OAuth2Error, host
+from pywikibot_oauth2.login import OAuth2LoginManager
 from tests.sandbox import Sandbox
 from tests.sandbox.config import environment
 from tests.strategies import anything, examples
@@ -554,7 +555,7 @@ def test_an_account_is_admitted_where_authenticate_names_the_wiki(
     assert host.admit('https://xx.wikipedia.org/w', auth) is None
     assert host.admit(EN, object()) is None
     assert host.admit(EN, auth).name == 'wikipedia:en'
-    assert 'OAuth2' in pywikibot.login.ClientLoginManager.__name__
+    assert pywikibot.login.ClientLoginManager is OAuth2LoginManager
 
 
 # The hook

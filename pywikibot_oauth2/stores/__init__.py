@@ -136,16 +136,14 @@ def parse(content: str | bytes | None, place: str) -> Data | None:
     Neither the error nor its context holds the content, and no frame of
     its traceback does.
 
-    :param content: what is stored, or None
     :param place: the place as it appears in messages
     :raises StoreError: it is not a JSON object
     """
     if content is None:
         return None
-    try:
+    data = None
+    with contextlib.suppress(ValueError, RecursionError):
         data = json.loads(content)
-    except (ValueError, RecursionError):
-        data = None
     if isinstance(data, dict):
         return data
     reason = 'not a JSON object' if content else 'empty'
@@ -156,8 +154,6 @@ def parse(content: str | bytes | None, place: str) -> Data | None:
 def left_alone(place: str, code: str, what: str) -> StoreError:
     """Return the error for content that cannot be used and is left alone.
 
-    :param place: the place as it appears in messages
-    :param code: the error code
     :param what: the rest of the sentence that begins with the place
     """
     message = f'{place} {what}. It was left as it is.'

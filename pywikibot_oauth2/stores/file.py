@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
-import inspect
 import json
 import os
 import re
@@ -23,13 +21,8 @@ from pywikibot_oauth2.stores import Store, left_alone
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from filelock import BaseFileLock
+    from pywikibot_oauth2.stores import Data
 
-    from pywikibot_oauth2.stores import Data, Save
-
-
-#: The environment variable that names the folder of the token files.
-FOLDER_VARIABLE = 'PYWIKIBOT_OAUTH2_FOLDER'
 
 # The version of the file's layout.
 _VERSION = 1
@@ -53,12 +46,6 @@ _CODES = {
     errno.EFBIG: 'no_space',
     errno.ENOSPC: 'no_space',
 }
-
-
-class _Held(threading.local):
-    """What the current thread must give back with the lock."""
-
-    drafts: contextlib.ExitStack | None = None
 
 
 class FileStore(Store):
@@ -85,24 +72,20 @@ class FileStore(Store):
         self._lock_timeout = lock_timeout
         self._is_lockless = False
         self._paths: dict[tuple[str, str], Path] = {}
-        self._held = _Held()
+        # What each thread must give back with the lock.
+        self._reserved = threading.local()
 
     def path(self, account: str) -> Path:
         """Return the path of an account's token file."""
         from pywikibot import config
 
-        own = self._own_folder()
-        key = own or config.base_dir, account
+        key = self._own_folder() or config.base_dir, account
         if key not in self._paths:
             from pywikibot.tools import as_filename
 
+            folder = os.path.abspath(os.path.expanduser(key[0]))
             name = f'pywikibot-{as_filename(account)}.oauth2.json'
-            folder = own and os.path.abspath(os.path.expanduser(own))
-            self._paths[key] = Path(
-                os.path.join(folder, name)
-                if folder
-                else config.datafilepath(name)
-            )
+            self._paths[key] = Path(folder, name)
         return self._paths[key]
 
     def where(self, account: str) -> str:
@@ -111,31 +94,41 @@ class FileStore(Store):
 
     def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization; see :meth:`Store.load`."""
-        content = self._read(self.path(account), account)
-        found: Data | None = content.get(client_id)  # type: ignore[assignment] # checked by the caller
-        return found
+        return self._read(self.path(account), account).get(client_id)
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization; see :meth:`Store.save`."""
         self.reserve(account, client_id)(authorization)
 
-    def reserve(self, account: str, client_id: str) -> Save:
+    def reserve(
+        self, account: str, client_id: str
+    ) -> Callable[[Data | None], None]:
         """Create the next version of the file; see :meth:`Store.reserve`.
 
         It has the mode and the space that it needs, and can replace the
         file.
+
+        :return: stores an authorization; None removes it
         """
         path = self.path(account)
         # What is stored for other clients must be kept.
         self._read(path, account)
-        draft = self._draft(path)
-        if self._held.drafts is not None:
-            self._held.drafts.callback(draft.close)
+        place = contextlib.ExitStack()
+        with _reported(path, 'written', error='not_writable'):
+            os.makedirs(path.parent, mode=0o700, exist_ok=True)
+            replace = place.enter_context(_draft(path))
+        if hasattr(self._reserved, 'places'):
+            self._reserved.places.push(place)
 
-        def save(authorization: Data) -> None:
-            others = self._read(path, account)
-            _put(path, account, {**others, client_id: authorization}, draft)
-            draft.close()
+        def save(authorization: Data | None) -> None:
+            found: dict[str, Data | None] = {**self._read(path, account)}
+            found[client_id] = authorization
+            if authorization is None:
+                del found[client_id]
+            data = {'version': _VERSION, 'account': account}
+            content = json.dumps({**data, 'authorizations': found}).encode()
+            with _reported(path, 'written', error='not_writable'), place:
+                replace(content)
 
         return save
 
@@ -144,11 +137,8 @@ class FileStore(Store):
 
         :raises StoreError: the file cannot be read or written
         """
-        path = self.path(account)
-        others = {**self._read(path, account)}
-        if others.pop(client_id, None) is not None:
-            with contextlib.closing(self._draft(path)) as draft:
-                _put(path, account, others, draft)
+        if self.load(account, client_id) is not None:
+            self.reserve(account, client_id)(None)
 
     @contextlib.contextmanager
     def lock(self, account: str, client_id: str) -> Iterator[None]:
@@ -157,13 +147,18 @@ class FileStore(Store):
         All clients of an account share the lock as they share the file,
         and so do all symbolic links to the file.
         """
-        from filelock import Timeout
+        from filelock import FileLock, Timeout
 
         path = self.path(account)
         name = f'{os.path.realpath(path)}.lock'
-        lock = _lock_class()(name, timeout=self._lock_timeout, mode=0o600)
+        # A file in place of the lock, to which filelock falls back by
+        # default, would be left behind by a process that is killed.
+        lock = FileLock(
+            name, self._lock_timeout, mode=0o600, fallback_to_soft=False
+        )
         try:
-            self._make_folder(path)
+            os.makedirs(path.parent, mode=0o700, exist_ok=True)
+            self._check_folder(path)
             lock.acquire(poll_interval=_POLL)
         except Timeout:
             raise StoreError(
@@ -176,18 +171,14 @@ class FileStore(Store):
             # Some network file systems have no locks, and a read-only
             # folder has nothing to protect.
             self._warn_once(name, error)
-        with contextlib.ExitStack() as drafts:
-            drafts.callback(lock.release)
-            drafts.callback(setattr, self._held, 'drafts', None)
-            self._held.drafts = drafts
+        with contextlib.ExitStack() as places:
+            places.callback(lock.release)
+            places.callback(vars(self._reserved).clear)
+            self._reserved.places = places
             yield
 
     def _own_folder(self) -> str | None:
-        return self._folder or os.environ.get(FOLDER_VARIABLE)
-
-    def _make_folder(self, path: Path) -> None:
-        os.makedirs(path.parent, mode=0o700, exist_ok=True)
-        self._check_folder(path)
+        return self._folder or os.environ.get('PYWIKIBOT_OAUTH2_FOLDER')
 
     def _check_folder(self, path: Path) -> None:
         """Refuse a chosen folder in which others can replace files.
@@ -203,27 +194,18 @@ class FileStore(Store):
                 hint=str(path.parent),
             )
 
-    def _read(self, path: Path, account: str) -> Data:
+    def _read(self, path: Path, account: str) -> dict[str, Data]:
         """Return the authorizations in a token file by client ID.
 
         :raises StoreError: it cannot be read
         """
-        try:
+        with (
+            _reported(path, 'read', error='unreadable'),
+            contextlib.suppress(FileNotFoundError),
+        ):
             self._check_folder(path)
             return _authorizations(path, account)
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            reason = error.strerror or error
-            raise left_alone(
-                str(path), 'unreadable', f'cannot be read: {reason}'
-            ) from None
-
-    def _draft(self, path: Path) -> _Draft:
-        with _writing(path):
-            self._make_folder(path)
-            size = path.stat().st_size if path.exists() else 0
-            return _Draft(path, max(_SPACE, 2 * size))
+        return {}
 
     def _warn_once(self, name: str, error: Exception) -> None:
         from pywikibot.logging import warning
@@ -236,22 +218,7 @@ class FileStore(Store):
             )
 
 
-@functools.cache
-def _lock_class() -> Callable[..., BaseFileLock]:
-    """Return a lock that reports a file system without locks.
-
-    By default, later releases of filelock fall back to a file in place of
-    the lock, which a process that is killed leaves behind.
-    """
-    from filelock import FileLock
-
-    option = 'fallback_to_soft'
-    if option in inspect.signature(FileLock.__init__).parameters:
-        return functools.partial(FileLock, fallback_to_soft=False)
-    return FileLock
-
-
-def _authorizations(path: Path, account: str) -> Data:
+def _authorizations(path: Path, account: str) -> dict[str, Data]:
     """Return the authorizations in a token file by client ID.
 
     No frame of the error's traceback holds its content.
@@ -260,30 +227,31 @@ def _authorizations(path: Path, account: str) -> Data:
     :raises StoreError: it is not a token file of the account
     """
     content = _content(path)
-    try:
+    data = None
+    with contextlib.suppress(ValueError, RecursionError):
         data = json.loads(content)
-    except (ValueError, RecursionError):
-        data = None
     reason = 'not a JSON object' if content else 'empty'
-    if not isinstance(data, dict):
-        del content, data
-        raise left_alone(str(path), 'damaged', f'is damaged: it is {reason}')
     del content
-    version, owner = data.get('version'), data.get('account')
-    found = data.get('authorizations')
-    is_whole = isinstance(owner, str) and isinstance(found, dict)
-    if version == _VERSION and owner == account and isinstance(found, dict):
-        return found
-    del data, found
-    if isinstance(version, int) and version > _VERSION:
+    fields = data if isinstance(data, dict) else {}
+    version, owner, found = map(
+        fields.get, ('version', 'account', 'authorizations')
+    )
+    if not isinstance(data, dict):
+        code, what = 'damaged', f'is damaged: it is {reason}'
+    elif isinstance(version, int) and version > _VERSION:
         code = 'newer_release'
         what = f'was written by a newer release (version {version})'
-    elif version != _VERSION or not is_whole:
+    elif version != _VERSION or not (
+        isinstance(owner, str) and isinstance(found, dict)
+    ):
         code, what = 'damaged', 'is damaged: it is not a token file'
-    else:
+    elif owner != account:
         # as_filename gives some accounts the same file name.
         code = 'shared_name'
         what = f'is for account {owner!r}, not for {account!r}'
+    else:
+        return found
+    del data, fields, found
     raise left_alone(str(path), code, what)
 
 
@@ -292,43 +260,29 @@ def _content(path: Path) -> bytes:
 
     :raises OSError: it cannot be read
     """
-    try:
+    with contextlib.suppress(ExposedFileError):
         return read_private(path)
-    except ExposedFileError:
-        from pywikibot.logging import warning
+    from pywikibot.logging import warning
 
-        os.chmod(path, 0o600)
-        warning(f'{path} could be read by others; its mode is now 0600.')
+    os.chmod(path, 0o600)
+    warning(f'{path} could be read by others; its mode is now 0600.')
     return read_private(path)
 
 
-def _put(
-    path: Path, account: str, authorizations: Data, draft: _Draft
-) -> None:
-    data = {
-        'version': _VERSION,
-        'account': account,
-        'authorizations': authorizations,
-    }
-    with _writing(path):
-        draft.replace(json.dumps(data).encode())
-
-
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Translate what can go wrong when a token file is replaced."""
+def _reported(path: Path, done: str, error: str) -> Iterator[None]:
+    """Translate what can go wrong when a token file is read or written."""
     try:
         yield
-    except OSError as error:
-        reason = error.strerror or error
-        if error.errno == errno.EBUSY:
+    except OSError as failure:
+        reason = failure.strerror or failure
+        if failure.errno == errno.EBUSY:
             reason = (
                 'it is mounted by itself; its folder has to be mounted instead'
             )
-        code = _CODES.get(error.errno or 0, 'not_writable')
-        raise left_alone(
-            str(path), code, f'cannot be written: {reason}'
-        ) from None
+        code = _CODES.get(failure.errno or 0, error)
+        what = f'cannot be {done}: {reason}'
+        raise left_alone(str(path), code, what) from None
 
 
 class ExposedFileError(OSError):
@@ -338,7 +292,6 @@ class ExposedFileError(OSError):
 def read_private(path: Path) -> bytes:
     """Return the content of a file that belongs to this user.
 
-    :param path: the file
     :raises ExposedFileError: others can read it
     :raises OSError: it cannot be read, is not a regular file, belongs to
         another user or is too large
@@ -352,77 +305,61 @@ def read_private(path: Path) -> bytes:
             raise OSError('it is not a regular file')
         if status.st_size > _SIZE_LIMIT:
             raise OSError('it is too large')
-        _check_owner(status)
+        if hasattr(os, 'geteuid'):
+            if status.st_uid != os.geteuid():
+                raise OSError('it belongs to another user')
+            if status.st_mode & 0o077:
+                raise ExposedFileError('others can read it')
         return os.read(descriptor, status.st_size)
     finally:
         os.close(descriptor)
 
 
-def _check_owner(status: os.stat_result) -> None:
-    if not hasattr(os, 'geteuid'):
-        return
-    if status.st_uid != os.geteuid():
-        raise OSError('it belongs to another user')
-    if status.st_mode & 0o077:
-        raise ExposedFileError('others can read it')
-
-
-class _Draft:
-    """The next version of a file, whose place is reserved in advance.
+@contextlib.contextmanager
+def _draft(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """Reserve the place for the next version of a file.
 
     A temporary file in the same folder has the space that is needed, and
-    can replace the file. Its mode is 0600 from the start.
+    can replace the file. Its mode is 0600 from the start. Provide what
+    replaces the file by it, as a whole or not at all; at most once.
 
-    :param path: the file; a symbolic link stays one
-    :param size: the space to reserve, in bytes
     :raises OSError: the place cannot be reserved; EBUSY if the file is a
         mount of its own, over which nothing can be renamed
     """
+    # A symbolic link stays one. Before Python 3.13, Path.resolve raises
+    # RuntimeError on a loop.
+    target = Path(os.path.realpath(path))
+    if _is_mount(target):
+        raise OSError(errno.EBUSY, 'it is a mount of its own')
+    _sweep(target)
+    size = target.stat().st_size if target.exists() else 0
+    descriptor, name = tempfile.mkstemp(
+        '.tmp', f'{target.name}.', target.parent
+    )
+    try:
+        with open(descriptor, 'wb') as file:
 
-    def __init__(self, path: Path, size: int) -> None:
-        # Before Python 3.13, Path.resolve raises RuntimeError on a loop.
-        self._target = Path(os.path.realpath(path))
-        if _is_mount(self._target):
-            raise OSError(errno.EBUSY, 'it is a mount of its own')
-        _sweep(self._target)
-        descriptor, self._name = tempfile.mkstemp(
-            prefix=f'{self._target.name}.',
-            suffix='.tmp',
-            dir=self._target.parent,
-        )
-        self._file = open(descriptor, 'wb')  # noqa: SIM115 - see close
-        try:
-            # Zeros, since macOS does not have posix_fallocate, and some file
-            # systems do not support it.
-            self._write(bytes(size))
-        except BaseException:
-            self.close()
-            raise
+            def write(content: bytes) -> None:
+                file.seek(0)
+                file.write(content)
+                file.truncate()
+                file.flush()
+                os.fsync(descriptor)
 
-    def replace(self, content: bytes) -> None:
-        """Replace the file, as a whole or not at all; at most once.
+            def replace(content: bytes) -> None:
+                write(content)
+                # Windows does not replace an open file.
+                file.close()
+                os.replace(name, target)
+                _sync_folder(target.parent)
 
-        :raises OSError: it cannot be replaced; it is as it was
-        """
-        self._write(content)
-        # Windows does not replace an open file.
-        self._file.close()
-        os.replace(self._name, self._target)
-        _sync_folder(self._target.parent)
-
-    def close(self) -> None:
-        """Remove the temporary file unless it has replaced the file."""
+            # Zeros, since macOS does not have posix_fallocate, and some
+            # file systems do not support it.
+            write(bytes(max(_SPACE, 2 * size)))
+            yield replace
+    finally:
         with contextlib.suppress(OSError):
-            self._file.close()
-        with contextlib.suppress(OSError):
-            os.unlink(self._name)
-
-    def _write(self, content: bytes) -> None:
-        self._file.seek(0)
-        self._file.write(content)
-        self._file.truncate()
-        self._file.flush()
-        os.fsync(self._file.fileno())
+            os.unlink(name)
 
 
 def _is_mount(path: Path) -> bool:
@@ -433,19 +370,16 @@ def _is_mount(path: Path) -> bool:
     its folder differ although neither is a mount.
     """
     try:
-        return _mount_id(path) != _mount_id(path.parent)
-    except (AttributeError, OSError):
-        # There is no such file yet, or the system is not Linux.
+        mounts = Path('/proc/self/mountinfo').read_bytes().splitlines()
+    except OSError:  # not Linux
         return False
-
-
-def _mount_id(path: Path) -> list[bytes]:
-    descriptor = os.open(path, os.O_PATH)
-    try:
-        facts = Path(f'/proc/self/fdinfo/{descriptor}').read_bytes()
-    finally:
-        os.close(descriptor)
-    return re.findall(rb'^mnt_id:.*$', facts, re.MULTILINE)
+    # The kernel writes a space as \040.
+    name = re.sub(
+        rb'[ \t\n\\]',
+        lambda found: b'\\%03o' % ord(found[0]),
+        os.fsencode(path),
+    )
+    return [name] in [mount.split(b' ')[4:5] for mount in mounts]
 
 
 def _sweep(path: Path) -> None:

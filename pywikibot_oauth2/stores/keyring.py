@@ -52,7 +52,7 @@ class KeyringStore(Store):
         left = self._files.load(account, client_id)
         if left is not None:
             return left
-        place = f'{_name(account, client_id)} in the keyring {self._service}'
+        place = f'{account} {client_id} in the keyring {self._service}'
         return parse(self._get(account, client_id), place)
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
@@ -60,8 +60,18 @@ class KeyringStore(Store):
         if self._files.load(account, client_id) is not None:
             # The file is read first, so it must never be the older one.
             self._files.save(account, client_id, authorization)
+        content = json.dumps(authorization)
         try:
-            self._put(account, client_id, json.dumps(authorization))
+            with _keyring() as backend:
+                backend.set_password(
+                    self._service, f'{account} {client_id}', content
+                )
+            # A disabled keyring accepts everything and keeps nothing.
+            if self._get(account, client_id) != content:
+                raise StoreUnreachableError(
+                    'The system keyring did not keep the token.',
+                    error='not_kept',
+                )
         except StoreUnreachableError as error:
             from pywikibot.logging import warning
 
@@ -74,32 +84,24 @@ class KeyringStore(Store):
             self._files.forget(account, client_id)
 
     def _get(self, account: str, client_id: str) -> str | None:
-        backend = _backend()
-        with _translated():
+        with _keyring() as backend:
             return backend.get_password(
-                self._service, _name(account, client_id)
-            )
-
-    def _put(self, account: str, client_id: str, content: str) -> None:
-        backend = _backend()
-        with _translated():
-            backend.set_password(
-                self._service, _name(account, client_id), content
-            )
-        # A keyring that is disabled accepts everything and keeps nothing.
-        if self._get(account, client_id) != content:
-            raise StoreUnreachableError(
-                'The system keyring did not keep the token.', error='not_kept'
+                self._service, f'{account} {client_id}'
             )
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self._service!r})'
 
 
-def _backend() -> KeyringBackend:
-    """Return the keyring that the package keyring has chosen.
+@contextlib.contextmanager
+def _keyring() -> Iterator[KeyringBackend]:
+    """Provide the keyring that the package keyring has chosen.
 
-    :raises StoreError: it cannot be used
+    The package does not translate all errors of its backends: those of
+    D-Bus and of Windows derive from Exception alone.
+
+    :raises StoreUnreachableError: the keyring cannot be used
+    :raises StoreError: it is too small
     """
     try:
         import keyring
@@ -109,15 +111,22 @@ def _backend() -> KeyringBackend:
             error='missing_package',
             hint='keyring',
         ) from None
-    with _translated():
+    try:
         backend = keyring.get_keyring()
-    if _is_of_windows(backend):
-        raise StoreError(
-            'The credential manager of Windows takes 2,560 bytes, which is'
-            ' less than the tokens of MediaWiki need.',
-            error='keyring_too_small',
-        )
-    return backend
+        if not _is_of_windows(backend):
+            yield backend
+            return
+    except Exception as error:  # noqa: BLE001 - any, see above
+        raise StoreUnreachableError(
+            'The system keyring cannot be used'
+            f' ({type(error).__name__}: {error}).',
+            error='unreachable',
+        ) from None
+    raise StoreError(
+        'The credential manager of Windows takes 2,560 bytes, which is less'
+        ' than the tokens of MediaWiki need.',
+        error='keyring_too_small',
+    )
 
 
 def _is_of_windows(backend: KeyringBackend) -> bool:
@@ -134,26 +143,3 @@ def _is_of_windows(backend: KeyringBackend) -> bool:
         base.__module__ == 'keyring.backends.Windows'
         for base in type(first).__mro__
     )
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Translate any error of a backend.
-
-    The package keyring does not translate all of them: those of D-Bus and
-    of Windows derive from Exception alone.
-
-    :raises StoreUnreachableError: the keyring cannot be used
-    """
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - any, see above
-        raise StoreUnreachableError(
-            'The system keyring cannot be used'
-            f' ({type(error).__name__}: {error}).',
-            error='unreachable',
-        ) from None
-
-
-def _name(account: str, client_id: str) -> str:
-    return f'{account} {client_id}'

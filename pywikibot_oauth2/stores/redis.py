@@ -136,15 +136,13 @@ class RedisStore(Store):
         A password with a slash that is not written %2F looks like a part
         of the host, the port or the path.
         """
-        try:
+        with contextlib.suppress(ValueError):
             parts = urlsplit(self._url)
-            is_whole = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            is_whole = False
-        if not is_whole:
-            return 'the Redis server'
-        path = parts.path if parts.path[1:].isdigit() else ''
-        return f'{parts.scheme}://{parts.netloc.rpartition("@")[2]}{path}'
+            if parts.hostname and parts.port != 0:
+                path = parts.path if parts.path[1:].isdigit() else ''
+                host = parts.netloc.rpartition('@')[2]
+                return f'{parts.scheme}://{host}{path}'
+        return 'the Redis server'
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[redis.Redis]:
@@ -171,27 +169,23 @@ class RedisStore(Store):
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
-        client = None
-        # The message of a ValueError may hold the password. One retry,
-        # because an idle connection may have been closed.
+        # One retry, because an idle connection may have been closed.
+        retry = Retry(NoBackoff(), 1)
+        message = (
+            'The URL of RedisStore is not the address of a Redis server, such'
+            ' as redis://:password@127.0.0.1:6379/0, where a slash in the'
+            ' password is written %2F.'
+        )
+        # The message of a ValueError may hold the password.
         with contextlib.suppress(ValueError):
             client = redis.Redis.from_url(
-                self._url, socket_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 1)
+                self._url, socket_timeout=_TIMEOUT, retry=retry
             )
-        if client is None:
-            raise self._error(
-                'bad_url',
-                'The URL of RedisStore is not the address of a Redis server,'
-                ' such as redis://:password@127.0.0.1:6379/0, where a slash'
-                ' in the password is written %2F.',
-            )
-        if client.get_encoder().decode_responses:
             # An error of the decoder would show what is stored.
-            raise self._error(
-                'bad_url',
-                'The URL of RedisStore must not set decode_responses.',
-            )
-        return client
+            if not client.get_encoder().decode_responses:
+                return client
+            message = 'The URL of RedisStore must not set decode_responses.'
+        raise self._error('bad_url', message)
 
     def _error(self, code: str, message: str) -> StoreError:
         return StoreError(message, error=code, hint=self._server())

@@ -18,7 +18,7 @@ from keyring.errors import KeyringLocked
 from keyrings.alt.file import PlaintextKeyring
 from pywikibot import config
 
-from pywikibot_oauth2.errors import StoreError
+from pywikibot_oauth2.errors import StoreError, StoreUnreachableError
 from pywikibot_oauth2.stores.keyring import KeyringStore
 from tests.stores.contract import (
     ACCOUNT,
@@ -165,7 +165,7 @@ def test_a_locked_keyring_is_reported_and_not_taken_for_empty(place, store):
     with pytest.raises(StoreError, match='KeyringLocked: locked') as info:
         store.load(ACCOUNT, CLIENT)
     assert info.value.error == 'unreachable'
-    assert info.value.is_unreachable
+    assert isinstance(info.value, StoreUnreachableError)
     assert place.open().load(ACCOUNT, CLIENT) == authorization()
 
 
@@ -221,7 +221,7 @@ def test_the_credential_manager_of_windows_is_refused_at_the_first_use(
         with pytest.raises(StoreError, match='2,560 bytes') as info:
             use()
         assert info.value.error == 'keyring_too_small'
-        assert not info.value.is_unreachable
+        assert not isinstance(info.value, StoreUnreachableError)
     assert not path.exists()
     assert said == []
 
@@ -234,7 +234,7 @@ def test_without_the_package_a_login_is_in_the_file(
         with pytest.raises(StoreError) as info:
             store.load(ACCOUNT, CLIENT)
         assert info.value.error == 'missing_package'
-        assert info.value.is_unreachable
+        assert isinstance(info.value, StoreUnreachableError)
         keep(store, authorization())
         assert store.load(ACCOUNT, CLIENT) == authorization()
     (text,) = said
