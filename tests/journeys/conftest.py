@@ -8,13 +8,31 @@ from tests.harness import Owner
 
 
 @pytest.fixture(params=['1.43', 'master'])
-def wiki(wiki, request):
-    """Return a sandbox wiki that plays one of the recorded servers."""
-    wiki.like = request.param
-    return wiki
+def like(request):
+    """Return which server the wiki plays."""
+    return request.param
 
 
 @pytest.fixture
 def owner(tmp_path, wiki):
     """Return somebody whose client is registered and configured."""
     return Owner(tmp_path, wiki)
+
+
+@pytest.fixture
+def after_first_edit(wiki):
+    """Return a function that has something happen after the first edit."""
+
+    def arrange(happen):
+        handle = wiki._handle
+
+        def handle_and_happen(request):
+            response = handle(request)
+            if len(wiki.edits) == 1:
+                del wiki._handle
+                happen()
+            return response
+
+        wiki._handle = handle_and_happen
+
+    return arrange

@@ -56,7 +56,7 @@ def test_two_accounts_edit_two_wikis_in_one_process(
         owner.share(other)
     else:
         owner.use_oauth(wiki=other, client=other.register(owner='Other'))
-    owner.log_in()
+    owner.authorize()
     owner.log_in('Other', '-site:sandbox:de', wiki=other)
     for each in (wiki, other):
         each.session_jwt = True
@@ -74,7 +74,7 @@ def test_two_accounts_edit_two_wikis_in_one_process(
 
 def test_another_account_has_its_own_token(tmp_path, wiki):
     owner = Owner(tmp_path, wiki)
-    owner.log_in()
+    owner.authorize()
     mine = owner.token_file().read_bytes()
     script = owner.script()
     done = owner.alone(script, '1', '-user:Other')
@@ -110,6 +110,6 @@ def test_another_account_with_a_password_logs_in_with_it(
     ] * 2
     assert not owner.token_file('Other').exists()
     # The other account of the same folder goes on with OAuth 2.0.
-    owner.log_in()
+    owner.authorize()
     owner.edit()
     assert wiki.edits[-1].tags == (f'OAuth CID: {owner.client.number}',)

@@ -7,36 +7,14 @@ import pytest
 from tests.harness import DEAD, Owner, Reaper, dialogs, editors, grants
 
 
-CLOCK = """
-import time as _time
-def _clock():
-    with open({path!r}) as file:
-        return _time.time() + float(file.read())
-"""
-
-
 @pytest.fixture
 def owner(tmp_path, wiki):
     """Return somebody whose bot shares the wiki's clock."""
-    path = tmp_path / 'clock'
-    path.write_text('0')
-    owner = Owner(
-        tmp_path,
-        wiki,
-        extra=CLOCK.format(path=str(path)),
-        options=', clock=_clock',
-    )
-    owner.log_in()
+    owner = Owner(tmp_path, wiki, shares_clock=True)
+    owner.authorize()
     owner.edit()  # from now on what is known of the wiki is cached
     wiki.edits.clear()
     return owner
-
-
-def travel(owner, seconds):
-    """Move the clocks of the bot and of its wiki."""
-    owner.wiki.clock.advance(seconds)
-    path = owner.folder / 'clock'
-    path.write_text(str(float(path.read_text()) + seconds))
 
 
 def expire_after(owner, *edits):
@@ -45,7 +23,7 @@ def expire_after(owner, *edits):
 
     def save_and_expire(*arguments):
         if len(owner.wiki.edits) in edits:
-            travel(owner, owner.wiki.token_life)
+            owner.advance(owner.wiki.token_life)
         return save(*arguments)
 
     owner.wiki.pages.save = save_and_expire
@@ -61,7 +39,7 @@ def requests_of(wiki, call):
 
 def test_at_the_start_of_a_run_it_costs_one_request(owner, wiki):
     usual = requests_of(wiki, owner.edit)
-    travel(owner, wiki.token_life)
+    owner.advance(wiki.token_life)
     assert requests_of(wiki, owner.edit) == usual + 1
     assert owner.edit() == ''
 
@@ -94,7 +72,7 @@ def test_a_token_that_dies_early_is_replaced_without_a_question(owner, wiki):
 
 def test_months_later_the_bot_still_runs(owner, wiki):
     for _ in range(4):
-        travel(owner, wiki.refresh_life * 0.9)
+        owner.advance(wiki.refresh_life * 0.9)
         owner.edit()
     assert editors(wiki) == ['Bot'] * 4
     assert dialogs(wiki) == 0
