@@ -72,7 +72,7 @@ def test_a_process_dies_while_it_waits_for_the_answer(case, kind):
     case.advance(DEAD)
     case.wiki.fail_next(kind)
     with case.process() as bot:
-        wait_until(lambda: case.wiki.is_met)
+        wait_until(lambda: case.wiki.count(fault=kind))
         bot.kill()
         case.capture.write(bot.communicate(timeout=SECONDS)[0])
     check_successor(case, old)
