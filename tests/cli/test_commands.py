@@ -164,11 +164,14 @@ def test_an_export_that_nobody_reads_is_taken_back(owner):
     [
         (['-nonsense'], 2, ['-nonsense']),
         (['-login', '-logout'], 2, ['exclude each other']),
-        (['-help'], 0,
-         ['-setup', '-token', 'Exit statuses', 'GLOBAL OPTIONS']),
+        (
+            ['-help'],
+            0,
+            ['-setup', '-token', 'Exit statuses', 'GLOBAL OPTIONS'],
+        ),
         (['-register'], 0, ['propose/oauth2&wpname=Pywikibot+of+Bot']),
     ],
-)  # fmt: skip
+)
 def test_options_are_read_before_any_wiki_is_asked(
     owner, wiki, options, status, words
 ):

@@ -93,9 +93,14 @@ def test_a_second_run_changes_nothing_and_a_reset_the_token_only(owner, wiki):
     before = files(owner)
     *_, client = wiki.oauth.clients.values()
     status, shown = run(
-        owner, '-kind:owner-only', f'-client-id:{client.id}', '-by:id',
-        '-yes', '-stdin', keys=client.access_token + '\n',
-    )  # fmt: skip
+        owner,
+        '-kind:owner-only',
+        f'-client-id:{client.id}',
+        '-by:id',
+        '-yes',
+        '-stdin',
+        keys=client.access_token + '\n',
+    )
     assert status == 0, shown
     assert files(owner)['user-config.py'] == before['user-config.py']
     done = owner.alone('oauth2', '-reset', '-yes', '-stdin', keys=keys)
@@ -134,11 +139,15 @@ def by_id(kind, secret):
         (BY_API, 'wrong', (1,), 'did not log Bot in'),
         (BY_API, None, (1,), 'mail'),
         ((), '', (2,), 'give the option -kind'),
-        (['-yes', '-user:Bot', '-wiki:http://127.0.0.1:9/'], '', (3,),
-         'No api.php of a wiki was found'),
+        (
+            ['-yes', '-user:Bot', '-wiki:http://127.0.0.1:9/'],
+            '',
+            (3,),
+            'No api.php of a wiki was found',
+        ),
     ],
     ids=['secret', 'token', 'password', 'unconfirmed', 'nobody', 'no wiki'],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_refused_before_anything_is_written(
     owner, wiki, options, keys, statuses, words
 ):
@@ -231,10 +240,13 @@ def test_it_begins_without_any_configuration(owner, wiki, path):
     elsewhere = owner.folder / 'elsewhere'
     elsewhere.mkdir()
     status, shown = run(
-        owner, *BY_API, '-user:Bot', f'-wiki:{wiki.url}{path}',
+        owner,
+        *BY_API,
+        '-user:Bot',
+        f'-wiki:{wiki.url}{path}',
         keys=wiki.password('Bot') + '\n',
         wrapper=['sh', '-c', 'cd elsewhere; exec "$@"', 'sh'],
-    )  # fmt: skip
+    )
     assert status == 0, shown
     assert not list(elsewhere.glob('*.py'))
     assert 'state          authorized' in shown

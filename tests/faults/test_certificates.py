@@ -113,11 +113,14 @@ def case(new_case, like, front):
 @pytest.mark.parametrize(
     'certificate',
     [
-        fault(f'a certificate {name}', name,
-              outcome='goes on; message: try again')
+        fault(
+            f'a certificate {name}',
+            name,
+            outcome='goes on; message: try again',
+        )
         for name in ('nobody vouches for', 'of another host')
     ],
-)  # fmt: skip
+)
 def test_a_certificate_is_wrong_for_a_while(case, front, certificate, capture):
     bot = case.bot()
     case.edits(bot)

@@ -58,10 +58,14 @@ def read_only(folder, disk):
     ('trouble', 'words'),
     [
         fault('disk full', full, 'No space left', outcome=OUTCOME),
-        fault('folder that is read-only', read_only, 'cannot be written',
-              outcome=OUTCOME),
+        fault(
+            'folder that is read-only',
+            read_only,
+            'cannot be written',
+            outcome=OUTCOME,
+        ),
     ],
-)  # fmt: skip
+)
 def test_nothing_can_be_written_for_a_while(
     new_case, like, small_disk, trouble, words, is_running
 ):

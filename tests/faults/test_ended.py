@@ -90,11 +90,15 @@ def test_a_client_may_be_deleted_and_restored(case, bot):
 @pytest.mark.parametrize(
     'stage',
     [
-        fault(f'client {stage} on the wiki', stage, outcome='message: '
-              'expired, rejected, disabled; before August 2026 pwb login')
+        fault(
+            f'client {stage} on the wiki',
+            stage,
+            outcome='message: '
+            'expired, rejected, disabled; before August 2026 pwb login',
+        )
         for stage in ('expired', 'rejected', 'disabled')
     ],
-)  # fmt: skip
+)
 def test_a_client_that_is_unusable_for_a_while_ends_nothing(case, bot, stage):
     case.wiki.set_stage(case.client, stage)
     for each in (bot, bot, None):

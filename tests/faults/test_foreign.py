@@ -40,14 +40,29 @@ OUTCOME = 'message: whose it is; nothing goes out'
 @pytest.mark.parametrize(
     ('field', 'value', 'words'),
     [
-        fault('token file of another wiki', 'wiki', '{url}/api.php',
-              'is for {url}', outcome=OUTCOME),
-        fault('token file of another account', 'user', 'Admin', 'Admin',
-              outcome=OUTCOME),
-        fault('token file of another client', 'client_id', 'Admin', 'Admin',
-              outcome=OUTCOME),
+        fault(
+            'token file of another wiki',
+            'wiki',
+            '{url}/api.php',
+            'is for {url}',
+            outcome=OUTCOME,
+        ),
+        fault(
+            'token file of another account',
+            'user',
+            'Admin',
+            'Admin',
+            outcome=OUTCOME,
+        ),
+        fault(
+            'token file of another client',
+            'client_id',
+            'Admin',
+            'Admin',
+            outcome=OUTCOME,
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_stored_for_somebody_else_is_not_used(
     case, after, stranger, field, value, words
 ):

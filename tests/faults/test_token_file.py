@@ -159,13 +159,20 @@ def exposed(case):
 @pytest.mark.parametrize(
     ('change', 'says'),
     [
-        fault('symbolic link to a good file', linked, '',
-              outcome='goes on; it stays a link'),
-        fault('token file that others can read', exposed,
-              'could be read by others',
-              outcome='goes on; its mode is 0600 again'),
+        fault(
+            'symbolic link to a good file',
+            linked,
+            '',
+            outcome='goes on; it stays a link',
+        ),
+        fault(
+            'token file that others can read',
+            exposed,
+            'could be read by others',
+            outcome='goes on; its mode is 0600 again',
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_is_unusual_is_used(case, change, says, is_running):
     bot = case.bot()
     if is_running:

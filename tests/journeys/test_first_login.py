@@ -77,14 +77,22 @@ def test_ctrl_c_gives_back_the_terminal_and_the_port(owner):
 @pytest.mark.parametrize(
     ('options', 'words'),
     [
-        (['--cancel'],
-         ['The authorization was cancelled.\nTo start again, run:\n'
-          '  pwb login -site:sandbox:en\nNot logged in on sandbox:en.']),
-        (['--user', 'Admin'],
-         ['"Allow" was clicked as Admin, not as Bot',
-          "usernames['sandbox']['en'] = 'Admin'"]),
+        (
+            ['--cancel'],
+            [
+                'The authorization was cancelled.\nTo start again, run:\n'
+                '  pwb login -site:sandbox:en\nNot logged in on sandbox:en.'
+            ],
+        ),
+        (
+            ['--user', 'Admin'],
+            [
+                '"Allow" was clicked as Admin, not as Bot',
+                "usernames['sandbox']['en'] = 'Admin'",
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_allowed_by_the_account_is_said_and_not_kept(
     owner, wiki, options, words
 ):
