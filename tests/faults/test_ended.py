@@ -7,7 +7,6 @@ import shutil
 import pytest
 
 from tests.faults.case import DEAD, DUE, LOGIN, fault
-from tests.harness import SECONDS
 from tests.sandbox.oauth import GRACE
 
 
@@ -56,20 +55,6 @@ def test_a_copy_of_the_token_file_is_another_holder(case, bot, later):
         case.is_ended(bot, 'has ended')
 
 
-@pytest.mark.fault(
-    'refreshed by another process with the same file',
-    'goes on without a request for a token',
-)
-def test_what_another_process_has_refreshed_is_used(case, bot):
-    with case.process() as other:
-        said = other.communicate(timeout=SECONDS)[0]
-    assert other.returncode == 0, said
-    asked = case.wiki.token_requests
-    case.edits(bot)
-    assert case.wiki.token_requests == asked
-    case.goes_on(bot)
-
-
 @pytest.mark.both_servers
 @pytest.mark.fault(
     'client deleted on the wiki', 'message: the list of clients'
@@ -111,31 +96,4 @@ def test_a_client_that_is_unusable_for_a_while_ends_nothing(case, bot, stage):
         # The refused attempt has used the refresh token up.
         case.stops(bot, LOGIN)
         case.bot().log_in()
-    case.goes_on(bot)
-
-
-@pytest.mark.fault(
-    'wrong client secret', 'message: compare with user-config.py'
-)
-def test_a_wrong_client_secret_ends_nothing(case, after):
-    bot = case.bot(secret='wrong')
-    case.advance(after)
-    for _ in range(3):
-        case.edits(bot) if after == DUE else case.stops(bot)
-    for words in (
-        'does not accept the client',
-        'Compare the client ID and the client secret in user-config.py',
-    ):
-        assert words in case.capture.text
-    assert bot.most_token_requests <= 1
-    case.goes_on()
-
-
-@pytest.mark.fault('account blocked', 'goes on; the message says so')
-def test_a_block_ends_nothing(case):
-    bot = case.bot()
-    case.advance(DEAD)
-    case.wiki.block('Bot')
-    case.stops(bot, 'blocked')
-    case.wiki.block('Bot', blocked=False)
     case.goes_on(bot)

@@ -1,4 +1,7 @@
-"""Answers of the token endpoint that are late, odd or missing."""
+"""Answers of the token endpoint that are late, odd or missing.
+
+Which answers are of no use, the tests of the protocol and the token tell.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import socket
 import pytest
 from pywikibot import config
 
-from tests.faults.case import AGAIN, DEAD, DUE, LIFE, fault
+from tests.faults.case import AGAIN, DEAD, DUE, fault
 
 
 GOES_ON = 'goes on; message: try again'
@@ -18,15 +21,9 @@ def unhandled(name, kind, outcome=GOES_ON, marks=(), **options):
     return fault(name, kind, False, options, outcome=outcome, marks=marks)
 
 
-def handled(name, kind, *marks, **options):
-    marks = [pytest.mark.both_servers, *marks]
+def handled(name, kind, **options):
+    marks = [pytest.mark.both_servers]
     return fault(name, kind, True, options, outcome=ACTED, marks=marks)
-
-
-def rewritten(name, data):
-    # What is no usable answer, the tests of the protocol tell.
-    return handled(f'token endpoint: {name}', 'rewrite', pytest.mark.slow,
-                   change=lambda _: data)  # fmt: skip
 
 
 FAULTS = [
@@ -49,12 +46,6 @@ FAULTS = [
     handled('token endpoint: half a body', 'half'),
     handled('connection reset after the request was handled', 'reset_after'),
     handled('token endpoint: JSON null', 'rewrite', change=lambda _: None),
-    rewritten('a list', []),
-    rewritten('no access token', {'token_type': 'Bearer'}),
-    rewritten('an access token of two lines',
-              {'access_token': 'a\nb', 'token_type': 'Bearer'}),
-    rewritten('an access token that is a number',
-              {'access_token': 1, 'token_type': 'Bearer'}),
 ]  # fmt: skip
 
 
@@ -117,15 +108,6 @@ def fail_for_long(case, after, kind, is_handled, options):
     case.goes_on(bot)
 
 
-@pytest.mark.fault('token endpoint: 429 with Retry-After', GOES_ON)
-def test_the_wait_that_the_wiki_asks_for_is_kept(case):
-    bot = case.bot()
-    case.advance(DEAD)
-    case.wiki.fail_next('status', status=429, retry_after=1)
-    assert case.edits(bot, 'before retrying').seconds >= 1
-    case.goes_on(bot)
-
-
 @pytest.mark.fault('connection refused', GOES_ON)
 def test_a_wiki_that_is_down_is_waited_for(case, capture):
     bot = case.bot()
@@ -137,70 +119,3 @@ def test_a_wiki_that_is_down_is_waited_for(case, capture):
     capture.reactions['before retrying'] = case.wiki.__enter__
     case.edits(bot)
     case.goes_on(bot)
-
-
-# Tokens with something odd about them
-
-
-def changed(name, value):
-    """Return a function that changes a field of an answer, or drops it."""
-
-    def change(data):
-        fields = {**data, name: value}
-        return {key: each for key, each in fields.items() if each is not ...}
-
-    return change
-
-
-def odd(name, value, *marks):
-    return fault(f'a token with {name}', value, outcome='goes on', marks=marks)
-
-
-@pytest.mark.parametrize(
-    'value',
-    [
-        odd('no expires_in', ...),
-        odd('expires_in 0', 0),
-        # What is no time, the tests of the token tell.
-        *(
-            odd(f'expires_in {value!r:.9}', value, pytest.mark.slow)
-            for value in (-1, 'soon', '3600', 1e300, 10**400, float('nan'),
-                          None, True, [])
-        ),
-    ],
-)  # fmt: skip
-def test_a_life_that_cannot_be_right_is_unknown(case, after, value):
-    bot = case.bot()
-    case.advance(after)
-    case.wiki.fail_next('rewrite', change=changed('expires_in', value))
-    asked = case.wiki.token_requests
-    for each in (bot, bot, bot, None):
-        case.edits(each)
-    assert case.wiki.token_requests == asked + 1
-    # Now it has expired, and only the wiki says so.
-    case.advance(DEAD)
-    case.edits(bot)
-    assert case.wiki.token_requests == asked + 2
-    case.goes_on(bot)
-
-
-@pytest.mark.fault(
-    'a token without refresh_token',
-    'goes on with the old one; if that is used up, message: pwb login',
-)
-@pytest.mark.parametrize('value', [..., None, '', 17])
-@pytest.mark.parametrize('life', [300, LIFE])
-def test_the_old_refresh_token_is_kept(new_case, value, life):
-    case = new_case('master', life=life)
-    bot = case.bot()
-    old = case.refresh_token
-    case.advance(life - 5)
-    case.wiki.fail_next('rewrite', change=changed('refresh_token', value))
-    case.edits(bot)
-    assert case.refresh_token == old
-    case.advance(life)
-    # The wiki takes it again for 600 seconds.
-    if life == LIFE:
-        case.is_ended(bot)
-    else:
-        case.goes_on(bot)

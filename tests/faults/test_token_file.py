@@ -82,33 +82,18 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize(('breaks', 'says'), DAMAGES)
-def test_a_file_that_is_damaged_before_a_run_stops_it(case, breaks, says):
-    case.advance(DUE)
+def test_a_file_that_is_damaged_stops_a_new_run_only(case, breaks, says):
+    bot = case.bot()
+    case.edits(bot)
     good = case.file.with_suffix('.good')
     shutil.copy2(case.file, good)
     breaks(case.file)
     seen = snapshot(case.file)
     asked = case.wiki.token_requests
-    bot = case.bot()
-    for _ in range(2):
-        case.stops(bot, *says)
-    assert snapshot(case.file) == seen
-    assert case.wiki.token_requests == asked
-    remove(case.file)
-    os.replace(good, case.file)
-    case.goes_on(bot)
-
-
-@pytest.mark.parametrize(('breaks', 'says'), DAMAGES)
-def test_a_file_that_is_damaged_during_a_run_does_not_stop_it(
-    case, breaks, says
-):
-    bot = case.bot()
-    case.edits(bot)
-    breaks(case.file)
-    seen = snapshot(case.file)
-    asked = case.wiki.token_requests
-    case.advance(DUE)
+    for when in (0, DUE):
+        case.advance(when)
+        for _ in range(2):
+            case.stops(None, *says)
     # As long as the old token serves, nothing is asked.
     case.edits(bot, 'is still valid')
     assert case.wiki.token_requests == asked
@@ -119,82 +104,7 @@ def test_a_file_that_is_damaged_during_a_run_does_not_stop_it(
     assert snapshot(case.file) == seen
     assert case.wiki.token_requests == asked + 1
     remove(case.file)
+    os.replace(good, case.file)
     case.advance(SAVED_AGAIN)
     case.edits(bot)
-    case.goes_on(bot)
-
-
-@pytest.mark.fault('token file deleted', 'goes on from memory, stored again')
-@pytest.mark.parametrize('is_dangling', [False, True])
-def test_a_file_that_is_gone_is_written_again(case, is_dangling):
-    bot = case.bot()
-    case.edits(bot)
-    content = case.file.read_bytes()
-    case.file.unlink()
-    if is_dangling:
-        case.file.symlink_to(case.folder / 'nothing')
-    case.stops(None, LOGIN)
-    case.advance(DUE)
-    case.edits(bot)
-    assert case.file.is_symlink() == is_dangling
-    assert case.file.read_bytes() != content
-    case.goes_on(bot)
-
-
-def linked(case):
-    """Put a symbolic link there; return what to check at the end."""
-    target = case.folder / 'elsewhere' / 'token.json'
-    target.parent.mkdir()
-    os.replace(case.file, target)
-    case.file.symlink_to(target)
-    return lambda: case.file.is_symlink() and not target.is_symlink()
-
-
-def exposed(case):
-    case.file.chmod(0o644)
-    return lambda: case.file.stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.parametrize('is_running', [False, True])
-@pytest.mark.parametrize(
-    ('change', 'says'),
-    [
-        fault(
-            'symbolic link to a good file',
-            linked,
-            '',
-            outcome='goes on; it stays a link',
-        ),
-        fault(
-            'token file that others can read',
-            exposed,
-            'could be read by others',
-            outcome='goes on; its mode is 0600 again',
-        ),
-    ],
-)
-def test_a_file_that_is_unusual_is_used(case, change, says, is_running):
-    bot = case.bot()
-    if is_running:
-        case.edits(bot)
-    old = case.refresh_token
-    is_right = change(case)
-    case.advance(DUE)
-    case.edits(bot, says)
-    assert is_right()
-    assert case.refresh_token != old
-    case.goes_on(bot)
-
-
-@pytest.mark.fault('token file restored from a backup', 'goes on from memory')
-def test_a_file_that_went_back_in_time_does_not_win(case):
-    bot = case.bot()
-    backup = case.file.read_bytes()
-    case.advance(DUE)
-    case.edits(bot)
-    newer = case.refresh_token
-    case.file.write_bytes(backup)
-    case.advance(DUE)
-    case.edits(bot)
-    assert case.refresh_token not in (newer, backup)
     case.goes_on(bot)
