@@ -17,22 +17,3 @@ def like(request):
 def owner(tmp_path, wiki):
     """Return somebody whose client is registered and configured."""
     return Owner(tmp_path, wiki)
-
-
-@pytest.fixture
-def after_first_edit(wiki):
-    """Return a function that has something happen after the first edit."""
-
-    def arrange(happen):
-        handle = wiki._handle
-
-        def handle_and_happen(request):
-            response = handle(request)
-            if len(wiki.edits) == 1:
-                del wiki._handle
-                happen()
-            return response
-
-        wiki._handle = handle_and_happen
-
-    return arrange

@@ -17,18 +17,6 @@ def owner(tmp_path, wiki):
     return owner
 
 
-def expire_after(owner, *edits):
-    """Let the token expire after these edits."""
-    save = owner.wiki.pages.save
-
-    def save_and_expire(*arguments):
-        if len(owner.wiki.edits) in edits:
-            owner.advance(owner.wiki.token_life)
-        return save(*arguments)
-
-    owner.wiki.pages.save = save_and_expire
-
-
 def requests_of(wiki, call):
     """Return how many requests a call made; none may be refused."""
     wiki.requests.clear()
@@ -42,21 +30,6 @@ def test_at_the_start_of_a_run_it_costs_one_request(owner, wiki):
     owner.advance(wiki.token_life)
     assert requests_of(wiki, owner.edit) == usual + 1
     assert owner.edit() == ''
-
-
-@pytest.mark.both_servers
-def test_between_two_edits_it_costs_two_requests_and_no_warning(owner, wiki):
-    usual = requests_of(wiki, lambda: owner.edit(4))
-    expire_after(owner, 4, 6)
-    output = []
-    assert (
-        requests_of(wiki, lambda: output.append(owner.edit(4)))
-        == usual + 2 * 2
-    )
-    assert output == ['']
-    assert editors(wiki) == ['Bot'] * 8
-    assert grants(wiki, 'refresh_token') == 2
-    assert dialogs(wiki) == 0
 
 
 @pytest.mark.both_servers

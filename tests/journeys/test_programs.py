@@ -6,10 +6,9 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from contextlib import ExitStack
 
 from pywikibot_oauth2 import OAuth2Client, OAuth2Session
-from tests.harness import EDITS, SECONDS, TOP, editors, grants
+from tests.harness import SECONDS, TOP, editors
 from tests.sandbox.config import make_config
 
 
@@ -28,21 +27,6 @@ page = pywikibot.Page(site, 'Sandbox')
 page.text += 'in code'
 page.save('a test', quiet=True)
 """
-
-
-def test_processes_that_find_a_dead_token_refresh_it_once(owner, wiki):
-    owner.authorize()
-    wiki.expire_access_tokens()
-    command = [sys.executable, '-c', EDITS, '2']
-    with ExitStack() as stack:
-        started = [
-            stack.enter_context(owner.start(*command)) for _ in range(4)
-        ]
-        outputs = [bot.communicate(timeout=SECONDS)[0] for bot in started]
-    assert [bot.returncode for bot in started] == [0] * 4, outputs
-    assert ''.join(outputs) == ''
-    assert grants(wiki, 'refresh_token') == 1
-    assert set(editors(wiki)) == {'Bot'}
 
 
 def test_a_bot_may_be_configured_in_code(owner, wiki):
