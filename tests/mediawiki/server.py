@@ -43,16 +43,13 @@ class MediaWiki:
 
     :param server: the address under which it is known to its clients
     :param accounts: names, passwords and groups; the first one installs it
-    :param interwiki: addresses of other wikis by their prefixes; a prefix
-        that is a language code makes links between languages
     """
 
-    def __init__(self, server, accounts, interwiki=()):
+    def __init__(self, server, accounts):
         need_mediawiki()
         self.server = server
         self.port = None
         self._accounts = list(accounts)
-        self._interwiki = dict(interwiki)
         self._folder = None
         self._process = None
         self._environment = {}
@@ -103,12 +100,6 @@ class MediaWiki:
         self._environment['MW_CONFIG_FILE'] = str(SETTINGS)
         for account in others:
             self.add_account(*account)
-        for prefix, url in self._interwiki.items():
-            self.sql(
-                'INSERT INTO interwiki VALUES (?, ?, ?, ?, 1, 0)',
-                *(prefix, f'{url}/index.php?title=$1', f'{url}/api.php'),
-                'wiki',
-            )
 
     def add_account(self, name, password, groups=()):
         """Create an account, or put one into other groups."""
