@@ -41,6 +41,19 @@ authenticate[{netloc!r}] = _oauth2.OAuth2Auth(
     {id!r}, {secret!r}, redirect_uri={redirect_uri!r}{options})
 """
 
+FIXED = """
+import pywikibot_oauth2 as _oauth2
+authenticate[{netloc!r}] = _oauth2.OAuth2Auth(access_token={token!r})
+"""
+
+# So that a test can set the clock of bots in other processes.
+CLOCK = """
+import time as _time
+def _clock():
+    with open({path!r}) as file:
+        return _time.time() + float(file.read())
+"""
+
 # Edits on the sites that are named, in turn, under the site's account.
 EDITS = """
 import sys
@@ -186,6 +199,7 @@ class Owner:
     :param secret: what user-config.py says instead of the client secret
     :param options: further arguments of OAuth2Auth, from a comma on
     :param extra: lines of user-config.py before the OAuth2Auth
+    :param shares_clock: whether the bot has the wiki's clock
     :param has_oauth: whether user-config.py has an OAuth2Auth
     :param settings: passed to `make_config`
     """
@@ -200,6 +214,7 @@ class Owner:
         secret=None,
         options='',
         extra='',
+        shares_clock=False,
         has_oauth=True,
         **settings,
     ):
@@ -210,8 +225,13 @@ class Owner:
             redirect_uri=redirect_uri
             or f'http://127.0.0.1:{free_port()}/callback'
         )
+        self._clock = folder / 'clock'
+        if shares_clock:
+            extra += CLOCK.format(path=str(self._clock))
+            options += ', clock=_clock'
         self.environment = make_config(folder, wiki, extra=extra, **settings)
         self.environment['BROWSER'] = 'true %s'
+        self._clock.write_text('0')
         if has_oauth:
             self.use_oauth(options, secret=secret)
 
@@ -227,6 +247,10 @@ class Owner:
                 options=options,
             )
         )
+
+    def use_fixed_token(self, token):
+        """Add an OAuth2Auth with an access token to user-config.py."""
+        self.configure(FIXED.format(netloc=self.wiki.netloc, token=token))
 
     def share(self, *others):
         """Let other wikis be used under the same authorization."""
@@ -263,6 +287,11 @@ class Owner:
         path.touch(mode=0o600)
         path.write_text(text)
         return str(path)
+
+    def advance(self, seconds):
+        """Move the clocks of the wiki and of the bot."""
+        self.wiki.clock.advance(seconds)
+        self._clock.write_text(str(float(self._clock.read_text()) + seconds))
 
     # Processes
 
@@ -323,6 +352,25 @@ class Owner:
     def script(self, text=EDITS):
         """Write a script for pwb; return its path."""
         return self.write('script.py', text)
+
+    def authorize(self, user='Bot'):
+        """Put a token file there, as a login does in more time."""
+        wiki, client = self.wiki, self.client
+        token = wiki.issue(client, user)._asdict()
+        life = token.pop('expires_in')
+        token.update(lifetime=life, expires_at=wiki.clock() + life)
+        authorization = {
+            'version': 1,
+            'client_id': client.id,
+            'wiki': wiki.api_url,
+            'user': user,
+            'token': token,
+            'ended': None,
+            'generation': 0,
+        }
+        data = {'version': 1, 'account': user}
+        data['authorizations'] = {client.id: authorization}
+        self.write(self.token_file(user).name, json.dumps(data))
 
     def log_in(self, user='Bot', *options, wiki=None):
         """Run pwb login and paste the answer."""

@@ -13,19 +13,7 @@ from tests.sandbox import Sandbox
 
 
 SETUP = [sys.executable, '-m', 'pywikibot_oauth2', '-setup']
-
-
-@pytest.fixture(params=['1.43', 'master'])
-def wiki(wiki, request):
-    """Return a sandbox wiki that plays one of the recorded servers."""
-    wiki.like = request.param
-    return wiki
-
-
-@pytest.fixture
-def owner(tmp_path, wiki):
-    """Return somebody who has a Pywikibot folder, and no OAuth 2.0 yet."""
-    return Owner(tmp_path, wiki, has_oauth=False)
+BY_API = '-kind:owner-only', '-by:api', '-yes', '-stdin'
 
 
 def setup(owner, *options):
@@ -84,19 +72,42 @@ def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
     )
 
 
-def test_a_second_run_changes_nothing_that_is_right(owner, wiki):
-    options = ['-kind:owner-only', '-by:api', '-yes', '-stdin']
+def run(owner, *options, keys='', wrapper=()):
+    """Run the set-up without a terminal; return status and output."""
+    done = owner._complete([*wrapper, *SETUP, *options], keys, {})
+    assert 'Traceback' not in done.stdout
+    return done.returncode, done.stdout
+
+
+def unattended(owner, *options, keys=''):
+    """Set an owner-only client up by the API, without a terminal."""
+    status, shown = run(owner, *BY_API, *options, keys=keys)
+    assert status == 0, shown
+    assert editors(owner.wiki) == []
+    return shown
+
+
+def test_a_second_run_changes_nothing_and_a_reset_the_token_only(owner, wiki):
     keys = wiki.password('Bot') + '\n'
-    command = [*SETUP, *options]
-    assert owner._complete(command, keys, {}).returncode == 0
-    before = owner.config.read_text()
+    unattended(owner, keys=keys)
+    before = files(owner)
     *_, client = wiki.oauth.clients.values()
-    by_id = ['-kind:owner-only', f'-client-id:{client.id}', '-by:id']
-    done = owner._complete(
-        [*SETUP, *by_id, '-yes', '-stdin'], client.access_token + '\n', {}
+    status, shown = run(
+        owner,
+        '-kind:owner-only',
+        f'-client-id:{client.id}',
+        '-by:id',
+        '-yes',
+        '-stdin',
+        keys=client.access_token + '\n',
     )
+    assert status == 0, shown
+    assert files(owner)['user-config.py'] == before['user-config.py']
+    done = owner.alone('oauth2', '-reset', '-yes', '-stdin', keys=keys)
     assert done.returncode == 0, done.stdout
-    assert owner.config.read_text() == before
+    name = '.pywikibot-oauth2.json'
+    assert files(owner)[name] != before[name]
+    assert owner.edit() == ''
 
 
 def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner, wiki):
@@ -116,29 +127,38 @@ def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner, wiki):
     assert owner.edit() == ''
 
 
-def test_wrong_values_are_refused_before_anything_is_written(owner):
-    before = files(owner)
-    for options, secret in (
-        (['-kind:browser', f'-client-id:{owner.client.id}'], '0' * 40),
-        (['-kind:owner-only', f'-client-id:{owner.client.id}'], 'a.b.c'),
-    ):
-        done = owner._complete(
-            [*SETUP, *options, '-by:id', '-yes', '-stdin'], secret + '\n', {}
-        )
-        assert done.returncode in (1, 2), done.stdout
-        assert 'Traceback' not in done.stdout
-    assert files(owner) == before
+def by_id(kind, secret):
+    return [f'-kind:{kind}', '-client-id:{id}', '-by:id', *BY_API[2:]], secret
 
 
-def test_a_wrong_password_is_refused_and_nothing_is_written(owner):
+@pytest.mark.parametrize(
+    ('options', 'keys', 'statuses', 'words'),
+    [
+        (*by_id('browser', '0' * 40), (1, 2), ''),
+        (*by_id('owner-only', 'a.b.c'), (1, 2), ''),
+        (BY_API, 'wrong', (1,), 'did not log Bot in'),
+        (BY_API, None, (1,), 'mail'),
+        ((), '', (2,), 'give the option -kind'),
+        (
+            ['-yes', '-user:Bot', '-wiki:http://127.0.0.1:9/'],
+            '',
+            (3,),
+            'No api.php of a wiki was found',
+        ),
+    ],
+    ids=['secret', 'token', 'password', 'unconfirmed', 'nobody', 'no wiki'],
+)
+def test_what_is_wrong_is_refused_before_anything_is_written(
+    owner, wiki, options, keys, statuses, words
+):
+    if keys is None:
+        wiki.accounts.users['Bot'].email_confirmed = False
+        keys = wiki.password('Bot')
     before = files(owner)
-    done = owner._complete(
-        [*SETUP, '-kind:owner-only', '-by:api', '-yes', '-stdin'],
-        'wrong\n',
-        {},
-    )
-    assert done.returncode == 1, done.stdout
-    assert 'did not log Bot in' in done.stdout
+    options = [option.format(id=owner.client.id) for option in options]
+    status, shown = run(owner, *options, keys=f'{keys}\n')
+    assert status in statuses
+    assert words in shown
     assert files(owner) == before
 
 
@@ -151,14 +171,10 @@ def test_the_form_is_opened_filled_in(owner, wiki):
     assert f'{wiki.url}/index.php?title=Special:OAuthConsumer' in shown
 
 
-QUESTIONS = (
-    'Which one',
-    'How is the client registered?',
-    'Write it?',
-    'Grants,',
-    'accept it?',
-    'Password of Bot',
-)
+QUESTIONS = [
+    *('Which one', 'How is the client registered?', 'Write it?', 'Grants,'),
+    *('accept it?', 'Password of Bot'),
+]
 
 
 @pytest.mark.parametrize('last', QUESTIONS)
@@ -190,15 +206,6 @@ def test_what_is_not_agreed_to_is_not_written_or_registered(owner, wiki):
     assert list(wiki.oauth.clients) == clients
 
 
-def unattended(owner, *options, keys=''):
-    """Set an owner-only client up by the API, without a terminal."""
-    options = '-kind:owner-only', '-by:api', '-yes', '-stdin', *options
-    done = owner._complete([*SETUP, *options], keys, {})
-    assert done.returncode == 0, done.stdout
-    assert editors(owner.wiki) == []
-    return done.stdout
-
-
 @pytest.mark.parametrize('kind', ['totp', 'email'])
 def test_a_second_factor_is_asked_for(owner, wiki, kind):
     wiki.second_factor('Bot', kind, '123456')
@@ -208,7 +215,7 @@ def test_a_second_factor_is_asked_for(owner, wiki, kind):
     assert owner.edit() == ''
 
 
-def test_a_bot_with_a_password_file_moves_in_one_command(tmp_path, wiki):
+def test_a_password_that_pywikibot_has_is_not_asked_for(tmp_path, wiki):
     password = wiki.password('Bot')
     owner = Owner(tmp_path, wiki, has_oauth=False, password=password)
     unattended(owner)
@@ -226,43 +233,23 @@ def test_a_login_that_pywikibot_keeps_is_used_and_stays(tmp_path, wiki):
     assert not actions & {'clientlogin', 'login', 'logout'}
 
 
-def test_an_account_without_a_confirmed_address_is_told_so(owner, wiki):
-    wiki.accounts.users['Bot'].email_confirmed = False
-    before = files(owner)
-    options = '-kind:owner-only', '-by:api', '-yes', '-stdin'
-    keys = wiki.password('Bot') + '\n'
-    done = owner._complete([*SETUP, *options], keys, {})
-    assert done.returncode == 1
-    assert 'mail' in done.stdout
-    assert files(owner) == before
-
-
-@pytest.mark.parametrize('address', ['{url}/api.php', '{url}'])
-def test_it_begins_without_any_configuration(tmp_path, wiki, address):
-    owner = Owner(tmp_path, wiki, has_oauth=False)
+@pytest.mark.parametrize('path', ['/api.php', ''])
+def test_it_begins_without_any_configuration(owner, wiki, path):
     for name in ('user-config.py', 'sandbox_family.py'):
-        (tmp_path / name).unlink()
-    (tmp_path / 'elsewhere').mkdir()
-    done = owner._complete(
-        [
-            *('sh', '-c', 'cd elsewhere; exec "$@"', 'sh', *SETUP),
-            *('-kind:owner-only', '-by:api', '-yes', '-stdin', '-user:Bot'),
-            f'-wiki:{address.format(url=wiki.url)}',
-        ],
-        wiki.password('Bot') + '\n',
-        {},
+        (owner.folder / name).unlink()
+    elsewhere = owner.folder / 'elsewhere'
+    elsewhere.mkdir()
+    status, shown = run(
+        owner,
+        *BY_API,
+        '-user:Bot',
+        f'-wiki:{wiki.url}{path}',
+        keys=wiki.password('Bot') + '\n',
+        wrapper=['sh', '-c', 'cd elsewhere; exec "$@"', 'sh'],
     )
-    assert done.returncode == 0, done.stdout
-    assert not list((tmp_path / 'elsewhere').glob('*.py'))
-    assert 'state          authorized' in done.stdout
-
-
-def test_a_wiki_that_is_none_is_refused(tmp_path, wiki):
-    owner = Owner(tmp_path, wiki, has_oauth=False)
-    options = ['-yes', '-user:Bot', '-wiki:http://127.0.0.1:9/']
-    done = owner._complete([*SETUP, *options], '', {})
-    assert done.returncode == 3
-    assert 'No api.php of a wiki was found' in done.stdout
+    assert status == 0, shown
+    assert not list(elsewhere.glob('*.py'))
+    assert 'state          authorized' in shown
 
 
 def test_a_second_wiki_leaves_the_first_one_as_it_is(tmp_path, wiki):
@@ -273,20 +260,3 @@ def test_a_second_wiki_leaves_the_first_one_as_it_is(tmp_path, wiki):
             unattended(owner, f'-site:sandbox:{site}', keys=keys)
         owner.edit(1, 'en', 'de')
         assert editors(wiki) == editors(other) == ['Bot']
-
-
-def test_a_reset_replaces_the_access_token_where_it_is_kept(owner, wiki):
-    keys = wiki.password('Bot') + '\n'
-    unattended(owner, keys=keys)
-    before = (owner.folder / '.pywikibot-oauth2.json').read_text()
-    done = owner.alone('oauth2', '-reset', '-yes', '-stdin', keys=keys)
-    assert done.returncode == 0, done.stdout
-    after = (owner.folder / '.pywikibot-oauth2.json').read_text()
-    assert before != after
-    assert owner.edit() == ''
-
-
-def test_nobody_is_asked_where_there_is_no_terminal(owner):
-    done = owner._complete([*SETUP], '', {})
-    assert done.returncode == 2
-    assert 'give the option -kind' in done.stdout

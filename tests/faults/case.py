@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 import pywikibot
 import pywikibot.login
 import requests
@@ -36,12 +37,15 @@ LOGIN = 'pwb login'
 AGAIN = 'run the script again'
 IN_MEMORY = 'only in memory'
 
-CLOCK = """
-import time as _time
-def _clock():
-    with open({path!r}) as file:
-        return _time.time() + float(file.read())
-"""
+
+def fault(name, *values, outcome, marks=()):
+    """Return the parameters of a fault.
+
+    :param name: what goes wrong
+    :param outcome: what becomes of it
+    """
+    mark = pytest.mark.fault(name, outcome)
+    return pytest.param(*values, id=name, marks=[mark, *marks])
 
 
 class Capture(logging.Handler):
@@ -75,7 +79,6 @@ class Wiki(Sandbox):
     def __init__(self, **options):
         super().__init__(**options)
         self.delivered = []
-        self.is_met = False
 
     def _answer(self, request):
         response = super()._answer(request)
@@ -87,7 +90,6 @@ class Wiki(Sandbox):
             with contextlib.suppress(ValueError, TypeError, KeyError):
                 data = json.loads(response.body)
                 self.delivered.append(data['refresh_token'])
-        self.is_met = self.is_met or request.fault is not None
         return response
 
     @property
@@ -137,24 +139,12 @@ class Case:
         self.client = wiki.register(
             redirect_uri=f'http://127.0.0.1:{free_port()}/callback'
         )
-        (folder / 'clock').write_text('0')
         # Pywikibot expects the list of its processes at its end.
         (folder / 'throttle.ctrl').touch()
-        self.owner = Owner(
-            folder,
-            wiki,
-            client=self.client,
-            extra=CLOCK.format(path=str(folder / 'clock')),
-            options=', clock=_clock',
-        )
+        self.owner = Owner(folder, wiki, client=self.client, shares_clock=True)
+        self.advance = self.owner.advance
         self.file = self.owner.token_file()
         self.bot().log_in()
-
-    def advance(self, seconds):
-        """Move the clocks of the wiki and of all bots."""
-        self.clock.advance(seconds)
-        path = self.folder / 'clock'
-        path.write_text(str(float(path.read_text()) + seconds))
 
     def bot(self, **options):
         """Begin a new run in this process."""

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from tests.faults.case import AGAIN, DEAD, DUE
+from tests.faults.case import AGAIN, DEAD, DUE, fault
 
 
 def make_certificate(path, name, host):
@@ -105,57 +105,37 @@ def front(contexts, port, monkeypatch):
     front.close()
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(
-            name,
-            id=name,
-            marks=pytest.mark.fault(
-                f'a certificate {name}', 'goes on; message: try again'
-            ),
-        )
-        for name in ('nobody vouches for', 'of another host')
-    ]
-)
-def certificate(request):
-    return request.param
-
-
 @pytest.fixture
 def case(new_case, like, front):
     return new_case(like, prefix=front.url)
 
 
-def test_the_old_token_serves_on_the_connection_there_is(
-    case, front, certificate
-):
+@pytest.mark.parametrize(
+    'certificate',
+    [
+        fault(
+            f'a certificate {name}',
+            name,
+            outcome='goes on; message: try again',
+        )
+        for name in ('nobody vouches for', 'of another host')
+    ],
+)
+def test_a_certificate_is_wrong_for_a_while(case, front, certificate, capture):
     bot = case.bot()
     case.edits(bot)
+    # The old token serves on the connection there is.
     case.advance(DUE)
     front.certificate = certificate
     case.edits(bot, 'certificate', 'is still valid')
     case.edits(bot)
-    front.repair()
-    case.goes_on(bot)
-
-
-def test_a_certificate_may_be_repaired_while_the_bot_waits(
-    case, front, certificate, capture
-):
-    bot = case.bot()
-    case.advance(DEAD)
-    front.certificate = certificate
-    capture.reactions['before retrying'] = front.repair
-    case.edits(bot, 'certificate')
-    case.goes_on(bot)
-
-
-def test_until_it_is_repaired_nothing_is_sent(case, front, certificate):
-    bot = case.bot()
-    case.advance(DEAD)
+    # Without one nothing is sent until it is repaired,
+    case.advance(DEAD - DUE)
     asked = case.wiki.token_requests
-    front.certificate = certificate
     case.stops(bot, 'EndpointError', 'certificate', AGAIN)
     assert case.wiki.token_requests == asked
-    front.repair()
+    # even while the bot waits.
+    bot = case.bot()
+    capture.reactions['before retrying'] = front.repair
+    case.edits(bot, 'certificate')
     case.goes_on(bot)

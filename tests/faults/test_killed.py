@@ -72,24 +72,7 @@ def test_a_process_dies_while_it_waits_for_the_answer(case, kind):
     case.advance(DEAD)
     case.wiki.fail_next(kind)
     with case.process() as bot:
-        wait_until(lambda: case.wiki.is_met)
+        wait_until(lambda: case.wiki.count(fault=kind))
         bot.kill()
         case.capture.write(bot.communicate(timeout=SECONDS)[0])
     check_successor(case, old)
-
-
-@pytest.mark.fault(
-    'a signal while waiting for the answer', 'ends when the token is stored'
-)
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_waits_until_the_token_is_stored(case, number):
-    old = case.refresh_token
-    case.advance(DEAD)
-    case.wiki.fail_next('slow', delay=0.3)
-    with case.process(edits=1000) as bot:
-        wait_until(lambda: case.wiki.faults_served['slow'])
-        bot.send_signal(number)
-        case.capture.write(bot.communicate(timeout=SECONDS)[0])
-    assert bot.returncode == -number
-    assert case.refresh_token != old
-    case.goes_on()

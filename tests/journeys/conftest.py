@@ -8,10 +8,9 @@ from tests.harness import Owner
 
 
 @pytest.fixture(params=['1.43', 'master'])
-def wiki(wiki, request):
-    """Return a sandbox wiki that plays one of the recorded servers."""
-    wiki.like = request.param
-    return wiki
+def like(request):
+    """Return which server the wiki plays."""
+    return request.param
 
 
 @pytest.fixture

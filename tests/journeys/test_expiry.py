@@ -7,48 +7,14 @@ import pytest
 from tests.harness import DEAD, Owner, Reaper, dialogs, editors, grants
 
 
-CLOCK = """
-import time as _time
-def _clock():
-    with open({path!r}) as file:
-        return _time.time() + float(file.read())
-"""
-
-
 @pytest.fixture
 def owner(tmp_path, wiki):
     """Return somebody whose bot shares the wiki's clock."""
-    path = tmp_path / 'clock'
-    path.write_text('0')
-    owner = Owner(
-        tmp_path,
-        wiki,
-        extra=CLOCK.format(path=str(path)),
-        options=', clock=_clock',
-    )
-    owner.log_in()
+    owner = Owner(tmp_path, wiki, shares_clock=True)
+    owner.authorize()
     owner.edit()  # from now on what is known of the wiki is cached
     wiki.edits.clear()
     return owner
-
-
-def travel(owner, seconds):
-    """Move the clocks of the bot and of its wiki."""
-    owner.wiki.clock.advance(seconds)
-    path = owner.folder / 'clock'
-    path.write_text(str(float(path.read_text()) + seconds))
-
-
-def expire_after(owner, *edits):
-    """Let the token expire after these edits."""
-    save = owner.wiki.pages.save
-
-    def save_and_expire(*arguments):
-        if len(owner.wiki.edits) in edits:
-            travel(owner, owner.wiki.token_life)
-        return save(*arguments)
-
-    owner.wiki.pages.save = save_and_expire
 
 
 def requests_of(wiki, call):
@@ -61,24 +27,9 @@ def requests_of(wiki, call):
 
 def test_at_the_start_of_a_run_it_costs_one_request(owner, wiki):
     usual = requests_of(wiki, owner.edit)
-    travel(owner, wiki.token_life)
+    owner.advance(wiki.token_life)
     assert requests_of(wiki, owner.edit) == usual + 1
     assert owner.edit() == ''
-
-
-@pytest.mark.both_servers
-def test_between_two_edits_it_costs_two_requests_and_no_warning(owner, wiki):
-    usual = requests_of(wiki, lambda: owner.edit(4))
-    expire_after(owner, 4, 6)
-    output = []
-    assert (
-        requests_of(wiki, lambda: output.append(owner.edit(4)))
-        == usual + 2 * 2
-    )
-    assert output == ['']
-    assert editors(wiki) == ['Bot'] * 8
-    assert grants(wiki, 'refresh_token') == 2
-    assert dialogs(wiki) == 0
 
 
 @pytest.mark.both_servers
@@ -94,7 +45,7 @@ def test_a_token_that_dies_early_is_replaced_without_a_question(owner, wiki):
 
 def test_months_later_the_bot_still_runs(owner, wiki):
     for _ in range(4):
-        travel(owner, wiki.refresh_life * 0.9)
+        owner.advance(wiki.refresh_life * 0.9)
         owner.edit()
     assert editors(wiki) == ['Bot'] * 4
     assert dialogs(wiki) == 0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import stat
+import subprocess
+import sys
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from tests.harness import LOGGED_IN, dialogs, editors
+from tests.sandbox import browser
 
 
 @pytest.mark.both_servers
@@ -44,29 +47,15 @@ def test_a_script_in_a_terminal_asks_and_then_edits(owner, wiki):
     assert editors(wiki) == ['Bot']
 
 
-def test_cancel_ends_the_login_and_the_next_one_may_succeed(owner):
-    owner.has_browser('--cancel')
-    shown = owner.in_terminal('login')
-    assert (
-        'The authorization was cancelled.\nTo start again, run:\n'
-        '  pwb login -site:sandbox:en\nNot logged in on sandbox:en.'
-    ) in shown
-    assert not owner.token_file().exists()
-    owner.has_browser()
-    assert LOGGED_IN in owner.in_terminal('login')
-
-
-def test_allow_as_somebody_else_is_reported_and_not_kept(owner, wiki):
-    owner.has_browser('--user', 'Admin')
-    with owner.terminal(owner.script(), '1') as terminal:
+def test_over_ssh_the_address_of_the_page_that_does_not_load_is_pasted(
+    owner, wiki
+):
+    with owner.terminal('login') as terminal:
+        terminal.type(wiki.approve(terminal.address) + '\n')
         shown = terminal.wait()
-        assert terminal.process.returncode != 0
-    assert '"Allow" was clicked as Admin, not as Bot' in shown
-    assert "usernames['sandbox']['en'] = 'Admin'" in shown
-    assert not owner.token_file().exists()
-    assert editors(wiki) == []
-    owner.has_browser()
-    assert LOGGED_IN in owner.in_terminal('login')
+        assert terminal.is_restored()
+    assert LOGGED_IN in shown
+    assert not [secret for secret in wiki.secrets if secret in shown]
 
 
 def test_ctrl_c_gives_back_the_terminal_and_the_port(owner):
@@ -78,5 +67,20 @@ def test_ctrl_c_gives_back_the_terminal_and_the_port(owner):
         assert terminal.is_restored()
     assert 'Traceback' not in shown
     assert 'Logged in' not in shown
+    # Through a forwarded port the browser comes back, and nothing is pasted.
+    with owner.terminal('login') as terminal:
+        person = [sys.executable, browser.__file__, terminal.address]
+        subprocess.run(person, check=True, stdout=subprocess.DEVNULL)
+        assert LOGGED_IN in terminal.wait()
+
+
+def test_cancel_ends_the_login_and_the_next_one_may_succeed(owner):
+    owner.has_browser('--cancel')
+    shown = owner.in_terminal('login')
+    assert (
+        'The authorization was cancelled.\nTo start again, run:\n'
+        '  pwb login -site:sandbox:en\nNot logged in on sandbox:en.'
+    ) in shown
+    assert not owner.token_file().exists()
     owner.has_browser()
     assert LOGGED_IN in owner.in_terminal('login')

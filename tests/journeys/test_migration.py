@@ -17,7 +17,7 @@ def test_the_cookies_of_a_password_are_not_used_any_more(tmp_path, wiki):
     done = owner.alone(owner.script(), '1')
     assert done.returncode != 0
     assert done.stdout.rstrip().endswith('pwb login -site:sandbox:en')
-    owner.log_in()
+    owner.authorize()
     wiki.requests.clear()
     owner.edit()
     assert wiki.edits[-1].tags == (f'OAuth CID: {owner.client.number}',)
@@ -31,10 +31,10 @@ def test_the_cookies_of_a_password_are_not_used_any_more(tmp_path, wiki):
     assert editors(wiki) == ['Bot'] * 3
 
 
-def test_the_four_values_of_oauth_1_are_recognised(tmp_path, wiki):
-    owner = Owner(tmp_path, wiki, has_oauth=False)
+def test_what_belongs_to_oauth_1_is_recognised(owner, wiki):
+    shown = owner.alone('login', '-oauth').stdout
+    assert 'The option -oauth is for OAuth 1.0a.' in shown
     owner.configure(
-        'import pywikibot_oauth2 as _oauth2\n'
         f'authenticate[{wiki.netloc!r}] = _oauth2.OAuth2Auth('
         "'key', 'secret', 'token', 'token secret')\n"
     )
@@ -44,3 +44,18 @@ def test_the_four_values_of_oauth_1_are_recognised(tmp_path, wiki):
     assert 'pwb oauth2 -setup' in done.stdout
     assert 'Traceback' not in done.stdout
     assert 'token secret' not in done.stdout
+
+
+def test_a_wrong_configuration_is_said_before_a_password_is_asked_for(
+    owner, wiki
+):
+    text = owner.config.read_text()
+    owner.config.write_text(text.replace(owner.client.id, 'no client ID'))
+    done = owner.alone('login')
+    assert "'no client ID' is not a client ID" in done.stdout
+    assert 'Not logged in on sandbox:en.' in done.stdout
+    assert 'Traceback' not in done.stdout
+    done = owner.alone(owner.script(), '1')
+    assert done.stdout.rstrip().endswith('Correct it in user-config.py.')
+    assert 'password' not in done.stdout
+    assert editors(wiki) == []

@@ -1,4 +1,4 @@
-"""Programs of several users, and bots without a user-config.py."""
+"""Bots that run at once, and programs without a user-config.py."""
 
 from __future__ import annotations
 
@@ -30,15 +30,10 @@ page.save('a test', quiet=True)
 
 
 def test_a_bot_may_be_configured_in_code(owner, wiki):
-    owner.log_in()
-    owner.python(
-        IN_CODE,
-        wiki.netloc,
-        owner.client.id,
-        owner.client.secret,
-        str(owner.folder / 'sandbox_family.py'),
-        PYWIKIBOT_NO_USER_CONFIG='2',
-    )
+    owner.authorize()
+    client, family_file = owner.client, owner.folder / 'sandbox_family.py'
+    arguments = wiki.netloc, client.id, client.secret, str(family_file)
+    owner.python(IN_CODE, *arguments, PYWIKIBOT_NO_USER_CONFIG='2')
     assert editors(wiki) == ['Bot']
 
 
@@ -49,38 +44,37 @@ def test_asynchronous_code_edits_for_each_user_and_keeps_the_tokens(
     client = OAuth2Client(
         registered.id, registered.secret, redirect_uri=registered.redirect_uri
     )
-    files = []
-    for name in (f'Editor {number}' for number in range(12)):
+    names = [f'Editor {number}' for number in range(12)]
+    files = [tmp_path / f'{name}.json' for name in names]
+    for name, path in zip(names, files, strict=True):
         wiki.add_user(name)
         session = OAuth2Session(client, wiki.api_url, user=name)
         session.complete(wiki.approve(session.authorization_url(), name))
-        files.append(tmp_path / f'{name}.json')
-        files[-1].write_text(json.dumps(session.serialize()))
+        path.write_text(json.dumps(session.serialize()))
     wiki.expire_access_tokens()
     command = [sys.executable, '-m', 'examples.async_edits', 'sandbox:en']
+    credentials = {
+        'CLIENT_ID': registered.id,
+        'CLIENT_SECRET': registered.secret,
+    }
     done = subprocess.run(
         [*command, 'Guestbook', 'I was here', *map(str, files)],
         cwd=TOP,
-        env={
-            **make_config(tmp_path, wiki),
-            'CLIENT_ID': registered.id,
-            'CLIENT_SECRET': registered.secret,
-        },
+        env={**make_config(tmp_path, wiki), **credentials},
         timeout=SECONDS,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    names = [path.stem for path in files]
     assert sorted(done.stdout.splitlines()) == sorted(
         f'{name} has edited Guestbook.' for name in names
     )
     assert Counter(editors(wiki)) == Counter(names)
     assert wiki.pages['Guestbook'].count('I was here') == 12
-    for path in files:
+    for name, path in zip(names, files, strict=True):
         stored = OAuth2Session.deserialize(
             json.loads(path.read_text()), client
         )
         access = wiki.oauth.access_tokens[stored.token.access_token]
-        assert access.session.user.name == path.stem
+        assert access.session.user.name == name
         assert not access.revoked

@@ -21,7 +21,7 @@ from pywikibot_oauth2.errors import (
 from pywikibot_oauth2.login import prompt
 from pywikibot_oauth2.login.conversation import Conversation
 from pywikibot_oauth2.protocol import OAuth2Wiki
-from tests.login.test_callback_server import free_port
+from tests.harness import free_port
 
 
 @pytest.fixture

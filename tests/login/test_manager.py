@@ -20,7 +20,7 @@ from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.login import OAuth2LoginManager
 from pywikibot_oauth2.stores.file import FileStore
 from pywikibot_oauth2.token import Token
-from tests.login.test_callback_server import free_port
+from tests.harness import free_port
 from tests.sandbox import Sandbox
 
 

@@ -21,18 +21,12 @@ SECONDS = 30  # more than anything here takes
 
 # As wide as a phone, and as dense.
 PHONE = {'width': 390, 'height': 844, 'pixelRatio': 2, 'touch': True}
-ARGUMENTS = [
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--no-proxy-server',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
+ARGUMENTS = (
+    *('--headless', '--no-sandbox', '--disable-gpu', '--disable-quic'),
+    *('--no-first-run', '--no-proxy-server', '--disable-sync'),
+    *('--disable-background-networking', '--disable-component-update'),
     '--disable-dev-shm-usage',
-]
+)
 
 # The key under which WebDriver (W3C) hands out elements.
 ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'
@@ -90,48 +84,30 @@ class Chromium:
                 break
         else:
             raise WebDriverError('chromedriver does not start')
-        answer = self._ask(
-            'POST',
-            None,
-            {
-                'capabilities': {
-                    'alwaysMatch': {
-                        'browserName': 'chrome',
-                        # A page that does not end loading must not hold up the test.
-                        'pageLoadStrategy': 'none',
-                        'goog:loggingPrefs': {
-                            'performance': 'ALL',
-                            'browser': 'ALL',
-                        },
-                        'goog:chromeOptions': {
-                            'binary': shutil.which('chromium'),
-                            'args': [
-                                *ARGUMENTS,
-                                f'--user-data-dir={self._folder}/profile',
-                            ],
-                            'mobileEmulation': {'deviceMetrics': PHONE},
-                        },
-                    }
-                }
-            },
-        )
-        self._session = answer['sessionId']
+        options = {
+            'binary': shutil.which('chromium'),
+            'args': [*ARGUMENTS, f'--user-data-dir={self._folder}/profile'],
+            'mobileEmulation': {'deviceMetrics': PHONE},
+        }
+        wanted = {
+            'browserName': 'chrome',
+            # A page that does not end loading must not hold up the test.
+            'pageLoadStrategy': 'none',
+            'goog:loggingPrefs': {'performance': 'ALL'},
+            'goog:chromeOptions': options,
+        }
+        data = {'capabilities': {'alwaysMatch': wanted}}
+        self._session = self._ask('POST', None, data)['sessionId']
 
     def _ask(self, method, path, data=None):
         """Send a command to the driver; return its value."""
+        body = json.dumps(data or {}) if method == 'POST' else None
+        session = f'/{self._session}{path}' if path is not None else ''
         connection = http.client.HTTPConnection(
             '127.0.0.1', self._port, timeout=SECONDS
         )
-        body = (
-            json.dumps({} if data is None else data)
-            if method == 'POST'
-            else None
-        )
-        address = (
-            '/session' if path is None else f'/session/{self._session}{path}'
-        )
         with contextlib.closing(connection):
-            connection.request(method, address, body)
+            connection.request(method, f'/session{session}', body)
             answer = json.loads(connection.getresponse().read())['value']
         if isinstance(answer, dict) and 'error' in answer:
             raise WebDriverError(f'{answer["error"]}: {answer["message"]}')
@@ -174,12 +150,9 @@ class Chromium:
     # What a person sees
 
     def _find(self, name):
+        data = {'using': 'css selector', 'value': f'[name="{name}"]'}
         return self._until(
-            lambda: self._ask(
-                'POST',
-                '/element',
-                {'using': 'css selector', 'value': f'[name="{name}"]'},
-            )[ELEMENT],
+            lambda: self._ask('POST', '/element', data)[ELEMENT],
             f'nothing named {name}',
         )
 
@@ -230,10 +203,3 @@ class Chromium:
             if event['method'] == 'Network.requestWillBeSent'
         ]
         return [url for url in urls if url.startswith(('http', 'ws'))]
-
-    def complaints(self):
-        """Return what the browser's console says."""
-        return [
-            entry['message']
-            for entry in self._ask('POST', '/se/log', {'type': 'browser'})
-        ]

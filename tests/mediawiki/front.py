@@ -27,14 +27,12 @@ class RealWiki(Sandbox):
     Its own are the endpoints and the dialog of OAuth 2.0, and refusing
     tokens that are dead. `edits` and `pages` are not used: what was done,
     ``wiki.mediawiki`` tells.
-
-    :param interwiki: addresses of other wikis by their prefixes
     """
 
-    def __init__(self, interwiki=(), **options):
-        self.mediawiki = None
+    mediawiki = None
+
+    def __init__(self, **options):
         super().__init__(**options)
-        self._interwiki = interwiki
         self._stack = ExitStack()
 
     def __enter__(self):
@@ -49,7 +47,6 @@ class RealWiki(Sandbox):
                         for user in self.accounts.users.values()
                         if user.password
                     ],
-                    self._interwiki,
                 )
             )
             self._stack = stack.pop_all()

@@ -17,47 +17,35 @@ PHP_MODULES = {'intl', 'mbstring', 'pdo_sqlite', 'xml'}
 
 def need_mediawiki():
     """Install MediaWiki, or skip the test (in CI: let it fail)."""
-    _need(
-        _has_mediawiki,
-        'mediawiki',
-        'php-cli',
-        'php-sqlite3',
-        'php-mbstring',
-        'php-xml',
-        'php-intl',
-    )
+    packages = 'mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl'
+    _need(_has_mediawiki, packages)
 
 
 def need_chromium():
     """Install Chromium and its driver, or skip the test (in CI: fail)."""
-    _need(_has_chromium, 'chromium', 'chromium-driver')
+    _need(_has_chromium, 'chromium chromium-driver')
 
 
 def _has_mediawiki():
     if not (MEDIAWIKI / 'api.php').exists() or not shutil.which('php'):
         return False
-    modules = subprocess.run(['php', '-m'], capture_output=True, text=True)
-    return modules.stdout.split() and PHP_MODULES.issubset(
-        modules.stdout.split()
-    )
+    modules = subprocess.check_output(['php', '-m'], text=True).split()
+    return PHP_MODULES.issubset(modules)
 
 
 def _has_chromium():
     return shutil.which('chromium') and shutil.which('chromedriver')
 
 
-def _need(is_there, *packages):
+def _need(is_there, packages):
     if is_there():
         return
     _install(packages)
-    if is_there():
-        return
-    missing = (
-        f'run "apt-get install {" ".join(packages)}" to have these tests run'
-    )
-    if os.environ.get('CI'):
-        pytest.fail(missing, pytrace=False)
-    pytest.skip(missing)
+    if not is_there():
+        missing = f'run "apt-get install {packages}" to have these tests run'
+        if os.environ.get('CI'):
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
 
 
 @functools.lru_cache(None)
@@ -66,13 +54,10 @@ def _install(packages):
     is_root = hasattr(os, 'geteuid') and os.geteuid() == 0
     if not shutil.which('apt-get') or not (is_root or os.environ.get('CI')):
         return
-    environment = {**os.environ, 'DEBIAN_FRONTEND': 'noninteractive'}
-    for arguments in (
-        ['update'],
-        ['install', '--yes', '--no-install-recommends', *packages],
-    ):
+    install = 'install --yes --no-install-recommends'
+    for arguments in ('update', f'{install} {packages}'):
         subprocess.run(
-            ['apt-get', '--quiet', *arguments],
-            env=environment,
+            ['apt-get', '--quiet', *arguments.split()],
+            env={**os.environ, 'DEBIAN_FRONTEND': 'noninteractive'},
             stdin=subprocess.DEVNULL,
         )

@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+from tests.harness import free_port
+
 from .packages import MEDIAWIKI, need_mediawiki
 
 
@@ -23,15 +25,13 @@ SECONDS = 60  # more than anything here takes
 WORKERS = 3
 SETTINGS = Path(__file__).with_name('settings.php')
 GRANTS = (
-    'basic',
-    'highvolume',
-    'editpage',
-    'createeditmovepage',
-    'uploadfile',
-    'uploadeditmovefile',
-    'delete',
-    'protect',
-    'editprotected',
+    *('basic', 'highvolume', 'editpage', 'createeditmovepage', 'uploadfile'),
+    *('uploadeditmovefile', 'delete', 'protect', 'editprotected'),
+)
+# Files of four megabytes are uploaded, and the code does not change.
+PHP_OPTIONS = (
+    *('-d', 'upload_max_filesize=100M', '-d', 'post_max_size=100M'),
+    *('-d', 'memory_limit=512M', '-d', 'opcache.validate_timestamps=0'),
 )
 
 # Of the whole connection, not of a message.
@@ -43,16 +43,13 @@ class MediaWiki:
 
     :param server: the address under which it is known to its clients
     :param accounts: names, passwords and groups; the first one installs it
-    :param interwiki: addresses of other wikis by their prefixes; a prefix
-        that is a language code makes links between languages
     """
 
-    def __init__(self, server, accounts, interwiki=()):
+    def __init__(self, server, accounts):
         need_mediawiki()
         self.server = server
         self.port = None
         self._accounts = list(accounts)
-        self._interwiki = dict(interwiki)
         self._folder = None
         self._process = None
         self._environment = {}
@@ -92,39 +89,22 @@ class MediaWiki:
             'PHP_CLI_SERVER_WORKERS': str(WORKERS),
         }
         (name, password, _), *others = self._accounts
+        options = (
+            f'--dbtype=sqlite --confpath={folder} --dbpath={folder}/data'
+            f' --dbname=wiki --server={self.server} --scriptpath='
+        )
+        password = f'--pass={password}'
         self._run(
-            'install.php',
-            '--dbtype=sqlite',
-            f'--confpath={folder}',
-            f'--dbpath={folder}/data',
-            '--dbname=wiki',
-            f'--server={self.server}',
-            '--scriptpath=',
-            f'--pass={password}',
-            'Sandboxwiki',
-            name,
+            'install.php', *options.split(), password, 'Sandboxwiki', name
         )
         self._environment['MW_CONFIG_FILE'] = str(SETTINGS)
         for account in others:
             self.add_account(*account)
-        for prefix, url in self._interwiki.items():
-            self.sql(
-                'INSERT INTO interwiki VALUES (?, ?, ?, ?, 1, 0)',
-                prefix,
-                f'{url}/index.php?title=$1',
-                f'{url}/api.php',
-                'wiki',
-            )
 
     def add_account(self, name, password, groups=()):
         """Create an account, or put one into other groups."""
-        self._run(
-            'createAndPromote.php',
-            '--force',
-            *([f'--custom-groups={",".join(groups)}'] if groups else []),
-            name,
-            password,
-        )
+        groups = [f'--custom-groups={",".join(groups)}'] if groups else []
+        self._run('createAndPromote.php', '--force', *groups, name, password)
 
     def _run(self, script, *arguments):
         done = subprocess.run(
@@ -142,24 +122,11 @@ class MediaWiki:
 
     def _start(self):
         for _ in range(5):
-            port = _free_port()
+            port = free_port()
+            address = f'127.0.0.1:{port}'
             with open(os.path.join(self._folder, 'server.log'), 'w') as log:
                 self._process = subprocess.Popen(
-                    [
-                        'php',
-                        '-d',
-                        'upload_max_filesize=100M',
-                        '-d',
-                        'post_max_size=100M',
-                        '-d',
-                        'memory_limit=512M',
-                        '-d',
-                        'opcache.validate_timestamps=0',
-                        '-S',
-                        f'127.0.0.1:{port}',
-                        '-t',
-                        str(MEDIAWIKI),
-                    ],
+                    ['php', *PHP_OPTIONS, '-S', address, '-t', str(MEDIAWIKI)],
                     env=self._environment,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -200,38 +167,32 @@ class MediaWiki:
             connection.putrequest(
                 method, target, skip_host=True, skip_accept_encoding=True
             )
-            for name, value in {
-                **dict(headers),
-                'Host': urlsplit(self.server).netloc,
-                'Content-Length': str(len(body)),
-                'Connection': 'close',
-            }.items():
+            fields = {**dict(headers), 'Connection': 'close'}
+            fields['Host'] = urlsplit(self.server).netloc
+            fields['Content-Length'] = str(len(body))
+            for name, value in fields.items():
                 connection.putheader(name, value)
             connection.endheaders(body)
             with connection.sock.dup() as wire:
                 response = connection.getresponse()
                 content = response.read()
-                fields = [
-                    field
-                    for field in response.getheaders()
-                    if field[0].lower() not in HOP
-                ]
+                sent = response.getheaders()
                 # The end of the connection is the end of the script.
                 wire.recv(1)
-        return response.status, fields, content
+        sent = [field for field in sent if field[0].lower() not in HOP]
+        return response.status, sent, content
 
     # What a test asks, past the sandbox
 
     def ask(self, user=None, **params):
         """Ask the API, under all grants if a user is given."""
         params = {'format': 'json', 'formatversion': 2, **params}
-        headers = (
-            session_headers(user, 'tests', GRANTS, ['tests']) if user else {}
-        )
+        headers = {}
+        if user:
+            headers = session_headers(user, 'tests', GRANTS, ['tests'])
         headers['Content-Type'] = 'application/x-www-form-urlencoded'
-        content = self.send(
-            'POST', '/api.php', urlencode(params).encode(), headers
-        )[2]
+        body = urlencode(params).encode()
+        content = self.send('POST', '/api.php', body, headers)[2]
         data = json.loads(content)
         if 'error' in data:
             raise RuntimeError(data['error'])
@@ -250,15 +211,10 @@ class MediaWiki:
 
     def page(self, title, **params):
         """Return what the API tells of a page."""
-        query = {
-            'action': 'query',
-            'titles': title,
-            'prop': 'revisions',
-            'rvprop': 'content|user|comment|tags|ids',
-            'rvslots': 'main',
-            **params,
-        }
-        return self.ask(**query)['query']['pages'][0]
+        params.setdefault('prop', 'revisions')
+        wanted = 'content|user|comment|tags|ids'
+        params.update(titles=title, rvprop=wanted, rvslots='main')
+        return self.ask(action='query', **params)['query']['pages'][0]
 
     def text(self, title):
         """Return the text of a page, None if there is none."""
@@ -275,14 +231,10 @@ class MediaWiki:
 
     def changes(self, **params):
         """Return the recent changes, the oldest first."""
-        return self.ask(
-            action='query',
-            list='recentchanges',
-            rclimit='max',
-            rcdir='newer',
-            rcprop='title|user|comment|tags|loginfo|ids',
-            **params,
-        )['query']['recentchanges']
+        wanted = 'title|user|comment|tags|loginfo|ids'
+        params.update(rclimit='max', rcdir='newer', rcprop=wanted)
+        answer = self.ask(action='query', list='recentchanges', **params)
+        return answer['query']['recentchanges']
 
 
 def session_headers(user, token, grants, tags):
@@ -293,8 +245,3 @@ def session_headers(user, token, grants, tags):
         'X-Sandbox-Grants': '|'.join(grants),
         'X-Sandbox-Tags': '|'.join(tags),
     }
-
-
-def _free_port():
-    with socket.create_server(('127.0.0.1', 0)) as server:
-        return server.getsockname()[1]

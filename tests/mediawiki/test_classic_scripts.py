@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import shlex
 import struct
 import zlib
 from contextlib import ExitStack
@@ -57,7 +58,7 @@ def farmer(farm, tmp_path_factory):
     )
     owner.share(other)
     owner.others = [other]
-    owner.log_in()
+    owner.authorize()
     return owner
 
 
@@ -73,21 +74,21 @@ def mediawiki(farm):
     return farm[0].mediawiki
 
 
-def run(owner, *command, dies_at='edit', keys=''):
+def run(owner, command, dies_at='edit', keys=''):
     """Run a script; check that it ended well, though tokens died.
 
     :param dies_at: the action of the API at which the token is to die, or
         a function that says whether a request is the one
     """
-    if isinstance(dies_at, str):
-        action = dies_at
 
-        def dies_at(request):
-            return request.form.get('action') == action
+    def is_the_one(request):
+        if callable(dies_at):
+            return dies_at(request)
+        return request.form.get('action') == dies_at
 
     wikis = [owner.wiki, *owner.others]
-    with Reaper(*wikis, is_the_one=dies_at) as reaper:
-        done = owner.alone(*command, keys=keys)
+    with Reaper(*wikis, is_the_one=is_the_one) as reaper:
+        done = owner.alone(*shlex.split(command), keys=keys)
     assert done.returncode == 0, done.stdout
     for bad in ('ERROR', 'Traceback', 'OAuth', 'authoriz'):
         assert bad not in done.stdout, done.stdout
@@ -95,11 +96,18 @@ def run(owner, *command, dies_at='edit', keys=''):
     # The first one is the token that it began with.
     assert sum(each.count(error=DEAD) for each in wikis) >= reaper.deaths >= 2
     for each in wikis:
-        assert each.count('/access_token', error=None) == each.count(
-            '/access_token'
-        )
+        asked = each.count('/access_token')
+        assert each.count('/access_token', error=None) == asked
         assert dialogs(each) == 0
     return done.stdout
+
+
+def make(mediawiki, name, number, text):
+    """Write pages with numbers; return their titles."""
+    titles = [f'{name} {each}' for each in range(number)]
+    for title in titles:
+        mediawiki.edit(title, text)
+    return titles
 
 
 def check_last_change(mediawiki, title):
@@ -109,22 +117,42 @@ def check_last_change(mediawiki, title):
     assert 'OAuth CID: 1' in revision['tags']
 
 
-def test_add_text(owner, mediawiki):
-    titles = [f'Text {number}' for number in range(6)]
+def check_texts(mediawiki, titles, text):
     for title in titles:
-        mediawiki.edit(title, 'First line.')
-    run(owner, 'add_text', '-prefixindex:Text', '-text:Last line.', '-always')
-    for title in titles:
-        assert mediawiki.text(title) == 'First line.\nLast line.'
+        assert mediawiki.text(title) == text
         check_last_change(mediawiki, title)
 
 
+@pytest.mark.parametrize(
+    ('name', 'before', 'command', 'after'),
+    [
+        (
+            'Text',
+            'First line.',
+            'add_text -text:"Last line." -always',
+            'First line.\nLast line.',
+        ),
+        (
+            'Replace',
+            'The colour of the sky',
+            'replace -always -summary:spelling colour color',
+            'The color of the sky',
+        ),
+    ],
+)
+def test_changes_of_many_pages(owner, mediawiki, name, before, command, after):
+    titles = make(mediawiki, name, 6, before)
+    run(owner, f'{command} -prefixindex:{name}')
+    check_texts(mediawiki, titles, after)
+    if 'summary' in command:
+        comment = mediawiki.page(titles[0])['revisions'][0]['comment']
+        assert comment == 'spelling'
+
+
 def test_touch(owner, mediawiki):
-    titles = [f'Untouched {number}' for number in range(4)]
-    for title in titles:
-        mediawiki.edit(title, 'The text stays.')
+    titles = make(mediawiki, 'Untouched', 4, 'The text stays.')
     mediawiki.sql("UPDATE page SET page_touched = '20010115000000'")
-    run(owner, 'touch', '-prefixindex:Untouched')
+    run(owner, 'touch -prefixindex:Untouched')
     for title in titles:
         page = mediawiki.page(title, prop='info|revisions')
         assert page['touched'] > '2002'
@@ -133,138 +161,69 @@ def test_touch(owner, mediawiki):
     assert untouched['touched'].startswith('2001')
 
 
-def test_replace(owner, mediawiki):
-    for number in range(6):
-        mediawiki.edit(f'Replace {number}', 'The colour of the sky')
-    run(
-        owner,
-        'replace',
-        '-prefixindex:Replace',
-        '-always',
-        '-summary:spelling',
-        'colour',
-        'color',
-    )
-    for number in range(6):
-        title = f'Replace {number}'
-        assert mediawiki.text(title) == 'The color of the sky'
-        check_last_change(mediawiki, title)
-        comment = mediawiki.page(title)['revisions'][0]['comment']
-        assert comment == 'spelling'
-
-
 def test_movepages(owner, mediawiki):
     mediawiki.edit('Move from', 'To be moved')
-    run(
-        owner,
-        'movepages',
-        '-from:Move from',
-        '-to:Move to',
-        '-always',
-        '-summary:a better title',
-        dies_at='move',
-    )
-    assert mediawiki.text('Move to') == 'To be moved'
+    command = 'movepages -from:"Move from" -to:"Move to" -always -summary:a'
+    run(owner, command, dies_at='move')
+    check_texts(mediawiki, ['Move to'], 'To be moved')
     assert mediawiki.text('Move from') == '#REDIRECT [[Move to]]'
-    check_last_change(mediawiki, 'Move to')
 
 
 def test_category(owner, mediawiki):
-    titles = [f'Category {number}' for number in range(4)]
-    for title in titles:
-        mediawiki.edit(title, 'It flies.\n\n[[Category:Birds]]')
+    titles = make(mediawiki, 'Category', 4, 'It flies.\n\n[[Category:Birds]]')
     mediawiki.edit('Category:Birds', 'Those that fly')
 
     def members(category):
-        found = mediawiki.ask(
-            action='query', list='categorymembers', cmtitle=category
-        )
+        query = {'list': 'categorymembers', 'cmtitle': category}
+        found = mediawiki.ask(action='query', **query)
         return [page['title'] for page in found['query']['categorymembers']]
 
-    run(
-        owner,
-        'category',
-        'move',
-        '-from:Birds',
-        '-to:Aves',
-        '-batch',
-        dies_at='move',
-    )
+    run(owner, 'category move -from:Birds -to:Aves -batch', dies_at='move')
     assert members('Category:Aves') == titles
     assert members('Category:Birds') == []
     assert mediawiki.text('Category:Aves') == 'Those that fly'
-    run(owner, 'category', 'remove', '-from:Aves', '-batch', '-nodelsum')
+    run(owner, 'category remove -from:Aves -batch -nodelsum')
     assert members('Category:Aves') == []
-    for title in titles:
-        assert mediawiki.text(title) == 'It flies.'
-        check_last_change(mediawiki, title)
+    check_texts(mediawiki, titles, 'It flies.')
 
 
 def test_redirect(owner, mediawiki):
     mediawiki.edit('Redirect 1', '#REDIRECT [[Redirect 2]]')
     mediawiki.edit('Redirect 2', '#REDIRECT [[Redirect 3]]')
     mediawiki.edit('Redirect 3', 'The goal')
-    run(owner, 'redirect', 'double', '-always')
-    assert mediawiki.text('Redirect 1') == '#REDIRECT [[Redirect 3]]'
-    assert mediawiki.text('Redirect 2') == '#REDIRECT [[Redirect 3]]'
+    run(owner, 'redirect double -always')
+    for title in ('Redirect 1', 'Redirect 2'):
+        assert mediawiki.text(title) == '#REDIRECT [[Redirect 3]]'
     check_last_change(mediawiki, 'Redirect 1')
 
 
 def test_listpages(owner, mediawiki):
-    titles = [f'List {number}' for number in range(12)]
-    for title in titles:
-        mediawiki.edit(title, 'To be listed')
+    titles = make(mediawiki, 'List', 12, 'To be listed')
     before = mediawiki.changes()
-    output = run(
-        owner,
-        'listpages',
-        '-prefixindex:List',
-        '-format:3',
-        '-step:3',
-        dies_at=is_continuation,
-    )
-    assert [
-        line for line in output.splitlines() if line.startswith('List ')
-    ] == sorted(titles)
+    command = 'listpages -prefixindex:List -format:3 -step:3'
+    lines = run(owner, command, dies_at=is_continuation).splitlines()
+    listed = [line for line in lines if line.startswith('List ')]
+    assert listed == sorted(titles)
     assert mediawiki.changes() == before
 
 
 def test_pagefromfile(owner, mediawiki):
-    (owner.folder / 'pages.txt').write_text(
-        ''.join(
-            f"{{{{-start-}}}}\n'''From file {number}'''\nText {number}\n"
-            '{{-stop-}}\n'
-            for number in range(5)
-        )
-    )
-    run(
-        owner,
-        'pagefromfile',
-        '-file:pages.txt',
-        '-notitle',
-        '-summary:from a file',
-    )
+    page = "{{{{-start-}}}}\n'''From file {0}'''\nText {0}\n{{{{-stop-}}}}\n"
+    text = ''.join(page.format(number) for number in range(5))
+    (owner.folder / 'pages.txt').write_text(text)
+    run(owner, 'pagefromfile -file:pages.txt -notitle -summary:test')
     for number in range(5):
-        assert mediawiki.text(f'From file {number}') == f'Text {number}'
-        check_last_change(mediawiki, f'From file {number}')
+        check_texts(mediawiki, [f'From file {number}'], f'Text {number}')
 
 
-@pytest.mark.parametrize('chunks', [[], ['-chunked:1MB']])
+@pytest.mark.parametrize('chunks', ['', ' -chunked:1MB'])
 def test_upload_of_a_file_of_four_megabytes(owner, mediawiki, chunks):
-    name = f'Noise in {len(chunks)}.png'
+    name = f'Noise{len(chunks)}.png'
     content = picture(side=1180)
     assert 4e6 < len(content) < 5e6
     (owner.folder / name).write_bytes(content)
-    run(
-        owner,
-        'upload',
-        name,
-        'Made for a test',
-        '-always',
-        '-ignorewarn',
-        *chunks,
-        dies_at=is_large,
-    )
+    command = f'upload {name} "Made for a test" -always -ignorewarn{chunks}'
+    run(owner, command, dies_at=is_large)
     (image,) = mediawiki.page(
         f'File:{name}', prop='imageinfo', iiprop='sha1|size|user'
     )['imageinfo']
@@ -278,70 +237,46 @@ def test_upload_of_a_file_of_four_megabytes(owner, mediawiki, chunks):
 
 
 def test_delete(owner, mediawiki):
-    titles = [f'Delete {number}' for number in range(3)]
-    for title in titles:
-        mediawiki.edit(title, 'To be deleted')
-    run(
-        owner,
-        'delete',
-        '-prefixindex:Delete',
-        '-always',
-        '-summary:not needed',
-        dies_at='delete',
-    )
+    titles = make(mediawiki, 'Delete', 3, 'To be deleted')
+    command = 'delete -prefixindex:Delete -always -summary:"not needed"'
+    run(owner, command, dies_at='delete')
     assert [mediawiki.text(title) for title in titles] == [None] * 3
-    assert [
-        (change['title'], change['user'], change['comment'], change['tags'])
+    deleted = [
+        change
         for change in mediawiki.changes(rctype='log')
         if change['logtype'] == 'delete'
-    ][-3:] == [
-        (title, 'Bot', 'not needed', ['OAuth CID: 1']) for title in titles
-    ]
+    ][-3:]
+    for title, change in zip(titles, deleted, strict=True):
+        assert (change['title'], change['user']) == (title, 'Bot')
+        assert change['comment'] == 'not needed'
+        assert change['tags'] == ['OAuth CID: 1']
 
 
 def test_protect(owner, mediawiki):
     mediawiki.edit('Protect', 'Not to be changed')
-    run(
-        owner,
-        'protect',
-        '-page:Protect',
-        '-always',
-        '-edit:sysop',
-        '-move:sysop',
-        '-summary:a test',
-        dies_at='protect',
-    )
+    command = 'protect -page:Protect -always -edit:sysop -move:sysop'
+    run(owner, f'{command} -summary:a', dies_at='protect')
     page = mediawiki.page('Protect', prop='info', inprop='protection')
-    assert {
-        (protection['type'], protection['level'])
-        for protection in page['protection']
-    } == {('edit', 'sysop'), ('move', 'sysop')}
+    levels = {each['type']: each['level'] for each in page['protection']}
+    assert levels == {'edit': 'sysop', 'move': 'sysop'}
 
 
 def test_template(owner, mediawiki):
     mediawiki.edit('Template:Old', 'old')
     mediawiki.edit('Template:New', 'new')
-    for number in range(3):
-        mediawiki.edit(f'Template {number}', 'Look: {{old|1}}')
-    run(owner, 'template', 'Old', 'New', '-always', '-summary:a test')
-    for number in range(3):
-        assert mediawiki.text(f'Template {number}') == 'Look: {{New|1}}'
-        check_last_change(mediawiki, f'Template {number}')
+    titles = make(mediawiki, 'Template', 3, 'Look: {{old|1}}')
+    run(owner, 'template Old New -always -summary:test')
+    check_texts(mediawiki, titles, 'Look: {{New|1}}')
 
 
 def test_transferbot_from_one_wiki_to_another(farm, owner, mediawiki):
-    for number in range(3):
-        mediawiki.edit(f'Transfer {number}', f'Text {number}')
-    run(
-        owner,
-        'transferbot',
-        '-tolang:de',
-        *[f'-page:Transfer {number}' for number in range(3)],
-    )
+    titles = make(mediawiki, 'Transfer', 3, 'Text')
+    pages = ' '.join(f'"-page:{title}"' for title in titles)
+    run(owner, f'transferbot -tolang:de {pages}')
     there = farm[1].mediawiki
-    for number in range(3):
-        assert f'Text {number}' in there.text(f'Transfer {number}')
-        check_last_change(there, f'Transfer {number}')
+    for title in titles:
+        assert 'Text' in there.text(title)
+        check_last_change(there, title)
     # Reading here and writing there, both under the one authorization.
     for each in farm:
         assert {
@@ -353,8 +288,7 @@ def test_transferbot_from_one_wiki_to_another(farm, owner, mediawiki):
 
 def test_pwb_shell(owner, mediawiki):
     output = run(owner, 'shell', keys=SHELL)
-    assert mediawiki.text('Shell') == 'written in the shell'
-    check_last_change(mediawiki, 'Shell')
+    check_texts(mediawiki, ['Shell'], 'written in the shell')
     revision = mediawiki.page('Shell')['revisions'][0]['revid']
     assert f'revision {revision}\n' in output
 
@@ -365,19 +299,11 @@ def test_a_script_runs_on_while_tokens_expire_by_the_clock(
     # Not of one second: Pywikibot gives an edit up if the wiki says
     # badtoken twice in a row, as it does where two tokens end in one edit.
     wiki = farm[0]
-    titles = [f'Clock {number}' for number in range(50)]
-    for title in titles:
-        mediawiki.edit(title, 'colour')
+    titles = make(mediawiki, 'Clock', 50, 'colour')
     wiki.token_life = 2
     wiki.expire_access_tokens()
-    done = owner.alone(
-        'replace',
-        '-prefixindex:Clock',
-        '-always',
-        '-summary:spelling',
-        'colour',
-        'color',
-    )
+    command = 'replace -prefixindex:Clock -always -summary:test colour color'
+    done = owner.alone(*command.split())
     wiki.token_life = 3600
     assert 'ERROR' not in done.stdout
     assert [mediawiki.text(title) for title in titles] == ['color'] * 50
@@ -404,21 +330,15 @@ def picture(side):
     """Return a picture of noise, which cannot be compressed."""
 
     def chunk(kind, data):
-        return (
-            struct.pack('>I', len(data))
-            + kind
-            + data
-            + struct.pack('>I', zlib.crc32(kind + data))
-        )
+        end = struct.pack('>I', zlib.crc32(kind + data))
+        return struct.pack('>I', len(data)) + kind + data + end
 
     noise = random.Random(side)
-    rows = b''.join(
-        b'\0' + noise.getrandbits(side * 24).to_bytes(side * 3, 'big')
-        for _ in range(side)
-    )
+    rows = b''.join(b'\0' + noise.randbytes(side * 3) for _ in range(side))
+    header = struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0)
     return (
         b'\x89PNG\r\n\x1a\n'
-        + chunk(b'IHDR', struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0))
+        + chunk(b'IHDR', header)
         + chunk(b'IDAT', zlib.compress(rows, 1))
         + chunk(b'IEND', b'')
     )

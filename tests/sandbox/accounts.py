@@ -50,7 +50,6 @@ class Session:
     tokens: dict[str, str] = field(default_factory=dict)
     used_with: object = None
     pending: User | None = None  # gave the password, not the second factor
-    failures: int = 0
 
     def token(self, kind):
         """Return the token for *kind* of action."""

@@ -33,7 +33,6 @@ def answer(wiki, caller, request, path):
     if caller.user is None:
         text = f'The specified user ({caller.name}) does not exist'
         raise RestError(404, text, errorKey='rest-nonexistent-user')
-    wiki.oauth.expire_proposals()
     own = [
         _described(client)
         for client in reversed(wiki.oauth.clients.values())

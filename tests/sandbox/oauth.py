@@ -23,7 +23,6 @@ from .wire import json_response
 
 CODE_LIFE = 60
 GRACE = 600  # how long master takes a refresh token after its first use
-PROPOSAL_LIFE = 30 * 86400  # MWOAuthRequestExpirationAge
 OWNER_ONLY_LIFE = 31556908800  # about a thousand years
 STAGES = ('proposed', 'approved', 'rejected', 'expired', 'disabled')
 GRANT_TYPES = ('authorization_code', 'refresh_token', 'client_credentials')
@@ -191,13 +190,6 @@ class AuthorizationServer:
             if secret != client.secret:
                 raise OAuthError(401, 'invalid_client')
         return client
-
-    def expire_proposals(self):
-        """Let proposals expire, which is done when clients are listed."""
-        for client in self.clients.values():
-            age = self._wiki.clock() - client.registered
-            if client.stage == 'proposed' and age > PROPOSAL_LIFE:
-                client.stage = 'expired'
 
     # Authorizing
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -68,7 +67,7 @@ def normal_title(title):
     return title[:1].upper() + title[1:]
 
 
-class Pages(Mapping[str, str]):
+class Pages:
     """The current text of every page by its title."""
 
     def __init__(self):
@@ -78,17 +77,8 @@ class Pages(Mapping[str, str]):
     def __getitem__(self, title):
         return self._pages[normal_title(title)].text
 
-    def __iter__(self):
-        return iter(list(self._pages))
-
-    def __len__(self):
-        return len(self._pages)
-
     def page(self, title):
         return self._pages.get(normal_title(title))
-
-    def all(self):
-        return [self._pages[title] for title in sorted(self._pages)]
 
     def save(self, edit, time):
         user, title, *rest = edit

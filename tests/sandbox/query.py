@@ -15,22 +15,10 @@ def run(call):
     result = {}
     for name in call.many('meta'):
         result.update(METAS[name](call))
-    if 'allpages' in call.many('list'):
-        result['allpages'] = _allpages(call, 'ap')
-    if 'allusers' in call.many('list'):
-        result['allusers'] = _allusers(call)
     if 'users' in call.many('list'):
         result['users'] = _users(call)
-    titles, numbers = call.many('titles'), call.many('pageids')
-    for page in call.wiki.pages.all():
-        if str(page.id) in numbers:
-            titles.append(page.title)
-    if call.get('generator'):
-        is_known = call.get('generator') == 'allpages'
-        found = _allpages(call, 'gap') if is_known else []
-        titles = [item['title'] for item in found]
     pages = {}
-    for title in dict.fromkeys(map(normal_title, titles)):
+    for title in dict.fromkeys(map(normal_title, call.many('titles'))):
         page = call.wiki.pages.page(title)
         key = page.id if page else -1 - len(pages)
         pages[str(key)] = _described(call, title, page)
@@ -84,34 +72,7 @@ def _revision(call, page):
         content['content' if call.fv2 else '*'] = revision.text
     if 'rvslots' in call.params:
         data['slots'] = {'main': content}
-    elif 'content' in wanted:
-        data.update(content)
     return data
-
-
-def _allpages(call, prefix):
-    """Return all pages of a namespace from a title on, without batches."""
-    number = int(call.get(f'{prefix}namespace', '0'))
-    start = call.get(f'{prefix}from').replace('_', ' ')
-    return [
-        {'pageid': page.id, 'ns': number, 'title': page.title}
-        for page in call.wiki.pages.all()
-        if namespace(page.title) == number
-        and page.title.removeprefix(f'{NAMESPACES[number]}:') >= start
-    ]
-
-
-# Users
-
-
-def _allusers(call):
-    """Return all users from a name on, without batches."""
-    users = sorted(call.wiki.accounts.users.values(), key=lambda u: u.name)
-    return [
-        {'userid': user.id, 'name': user.name}
-        for user in users
-        if user.name >= call.get('aufrom')
-    ]
 
 
 def _users(call):

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import free_port
+
 
 SECONDS = 10  # more than it takes to start or to stop
 
@@ -65,19 +67,18 @@ class RedisServer:
     def start(self):
         """Start it, on the port that it had before, and wait for it."""
         for _ in range(5):
-            port = self.port or _free_port()
+            port = self.port or free_port()
             options = {
                 'bind': '127.0.0.1',
-                'port': str(port),
+                'port': port,
                 'dir': self._folder,
                 'save': '',
                 'appendonly': 'no',
-                'logfile': 'redis.log',
-                **({'requirepass': self.password} if self.password else {}),
+                'requirepass': self.password or '',
             }
-            command = [self.program]
+            command = [self.program, '--logfile', 'redis.log']
             for name, value in options.items():
-                command += [f'--{name}', value]
+                command += [f'--{name}', str(value)]
             self._process = subprocess.Popen(command, cwd=self._folder)
             if self._is_up(port):
                 self.port = port
@@ -85,8 +86,7 @@ class RedisServer:
             self.stop()
             if self.port:
                 break
-        log = Path(self._folder, 'redis.log')
-        raise RuntimeError(log.read_text() if log.exists() else 'no start')
+        raise RuntimeError(f'{command} does not start')
 
     def stop(self, *, keep=False):
         """Stop it; if *keep*, what it holds is there at the next start."""
@@ -125,8 +125,3 @@ class RedisServer:
             except OSError:
                 time.sleep(0.01)
         return False
-
-
-def _free_port():
-    with socket.create_server(('127.0.0.1', 0)) as server:
-        return server.getsockname()[1]
