@@ -106,10 +106,8 @@ def wiki_at(url: str) -> str | None:
     from requests import PreparedRequest, RequestException
 
     prepared = PreparedRequest()
-    try:
+    with contextlib.suppress(RequestException, UnicodeError):
         prepared.prepare_url(url, None)
-    except (RequestException, UnicodeError):
-        return None
     return wiki_of(prepared.url or '')
 
 
@@ -203,11 +201,9 @@ def _families() -> Iterator[Family]:
     if names.pop('*', '') is None:
         names.update(dict.fromkeys(config.family_files))
     for name in names:
-        try:
+        # Reporting a misspelled family in usernames is up to Pywikibot.
+        with contextlib.suppress(UnknownFamilyError):
             yield Family.load(name)
-        except UnknownFamilyError:
-            # Reporting a misspelled family in usernames is up to Pywikibot.
-            continue
 
 
 def _username(family: Family, code: str) -> str | None:
@@ -412,13 +408,14 @@ def check_wildcards(auth: object) -> None:
     for key in entries_of(auth):
         if not key.startswith('*'):
             continue
+        sites = {netloc_of(site): site for site in configured_sites()}
         reached = {
-            site.wiki: 'Wikimedia' if is_wikimedia(site) else site.family.name
-            for site in configured_sites()
-            if is_match(key, netloc_of(site))
+            host: 'Wikimedia' if is_wikimedia(site) else site.family.name
+            for host, site in sites.items()
+            if host and is_match(key, host)
         }
         if _is_public_suffix(key) or len(set(reached.values())) > 1:
-            keys = {narrow_key(wiki) for wiki in reached if wiki}
+            keys = {narrow_key(f'https://{host}') for host in reached}
             raise ConfigurationError(
                 f'authenticate[{key!r}] would send the token to wikis of'
                 ' different operators.',
