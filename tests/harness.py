@@ -8,9 +8,11 @@ pseudo-terminal, `Owner.start` without one, as cron does.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import pty
+import random
 import re
 import select
 import shlex
@@ -67,10 +69,20 @@ for number in range(int(edits)):
 """
 
 
+# Below the ports that the system gives to connections, since one of them
+# might be given before a test listens on it; others in each process.
+_PORTS = itertools.cycle(
+    random.Random(os.getpid()).sample(range(10_000, 32_000), 2_000)
+)
+
+
 def free_port():
     """Return a port that nobody listens on."""
-    with socket.create_server(('127.0.0.1', 0)) as server:
-        return server.getsockname()[1]
+    for port in _PORTS:
+        with contextlib.suppress(OSError):
+            socket.create_server(('127.0.0.1', port)).close()
+            return port
+    raise AssertionError  # it is a cycle
 
 
 def at_once(number, call):
