@@ -87,8 +87,11 @@ class _Owner:
         process = subprocess.Popen(command, start_new_session=True, **options)
         os.close(device)
         shown = b''
-        while prompt not in shown:
-            shown += os.read(window, 4096)  # an error at its end
+        try:
+            while prompt not in shown:
+                shown += os.read(window, 4096)
+        except OSError:  # Linux says so once no program uses it any more
+            raise AssertionError(shown.decode()) from None
         process.kill()
         process.wait()
         os.close(window)

@@ -18,6 +18,8 @@ def run(call):
     if 'users' in call.many('list'):
         result['users'] = _users(call)
     pages = {}
+    if 'allusers' in call.many('list'):
+        result['allusers'] = _allusers(call)
     for title in dict.fromkeys(map(normal_title, call.many('titles'))):
         page = call.wiki.pages.page(title)
         key = page.id if page else -1 - len(pages)
@@ -181,3 +183,13 @@ def paraminfo(call):
             data['mustbeposted'] = path in POSTED
             modules.append({**data, 'source': 'MediaWiki'})
     return {'paraminfo': {'helpformat': 'none', 'modules': modules}}
+
+
+def _allusers(call):
+    """Return all users from a name on; Pywikibot asks before a password."""
+    users = sorted(call.wiki.accounts.users.values(), key=lambda u: u.name)
+    return [
+        {'userid': user.id, 'name': user.name}
+        for user in users
+        if user.name >= call.get('aufrom')
+    ]
