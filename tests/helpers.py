@@ -6,7 +6,6 @@ import contextlib
 import os
 import pickle
 import sys
-import threading
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -168,30 +167,10 @@ def client_of(registered, *, secret=True, **options):
     )
 
 
-def at_once(number, call):
-    """Call a function in this many threads at once; return the results."""
-    barrier = threading.Barrier(number)
-
-    def wait_and_call(index):
-        barrier.wait(SECONDS)
-        return call(index)
-
-    with ThreadPoolExecutor(number) as pool:
-        return list(pool.map(wait_and_call, range(number)))
-
-
 def in_thread(call, *arguments):
     """Call a function in a thread of its own; return the result."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(call, *arguments).result(SECONDS)
-
-
-def wait_until(condition):
-    """Wait for something that happens in another thread or process."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, 'it did not happen'
-        time.sleep(0.002)
 
 
 class Fork:

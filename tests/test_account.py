@@ -21,16 +21,15 @@ from pywikibot_oauth2 import (
     StoreError,
 )
 from pywikibot_oauth2.stores import MemoryStore
+from tests.harness import at_once, wait_until
 from tests.helpers import (
     HOUR,
     Bot,
     Fork,
     MemoryStoreOfAll,
     StandingClock,
-    at_once,
     client_of,
     on_both,
-    wait_until,
 )
 
 
@@ -50,11 +49,6 @@ if_not_handled = pytest.mark.parametrize(
         ('hang_before', {}),
     ],
 )
-
-
-@pytest.fixture
-def clock():
-    return StandingClock()
 
 
 @pytest.fixture

@@ -17,15 +17,8 @@ from requests.adapters import HTTPAdapter
 
 from pywikibot_oauth2 import AuthorizationEndedError, EndpointError, OAuth2Auth
 from pywikibot_oauth2.auth import BearerAuth
-from tests.helpers import (
-    HOUR,
-    Bot,
-    StandingClock,
-    at_once,
-    leave_pywikibot,
-    on_both,
-    set_up_pywikibot,
-)
+from tests.harness import at_once
+from tests.helpers import HOUR, Bot, leave_pywikibot, on_both, set_up_pywikibot
 from tests.stores.contract import listening
 
 
@@ -159,11 +152,6 @@ class Bench:
         assert answer.json()['login']['result'] == 'Success'
         config.authenticate.update(configured)
         self.wiki.requests.clear()
-
-
-@pytest.fixture
-def clock():
-    return StandingClock()
 
 
 @pytest.fixture

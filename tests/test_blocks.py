@@ -23,10 +23,9 @@ from pywikibot_oauth2 import (
     OAuth2Session,
     blocks,
 )
+from tests.harness import at_once
 from tests.helpers import (
     HOUR,
-    StandingClock,
-    at_once,
     client_of,
     in_thread,
     leave_pywikibot,
@@ -130,11 +129,6 @@ def check_that_all_belongs_together(wiki):
     for each in wiki.edits:
         assert each.summary == each.user
     return cookies
-
-
-@pytest.fixture
-def clock():
-    return StandingClock()
 
 
 @pytest.fixture

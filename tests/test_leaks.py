@@ -9,13 +9,8 @@ import pytest
 import requests
 
 from pywikibot_oauth2 import OAuth2Client, OAuth2Error, OAuth2Session
-from tests.helpers import HOUR, Bot, PatientPolicy, StandingClock, on_both
+from tests.helpers import HOUR, Bot, PatientPolicy, on_both
 from tests.stores.contract import listening
-
-
-@pytest.fixture
-def clock():
-    return StandingClock()
 
 
 @pytest.fixture

@@ -7,20 +7,13 @@ import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
 import pywikibot
 from pywikibot import config
 from pywikibot.comms import http
 
 import pywikibot_oauth2
 from pywikibot_oauth2 import OAuth2Auth
-from tests.helpers import (
-    HOUR,
-    Bot,
-    StandingClock,
-    leave_pywikibot,
-    set_up_pywikibot,
-)
+from tests.helpers import HOUR, Bot, leave_pywikibot, set_up_pywikibot
 
 
 TOP = Path(pywikibot_oauth2.__file__).parent
@@ -75,11 +68,6 @@ def changes_of_module(call):
         if before != name
     ]
     return len(changed) - 1, len(changed) - len(set(changed))
-
-
-@pytest.fixture
-def clock():
-    return StandingClock()
 
 
 def test_few_modules_are_passed_by_a_request(monkeypatch, tmp_path, wiki):
