@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import random
 import signal
 import sys
 import tempfile
-import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -95,35 +96,21 @@ def work(setup, number, until):
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
 
-    def is_over():
-        return stop.is_set() or time.monotonic() >= until
+    def work_thread(index):
+        editor = Editor(setup['url'], f'Page {number}-{index}')
+        for call in itertools.count(1):
+            if stop.is_set() or time.monotonic() >= until:
+                return
+            try:
+                if call % WRITE:
+                    editor.read()
+                else:
+                    editor.write(f'{os.getpid()} {call}')
+            except Exception as error:
+                report('failed', repr(error))
 
-    threads = [
-        threading.Thread(
-            target=work_thread,
-            args=(setup['url'], f'Page {number}-{index}', is_over),
-        )
-        for index in range(setup['threads'])
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def work_thread(url, title, is_over):
-    """Read and write in turn."""
-    editor = Editor(url, title)
-    number = 0
-    while not is_over():
-        number += 1
-        try:
-            if number % WRITE:
-                editor.read()
-            else:
-                editor.write(f'{os.getpid()} {number}')
-        except Exception as error:
-            report('failed', repr(error))
+    with ThreadPoolExecutor(setup['threads']) as pool:
+        list(pool.map(work_thread, range(setup['threads'])))
 
 
 def work_last(setup):
@@ -158,17 +145,13 @@ class Editor:
     def write(self, text):
         """Save a page; if the CSRF token is of another session, again."""
         edit = {'action': 'edit', 'title': self._title, 'text': text}
+        edit['assert'] = 'user'
         for _ in range(3):
             if self._csrf_token is None:
                 answer = self._call('GET', action='query', meta='tokens')
                 self._csrf_token = answer['query']['tokens']['csrftoken']
             try:
-                self._call(
-                    'POST',
-                    **edit,
-                    token=self._csrf_token,
-                    **{'assert': 'user'},
-                )
+                self._call('POST', **edit, token=self._csrf_token)
             except CallError as error:
                 if str(error) != 'badtoken':
                     raise
@@ -180,8 +163,8 @@ class Editor:
     def _call(self, method, **parameters):
         from pywikibot.comms import http
 
-        parameters = {'format': 'json', **parameters}
         place = 'params' if method == 'GET' else 'data'
+        parameters['format'] = 'json'
         response = http.fetch(self._url, method, **{place: parameters})
         if response.status_code != 200:
             raise CallError(f'HTTP status {response.status_code}')
@@ -281,9 +264,14 @@ class Run:
             'expiries': len(ended),
             'refreshes': len(refreshed),
             'lost': int(bool(self.losses or strange)),
+            # A refresh revokes the old token at once: a call on its way at
+            # that moment is refused and sent once more.
             'repeated': sum(call.error == DEAD for call in calls),
+            'edits': len(wiki.edits),
+            'kills': self.kills,
+            # For processes killed before the new token was stored.
+            'refreshed_again': again,
         }
-        self._explain(counts, again, len(wiki.edits))
         good = (
             not counts['failed']
             and not counts['lost']
@@ -301,31 +289,9 @@ class Run:
         )
         return good
 
-    def _explain(self, counts, again, edits):
-        """Say in words what the figures mean."""
-        options = self.options
-        bound = options.processes * options.threads * counts['refreshes']
-        text = (
-            f'{options.processes} processes of {options.threads} threads'
-            f' made {edits} edits and {counts["calls"] - edits} other calls'
-            f' in {options.seconds:g} seconds, on a wiki that plays'
-            f' {options.like}, with tokens of {options.token_life} seconds;'
-            f' {self.kills} times one of the processes was ended and another'
-            f' started. Each expiry took one refresh for all; {again} more'
-            ' were for processes killed after the wiki had answered and'
-            ' before the token was stored, for which another used the same'
-            ' refresh token again. A refresh revokes the old token at once:'
-            ' a call on its way at that moment, or sent by a process that'
-            ' had not yet read the new token from the store, is refused and'
-            ' sent once more. That is at most one call for each thread for'
-            f' each refresh, {bound} in all; it was {counts["repeated"]}.'
-        )
-        print(f'\n{textwrap.fill(text, 79)}', flush=True)
-
     def _complain(self, strange):
         """Show what can help to find out why it failed."""
-        if strange:
-            print(f'{strange} calls or edits went without a token.')
+        print(f'{strange} calls or edits went without a token.')
         for name, texts in (('failed', self.failures), ('lost', self.losses)):
             for text in sorted(set(texts))[:20]:
                 print(f'{name}, {texts.count(text)} times: {text}')
