@@ -50,11 +50,12 @@ def test_no_modules_import_each_other_in_a_circle():
 
 def changes_of_module(call):
     """Count the changes of module, and the returns to one seen before."""
-    modules = []
+    modules = ['']
 
     def note(frame, event, _):
         name = frame.f_globals.get('__name__', '')
-        if event == 'call' and name.startswith('pywikibot_oauth2'):
+        is_ours = name.startswith('pywikibot_oauth2')
+        if event == 'call' and is_ours and name != modules[-1]:
             modules.append(name)
 
     sys.setprofile(note)
@@ -62,12 +63,7 @@ def changes_of_module(call):
         call()
     finally:
         sys.setprofile(None)
-    changed = [
-        name
-        for before, name in zip([None, *modules], modules, strict=False)
-        if before != name
-    ]
-    return len(changed) - 1, len(changed) - len(set(changed))
+    return len(modules) - 2, len(modules) - len(set(modules))
 
 
 def test_few_modules_are_passed_by_a_request(monkeypatch, tmp_path, wiki):

@@ -117,17 +117,11 @@ def test_it_is_due_a_minute_or_a_tenth_of_its_lifetime_before(
     # From then on it may not last for a request.
     last_use = NOW + 99 - leeway / 6
     assert token.last_use == pytest.approx(last_use, abs=1e-6)
-
-
-def test_without_a_known_expiry_it_is_never_due():
-    token = Token(ACCESS, REFRESH, None, 3600)
+    assert token.is_valid(NOW + 98.99)
+    assert not token.is_valid(NOW + 99)
+    # Without a known expiry it is never due.
+    token = Token(ACCESS, REFRESH, None, lifetime)
     assert (token.due, token.last_use) == (math.inf, math.inf)
-
-
-def test_it_is_valid_until_the_moment_it_expires():
-    token = Token(ACCESS, None, NOW + 20)
-    assert token.is_valid(NOW + 19.99)
-    assert not token.is_valid(NOW + 20)
 
 
 # Whose it is
@@ -184,16 +178,11 @@ def test_a_token_that_cannot_be_read_has_no_claims(token):
 )  # fmt: skip
 def test_a_damaged_token_is_a_store_error_that_shows_nothing(name, value):
     data = {'access_token': ACCESS, 'refresh_token': REFRESH, name: value}
-    with pytest.raises(StoreError, match='token is damaged') as info:
-        Token.deserialize(data)
-    assert ACCESS not in str(info.value)
-    assert REFRESH not in str(info.value)
-
-
-@pytest.mark.parametrize('data', [{}, None, [], 'abc'])
-def test_what_is_not_a_token_is_a_store_error(data):
-    with pytest.raises(StoreError, match='token is damaged'):
-        Token.deserialize(data)
+    for damaged in data, {}, None, [], 'abc':
+        with pytest.raises(StoreError, match='token is damaged') as info:
+            Token.deserialize(damaged)
+        assert ACCESS not in str(info.value)
+        assert REFRESH not in str(info.value)
 
 
 def test_tokens_are_equal_if_all_their_fields_are():
@@ -218,12 +207,12 @@ WAYS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize('show', WAYS, ids=range(len(WAYS)))
-def test_nothing_of_it_is_shown(show):
-    shown = show(from_reply())
-    assert ACCESS not in shown
-    assert REFRESH not in shown
-    assert 'Token' in shown
+def test_nothing_of_it_is_shown():
+    for show in WAYS:
+        shown = show(from_reply())
+        assert ACCESS not in shown
+        assert REFRESH not in shown
+        assert 'Token' in shown
 
 
 # Whatever comes
