@@ -49,6 +49,7 @@ from pywikibot_oauth2.protocol import (
 )
 from pywikibot_oauth2.token import Token
 from tests import recordings
+from tests.helpers import client_of
 from tests.raw import RawServer, recorded, response
 from tests.strategies import answers, anything, examples, good
 
@@ -65,8 +66,19 @@ PATHS = {
     'profile': 'resource/profile',
     'own_clients': 'client',
 }
+WITH_TOKEN = ('profile', 'own_clients')
 each_step = pytest.mark.parametrize('step', PATHS)
 likes = pytest.mark.parametrize('like', recordings.SERVERS)
+
+
+def take(endpoints, step, token, pending=None, code=None):
+    """Take a step with what it needs of this."""
+    if step == 'exchange':
+        return endpoints.exchange(pending, code)
+    if step == 'client_credentials':
+        return endpoints.client_credentials()
+    argument = token if step == 'refresh' else token.header
+    return getattr(endpoints, step)(argument)
 
 
 class Asker:
@@ -78,36 +90,23 @@ class Asker:
             redirect_uri=CALLBACK,
             grant_types=('authorization_code', 'refresh_token'),
         )
-        self.client = OAuth2Client(
-            self.registered.id, self.registered.secret, redirect_uri=CALLBACK
-        )
+        self.client = client_of(self.registered)
 
     def prepare(self, step, client=None, **options):
         """Return a function that takes a step, with all that it needs."""
         client = client or self.client
         if step == 'client_credentials':
-            owned = self.wiki.register(owner_only=True)
-            client = OAuth2Client(owned.id, owned.secret, owner_only=True)
-        endpoints = OAuth2Wiki(
-            client, self.wiki.url, clock=self.wiki.clock, **options
-        )
-        if step == 'client_credentials':
-            return endpoints.client_credentials
-        if step == 'exchange':
-            pending = endpoints.begin()
-            code = self.code(pending, client)
-            return lambda: endpoints.exchange(pending, code)
-        pair = self.wiki.issue(self.registered)
-        token = Token(pair.access_token, pair.refresh_token)
-        argument = token if step == 'refresh' else token.header
-        return lambda: getattr(endpoints, step)(argument)
-
-    def code(self, pending, client=None):
-        """Let the user say yes; return the authorization code."""
+            client = client_of(self.wiki.register(owner_only=True))
+        options['clock'] = self.wiki.clock
+        endpoints = OAuth2Wiki(client, self.wiki.url, **options)
+        if step != 'exchange':
+            token = Token(*self.wiki.issue(self.registered)[:2])
+            return lambda: take(endpoints, step, token)
+        pending = endpoints.begin()
         self.wiki.secrets.add(pending.verifier)
-        url = OAuth2Wiki(client or self.client, self.wiki.url)
-        callback = self.wiki.approve(url.authorization_url(pending))
-        return parse_callback(callback, pending)
+        callback = self.wiki.approve(endpoints.authorization_url(pending))
+        code = parse_callback(callback, pending)
+        return lambda: endpoints.exchange(pending, code)
 
 
 @pytest.fixture
@@ -130,14 +129,8 @@ def talk(server, answer, step='refresh', **options):
     server.answer = answer
     client = OAuth2Client('an-id', SECRETS[0])
     endpoints = OAuth2Wiki(client, server.url, **options)
-    token = Token(SECRETS[1], SECRETS[2])
-    if step == 'exchange':
-        pending = PendingLogin('s', SECRETS[3])
-        return endpoints.exchange(pending, SECRETS[4])
-    if step == 'client_credentials':
-        return endpoints.client_credentials()
-    argument = token if step == 'refresh' else token.header
-    return getattr(endpoints, step)(argument)
+    token, pending = Token(*SECRETS[1:3]), PendingLogin('s', SECRETS[3])
+    return take(endpoints, step, token, pending, SECRETS[4])
 
 
 def assert_silent(error, secrets):
@@ -207,11 +200,8 @@ def test_a_token_request_has_exactly_this_body(
 ):
     server.answer = GOOD
     endpoints = OAuth2Wiki(OAuth2Client('id', secret), f'{server.url}/w')
-    arguments = {
-        'exchange': (PendingLogin('s', 'v' * 64, redirect_uri), 'a-code'),
-        'refresh': (Token('abc', 'a-refresh-token'),),
-    }
-    getattr(endpoints, step)(*arguments.get(step, ()))
+    pending = PendingLogin('s', 'v' * 64, redirect_uri)
+    take(endpoints, step, Token('abc', 'a-refresh-token'), pending, 'a-code')
     head, _, body = server.received[0].decode().partition('\r\n\r\n')
     assert head.startswith('POST /w/rest.php/oauth2/access_token HTTP/1.1\r\n')
     fields = {**BODIES[step], 'client_id': 'id', 'client_secret': secret}
@@ -224,11 +214,11 @@ def test_a_token_request_has_exactly_this_body(
 
 @each_step
 def test_no_header_and_no_cookie_is_sent_but_these(wiki, asker, step):
-    take = asker.prepare(step)
+    call = asker.prepare(step)
     cookie = create_cookie('sandboxwiki_session', 'x', domain='127.0.0.1')
     http.session.cookies.set_cookie(cookie)
     try:
-        take()
+        call()
     finally:
         http.session.cookies.clear()
     (request,) = wiki.requests
@@ -265,8 +255,8 @@ def test_the_environment_has_no_say_about_this_machine(
     wiki, asker, step, tmp_path, monkeypatch
 ):
     path = tmp_path / 'netrc'
+    path.touch(mode=0o600)
     path.write_text('machine 127.0.0.1 login Bot password from-netrc\n')
-    path.chmod(0o600)
     monkeypatch.setenv('NETRC', str(path))
     for name in ('no_proxy', 'NO_PROXY'):
         monkeypatch.delenv(name, raising=False)
@@ -276,9 +266,8 @@ def test_the_environment_has_no_say_about_this_machine(
             monkeypatch.setenv(name.upper(), f'http://127.0.0.1:{port}')
         asker.prepare(step)()
     sent = wiki.requests[0].headers.get('authorization', '')
-    assert sent.partition(' ')[0] == (
-        'Bearer' if step in ('profile', 'own_clients') else ''
-    )
+    assert sent.startswith('Bearer ' if step in WITH_TOKEN else '')
+    assert bool(sent) == (step in WITH_TOKEN)
 
 
 def test_pywikibots_own_proxies_are_used(monkeypatch):
@@ -291,12 +280,12 @@ def test_pywikibots_own_proxies_are_used(monkeypatch):
 @each_step
 @pytest.mark.parametrize('status', [301, 302, 303, 307, 308])
 def test_no_redirect_is_followed(wiki, asker, step, status):
-    take = asker.prepare(step)
+    call = asker.prepare(step)
     with listening() as port:
         for place in (f'http://127.0.0.1:{port}/', f'{wiki.url}/x'):
             wiki.fail_next('redirect', path='', status=status, location=place)
             with pytest.raises(EndpointError, match='not followed'):
-                take()
+                call()
     assert len(wiki.requests) == 2
 
 
@@ -317,12 +306,10 @@ def certificate(tmp_path_factory):
     path = tmp_path_factory.mktemp('certificate') / 'both.pem'
     command = (
         f'{openssl} req -x509 -newkey rsa:2048 -nodes -days 2 -subj'
-        f' /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -out {path}.crt'
-        f' -keyout {path}'
+        f' /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout {path}'
     )
-    subprocess.run(command.split(), check=True, capture_output=True)
-    with path.open('a') as file:
-        file.write((path.parent / 'both.pem.crt').read_text())
+    done = subprocess.run(command.split(), check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + done.stdout)
     return str(path)
 
 
@@ -468,9 +455,9 @@ def test_a_wiki_tells_whether_it_ignores_the_port_of_loopback(wiki, like):
 @likes
 def test_a_dead_token_has_no_profile(wiki, asker, like):
     wiki.like = like
-    take = asker.prepare('profile')
+    call = asker.prepare('profile')
     wiki.expire_access_tokens()
-    assert take() is None
+    assert call() is None
 
 
 @likes
@@ -521,10 +508,10 @@ def test_every_fault_is_an_endpoint_error_that_tells_facts_and_no_secret(
     monkeypatch.setattr(config, 'socket_timeout', SOON)
     caplog.set_level(logging.DEBUG)
     kind, options = FAULTS[fault]
-    take = asker.prepare('refresh')
+    call = asker.prepare('refresh')
     wiki.fail_next(kind, path='access_token', **options)
     with pytest.raises(EndpointError) as info:
-        take()
+        call()
     error = info.value
     assert str(error).startswith(f'{wiki.url}: ')
     assert '\n' not in str(error)
