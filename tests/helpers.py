@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
 import sys
@@ -18,7 +17,7 @@ from pywikibot.comms import http
 from pywikibot.data.api import CachedRequest
 from pywikibot.family import Family
 
-from pywikibot_oauth2 import FileStore, OAuth2Client, Store, blocks
+from pywikibot_oauth2 import FileStore, OAuth2Client, blocks
 from pywikibot_oauth2.account import Account, Policy
 from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.token import Token
@@ -59,25 +58,6 @@ class PatientPolicy(Policy):
 
     def wait(self, error, attempt):
         return attempt < self.attempts
-
-
-class MemoryStoreOfAll(Store):
-    """What several accounts share in this process; nobody is excluded."""
-
-    def __init__(self):
-        self.data = {}
-
-    def load(self, account, client_id):
-        return self.data.get(client_id)
-
-    def save(self, account, client_id, authorization):
-        self.data[client_id] = dict(authorization)
-
-    def lock(self, account, client_id):
-        return contextlib.nullcontext()
-
-    def where(self, account):
-        return 'the place'
 
 
 class Bot:

@@ -177,125 +177,97 @@ class Editor:
 # The process of the wiki
 
 
-class Run:
-    """One run with a store, and what came of it."""
-
-    def __init__(self, kind, options):
-        self.kind = kind
-        self.options = options
-        self.kills = 0
-        self.failures = []
-        self.losses = []
-        self.log = ''
-
-    def __call__(self):
-        """Do it; return whether nothing was lost and no call failed."""
-        options = self.options
-        with contextlib.ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            wiki = stack.enter_context(
-                Sandbox(token_life=options.token_life, like=options.like)
-            )
-            owner = Owner(folder, wiki, options=self._store(stack))
-            owner.log_in()
-            wiki.requests.clear()
-            self._supervise(owner)
-            return self._judge(wiki)
-
-    def _store(self, stack):
-        """Start what the store needs; return what names it."""
-        if self.kind == 'file':
-            return ''
-        server = stack.enter_context(RedisServer())
-        # The lock of a process that was killed lasts this long.
-        return f', store=_oauth2.RedisStore({server.url!r}, lock_timeout=1)'
-
-    def _supervise(self, owner):
-        """Let the supervisor do its work."""
-        options = self.options
-        is_master = options.like == 'master'
-        setup = {
-            'url': owner.wiki.api_url,
-            'seconds': options.seconds,
-            'threads': options.threads,
-            'processes': options.processes,
-            'signal': signal.SIGKILL if is_master else signal.SIGTERM,
-        }
-        with owner.start(sys.executable, '-c', SUPERVISE) as supervisor:
-            self.log = supervisor.communicate(
-                json.dumps(setup) + '\n', options.seconds + STARTUP
-            )[0]
-        for line in self.log.splitlines():
-            if line.startswith('["'):
-                self._hear(*json.loads(line))
-        if supervisor.returncode:
-            self.failures.append('the supervisor failed')
-
-    def _hear(self, kind, what):
-        if kind == 'kills':
-            self.kills = what
-        else:
-            (self.losses if kind == 'lost' else self.failures).append(what)
-
-    def _judge(self, wiki):
-        """Show what the wiki has counted; return whether all is well."""
-        requests = list(wiki.requests)
-        calls = [each for each in requests if each.path.endswith('/api.php')]
-        refreshed = [
-            request.form['refresh_token']
-            for request in requests
-            if request.path.endswith('/access_token') and request.status == 200
-        ]
-        again = len(refreshed) - len(set(refreshed))
-        # Nobody renewed the token of the last call.
-        ended = {
-            call.bearer
-            for call in calls
-            if call.bearer
-            and not wiki.oauth.valid(call.bearer)
-            and call.bearer != calls[-1].bearer
-        }
-        strange = sum(call.bearer is None for call in calls) + sum(
-            edit.user != 'Bot' for edit in wiki.edits
+def run(kind, options):
+    """Do it with a store; return whether nothing was lost and none failed."""
+    store = ''
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        wiki = stack.enter_context(
+            Sandbox(token_life=options.token_life, like=options.like)
         )
-        counts = {
-            'calls': len(calls),
-            'failed': len(self.failures),
-            'expiries': len(ended),
-            'refreshes': len(refreshed),
-            'lost': int(bool(self.losses or strange)),
-            # A refresh revokes the old token at once: a call on its way at
-            # that moment is refused and sent once more.
-            'repeated': sum(call.error == DEAD for call in calls),
-            'edits': len(wiki.edits),
-            'kills': self.kills,
-            # For processes killed before the new token was stored.
-            'refreshed_again': again,
-        }
-        good = (
-            not counts['failed']
-            and not counts['lost']
-            and counts['expiries'] >= self.options.expiries
-            # The token of the login may have been used by no call.
-            and counts['refreshes'] - again <= counts['expiries'] + 1
-            and again <= self.kills
-        )
+        if kind == 'redis':
+            url = stack.enter_context(RedisServer()).url
+            # The lock of a process that was killed lasts this long.
+            store = f', store=_oauth2.RedisStore({url!r}, lock_timeout=1)'
+        owner = Owner(folder, wiki, options=store)
+        owner.log_in()
+        wiki.requests.clear()
+        log = let_work(owner, options)
+        lines = [line for line in log.splitlines() if line.startswith('["')]
+        good = judge(kind, options, wiki, map(json.loads, lines))
         if not good:
-            self._complain(strange)
-        print(
-            f'stress: {"OK" if good else "FAILED"} store={self.kind}',
-            *(f'{name}={count}' for name, count in counts.items()),
-            flush=True,
-        )
+            print(log[-10000:])
         return good
 
-    def _complain(self, strange):
-        """Show what can help to find out why it failed."""
-        print(f'{strange} calls or edits went without a token.')
-        for name, texts in (('failed', self.failures), ('lost', self.losses)):
-            for text in sorted(set(texts))[:20]:
-                print(f'{name}, {texts.count(text)} times: {text}')
-        print(self.log[-10000:])
+
+def let_work(owner, options):
+    """Let the supervisor do its work; return what it and its workers said."""
+    is_master = options.like == 'master'
+    setup = {
+        'url': owner.wiki.api_url,
+        'seconds': options.seconds,
+        'threads': options.threads,
+        'processes': options.processes,
+        'signal': signal.SIGKILL if is_master else signal.SIGTERM,
+    }
+    with owner.start(sys.executable, '-c', SUPERVISE) as supervisor:
+        log = supervisor.communicate(
+            json.dumps(setup) + '\n', options.seconds + STARTUP
+        )[0]
+    if supervisor.returncode:
+        log += '\n["failed", "the supervisor failed"]'
+    return log
+
+
+def count(wiki, told):
+    """Return what the wiki has counted."""
+    requests = list(wiki.requests)
+    calls = [each for each in requests if each.path.endswith('/api.php')]
+    refreshed = [
+        request.form['refresh_token']
+        for request in requests
+        if request.path.endswith('/access_token') and request.status == 200
+    ]
+    # Nobody renewed the token of the last call.
+    bearers = {call.bearer for call in calls} - {None, calls[-1].bearer}
+    return {
+        'calls': len(calls),
+        'failed': len(told['failed']),
+        'expiries': sum(not wiki.oauth.valid(each) for each in bearers),
+        'refreshes': len(refreshed),
+        'lost': len(told['lost']),
+        # A refresh revokes the old token at once: a call on its way at
+        # that moment is refused and sent once more.
+        'repeated': sum(call.error == DEAD for call in calls),
+        'edits': len(wiki.edits),
+        'kills': sum(told['kills']),
+        # For processes killed before the new token was stored.
+        'again': len(refreshed) - len(set(refreshed)),
+        'anonymous': sum(call.bearer is None for call in calls)
+        + sum(edit.user != 'Bot' for edit in wiki.edits),
+    }
+
+
+def judge(kind, options, wiki, heard):
+    """Show what was counted; return whether all is well."""
+    told = {'kills': [], 'failed': [], 'lost': []}
+    for name, what in heard:
+        told[name].append(what)
+    n = count(wiki, told)
+    good = (
+        not (n['failed'] or n['lost'] or n['anonymous'])
+        and n['expiries'] >= options.expiries
+        # The token of the login may have been used by no call.
+        and n['refreshes'] - n['again'] <= n['expiries'] + 1
+        and n['again'] <= n['kills']
+    )
+    for name in ('failed', 'lost'):
+        for text in sorted(set(told[name]))[:20]:
+            print(f'{name}, {told[name].count(text)} times: {text}')
+    summary = ' '.join(f'{name}={number}' for name, number in n.items())
+    result = 'OK' if good else 'FAILED'
+    print(f'stress: {result} store={kind} {summary}', flush=True)
+    return good
 
 
 def main(arguments=None):
@@ -310,7 +282,7 @@ def main(arguments=None):
     parser.add_argument('--like', choices=['1.43', 'master'], default='1.43')
     options = parser.parse_args(arguments)
     try:
-        results = [Run(kind, options)() for kind in options.stores]
+        results = [run(kind, options) for kind in options.stores]
     except (pytest.skip.Exception, pytest.fail.Exception) as missing:
         print(f'stress: FAILED {missing}')
         return 1

@@ -22,15 +22,7 @@ from pywikibot_oauth2 import (
 )
 from pywikibot_oauth2.stores import MemoryStore
 from tests.harness import at_once, wait_until
-from tests.helpers import (
-    HOUR,
-    Bot,
-    Fork,
-    MemoryStoreOfAll,
-    StandingClock,
-    client_of,
-    on_both,
-)
+from tests.helpers import HOUR, Bot, Fork, StandingClock, client_of, on_both
 
 
 YEAR = 365 * 86400
@@ -422,17 +414,15 @@ def test_of_two_winners_the_one_that_the_wiki_accepts_is_adopted(due, like):
     assert due.asked == 2
 
 
-def test_a_token_wins_over_the_end_that_a_lost_race_has_left(bot):
-    store = MemoryStoreOfAll()
-    winner, loser = bot.another(store), bot.another(store)
-    winner.adopt(bot.authorization())
+def test_a_token_wins_over_the_end_that_a_lost_race_has_left(valid):
+    loser = valid.another()
     ended = loser.load().end('a lost race')
-    winner.refresh()
-    kept = dict(store.data)
-    store.save('Bot', bot.registered.id, ended.serialize())
+    valid.account.refresh()
+    kept = valid.path.read_bytes()
+    valid.store.save('Bot', valid.registered.id, ended.serialize())
     assert loser.load().ended
-    store.data = kept
-    assert loser.header() == winner.header()
+    valid.path.write_bytes(kept)
+    assert loser.header() == valid.account.header()
 
 
 # The store went back in time
@@ -655,18 +645,17 @@ def test_nothing_is_sent_to_a_wiki_that_is_no_longer_configured(due, step):
 
 
 @pytest.mark.parametrize('field', ['user', 'client_id'])
-def test_what_is_stored_for_another_account_or_client_is_not_used(bot, field):
-    store = MemoryStoreOfAll()
-    data = {**bot.authorization().serialize(), field: 'another'}
-    store.save('Bot', bot.registered.id, data)
-    account = bot.another(store)
-    with pytest.raises(StoreError) as caught:
+def test_what_is_stored_for_another_account_or_client_is_not_used(due, field):
+    data = {**due.stored.serialize(), field: 'another'}
+    due.store.save('Bot', due.registered.id, data)
+    kept = due.path.read_bytes()
+    account = due.another()
+    with pytest.raises(StoreError, match='another'):
         account.load()
-    assert 'another' in str(caught.value)
     assert account.header() is None
-    assert 'the place cannot be used' in bot.said
-    assert store.data[bot.registered.id] == data
-    assert not bot.wiki.requests
+    assert f'{due.path} cannot be used' in due.said
+    assert due.path.read_bytes() == kept
+    assert not due.wiki.requests
 
 
 # The store fails
