@@ -460,6 +460,10 @@ def test_a_session_that_was_revoked_edits_nothing_and_says_so(
         ):
             edit(session.user)
     assert session.ended
+    # The same for one that nobody has authorized.
+    new = OAuth2Session(tool.client, wiki.api_url, user='Bot')
+    with new.use(), pytest.raises(Error, match='not been given'):
+        edit('Bot')
     assert tool.editors == [session.user]
     assert all(each.bearer for each in wiki.requests if not each.form)
     session = tool.session(session.user)
@@ -483,13 +487,6 @@ def test_a_stored_session_edits_in_the_next_request_to_the_tool(tool, wiki):
         with session.use():
             edit('Editor')
     assert tool.editors == ['Editor'] * 3
-
-
-def test_a_session_that_nobody_authorized_edits_nothing(tool, wiki):
-    session = OAuth2Session(tool.client, wiki.api_url, user='Bot')
-    with session.use(), pytest.raises(Error, match='not been given'):
-        edit('Bot')
-    assert tool.editors == []
 
 
 @pytest.mark.parametrize('asked_for', ['another', None])

@@ -394,9 +394,9 @@ def test_the_whole_way_with_the_session_stored_in_between(
 def test_nothing_is_sent_in_plain_text_to_another_machine(complete, step):
     # Connecting to 0.0.0.0 reaches this machine.
     with Sandbox(host='0.0.0.0') as other:
-        data = complete().serialize()
+        data = {**complete().serialize(), 'wiki': other.api_url}
         session = OAuth2Session.deserialize(
-            {**data, 'wiki': other.api_url}, OAuth2Client(data['client_id'])
+            data, OAuth2Client(data['client_id'])
         )
         steps = {
             'refresh': session.refresh,

@@ -52,20 +52,24 @@ def short(value):
     return repr(value)[:20]
 
 
-def test_a_reply_becomes_a_token_with_an_absolute_expiry():
-    token = from_reply()
-    assert token == Token(ACCESS, REFRESH, NOW + 3600, 3600)
-    assert token.header == f'Bearer {ACCESS}'
-
-
 @pytest.mark.parametrize(
     ('value', 'lifetime'),
-    [(1, 1), (0.25, 0.25), ('3600', 3600), ('14400.0', 14400),
+    [(3600, 3600), (1, 1), (0.25, 0.25), ('3600', 3600), ('14400.0', 14400),
      (99 * 365 * 86400, 99 * 365 * 86400)],
 )  # fmt: skip
-def test_a_number_of_seconds_is_understood_as_such(value, lifetime):
+def test_a_reply_becomes_a_token_with_an_absolute_expiry(value, lifetime):
     token = from_reply(expires_in=value)
-    assert (token.lifetime, token.expires_at) == (lifetime, NOW + lifetime)
+    assert token == Token(ACCESS, REFRESH, NOW + lifetime, lifetime)
+    assert token.header == f'Bearer {ACCESS}'
+    for again in copy.copy(token), pickle.loads(pickle.dumps(token)):
+        assert again == token
+        assert hash(again) == hash(token)
+        assert (again.header, again.due) == (token.header, token.due)
+    fields = [ACCESS, REFRESH, NOW + lifetime, lifetime]
+    for index in range(3):
+        others = [*fields]
+        others[index] = 'other' if index < 2 else 5
+        assert token not in [Token(*others), Token(ACCESS), ACCESS]
 
 
 @pytest.mark.parametrize('value', SENSELESS, ids=short)
@@ -183,21 +187,6 @@ def test_a_damaged_token_is_a_store_error_that_shows_nothing(name, value):
             Token.deserialize(damaged)
         assert ACCESS not in str(info.value)
         assert REFRESH not in str(info.value)
-
-
-def test_tokens_are_equal_if_all_their_fields_are():
-    token = Token('a', 'b', 1, 2)
-    assert token == Token('a', 'b', 1, 2)
-    assert hash(token) == hash(Token('a', 'b', 1, 2))
-    others = Token('c', 'b', 1, 2), Token('a', 'c', 1, 2), Token('a'), 'a'
-    assert token not in [*others, Token('a', 'b', 2, 2)]
-
-
-def test_it_survives_copying_and_pickling():
-    token = from_reply()
-    for again in copy.copy(token), pickle.loads(pickle.dumps(token)):
-        assert again == token
-        assert (again.header, again.due) == (token.header, token.due)
 
 
 WAYS = [
