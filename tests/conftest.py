@@ -51,9 +51,15 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
-def clock():
-    """Return a clock that a test can advance."""
-    return Clock()
+def clock(request):
+    """Return a clock that a test can advance.
+
+    It stands still otherwise, unless it is for processes of their own.
+    """
+    from tests.helpers import StandingClock
+
+    is_core = request.path.parent == Path(__file__).parent
+    return StandingClock() if is_core else Clock()
 
 
 @pytest.fixture

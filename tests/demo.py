@@ -129,11 +129,10 @@ def main():
             for title in PAGES:
                 wiki.add_page(title, f'This is {title}.')
             summary = Demo(wiki, Path(folder)).demonstrate()
-    except DemoError as error:
-        show(f'\n{error}\ndemo: FAILED\n')
-        return 1
-    except Exception:
-        show(f'\n{traceback.format_exc()}\ndemo: FAILED\n')
+    except Exception as error:
+        is_ours = isinstance(error, DemoError)
+        show(f'\n{error if is_ours else traceback.format_exc()}\n')
+        show('demo: FAILED\n')
         return 1
     show(f'\ndemo: OK {summary}\n')
     return 0

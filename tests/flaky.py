@@ -26,13 +26,10 @@ def run(number, options):
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, 'report.xml')
         begun = time.monotonic()
+        command = f'-m pytest -q -n 2 --dist worksteal --randomly-seed {seed}'
+        command += f' -p no:cacheprovider --junitxml={report}'
         subprocess.run(
-            [
-                *(sys.executable, '-m', 'pytest', '-q', '-n', '2'),
-                *('--dist', 'worksteal', '-p', 'no:cacheprovider'),
-                *('--randomly-seed', str(seed), f'--junitxml={report}'),
-                *options,
-            ],
+            [sys.executable, *command.split(), *options],
             stdout=subprocess.DEVNULL,
         )
         seconds = time.monotonic() - begun
@@ -42,13 +39,9 @@ def run(number, options):
         for case in cases
         if any(child.tag in ('failure', 'error') for child in case)
     }
-    print(
-        f'run {number}: {len(cases)} tests, {len(red)} not green,'
-        f' {seconds:.0f} s, --randomly-seed {seed}',
-        *sorted(red),
-        sep='\n  ',
-        flush=True,
-    )
+    text = f'run {number}: {len(cases)} tests, {len(red)} not green'
+    text += f', {seconds:.0f} s, --randomly-seed {seed}'
+    print(text, *sorted(red), sep='\n  ', flush=True)
     return red
 
 

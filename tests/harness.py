@@ -210,32 +210,20 @@ class Owner:
     :param client: by default one that is registered now
     :param secret: what user-config.py says instead of the client secret
     :param options: further arguments of OAuth2Auth, from a comma on
-    :param extra: lines of user-config.py before the OAuth2Auth
     :param shares_clock: whether the bot has the wiki's clock
     :param has_oauth: whether user-config.py has an OAuth2Auth
-    :param settings: passed to `make_config`
+    :param settings: passed to `make_config`, such as lines before it
     """
 
     def __init__(
-        self,
-        folder,
-        wiki,
-        *,
-        client=None,
-        redirect_uri=None,
-        secret=None,
-        options='',
-        extra='',
-        shares_clock=False,
-        has_oauth=True,
-        **settings,
-    ):
-        self.folder = folder
-        self.wiki = wiki
+        self, folder, wiki, *, client=None, redirect_uri=None, secret=None,
+        options='', extra='', shares_clock=False, has_oauth=True, **settings,
+    ):  # fmt: skip
+        self.folder, self.wiki = folder, wiki
         self.config = folder / 'user-config.py'
+        callback = f'http://127.0.0.1:{free_port()}/callback'
         self.client = client or wiki.register(
-            redirect_uri=redirect_uri
-            or f'http://127.0.0.1:{free_port()}/callback'
+            redirect_uri=redirect_uri or callback
         )
         self._clock = folder / 'clock'
         if shares_clock:

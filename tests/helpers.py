@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
 import sys
-import threading
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +17,7 @@ from pywikibot.comms import http
 from pywikibot.data.api import CachedRequest
 from pywikibot.family import Family
 
-from pywikibot_oauth2 import FileStore, OAuth2Client, Store, blocks
+from pywikibot_oauth2 import FileStore, OAuth2Client, blocks
 from pywikibot_oauth2.account import Account, Policy
 from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.token import Token
@@ -60,25 +58,6 @@ class PatientPolicy(Policy):
 
     def wait(self, error, attempt):
         return attempt < self.attempts
-
-
-class MemoryStoreOfAll(Store):
-    """What several accounts share in this process; nobody is excluded."""
-
-    def __init__(self):
-        self.data = {}
-
-    def load(self, account, client_id):
-        return self.data.get(client_id)
-
-    def save(self, account, client_id, authorization):
-        self.data[client_id] = dict(authorization)
-
-    def lock(self, account, client_id):
-        return contextlib.nullcontext()
-
-    def where(self, account):
-        return 'the place'
 
 
 class Bot:
@@ -168,30 +147,10 @@ def client_of(registered, *, secret=True, **options):
     )
 
 
-def at_once(number, call):
-    """Call a function in this many threads at once; return the results."""
-    barrier = threading.Barrier(number)
-
-    def wait_and_call(index):
-        barrier.wait(SECONDS)
-        return call(index)
-
-    with ThreadPoolExecutor(number) as pool:
-        return list(pool.map(wait_and_call, range(number)))
-
-
 def in_thread(call, *arguments):
     """Call a function in a thread of its own; return the result."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(call, *arguments).result(SECONDS)
-
-
-def wait_until(condition):
-    """Wait for something that happens in another thread or process."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, 'it did not happen'
-        time.sleep(0.002)
 
 
 class Fork:

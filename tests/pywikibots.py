@@ -18,7 +18,6 @@ import sys
 import time
 import venv
 from pathlib import Path
-from typing import NamedTuple
 from xml.etree import ElementTree
 
 
@@ -31,22 +30,7 @@ TESTS = (
     'tests/cli/test_commands.py',
 )
 LINE = '{:<10} {:<10} {:>6} {:>6} {:>7} {:>8}'
-
-
-class Outcome(NamedTuple):
-    """What became of the tests with a version of Pywikibot."""
-
-    pywikibot: str
-    scripts: str
-    passed: int
-    failed: int
-    skipped: int
-    seconds: float
-
-    @property
-    def is_good(self) -> bool:
-        """Tell whether tests ran and none failed."""
-        return self.passed > 0 and self.failed == 0
+HEAD = ('Pywikibot', 'scripts', 'passed', 'failed', 'skipped', 'seconds')
 
 
 def pip(python: str | Path, *arguments: str) -> str:
@@ -77,27 +61,14 @@ def environment(version: str) -> Path:
     python = folder / ('Scripts' if os.name == 'nt' else 'bin') / 'python'
     if not (folder / 'installed').exists():
         venv.create(folder, clear=True, with_pip=True)
-        major = version.partition('.')[0]
-        needed = [
-            '--quiet',
-            '--editable',
-            f'{TOP}[test]',
-            f'pywikibot=={version}',
-        ]
+        scripts = f'pywikibot-scripts=={version.partition(".")[0]}.*'
+        needed = ['install', '--quiet', f'pywikibot=={version}', '--editable']
         try:
             # It needs a Pywikibot at least as new as itself.
-            pip(python, 'install', *needed, f'pywikibot-scripts=={major}.*')
+            pip(python, *needed, f'{TOP}[test]', scripts)
         except subprocess.CalledProcessError:
             # The first releases of 9 have none; pip has said why.
-            pip(
-                python,
-                'install',
-                '--quiet',
-                '--editable',
-                str(TOP),
-                f'pywikibot=={version}',
-                'pytest>=8',
-            )
+            pip(python, *needed, str(TOP), 'pytest>=8')
         (folder / 'installed').touch()
     return python
 
@@ -112,8 +83,8 @@ def scripts_version(python: Path) -> str:
     return found[1] if found else 'none'
 
 
-def run(version: str, arguments: list[str]) -> Outcome:
-    """Run the tests with a version of Pywikibot."""
+def run(version: str, tests: list[str]) -> tuple[object, ...]:
+    """Run the tests with a version; return what to print of it."""
     python = environment(version)
     report = CACHE / version / 'report.xml'
     report.unlink(missing_ok=True)
@@ -123,63 +94,37 @@ def run(version: str, arguments: list[str]) -> Outcome:
         # Where there are no scripts, that they are missing is no failure.
         environ.pop('CI', None)
     start = time.monotonic()
-    subprocess.run(
-        [
-            str(python),
-            '-m',
-            'pytest',
-            '-q',
-            '-p',
-            'no:cacheprovider',
-            f'--junitxml={report}',
-            *(arguments or TESTS),
-        ],
-        cwd=TOP,
-        env=environ,
-    )
-    seconds = time.monotonic() - start
+    command = [str(python), '-m', 'pytest', '-q', '-p', 'no:cacheprovider']
+    command += [f'--junitxml={report}', *(tests or TESTS)]
+    subprocess.run(command, cwd=TOP, env=environ)
+    seconds = round(time.monotonic() - start)
     counts = {'tests': 0, 'failures': 0, 'errors': 1, 'skipped': 0}
     if report.exists():
         suite = ElementTree.parse(report).find('testsuite')
         if suite is not None:
             counts = {name: int(suite.get(name, 0)) for name in counts}
-    failed = counts['failures'] + counts['errors']
-    return Outcome(
-        version,
-        scripts,
-        max(counts['tests'] - failed - counts['skipped'], 0),
-        failed,
-        counts['skipped'],
-        seconds,
-    )
+    failed, skipped = counts['failures'] + counts['errors'], counts['skipped']
+    passed = max(counts['tests'] - failed - skipped, 0)
+    return version, scripts, passed, failed, skipped, seconds
 
 
 def main() -> int:
-    """Run the program; it fails if a test does."""
+    """Run the program; it fails if a test does, or if none runs."""
     parser = argparse.ArgumentParser(
         prog='python -m tests.pywikibots', description=__doc__.splitlines()[0]
     )
     parser.add_argument('versions', nargs='*', metavar='VERSION')
     parser.add_argument(
-        '--tests',
-        nargs='+',
-        default=[],
-        metavar='FILE',
-        help='run these instead',
+        '--tests', nargs='+', metavar='FILE', help='run these instead'
     )
     options = parser.parse_args()
     outcomes = []
     for version in options.versions or newest_versions():
         print(f'Pywikibot {version}', flush=True)
         outcomes.append(run(version, options.tests))
-    print(
-        LINE.format(
-            'Pywikibot', 'scripts', 'passed', 'failed', 'skipped', 'seconds'
-        )
-    )
-    for outcome in outcomes:
-        print(LINE.format(*outcome[:-1], round(outcome.seconds)))
-    return int(not all(outcome.is_good for outcome in outcomes))
+    for row in (HEAD, *outcomes):
+        print(LINE.format(*row))
+    return int(any(row[3] or not row[2] for row in outcomes))
 
 
 if __name__ == '__main__':

@@ -19,11 +19,9 @@ PARTS = ['authentication', 'expiry', 'start', 'waiting', 'sessions']
 def test_the_benchmarks_measure_what_their_last_line_names(tmp_path):
     done = subprocess.run(
         [sys.executable, '-m', 'benchmarks', '--short', *PARTS],
-        cwd=Path(__file__).parents[1],
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-    )
+        cwd=Path(__file__).parents[1], env=environment(tmp_path),
+        capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     last = done.stdout.splitlines()[-1]
     assert re.fullmatch(

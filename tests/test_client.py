@@ -33,7 +33,6 @@ from tests.sandbox.config import environment
 CLIENT_ID = '0123456789abcdef' * 2
 SECRET = 'c0ffee5ec2e7c0ffee'
 CALLBACK = 'http://127.0.0.1:8080/callback'
-API = 'https://wiki.example/w/api.php'
 
 
 def make_client(**changes):
@@ -44,61 +43,40 @@ def make_client(**changes):
 # What it shows
 
 
-def logged(client):
-    stream = io.StringIO()
-    logger = logging.Logger('a logger of its own')
-    logger.addHandler(logging.StreamHandler(stream))
-    logger.error('The client %s %r', client, client)
-    logger.error(client)
-    logger.error('%(c)s', {'c': client})
-    return stream.getvalue()
-
-
-def raised_with_locals(client):
+def shown_by(client):
+    """Yield what is shown of a client in every way."""
+    session = OAuth2Session(client, 'https://wiki.example/w/api.php')
+    yield f'{session!r} {json.dumps(session.serialize())}'
+    auth = OAuth2Auth(client.client_id, client.client_secret)
+    for each in client, auth:
+        yield from (repr(each), str(each), format(each), ascii(each))
+        yield pprint.pformat({'clients': [each]})
+        yield string.Template('$c').substitute(c=each)
+        stream = io.StringIO()
+        logger = logging.Logger('a logger of its own')
+        logger.addHandler(logging.StreamHandler(stream))
+        logger.error('The client %s %r', each, each)
+        logger.error('%(c)s', {'c': each})
+        logger.error(each)
+        yield stream.getvalue()
+    yield pprint.pformat(vars(auth))
+    for refuse in json.dumps, vars, pickle.dumps:
+        with pytest.raises(TypeError) as info:
+            refuse(client)
+        yield f'{CLIENT_ID} {info.value}'
     try:
         raise ValueError(client)
     except ValueError as error:
-        return ''.join(
-            traceback.TracebackException.from_exception(
-                error, capture_locals=True
-            ).format()
+        found = traceback.TracebackException.from_exception(
+            error, capture_locals=True
         )
+    yield ''.join(found.format())
 
 
-def refused(function, client):
-    with pytest.raises(TypeError) as info:
-        function(client)
-    return f'{CLIENT_ID} {info.value}'
-
-
-def of_session(client):
-    session = OAuth2Session(client, API)
-    return f'{session!r} {json.dumps(session.serialize())}'
-
-
-def of_auth(client):
-    auth = OAuth2Auth(client.client_id, client.client_secret)
-    return f'{auth} {auth!r} {pprint.pformat(vars(auth))} {logged(auth)}'
-
-
-WAYS = [
-    repr, str, format, ascii, pprint.pformat, '{!r}'.format, '%s'.__mod__,
-    logged, raised_with_locals, of_session, of_auth,
-    lambda client: string.Template('$c').substitute(c=client),
-    lambda client: pprint.pformat({'clients': [client]}),
-    *[lambda client, f=f: refused(f, client)
-      for f in (json.dumps, vars, pickle.dumps)],
-]  # fmt: skip
-
-
-@pytest.mark.parametrize('way', WAYS, ids=range(len(WAYS)))
-def test_the_secret_is_shown_in_no_way(way):
-    shown = way(make_client())
-    assert SECRET not in shown
-    assert CLIENT_ID in shown
-
-
-def test_the_access_token_is_not_shown_either():
+def test_the_secret_is_shown_in_no_way():
+    for shown in shown_by(make_client()):
+        assert SECRET not in shown
+        assert CLIENT_ID in shown
     assert SECRET not in repr(OAuth2Client(access_token=SECRET))
     assert SECRET not in repr(Credentials(CLIENT_ID, SECRET, SECRET))
 
@@ -163,12 +141,10 @@ def test_a_bad_value_is_named_and_not_shown(make, name, value):
         ({'client_id': CLIENT_ID, 'owner_only': True}, 'needs its client sec'),
         ({'access_token': 'x', 'redirect_uri': CALLBACK}, 'uses neither a'),
         ({'access_token': 'x', 'client_secret': SECRET}, 'uses neither a'),
-        *[
-            ({'access_token': token}, 'contains a character')
-            for token in ('Bearer hid', 'hid\nden', 'hidden…', '"hidden"')
-        ],
+        *[({'access_token': token}, 'contains a character')
+          for token in ('Bearer hid', 'hid\nden', 'hidden…', '"hidden"')],
     ],
-)
+)  # fmt: skip
 def test_values_that_contradict_each_other_are_refused(values, words):
     with pytest.raises(ConfigurationError, match=words) as info:
         OAuth2Client(**values)
@@ -177,34 +153,27 @@ def test_values_that_contradict_each_other_are_refused(values, words):
     assert 'user-config' not in str(info.value)
 
 
-@pytest.mark.parametrize(
-    ('changes', 'words', 'code'),
-    [
-        ({'client_id': 'nonsense'}, "'nonsense' is not a client ID, which",
-         'client_id'),
-        *[
-            ({'redirect_uri': uri}, words, 'redirect_uri')
-            for uri, words in {
-                '127.0.0.1:8080': 'does not begin with http:// or https://',
-                'ftp://127.0.0.1/': 'does not begin with http:// or https://',
-                'http:///x': 'does not begin with http:// or https://',
-                f'{CALLBACK}#x': 'contains a fragment',
-                f'{CALLBACK}/a b': 'contains a fragment (#) or a space',
-                'http://[::1/': 'is not a URL',
-                'http://127.0.0.1:x/': 'is not a URL',
-            }.items()
-        ],
-    ],
-)  # fmt: skip
-def test_a_misspelled_value_is_found_when_it_is_checked(changes, words, code):
-    values = {'client_id': CLIENT_ID, 'redirect_uri': CALLBACK, **changes}
+NO_URL = 'does not begin with http:// or https://'
+MISSPELLED = {
+    'nonsense': "'nonsense' is not a client ID, which",
+    '127.0.0.1:8080': NO_URL,
+    'ftp://127.0.0.1/': NO_URL,
+    'http:///x': NO_URL,
+    f'{CALLBACK}#x': 'contains a fragment',
+    f'{CALLBACK}/a b': 'contains a fragment (#) or a space',
+    'http://[::1/': 'is not a URL',
+    'http://127.0.0.1:x/': 'is not a URL',
+}
+
+
+@pytest.mark.parametrize('value', MISSPELLED)
+def test_a_misspelled_value_is_found_when_it_is_checked(value):
+    name = 'client_id' if value == 'nonsense' else 'redirect_uri'
+    values = {'client_id': CLIENT_ID, 'redirect_uri': CALLBACK, name: value}
     with pytest.raises(ConfigurationError) as info:
         OAuth2Client(**values).check()
-    assert words in str(info.value)
-    assert info.value.error == code
-
-
-def test_what_may_be_right_passes_the_check():
+    assert MISSPELLED[value] in str(info.value)
+    assert info.value.error == name
     for client in make_client(), OAuth2Client(access_token='abc'):
         client.check()
 
@@ -234,10 +203,8 @@ def test_it_is_a_value():
 # Where the credentials come from
 
 
-@pytest.fixture(params=[Credentials, OAuth2Auth])
-def source(request):
-    """Return a class that takes credentials from somewhere else."""
-    return request.param
+sources = pytest.mark.parametrize('source', [Credentials, OAuth2Auth])
+PRINT = [sys.executable, '-c', 'import sys; print(sys.argv[1])']
 
 
 def values_of(found):
@@ -245,6 +212,7 @@ def values_of(found):
     return client.client_id, client.client_secret, client.access_token
 
 
+@sources
 def test_they_come_from_the_environment(source, monkeypatch):
     for name in Credentials._fields:
         monkeypatch.delenv(f'PYWIKIBOT_OAUTH2_{name.upper()}', raising=False)
@@ -256,15 +224,11 @@ def test_they_come_from_the_environment(source, monkeypatch):
     assert values_of(source.from_environment()) == (CLIENT_ID, SECRET, None)
 
 
-def printing(text):
-    return [sys.executable, '-c', f'print({text!r})']
-
-
+@sources
 def test_they_come_from_a_command(source):
-    found = source.from_command(printing(f'{SECRET}\n'), CLIENT_ID)
+    found = source.from_command([*PRINT, f'{SECRET}\n'], CLIENT_ID)
     assert values_of(found) == (CLIENT_ID, SECRET, None)
-    data = json.dumps({'access_token': SECRET})
-    found = source.from_command(printing(data))
+    found = source.from_command([*PRINT, f'{{"access_token": "{SECRET}"}}'])
     assert values_of(found)[1:] == (None, SECRET)
 
 
@@ -275,34 +239,33 @@ FAILING = f'import sys; print({SECRET!r}); sys.exit(3)'
     ('command', 'words'),
     [
         ([sys.executable, '-c', FAILING], 'ended with status 3'),
-        (printing(SECRET), 'must be a JSON object'),
+        ([*PRINT, SECRET], 'must be a JSON object'),
         (['/nonexistent', SECRET], 'cannot be run (FileNotFoundError)'),
         ([sys.executable, 'a\0b'], 'cannot be run (ValueError)'),
         ('pass show bot', 'must be a list of strings'),
         ([], 'must be a list of strings'),
     ],
 )
-def test_a_command_that_fails_is_reported(source, command, words):
+def test_a_command_that_fails_is_reported(command, words):
     with pytest.raises(ConfigurationError) as info:
-        source.from_command(command)
+        OAuth2Auth.from_command(command)
     assert words in str(info.value)
     assert SECRET not in str(info.value)
 
 
-def test_a_command_is_not_waited_for_endlessly(source, monkeypatch):
+def test_a_command_is_not_waited_for_endlessly(monkeypatch):
     monkeypatch.setattr(client_module, '_COMMAND_TIMEOUT', 0.1)
     # It waits for its standard input, which stays open.
     reader, writer = os.pipe()
     before = os.dup(0)
     os.dup2(reader, 0)
     try:
-        with pytest.raises(ConfigurationError) as info:
-            source.from_command([sys.executable, '-c', 'input()'])
+        with pytest.raises(ConfigurationError, match=r'\(TimeoutExpired\)'):
+            OAuth2Auth.from_command([sys.executable, '-c', 'input()'])
     finally:
         os.dup2(before, 0)
         for descriptor in reader, writer, before:
             os.close(descriptor)
-    assert 'cannot be run (TimeoutExpired)' in str(info.value)
 
 
 @pytest.fixture
@@ -314,17 +277,14 @@ def path(tmp_path, monkeypatch):
     return path
 
 
-def from_file(path):
-    return OAuth2Auth.from_file(path.name)
-
-
 def test_they_come_from_a_file_that_nobody_else_can_read(path):
     path.write_text(json.dumps({'client_id': 'id', 'client_secret': SECRET}))
-    assert values_of(from_file(path)) == ('id', SECRET, None)
-    assert OAuth2Auth.from_file(path).client == from_file(path).client
+    for name in path.name, path:
+        found = OAuth2Auth.from_file(name)
+        assert values_of(found) == ('id', SECRET, None)
     path.chmod(0o640)
     with pytest.raises(ConfigurationError, match='others can read') as info:
-        from_file(path)
+        OAuth2Auth.from_file(path.name)
     assert (info.value.error, info.value.hint) == ('exposed_file', str(path))
 
 
@@ -338,7 +298,7 @@ def test_they_come_from_a_file_that_nobody_else_can_read(path):
 def test_a_file_that_holds_something_else_is_not_quoted(path, content):
     path.write_bytes(content.encode('latin-1'))
     with pytest.raises(ConfigurationError, match='must be a JSON obj') as info:
-        from_file(path)
+        OAuth2Auth.from_file(path)
     assert SECRET not in str(info.value)
     assert info.value.__cause__ is None
     assert info.value.__suppress_context__ or info.value.__context__ is None
@@ -361,7 +321,7 @@ def test_a_file_that_cannot_be_read_is_reported_at_once(path, put, words):
     if path.is_file():
         path.chmod(0o600)
     with pytest.raises(ConfigurationError, match=words) as info:
-        from_file(path)
+        OAuth2Auth.from_file(path.name)
     assert (info.value.error, info.value.hint) == ('no_credentials', str(path))
 
 
@@ -369,7 +329,7 @@ def test_a_file_that_cannot_be_read_is_reported_at_once(path, put, words):
 def test_a_file_of_another_user_is_refused(path):
     os.chown(path, 1, 1)
     with pytest.raises(ConfigurationError, match='belongs to another user'):
-        from_file(path)
+        OAuth2Auth.from_file(path)
 
 
 # In user-config.py

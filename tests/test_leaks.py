@@ -9,13 +9,8 @@ import pytest
 import requests
 
 from pywikibot_oauth2 import OAuth2Client, OAuth2Error, OAuth2Session
-from tests.helpers import HOUR, Bot, PatientPolicy, StandingClock, on_both
+from tests.helpers import HOUR, Bot, PatientPolicy
 from tests.stores.contract import listening
-
-
-@pytest.fixture
-def clock():
-    return StandingClock()
 
 
 @pytest.fixture
@@ -58,9 +53,8 @@ def check(wiki, *texts):
         assert not [each for each in secrets if each in text]
 
 
-@on_both
 @pytest.mark.parametrize('kind', ['refused', 'client', 'trouble', 'lost'])
-def test_no_error_of_a_renewal_shows_a_secret(bot, printed, like, kind):
+def test_no_error_of_a_renewal_shows_a_secret(bot, printed, kind):
     bot.log_in()
     client = OAuth2Client(bot.registered.id, bot.registered.secret)
     account = bot.another(client=client, policy=PatientPolicy())

@@ -88,11 +88,3 @@ def test_a_command_has_only_options_and_targets_that_exist(text):
 
 def test_the_readme_is_short():
     assert len((TOP / 'README.md').read_text().splitlines()) <= 150
-
-
-def test_the_example_of_a_configuration_loads(owner):
-    owner.config.write_text((TOP / 'user-config.example.py').read_text())
-    shown = owner.python(
-        'import pywikibot\nprint(sorted(pywikibot.config.authenticate))'
-    )
-    assert "'*.wikipedia.org'" in shown

@@ -7,20 +7,13 @@ import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
 import pywikibot
 from pywikibot import config
 from pywikibot.comms import http
 
 import pywikibot_oauth2
 from pywikibot_oauth2 import OAuth2Auth
-from tests.helpers import (
-    HOUR,
-    Bot,
-    StandingClock,
-    leave_pywikibot,
-    set_up_pywikibot,
-)
+from tests.helpers import HOUR, Bot, leave_pywikibot, set_up_pywikibot
 
 
 TOP = Path(pywikibot_oauth2.__file__).parent
@@ -57,11 +50,12 @@ def test_no_modules_import_each_other_in_a_circle():
 
 def changes_of_module(call):
     """Count the changes of module, and the returns to one seen before."""
-    modules = []
+    modules = ['']
 
     def note(frame, event, _):
         name = frame.f_globals.get('__name__', '')
-        if event == 'call' and name.startswith('pywikibot_oauth2'):
+        is_ours = name.startswith('pywikibot_oauth2')
+        if event == 'call' and is_ours and name != modules[-1]:
             modules.append(name)
 
     sys.setprofile(note)
@@ -69,17 +63,7 @@ def changes_of_module(call):
         call()
     finally:
         sys.setprofile(None)
-    changed = [
-        name
-        for before, name in zip([None, *modules], modules, strict=False)
-        if before != name
-    ]
-    return len(changed) - 1, len(changed) - len(set(changed))
-
-
-@pytest.fixture
-def clock():
-    return StandingClock()
+    return len(modules) - 2, len(modules) - len(set(modules))
 
 
 def test_few_modules_are_passed_by_a_request(monkeypatch, tmp_path, wiki):

@@ -52,20 +52,24 @@ def short(value):
     return repr(value)[:20]
 
 
-def test_a_reply_becomes_a_token_with_an_absolute_expiry():
-    token = from_reply()
-    assert token == Token(ACCESS, REFRESH, NOW + 3600, 3600)
-    assert token.header == f'Bearer {ACCESS}'
-
-
 @pytest.mark.parametrize(
     ('value', 'lifetime'),
-    [(1, 1), (0.25, 0.25), ('3600', 3600), ('14400.0', 14400),
+    [(3600, 3600), (1, 1), (0.25, 0.25), ('3600', 3600), ('14400.0', 14400),
      (99 * 365 * 86400, 99 * 365 * 86400)],
 )  # fmt: skip
-def test_a_number_of_seconds_is_understood_as_such(value, lifetime):
+def test_a_reply_becomes_a_token_with_an_absolute_expiry(value, lifetime):
     token = from_reply(expires_in=value)
-    assert (token.lifetime, token.expires_at) == (lifetime, NOW + lifetime)
+    assert token == Token(ACCESS, REFRESH, NOW + lifetime, lifetime)
+    assert token.header == f'Bearer {ACCESS}'
+    for again in copy.copy(token), pickle.loads(pickle.dumps(token)):
+        assert again == token
+        assert hash(again) == hash(token)
+        assert (again.header, again.due) == (token.header, token.due)
+    fields = [ACCESS, REFRESH, NOW + lifetime, lifetime]
+    for index in range(3):
+        others = [*fields]
+        others[index] = 'other' if index < 2 else 5
+        assert token not in [Token(*others), Token(ACCESS), ACCESS]
 
 
 @pytest.mark.parametrize('value', SENSELESS, ids=short)
@@ -117,17 +121,11 @@ def test_it_is_due_a_minute_or_a_tenth_of_its_lifetime_before(
     # From then on it may not last for a request.
     last_use = NOW + 99 - leeway / 6
     assert token.last_use == pytest.approx(last_use, abs=1e-6)
-
-
-def test_without_a_known_expiry_it_is_never_due():
-    token = Token(ACCESS, REFRESH, None, 3600)
+    assert token.is_valid(NOW + 98.99)
+    assert not token.is_valid(NOW + 99)
+    # Without a known expiry it is never due.
+    token = Token(ACCESS, REFRESH, None, lifetime)
     assert (token.due, token.last_use) == (math.inf, math.inf)
-
-
-def test_it_is_valid_until_the_moment_it_expires():
-    token = Token(ACCESS, None, NOW + 20)
-    assert token.is_valid(NOW + 19.99)
-    assert not token.is_valid(NOW + 20)
 
 
 # Whose it is
@@ -184,31 +182,11 @@ def test_a_token_that_cannot_be_read_has_no_claims(token):
 )  # fmt: skip
 def test_a_damaged_token_is_a_store_error_that_shows_nothing(name, value):
     data = {'access_token': ACCESS, 'refresh_token': REFRESH, name: value}
-    with pytest.raises(StoreError, match='token is damaged') as info:
-        Token.deserialize(data)
-    assert ACCESS not in str(info.value)
-    assert REFRESH not in str(info.value)
-
-
-@pytest.mark.parametrize('data', [{}, None, [], 'abc'])
-def test_what_is_not_a_token_is_a_store_error(data):
-    with pytest.raises(StoreError, match='token is damaged'):
-        Token.deserialize(data)
-
-
-def test_tokens_are_equal_if_all_their_fields_are():
-    token = Token('a', 'b', 1, 2)
-    assert token == Token('a', 'b', 1, 2)
-    assert hash(token) == hash(Token('a', 'b', 1, 2))
-    others = Token('c', 'b', 1, 2), Token('a', 'c', 1, 2), Token('a'), 'a'
-    assert token not in [*others, Token('a', 'b', 2, 2)]
-
-
-def test_it_survives_copying_and_pickling():
-    token = from_reply()
-    for again in copy.copy(token), pickle.loads(pickle.dumps(token)):
-        assert again == token
-        assert (again.header, again.due) == (token.header, token.due)
+    for damaged in data, {}, None, [], 'abc':
+        with pytest.raises(StoreError, match='token is damaged') as info:
+            Token.deserialize(damaged)
+        assert ACCESS not in str(info.value)
+        assert REFRESH not in str(info.value)
 
 
 WAYS = [
@@ -218,12 +196,12 @@ WAYS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize('show', WAYS, ids=range(len(WAYS)))
-def test_nothing_of_it_is_shown(show):
-    shown = show(from_reply())
-    assert ACCESS not in shown
-    assert REFRESH not in shown
-    assert 'Token' in shown
+def test_nothing_of_it_is_shown():
+    for show in WAYS:
+        shown = show(from_reply())
+        assert ACCESS not in shown
+        assert REFRESH not in shown
+        assert 'Token' in shown
 
 
 # Whatever comes
