@@ -11,6 +11,7 @@ import time
 import traceback
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 import pywikibot
@@ -124,23 +125,23 @@ class Case:
     :param wiki: the wiki
     :param folder: where the token file is
     :param capture: takes in all that is said
-    :param prefix: the address of the wiki, if bots use another one
+    :param front: what stands before the wiki, with an address of its own
     :ivar lost: whether an authorization was given up that the wiki would
         have gone on with
     """
 
-    def __init__(self, wiki, folder, capture, prefix=None):
+    def __init__(self, wiki, folder, capture, front=None):
         self.wiki = wiki
         self.clock = wiki.clock
         self.folder = folder
         self.capture = capture
-        self.prefix = prefix or wiki.url
+        self.prefix = front.url if front else wiki.url
+        if front:
+            front.wiki = urlsplit(wiki.url)
         self.lost = False
         self.client = wiki.register(
             redirect_uri=f'http://127.0.0.1:{free_port()}/callback'
         )
-        # Pywikibot expects the list of its processes at its end.
-        (folder / 'throttle.ctrl').touch()
         self.owner = Owner(folder, wiki, client=self.client, shares_clock=True)
         self.advance = self.owner.advance
         self.file = self.owner.token_file()
@@ -246,25 +247,25 @@ def _is_in(secret, text, length=40):
 class Bot:
     """One run of a bot: it begins with what is in the token file."""
 
-    def __init__(self, case, clock=None, secret=None, folder=None, key=None):
+    def __init__(self, case, clock=None, folder=None):
         self.case = case
         self.folder = folder or case.folder
         self.auth = OAuth2Auth(
             case.client.id,
-            secret or case.client.secret,
+            case.client.secret,
             redirect_uri=case.client.redirect_uri,
             clock=clock or case.clock,
         )
-        self.key = key or case.prefix.partition('://')[2]
         self.most_token_requests = 0
 
     def _go_to_work(self):
         """Let Pywikibot, of which there is one in a process, be its own."""
+        # Pywikibot expects the list of its processes at its end.
         throttle = Path(self.folder, 'throttle.ctrl')
         if not throttle.exists():
             throttle.touch()
         config.base_dir = str(self.folder)
-        config.authenticate = {self.key: self.auth}
+        config.authenticate = {urlsplit(self.case.prefix).netloc: self.auth}
         if self.case.prefix != self.case.wiki.url:
             # The family knows only the address with http.
             self.auth.route(self.case.prefix, 'Bot')
@@ -294,7 +295,7 @@ class Bot:
         try:
             error = self._save_twice()
             if 'assertuserfailed' in error:
-                site = pywikibot.Site('faults', 'faults', user='Bot')
+                site = pywikibot.Site('en', user='Bot')
                 manager = pywikibot.login.ClientLoginManager(
                     site=site, user='Bot'
                 )

@@ -52,9 +52,9 @@ def contexts(tmp_path_factory):
 class TlsFront:
     """The wiki with https, and a certificate that can be replaced."""
 
-    def __init__(self, contexts, port):
+    def __init__(self, contexts):
         self._contexts = contexts
-        self._wiki = '127.0.0.1', port
+        self.wiki = None  # its address
         self.certificate = 'good'
         self._listener = socket.create_server(('127.0.0.1', 0))
         self.url = f'https://127.0.0.1:{self._listener.getsockname()[1]}'
@@ -82,11 +82,14 @@ class TlsFront:
         with contextlib.suppress(OSError, KeyError), connection:
             context = self._contexts[self.certificate]
             secure = context.wrap_socket(connection, server_side=True)
-            with secure, socket.create_connection(self._wiki) as wiki:
+            with secure, self._connect() as wiki:
                 threading.Thread(
                     target=_pump, args=(wiki, secure), daemon=True
                 ).start()
                 _pump(secure, wiki)
+
+    def _connect(self):
+        return socket.create_connection((self.wiki.hostname, self.wiki.port))
 
 
 def _pump(source, sink):
@@ -98,16 +101,16 @@ def _pump(source, sink):
 
 
 @pytest.fixture
-def front(contexts, port, monkeypatch):
+def front(contexts, monkeypatch):
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', str(contexts[1]))
-    front = TlsFront(contexts[0], port)
+    front = TlsFront(contexts[0])
     yield front
     front.close()
 
 
 @pytest.fixture
 def case(new_case, like, front):
-    return new_case(like, prefix=front.url)
+    return new_case(like, front=front)
 
 
 @pytest.mark.parametrize(

@@ -84,11 +84,6 @@ def test_a_click_on_allow_is_all_that_is_needed(wiki, person, begin):
     assert form['client_secret'] == client.secret
 
 
-def test_a_public_client_needs_no_secret(wiki, begin):
-    assert is_accepted(wiki, begin(confidential=False, secret=None))
-    assert 'client_secret' not in exchanges(wiki)[0]
-
-
 def test_the_prompt_says_what_may_go_wrong_and_how_long_it_waits(said, begin):
     begin(timeout=77)
     (text,) = said
@@ -180,9 +175,10 @@ def test_a_click_on_cancel_ends_the_login_without_its_words(
     assert error.wiki == wiki.url
 
 
-def test_nobody_answers(begin):
+def test_nobody_answers_and_no_browser_is_opened_on_request(person, begin):
     with pytest.raises(AuthorizationError, match=r'within 0\.05 seconds'):
         begin(timeout=0.05, opens_browser=False)
+    assert person.opened == []
 
 
 def test_the_terminal_is_closed(person, begin):
@@ -199,12 +195,6 @@ def test_without_a_terminal_nobody_is_asked(begin, said, monkeypatch):
 
 
 # The browser
-
-
-def test_no_browser_is_opened_on_request(person, begin):
-    with pytest.raises(AuthorizationError):
-        begin(timeout=0.05, opens_browser=False)
-    assert person.opened == []
 
 
 def test_a_browser_within_the_terminal_is_not_opened(
