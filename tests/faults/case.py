@@ -11,7 +11,6 @@ import time
 import traceback
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import pytest
 import pywikibot
@@ -125,19 +124,15 @@ class Case:
     :param wiki: the wiki
     :param folder: where the token file is
     :param capture: takes in all that is said
-    :param front: what stands before the wiki, with an address of its own
     :ivar lost: whether an authorization was given up that the wiki would
         have gone on with
     """
 
-    def __init__(self, wiki, folder, capture, front=None):
+    def __init__(self, wiki, folder, capture):
         self.wiki = wiki
         self.clock = wiki.clock
         self.folder = folder
         self.capture = capture
-        self.prefix = front.url if front else wiki.url
-        if front:
-            front.wiki = urlsplit(wiki.url)
         self.lost = False
         self.client = wiki.register(
             redirect_uri=f'http://127.0.0.1:{free_port()}/callback'
@@ -265,26 +260,16 @@ class Bot:
         if not throttle.exists():
             throttle.touch()
         config.base_dir = str(self.folder)
-        config.authenticate = {urlsplit(self.case.prefix).netloc: self.auth}
-        if self.case.prefix != self.case.wiki.url:
-            # The family knows only the address with http.
-            self.auth.route(self.case.prefix, 'Bot')
+        config.authenticate = {self.case.wiki.netloc: self.auth}
 
     def log_in(self):
         """Put the token file there, as a login does."""
         self._go_to_work()
-        session = OAuth2Session(
-            self.auth.client,
-            f'{self.case.prefix}/api.php',
-            clock=self.auth.clock,
-        )
-        url = session.authorization_url()
-        url = url.replace(self.case.prefix, self.case.wiki.url)
-        session.complete(self.case.wiki.approve(url))
-        self.auth.bearer_for(self.case.prefix, 'Bot').account.adopt(
-            Authorization(
-                self.case.client.id, self.case.prefix, 'Bot', session.token
-            )
+        wiki, client = self.case.wiki, self.auth.client
+        session = OAuth2Session(client, wiki.api_url, clock=self.auth.clock)
+        session.complete(wiki.approve(session.authorization_url()))
+        self.auth.bearer_for(wiki.url, 'Bot').account.adopt(
+            Authorization(client.client_id, wiki.url, 'Bot', session.token)
         )
 
     def edit(self):
@@ -328,8 +313,7 @@ class Bot:
         before = wiki.count('/api.php'), wiki.token_requests
         data.update(format='json', formatversion='2')
         try:
-            url = f'{self.case.prefix}/api.php'
-            return http.fetch(url, method='POST', data=data).json()
+            return http.fetch(wiki.api_url, method='POST', data=data).json()
         finally:
             sent = wiki.count('/api.php') - before[0]
             asked = wiki.token_requests - before[1]

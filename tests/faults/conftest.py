@@ -49,7 +49,7 @@ def new_case(monkeypatch, record, capture, tmp_path, capfd):
     """Return a function that opens a case."""
     cases = []
 
-    def new_case(like, *, folder=None, front=None):
+    def new_case(like, *, folder=None):
         for each in cases:
             each.wiki.close()
         folder = folder or tmp_path / str(len(cases))
@@ -58,7 +58,7 @@ def new_case(monkeypatch, record, capture, tmp_path, capfd):
         set_up_pywikibot(monkeypatch, folder, en=wiki)
         config.max_retries = 3
         config.usernames['sandbox']['en'] = 'Bot'
-        cases.append(Case(wiki, folder, capture, front))
+        cases.append(Case(wiki, folder, capture))
         return cases[-1]
 
     signal.signal(signal.SIGALRM, _too_long)
