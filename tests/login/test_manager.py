@@ -28,7 +28,6 @@ class Bench:
         uri = f'http://127.0.0.1:{free_port()}/cb'
         self.wiki = wiki
         self.client = wiki.register(redirect_uri=uri, **settings)
-        self.name = 'w' + wiki.netloc.rpartition(':')[2]
         self.store = FileStore()
         self.auth = OAuth2Auth(
             self.client.id,
@@ -38,13 +37,11 @@ class Bench:
             clock=wiki.clock,
             login_timeout=10,
         )
-        config.family = self.name
-        config.family_files[self.name] = wiki.api_url
-        config.usernames[self.name][self.name] = 'Bot'
+        config.usernames['sandbox']['en'] = 'Bot'
         config.authenticate[wiki.netloc] = self.auth
 
     def site(self, user='Bot'):
-        return pywikibot.Site(self.name, self.name, user=user)
+        return pywikibot.Site('en', user=user)
 
     def log_in(self, user='Bot', *, anew=False):
         manager = OAuth2LoginManager(site=self.site(user), user=user)
@@ -134,8 +131,8 @@ def test_allow_as_another_user_is_said_and_nothing_is_kept(
     person.does = lambda url: person.allow(url, 'Admin')
     text = bench.refused()
     assert '"Allow" was clicked as Admin, not as Bot; nothing was kept' in text
-    assert f"usernames['{bench.name}']['{bench.name}'] = 'Admin'" in text
-    assert text.endswith(f'pwb login -site:{bench.name}:{bench.name}')
+    assert "usernames['sandbox']['en'] = 'Admin'" in text
+    assert text.endswith('pwb login -site:sandbox:en')
     assert bench.stored is None
     # And it is asked again rather than remembered.
     person.does = person.allow
@@ -254,8 +251,8 @@ def test_after_a_logout_an_owner_only_client_stays_out(wiki, person):
     bench.log_in()
     bench.auth.bearer_for(wiki.url, 'Bot').account.forget()
     text = bench.refused()
-    assert f'Bot was logged out of {bench.name}:{bench.name}.' in text
-    assert f'pwb oauth2 -login -site:{bench.name}:{bench.name}' in text
+    assert 'Bot was logged out of sandbox:en.' in text
+    assert 'pwb oauth2 -login -site:sandbox:en' in text
 
 
 # Sessions

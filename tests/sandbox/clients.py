@@ -58,20 +58,13 @@ def _described(client):
     if client.owner_only:
         callback = '/index.php/Special:OAuth/verified'
     registered = timestamp(client.registered, '%H:%M, %d %B %Y')
-    return {
-        'email': client.owner.email,
-        'name': client.name,
-        'version': client.version,
-        'callback_url': callback,
-        'description': client.description,
-        'client_key': client.id,
-        'owner_only': client.owner_only,
-        'stage': STAGES.index(client.stage),
-        'oauth_version': 2,
-        'registration_formatted': registered,
-        'allowed_grants': list(client.grant_types),
-        'scopes': scopes(client, client.grants),
-    }
+    names = 'name', 'version', 'description', 'owner_only'
+    data = {name: getattr(client, name) for name in names}
+    data.update(email=client.owner.email, client_key=client.id)
+    data.update(stage=STAGES.index(client.stage), callback_url=callback)
+    data.update(oauth_version=2, registration_formatted=registered)
+    data.update(allowed_grants=list(client.grant_types))
+    return {**data, 'scopes': scopes(client, client.grants)}
 
 
 def _created(client):
