@@ -124,23 +124,19 @@ class Case:
     :param wiki: the wiki
     :param folder: where the token file is
     :param capture: takes in all that is said
-    :param prefix: the address of the wiki, if bots use another one
     :ivar lost: whether an authorization was given up that the wiki would
         have gone on with
     """
 
-    def __init__(self, wiki, folder, capture, prefix=None):
+    def __init__(self, wiki, folder, capture):
         self.wiki = wiki
         self.clock = wiki.clock
         self.folder = folder
         self.capture = capture
-        self.prefix = prefix or wiki.url
         self.lost = False
         self.client = wiki.register(
             redirect_uri=f'http://127.0.0.1:{free_port()}/callback'
         )
-        # Pywikibot expects the list of its processes at its end.
-        (folder / 'throttle.ctrl').touch()
         self.owner = Owner(folder, wiki, client=self.client, shares_clock=True)
         self.advance = self.owner.advance
         self.file = self.owner.token_file()
@@ -246,44 +242,34 @@ def _is_in(secret, text, length=40):
 class Bot:
     """One run of a bot: it begins with what is in the token file."""
 
-    def __init__(self, case, clock=None, secret=None, folder=None, key=None):
+    def __init__(self, case, clock=None, folder=None):
         self.case = case
         self.folder = folder or case.folder
         self.auth = OAuth2Auth(
             case.client.id,
-            secret or case.client.secret,
+            case.client.secret,
             redirect_uri=case.client.redirect_uri,
             clock=clock or case.clock,
         )
-        self.key = key or case.prefix.partition('://')[2]
         self.most_token_requests = 0
 
     def _go_to_work(self):
         """Let Pywikibot, of which there is one in a process, be its own."""
+        # Pywikibot expects the list of its processes at its end.
         throttle = Path(self.folder, 'throttle.ctrl')
         if not throttle.exists():
             throttle.touch()
         config.base_dir = str(self.folder)
-        config.authenticate = {self.key: self.auth}
-        if self.case.prefix != self.case.wiki.url:
-            # The family knows only the address with http.
-            self.auth.route(self.case.prefix, 'Bot')
+        config.authenticate = {self.case.wiki.netloc: self.auth}
 
     def log_in(self):
         """Put the token file there, as a login does."""
         self._go_to_work()
-        session = OAuth2Session(
-            self.auth.client,
-            f'{self.case.prefix}/api.php',
-            clock=self.auth.clock,
-        )
-        url = session.authorization_url()
-        url = url.replace(self.case.prefix, self.case.wiki.url)
-        session.complete(self.case.wiki.approve(url))
-        self.auth.bearer_for(self.case.prefix, 'Bot').account.adopt(
-            Authorization(
-                self.case.client.id, self.case.prefix, 'Bot', session.token
-            )
+        wiki, client = self.case.wiki, self.auth.client
+        session = OAuth2Session(client, wiki.api_url, clock=self.auth.clock)
+        session.complete(wiki.approve(session.authorization_url()))
+        self.auth.bearer_for(wiki.url, 'Bot').account.adopt(
+            Authorization(client.client_id, wiki.url, 'Bot', session.token)
         )
 
     def edit(self):
@@ -294,7 +280,7 @@ class Bot:
         try:
             error = self._save_twice()
             if 'assertuserfailed' in error:
-                site = pywikibot.Site('faults', 'faults', user='Bot')
+                site = pywikibot.Site('en', user='Bot')
                 manager = pywikibot.login.ClientLoginManager(
                     site=site, user='Bot'
                 )
@@ -327,8 +313,7 @@ class Bot:
         before = wiki.count('/api.php'), wiki.token_requests
         data.update(format='json', formatversion='2')
         try:
-            url = f'{self.case.prefix}/api.php'
-            return http.fetch(url, method='POST', data=data).json()
+            return http.fetch(wiki.api_url, method='POST', data=data).json()
         finally:
             sent = wiki.count('/api.php') - before[0]
             asked = wiki.token_requests - before[1]

@@ -65,10 +65,10 @@ def test_a_request_for_a_token_may_fail(
 ):
     if kind == 'redirect':
         options = {**options, 'location': elsewhere}
+    case = new_case(like)
     if 'hang' in kind:
         config.socket_timeout = 0.3
         config.max_retries = 1
-    case = new_case(like)
     bot = case.bot()
     case.advance(after)
     if is_handled and not case.wiki.is_master:

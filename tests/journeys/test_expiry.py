@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness import DEAD, Owner, Reaper, dialogs, editors, grants
+from tests.harness import Owner, dialogs, editors
 
 
 @pytest.fixture
@@ -30,17 +30,6 @@ def test_at_the_start_of_a_run_it_costs_one_request(owner, wiki):
     owner.advance(wiki.token_life)
     assert requests_of(wiki, owner.edit) == usual + 1
     assert owner.edit() == ''
-
-
-@pytest.mark.both_servers
-def test_a_token_that_dies_early_is_replaced_without_a_question(owner, wiki):
-    with Reaper(wiki) as reaper:
-        owner.edit(12)
-    assert reaper.deaths >= 2
-    assert editors(wiki) == ['Bot'] * 12
-    assert wiki.pages['Sandbox'].endswith('* 11')
-    assert wiki.count(error=DEAD) == grants(wiki, 'refresh_token')
-    assert dialogs(wiki) == 0
 
 
 def test_months_later_the_bot_still_runs(owner, wiki):

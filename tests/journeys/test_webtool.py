@@ -223,29 +223,25 @@ def test_nobody_but_the_tool_can_read_what_it_knows(tool, wiki, alice):
 
 
 def test_where_there_is_https_the_cookie_goes_nowhere_else(wiki, tmp_path):
-    environment = {
-        **make_config(tmp_path, wiki),
-        'WEBTOOL_SITE': 'sandbox:en',
-        'WEBTOOL_CLIENT_ID': 'a' * 32,
-        'WEBTOOL_CLIENT_SECRET': 'secret',
-        'WEBTOOL_FOLDER': str(tmp_path),
-        'WEBTOOL_REDIRECT_URI': 'https://tool.example/callback',
+    environment = make_config(tmp_path, wiki)
+    values = {
+        'CLIENT_ID': 'a' * 32,
+        'CLIENT_SECRET': 'secret',
+        'FOLDER': str(tmp_path),
+        'REDIRECT_URI': 'https://tool.example/callback',
+        'SITE': 'sandbox:en',
     }
+    for name, value in values.items():
+        environment[f'WEBTOOL_{name}'] = value
     program = (
         'from examples.webtool import create_app\n'
         'answer = create_app().test_client().get("/login")\n'
         'print(answer.headers["Set-Cookie"])'
     )
-    shown = subprocess.run(
-        [sys.executable, '-c', program],
-        cwd=TOP,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    ).stdout
+    command = [sys.executable, '-c', program]
+    shown = subprocess.check_output(command, cwd=TOP, env=environment)
     assert re.fullmatch(
-        r'__Host-visit=[\w-]{43}; Secure; HttpOnly; Path=/; SameSite=Lax\n',
+        rb'__Host-visit=[\w-]{43}; Secure; HttpOnly; Path=/; SameSite=Lax\n',
         shown,
     )
 

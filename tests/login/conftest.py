@@ -12,8 +12,10 @@ import webbrowser
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
-import pywikibot
 from pywikibot import config
+
+from tests.helpers import leave_pywikibot, set_up_pywikibot
+from tests.stores.contract import listening
 
 
 class Person(webbrowser.BaseBrowser):
@@ -78,33 +80,14 @@ def person(wiki, monkeypatch):
 @pytest.fixture
 def said():
     """Give the list of what Pywikibot says to its user."""
-    said = []
-    handler = logging.Handler(logging.INFO)
-    handler.emit = lambda record: said.append(record.getMessage())
-    pywikibot.bot.init_handlers()  # it removes the handlers before
-    logger = logging.getLogger('pywiki')
-    logger.addHandler(handler)
-    yield said
-    logger.removeHandler(handler)
+    with listening(logging.INFO) as said:
+        yield said
 
 
 @pytest.fixture(autouse=True)
-def pywikibot_folder(monkeypatch, tmp_path):
+def pywikibot_folder(monkeypatch, tmp_path, wiki):
     """Let Pywikibot keep its files in a folder, and wait briefly."""
-    for name, value in {
-        'base_dir': str(tmp_path),
-        'family': config.family,
-        'family_files': dict(config.family_files),
-        'authenticate': {},
-        'retry_wait': 0.01,
-        'retry_max': 0.02,
-        'max_retries': 2,
-        'put_throttle': 0,
-        'userinterface_lang': 'de',
-    }.items():
-        monkeypatch.setattr(config, name, value)
-    (tmp_path / 'throttle.ctrl').touch()  # see tests/conftest.py
-    usernames = {name: dict(users) for name, users in config.usernames.items()}
+    set_up_pywikibot(monkeypatch, tmp_path, en=wiki)
+    monkeypatch.setattr(config, 'userinterface_lang', 'de')
     yield
-    config.usernames.clear()
-    config.usernames.update(usernames)
+    leave_pywikibot()

@@ -7,7 +7,7 @@ import re
 import pytest
 import requests
 
-from tests.harness import DEAD, Owner, grants
+from tests.harness import Owner, grants
 from tests.mediawiki import RealWiki
 
 
@@ -62,7 +62,7 @@ def csrf(ask, pair=None):
     return answer['query']['tokens']['csrftoken']
 
 
-# What the sandbox and MediaWiki do together
+# Its sessions
 
 
 def test_a_token_of_a_session_is_refused_in_the_next_one(wiki, ask):
@@ -84,36 +84,6 @@ def test_a_token_of_a_session_is_refused_in_the_next_one(wiki, ask):
     next_pair = wiki.issue(client)
     assert ask(next_pair, **edit)['error']['code'] == 'badtoken'
     assert csrf(ask, next_pair) not in (token, csrf(ask), '+\\')
-
-
-def test_rights_end_where_the_grants_end(wiki, ask):
-    edit = {'action': 'edit', 'title': 'Right', 'text': 'a'}
-    pair = wiki.issue(wiki.register(owner='Admin', grants=['basic']), 'Admin')
-    answer = ask(pair, **edit, token=csrf(ask, pair))
-    assert answer['error']['code'] == 'permissiondenied'
-    pair = wiki.issue(wiki.register(grants=['basic', 'createeditmovepage']))
-    answer = ask(pair, **edit, token=csrf(ask, pair))
-    assert answer['edit']['result'] == 'Success'
-
-
-def test_a_dead_token_does_not_reach_mediawiki(wiki, ask):
-    pair = wiki.issue(wiki.register())
-    wiki.expire_access_tokens()
-    assert ask(pair, action='query', meta='tokens')['error']['code'] == DEAD
-
-
-def test_nobody_gets_a_session_with_the_headers_of_the_sandbox(wiki):
-    answer = requests.get(
-        wiki.api_url,
-        params={'action': 'query', 'meta': 'userinfo', 'format': 'json'},
-        headers={
-            'X-Sandbox-User': 'Admin',
-            'X-Sandbox-Token': 'x',
-            'X-Sandbox-Grants': 'basic',
-            'X-Sandbox-Tags': 'x',
-        },
-    ).json()
-    assert 'anon' in answer['query']['userinfo']
 
 
 # A bot on it

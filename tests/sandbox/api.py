@@ -46,8 +46,7 @@ class Call:
 
     def need(self, name):
         if name not in self.params:
-            text = f'The "{name}" parameter must be set.'
-            raise ApiError('missingparam', text)
+            raise ApiError('missingparam', f'"{name}" must be set')
         return self.params[name]
 
     def many(self, name, default=''):
@@ -78,13 +77,11 @@ def _run(call):
     name = call.get('action', 'help')
     action = ACTIONS.get(name)
     if action is None:
-        text = f'Unrecognized value for parameter "action": {name}.'
-        raise ApiError('badvalue', text)
+        raise ApiError('badvalue', f'Unrecognized value: {name}')
     try:
         _check_asserts(call)
         if action.token and call.request.method != 'POST':
-            text = f'The "{name}" module requires a POST request.'
-            raise ApiError('mustbeposted', text)
+            raise ApiError('mustbeposted', f'{name} requires a POST request')
         if action.token and call.need('token') != call.caller.token('csrf'):
             raise ApiError('badtoken', 'Invalid CSRF token.')
         _check_right(call, action)
@@ -143,11 +140,8 @@ def _check_right(call, action):
         code = 'readapidenied' if right == 'read' else 'permissiondenied'
         raise ApiError(code, TEXTS[right])
     if action.token and right and user and user.blocked:
-        text, data = (
-            'You have been blocked from editing.',
-            query.blockinfo(user),
-        )
-        raise ApiError('blocked', text, blockinfo=data)
+        text = 'You have been blocked from editing.'
+        raise ApiError('blocked', text, blockinfo=query.blockinfo(user))
 
 
 def _error(call, error):
@@ -247,14 +241,7 @@ def _ask(user, why):
     """Ask as Extension:OATHAuth or Extension:EmailAuth does."""
     factor = DATA['second_factors'][user.second_factor[0]]
     field = {'type': 'string', 'label': factor['label'], 'help': 'Six digits'}
-    request = {
-        'id': factor['request'],
-        'metadata': {},
-        'required': 'required',
-        'provider': factor['request'],
-        'account': user.name,
-        'fields': {factor['field']: field},
-    }
+    request = {'id': factor['request'], 'fields': {factor['field']: field}}
     code, text = factor[why]
     answer = {'status': 'UI', 'requests': [request]}
     return {**answer, 'message': text, 'messagecode': code}

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import html
-import os
 import re
 import sys
 from urllib.parse import urljoin, urlsplit
@@ -80,16 +79,12 @@ def authorize(url, user, password, *, cancel=False):
 
 
 def main():
-    environ, parser = os.environ, argparse.ArgumentParser()
-    user, cancel = environ.get('SANDBOX_USER', 'Bot'), 'SANDBOX_CANCEL'
-    parser.add_argument('--user', default=user)
-    parser.add_argument('--password', default=environ.get('SANDBOX_PASSWORD'))
-    parser.add_argument(
-        '--cancel', action='store_true', default=bool(environ.get(cancel))
-    )
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--user', default='Bot')
+    parser.add_argument('--cancel', action='store_true')
     parser.add_argument('url')
     args = parser.parse_args()
-    password = args.password or f'sandbox-password-{args.user}'
+    password = f'sandbox-password-{args.user}'
     page = authorize(args.url, args.user, password, cancel=args.cancel)
     print(page.status, page.text)
     return int(page.status >= 400 or page.netloc == urlsplit(args.url).netloc)

@@ -22,6 +22,7 @@ VALUES = {
 }
 LISTS = ('grant_types', 'scopes')
 LOOPBACK = ('localhost', '127.0.0.1', '::1')
+INVALID_PARAMETER = 'parameter-validation-failed'
 MISSING_CALLBACK = 'mwoauth-error-missing-callback-url-non-owner'
 
 
@@ -31,8 +32,7 @@ def answer(wiki, caller, request, path):
     if request.method == 'POST':
         return _create(wiki, caller, request)
     if caller.user is None:
-        text = f'The specified user ({caller.name}) does not exist'
-        raise RestError(404, text, errorKey='rest-nonexistent-user')
+        raise RestError(404, 'No such user', errorKey='rest-nonexistent-user')
     own = [
         _described(client)
         for client in reversed(wiki.oauth.clients.values())
@@ -58,20 +58,13 @@ def _described(client):
     if client.owner_only:
         callback = '/index.php/Special:OAuth/verified'
     registered = timestamp(client.registered, '%H:%M, %d %B %Y')
-    return {
-        'email': client.owner.email,
-        'name': client.name,
-        'version': client.version,
-        'callback_url': callback,
-        'description': client.description,
-        'client_key': client.id,
-        'owner_only': client.owner_only,
-        'stage': STAGES.index(client.stage),
-        'oauth_version': 2,
-        'registration_formatted': registered,
-        'allowed_grants': list(client.grant_types),
-        'scopes': scopes(client, client.grants),
-    }
+    names = 'name', 'version', 'description', 'owner_only'
+    data = {name: getattr(client, name) for name in names}
+    data.update(email=client.owner.email, client_key=client.id)
+    data.update(stage=STAGES.index(client.stage), callback_url=callback)
+    data.update(oauth_version=2, registration_formatted=registered)
+    data.update(allowed_grants=list(client.grant_types))
+    return {**data, 'scopes': scopes(client, client.grants)}
 
 
 def _created(client):
@@ -85,13 +78,11 @@ def _created(client):
 def _reset_secret(wiki, caller, client_id):
     client = wiki.oauth.clients.get(client_id)
     if client is None:
-        text = 'No consumer exists with the given key.'
-        raise RestError(400, text, errorKey='mwoauth-invalid-consumer-key')
+        key = 'mwoauth-invalid-consumer-key'
+        raise RestError(400, 'No such consumer', errorKey=key)
     if client.owner is not caller.user:
-        text = (
-            'You cannot perform actions on clients that do not belong to you'
-        )
-        raise RestError(400, text, errorKey='mwoauth-consumer-user-mismatch')
+        key = 'mwoauth-consumer-user-mismatch'
+        raise RestError(400, 'That client is not yours', errorKey=key)
     if 'mwoauthupdateownconsumer' not in caller.rights:
         raise RestError(400, message='permission_denied')
     wiki.oauth.reset_secret(client)
@@ -143,14 +134,15 @@ def _read(request):
                 raise bad_value(name, item, 'badvalue', data=[])
     for name in fields:
         if name not in FIELDS:
+            kind = 'extraneous-body-fields'
             raise RestError(
                 400,
-                f'Extraneous fields found in request body: {name}',
-                error='parameter-validation-failed',
-                failureCode='extraneous-body-fields',
+                f'Extraneous field: {name}',
+                error=INVALID_PARAMETER,
                 name=name,
+                failureCode=kind,
                 failureData=[name],
-                errorKey='rest-extraneous-body-fields',
+                errorKey=f'rest-{kind}',
             )
     if not fields.get('owner_only') and not fields.get('callback_url'):
         text = 'callback_url is required for non-owner-only clients'
@@ -160,16 +152,9 @@ def _read(request):
 
 def bad_value(name, value, code, key='rest-body-validation-error', data=None):
     """Return the error of a parameter that is not what it must be."""
-    return RestError(
-        400,
-        f'The parameter "{name}" is refused: {code}.',
-        error='parameter-validation-failed',
-        name=name,
-        value=value,
-        failureCode=code,
-        failureData=data,
-        errorKey=key,
-    )
+    fields = {'error': INVALID_PARAMETER, 'name': name, 'value': value}
+    fields.update(failureCode=code, failureData=data, errorKey=key)
+    return RestError(400, f'The parameter "{name}" is refused', **fields)
 
 
 def _problem(wiki, caller, fields):

@@ -306,13 +306,11 @@ class AuthorizationServer:
     def _tokens(self, request):
         kind = request.form.get('grant_type')
         if kind not in GRANT_TYPES:
-            error, text = _malformed('grant_type'), TEXTS['grant_type']
-            text += 'The "grant_type" parameter must be set.'
+            error, text = _malformed('grant_type'), 'must be set.'
+            text = f'{TEXTS["grant_type"]}The "grant_type" parameter {text}'
             if kind is not None:
-                text = (
-                    f'Unrecognized value for parameter "grant_type": {kind}.'
-                )
-                text = TEXTS['grant_type'] + text
+                text = 'Unrecognized value for parameter "grant_type": '
+                text = f'{TEXTS["grant_type"]}{text}{kind}.'
             raise OAuthError(400, error.code, error.hint, text)
         client = self._client(request)
         if kind == 'authorization_code':

@@ -42,10 +42,8 @@ def _route(wiki, request):
         _check_method(request, 'POST')
         sent = request.headers.get('content-type', FORM).partition(';')[0]
         if sent != FORM:
-            text = f'Unsupported Content-Type: {sent}'
-            raise RestError(
-                415, text, errorKey='rest-unsupported-content-type'
-            )
+            key = 'rest-unsupported-content-type'
+            raise RestError(415, 'Unsupported Content-Type', errorKey=key)
         return wiki.oauth.token_endpoint(request)
     if route == '/oauth2/authorize':
         _check_method(request, 'HEAD', 'GET')
@@ -58,8 +56,7 @@ def _route(wiki, request):
         return clients.answer(wiki, caller, request, path)
     if route.startswith('/v1/page/'):
         return _page(wiki, request, route[len('/v1/page/') :])
-    text = f'The requested relative path ({route}) did not match any known'
-    raise RestError(404, f'{text} handler', errorKey='rest-no-match')
+    raise RestError(404, f'{route} does not match', errorKey='rest-no-match')
 
 
 def _is_usable(token):
@@ -69,13 +66,7 @@ def _is_usable(token):
 
 def _check_method(request, *allowed):
     if request.method not in allowed:
-        kind = (
-            'one of the allowed methods'
-            if allowed[1:]
-            else ('the allowed method')
-        )
-        text = f'The request method ({request.method}) was not {kind} for this'
-        error = RestError(405, f'{text} path ({", ".join(allowed)})')
+        error = RestError(405, f'The method {request.method} is not allowed')
         error.headers['Allow'] = ', '.join(allowed)
         raise error
 

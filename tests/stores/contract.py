@@ -44,10 +44,10 @@ def keep(store, data):
 
 
 @contextmanager
-def listening():
-    """Give the list of what Pywikibot warns of meanwhile."""
+def listening(level=logging.WARNING):
+    """Give the list of what Pywikibot warns of, or also says, meanwhile."""
     texts = []
-    handler = logging.Handler(logging.WARNING)
+    handler = logging.Handler(level)
     handler.emit = lambda record: texts.append(record.getMessage())
     init_handlers()  # it removes the handlers that were there before
     logger = logging.getLogger('pywiki')

@@ -28,6 +28,7 @@ from pywikibot.tools import as_filename
 
 from pywikibot_oauth2.errors import StoreError
 from pywikibot_oauth2.stores.file import FileStore
+from tests.faults.dying import die_at
 from tests.stores.contract import (
     ACCOUNT,
     CLIENT,
@@ -694,23 +695,11 @@ def test_waiting_for_the_lock_can_be_interrupted(place, store):
 
 # Processes that are killed
 
-# The calls that the outer world notices, as Python names them.
-STEPS = {'open', 'flock', 'write', 'truncate', 'flush', 'fsync', 'replace'}
-
 
 def die_at_step(place, number, wire):
     """Save, and be killed just before the n-th step."""
     store = place.open()
-    steps = 0
-
-    def profile(frame, event, function):
-        nonlocal steps
-        if event == 'c_call' and function.__name__ in STEPS:
-            steps += 1
-            if steps == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.setprofile(profile)
+    die_at(number)
     keep(store, authorization(text='new'))
     sys.setprofile(None)
     wire.send('done')
