@@ -12,7 +12,6 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
 import pywikibot
 import pywikibot.login
 import requests
@@ -37,15 +36,12 @@ LOGIN = 'pwb login'
 AGAIN = 'run the script again'
 IN_MEMORY = 'only in memory'
 
-
-def fault(name, *values, outcome, marks=()):
-    """Return the parameters of a fault.
-
-    :param name: what goes wrong
-    :param outcome: what becomes of it
-    """
-    mark = pytest.mark.fault(name, outcome)
-    return pytest.param(*values, id=name, marks=[mark, *marks])
+CLOCK = """
+import time as _time
+def _clock():
+    with open({path!r}) as file:
+        return _time.time() + float(file.read())
+"""
 
 
 class Capture(logging.Handler):
@@ -79,6 +75,7 @@ class Wiki(Sandbox):
     def __init__(self, **options):
         super().__init__(**options)
         self.delivered = []
+        self.is_met = False
 
     def _answer(self, request):
         response = super()._answer(request)
@@ -90,6 +87,7 @@ class Wiki(Sandbox):
             with contextlib.suppress(ValueError, TypeError, KeyError):
                 data = json.loads(response.body)
                 self.delivered.append(data['refresh_token'])
+        self.is_met = self.is_met or request.fault is not None
         return response
 
     @property
@@ -124,23 +122,39 @@ class Case:
     :param wiki: the wiki
     :param folder: where the token file is
     :param capture: takes in all that is said
+    :param prefix: the address of the wiki, if bots use another one
     :ivar lost: whether an authorization was given up that the wiki would
         have gone on with
     """
 
-    def __init__(self, wiki, folder, capture):
+    def __init__(self, wiki, folder, capture, prefix=None):
         self.wiki = wiki
         self.clock = wiki.clock
         self.folder = folder
         self.capture = capture
+        self.prefix = prefix or wiki.url
         self.lost = False
         self.client = wiki.register(
             redirect_uri=f'http://127.0.0.1:{free_port()}/callback'
         )
-        self.owner = Owner(folder, wiki, client=self.client, shares_clock=True)
-        self.advance = self.owner.advance
+        (folder / 'clock').write_text('0')
+        # Pywikibot expects the list of its processes at its end.
+        (folder / 'throttle.ctrl').touch()
+        self.owner = Owner(
+            folder,
+            wiki,
+            client=self.client,
+            extra=CLOCK.format(path=str(folder / 'clock')),
+            options=', clock=_clock',
+        )
         self.file = self.owner.token_file()
         self.bot().log_in()
+
+    def advance(self, seconds):
+        """Move the clocks of the wiki and of all bots."""
+        self.clock.advance(seconds)
+        path = self.folder / 'clock'
+        path.write_text(str(float(path.read_text()) + seconds))
 
     def bot(self, **options):
         """Begin a new run in this process."""
@@ -242,34 +256,44 @@ def _is_in(secret, text, length=40):
 class Bot:
     """One run of a bot: it begins with what is in the token file."""
 
-    def __init__(self, case, clock=None, folder=None):
+    def __init__(self, case, clock=None, secret=None, folder=None, key=None):
         self.case = case
         self.folder = folder or case.folder
         self.auth = OAuth2Auth(
             case.client.id,
-            case.client.secret,
+            secret or case.client.secret,
             redirect_uri=case.client.redirect_uri,
             clock=clock or case.clock,
         )
+        self.key = key or case.prefix.partition('://')[2]
         self.most_token_requests = 0
 
     def _go_to_work(self):
         """Let Pywikibot, of which there is one in a process, be its own."""
-        # Pywikibot expects the list of its processes at its end.
         throttle = Path(self.folder, 'throttle.ctrl')
         if not throttle.exists():
             throttle.touch()
         config.base_dir = str(self.folder)
-        config.authenticate = {self.case.wiki.netloc: self.auth}
+        config.authenticate = {self.key: self.auth}
+        if self.case.prefix != self.case.wiki.url:
+            # The family knows only the address with http.
+            self.auth.route(self.case.prefix, 'Bot')
 
     def log_in(self):
         """Put the token file there, as a login does."""
         self._go_to_work()
-        wiki, client = self.case.wiki, self.auth.client
-        session = OAuth2Session(client, wiki.api_url, clock=self.auth.clock)
-        session.complete(wiki.approve(session.authorization_url()))
-        self.auth.bearer_for(wiki.url, 'Bot').account.adopt(
-            Authorization(client.client_id, wiki.url, 'Bot', session.token)
+        session = OAuth2Session(
+            self.auth.client,
+            f'{self.case.prefix}/api.php',
+            clock=self.auth.clock,
+        )
+        url = session.authorization_url()
+        url = url.replace(self.case.prefix, self.case.wiki.url)
+        session.complete(self.case.wiki.approve(url))
+        self.auth.bearer_for(self.case.prefix, 'Bot').account.adopt(
+            Authorization(
+                self.case.client.id, self.case.prefix, 'Bot', session.token
+            )
         )
 
     def edit(self):
@@ -280,7 +304,7 @@ class Bot:
         try:
             error = self._save_twice()
             if 'assertuserfailed' in error:
-                site = pywikibot.Site('en', user='Bot')
+                site = pywikibot.Site('faults', 'faults', user='Bot')
                 manager = pywikibot.login.ClientLoginManager(
                     site=site, user='Bot'
                 )
@@ -313,7 +337,8 @@ class Bot:
         before = wiki.count('/api.php'), wiki.token_requests
         data.update(format='json', formatversion='2')
         try:
-            return http.fetch(wiki.api_url, method='POST', data=data).json()
+            url = f'{self.case.prefix}/api.php'
+            return http.fetch(url, method='POST', data=data).json()
         finally:
             sent = wiki.count('/api.php') - before[0]
             asked = wiki.token_requests - before[1]

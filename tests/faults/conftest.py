@@ -4,28 +4,57 @@ from __future__ import annotations
 
 import logging
 import signal
-from contextlib import ExitStack
+import socket
 
 import pytest
+import pywikibot
 from pywikibot import config
-from pywikibot.bot import init_handlers
+from pywikibot.comms import http
 
-from tests.helpers import leave_pywikibot, set_up_pywikibot
 from tests.sandbox import Clock
 
 
 pytest.register_assert_rewrite('tests.faults.case')
 
-from tests.faults.case import DEAD, DUE, Capture, Case, Wiki  # noqa: E402 - with their asserts rewritten
+from tests.faults.case import DEAD, DUE, LIFE, Capture, Case, Wiki  # noqa: E402 - with their asserts rewritten
 
 
 SECONDS = 60  # more than any test takes: a loop without end is ended
 
 
+@pytest.fixture(scope='session')
+def port():
+    """Reserve a port for the wikis, which follow one another."""
+    # Linux lets another socket listen where this one is only bound.
+    with socket.socket() as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(('127.0.0.1', 0))
+        yield reserved.getsockname()[1]
+
+
+@pytest.fixture
+def pywikibot_site(monkeypatch, port):
+    """Let Pywikibot know the wiki, and wait briefly."""
+    url = f'http://127.0.0.1:{port}/api.php'
+    for name, value in {
+        'family': 'faults',
+        'mylang': 'faults',
+        'family_files': {**config.family_files, 'faults': url},
+        'base_dir': config.base_dir,
+        'authenticate': {},
+        'max_retries': 3,
+        'retry_wait': 0.01,
+        'retry_max': 0.02,
+        'socket_timeout': config.socket_timeout,
+    }.items():
+        monkeypatch.setattr(config, name, value)
+    monkeypatch.setitem(config.usernames['faults'], 'faults', 'Bot')
+    pywikibot.bot.init_handlers()
+
+
 @pytest.fixture
 def capture(monkeypatch, capfd):
     """Take in everything that is logged, on every level, and printed."""
-    init_handlers()
     capture = Capture()
     root = logging.getLogger()
     root.addHandler(capture)
@@ -45,28 +74,27 @@ def capture(monkeypatch, capfd):
 
 
 @pytest.fixture
-def new_case(monkeypatch, record, capture, tmp_path, capfd):
+def new_case(request, record, port, pywikibot_site, capture, tmp_path, capfd):
     """Return a function that opens a case."""
     cases = []
 
-    def new_case(like, *, folder=None):
+    def new_case(like, *, folder=None, life=LIFE, prefix=None):
         for each in cases:
             each.wiki.close()
         folder = folder or tmp_path / str(len(cases))
         folder.mkdir(exist_ok=True)
-        wiki = stack.enter_context(Wiki(clock=Clock(), like=like))
-        set_up_pywikibot(monkeypatch, folder, en=wiki)
-        config.max_retries = 3
-        config.usernames['sandbox']['en'] = 'Bot'
-        cases.append(Case(wiki, folder, capture))
+        http.session.close()
+        clock = Clock()
+        wiki = Wiki(port=port, clock=clock, like=like, token_life=life)
+        wiki.__enter__()
+        request.addfinalizer(wiki.close)
+        cases.append(Case(wiki, folder, capture, prefix))
         return cases[-1]
 
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(SECONDS)
-    with ExitStack() as stack:
-        yield new_case
+    yield new_case
     signal.alarm(0)
-    leave_pywikibot()
     capture.write(''.join(capfd.readouterr()))
     record.injected = max(record.injected or len(cases), 0)
     record.lost = sum(case.lost for case in cases)

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.case import LIFE, fault
+from tests.faults.case import LIFE
 from tests.sandbox import Clock
 
 
 HOUR, YEAR = 3600.0, 365 * 86400.0
-OUTCOME = 'goes on; at most one refresh and one repetition a request'
+
+
+def fault(offset, words):
+    mark = pytest.mark.fault(
+        f'clock set {words}',
+        'goes on; at most one refresh and one repetition a request',
+    )
+    return pytest.param(offset, id=words, marks=mark)
 
 
 @pytest.mark.parametrize('is_running', [False, True])
 @pytest.mark.parametrize(
     'offset',
     [
-        fault('clock set back by an hour', -HOUR, outcome=OUTCOME),
-        fault('clock set forward by an hour', HOUR, outcome=OUTCOME),
-        fault('clock set back by a year', -YEAR, outcome=OUTCOME),
-        fault('clock set forward by a year', YEAR, outcome=OUTCOME),
+        fault(-HOUR, 'back by an hour'),
+        fault(HOUR, 'forward by an hour'),
+        fault(-YEAR, 'back by a year'),
+        fault(YEAR, 'forward by a year'),
     ],
 )
 def test_a_clock_is_wrong_for_a_while(case, offset, is_running):

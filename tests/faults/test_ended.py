@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from tests.faults.case import DEAD, DUE, LOGIN, fault
+from tests.faults.case import DEAD, DUE, LOGIN
+from tests.harness import SECONDS
 from tests.sandbox.oauth import GRACE
 
 
@@ -14,19 +15,12 @@ from tests.sandbox.oauth import GRACE
 WHEN = pytest.mark.parametrize('after', [0, DUE, DEAD])
 
 
-@pytest.fixture
-def bot(case, after):
-    """Return a bot that has edited, when that time has passed."""
+@pytest.mark.fault('revoked by the user', 'message: pwb login')
+@WHEN
+def test_a_revocation_ends_it_with_one_request(case, after):
     bot = case.bot()
     case.edits(bot)
     case.advance(after)
-    return bot
-
-
-@pytest.mark.both_servers
-@pytest.mark.fault('revoked by the user', 'message: pwb login')
-@WHEN
-def test_a_revocation_ends_it_with_one_request(case, bot):
     case.wiki.revoke('Bot', case.client)
     asked = case.wiki.token_requests
     case.is_ended(bot, 'has ended')
@@ -36,13 +30,15 @@ def test_a_revocation_ends_it_with_one_request(case, bot):
     case.goes_on(bot)
 
 
-@pytest.mark.both_servers
 @pytest.mark.fault(
     'refreshed with a copy of the token file',
     'goes on for 600 seconds where the wiki does; then message: pwb login',
 )
 @pytest.mark.parametrize('later', [GRACE - 60, GRACE + 60])
-def test_a_copy_of_the_token_file_is_another_holder(case, bot, later):
+def test_a_copy_of_the_token_file_is_another_holder(case, after, later):
+    bot = case.bot()
+    case.edits(bot)
+    case.advance(after)
     copy = case.folder / 'elsewhere'
     copy.mkdir()
     shutil.copy2(case.file, copy)
@@ -55,12 +51,31 @@ def test_a_copy_of_the_token_file_is_another_holder(case, bot, later):
         case.is_ended(bot, 'has ended')
 
 
-@pytest.mark.both_servers
+@pytest.mark.fault(
+    'refreshed by another process with the same file',
+    'goes on without a request for a token',
+)
+def test_what_another_process_has_refreshed_is_used(case, after):
+    bot = case.bot()
+    case.edits(bot)
+    case.advance(after)
+    with case.process() as other:
+        said = other.communicate(timeout=SECONDS)[0]
+    assert other.returncode == 0, said
+    asked = case.wiki.token_requests
+    case.edits(bot)
+    assert case.wiki.token_requests == asked
+    case.goes_on(bot)
+
+
 @pytest.mark.fault(
     'client deleted on the wiki', 'message: the list of clients'
 )
 @WHEN
-def test_a_client_may_be_deleted_and_restored(case, bot):
+def test_a_client_may_be_deleted_and_restored(case, after):
+    bot = case.bot()
+    case.edits(bot)
+    case.advance(after)
     case.wiki.delete_client(case.client)
     # 1.43 takes it for an error of its own.
     says = ('Special:OAuthConsumerRegistration', 'does not accept')
@@ -71,20 +86,23 @@ def test_a_client_may_be_deleted_and_restored(case, bot):
     case.goes_on(bot)
 
 
-@pytest.mark.both_servers
+def unusable(stage):
+    mark = pytest.mark.fault(
+        f'client {stage} on the wiki',
+        'message: expired, rejected, disabled; before August 2026 pwb login',
+    )
+    return pytest.param(stage, id=stage, marks=mark)
+
+
 @pytest.mark.parametrize(
-    'stage',
-    [
-        fault(
-            f'client {stage} on the wiki',
-            stage,
-            outcome='message: '
-            'expired, rejected, disabled; before August 2026 pwb login',
-        )
-        for stage in ('expired', 'rejected', 'disabled')
-    ],
+    'stage', [unusable('expired'), unusable('rejected'), unusable('disabled')]
 )
-def test_a_client_that_is_unusable_for_a_while_ends_nothing(case, bot, stage):
+def test_a_client_that_is_unusable_for_a_while_ends_nothing(
+    case, after, stage
+):
+    bot = case.bot()
+    case.edits(bot)
+    case.advance(after)
     case.wiki.set_stage(case.client, stage)
     for each in (bot, bot, None):
         case.stops(each)
@@ -92,8 +110,37 @@ def test_a_client_that_is_unusable_for_a_while_ends_nothing(case, bot, stage):
     assert bot.most_token_requests <= 2
     case.wiki.set_stage(case.client, 'approved')
     case.advance(61)
-    if not case.wiki.is_master:
-        # The refused attempt has used the refresh token up.
-        case.stops(bot, LOGIN)
-        case.bot().log_in()
+    if case.wiki.is_master:
+        case.goes_on(bot)
+        return
+    # The refused attempt has used the refresh token up.
+    case.stops(bot, LOGIN)
+    case.bot().log_in()
+    case.goes_on(bot)
+
+
+@pytest.mark.fault(
+    'wrong client secret', 'message: compare with user-config.py'
+)
+def test_a_wrong_client_secret_ends_nothing(case, after):
+    bot = case.bot(secret='wrong')
+    case.advance(after)
+    for _ in range(3):
+        case.edits(bot) if after == DUE else case.stops(bot)
+    assert 'does not accept the client' in case.capture.text
+    assert (
+        'Compare the client ID and the client secret in user-config.py'
+        in case.capture.text
+    )
+    assert bot.most_token_requests <= 1
+    case.goes_on()
+
+
+@pytest.mark.fault('account blocked', 'goes on; the message says so')
+def test_a_block_ends_nothing(case):
+    bot = case.bot()
+    case.advance(DEAD)
+    case.wiki.block('Bot')
+    case.stops(bot, 'blocked')
+    case.wiki.block('Bot', blocked=False)
     case.goes_on(bot)

@@ -61,7 +61,6 @@ def test_no_step_is_one_at_which_to_die_loses_more_than_the_answer(
     check_successor(case, old)
 
 
-@pytest.mark.both_servers
 @pytest.mark.fault(
     'kill -9 while waiting for the answer',
     'goes on; before August 2026 message: pwb login, if the wiki acted on it',
@@ -72,7 +71,24 @@ def test_a_process_dies_while_it_waits_for_the_answer(case, kind):
     case.advance(DEAD)
     case.wiki.fail_next(kind)
     with case.process() as bot:
-        wait_until(lambda: case.wiki.count(fault=kind))
+        wait_until(lambda: case.wiki.is_met)
         bot.kill()
         case.capture.write(bot.communicate(timeout=SECONDS)[0])
     check_successor(case, old)
+
+
+@pytest.mark.fault(
+    'a signal while waiting for the answer', 'ends when the token is stored'
+)
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_waits_until_the_token_is_stored(case, number):
+    old = case.refresh_token
+    case.advance(DEAD)
+    case.wiki.fail_next('slow', delay=0.3)
+    with case.process(edits=1000) as bot:
+        wait_until(lambda: case.wiki.faults_served['slow'])
+        bot.send_signal(number)
+        case.capture.write(bot.communicate(timeout=SECONDS)[0])
+    assert bot.returncode == -number
+    assert case.refresh_token != old
+    case.goes_on()

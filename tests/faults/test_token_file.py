@@ -8,14 +8,13 @@ import shutil
 
 import pytest
 
-from tests.faults.case import DEAD, DUE, LOGIN, NOBODY, SAVED_AGAIN, fault
-
-
-START_OVER = 'goes on from memory; message: mv, pwb login'
+from tests.faults.case import DEAD, DUE, LOGIN, NOBODY, SAVED_AGAIN
 
 
 def snapshot(path):
     """Return all that can be seen of a file."""
+    if not os.path.lexists(path):
+        return None
     status = path.lstat()
     if path.is_symlink():
         what = os.readlink(path)
@@ -30,14 +29,21 @@ def remove(path):
     if path.is_dir() and not path.is_symlink():
         path.rmdir()
     else:
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 # What damages the file
 
 
-def cut_off(path):
-    os.truncate(path, path.stat().st_size // 2)
+def written(content):
+    return lambda path: path.write_bytes(content)
+
+
+def truncated(part):
+    def truncate(path):
+        os.truncate(path, int(path.stat().st_size * part))
+
+    return truncate
 
 
 def newer_release(path):
@@ -64,36 +70,65 @@ def foreign(path):
         path.symlink_to('/etc/passwd')
 
 
-# What else is no token file, the tests of the store tell.
+START_OVER = 'goes on from memory; message: mv, pwb login'
+
+
+def fault(name, breaks, *says, outcome=START_OVER):
+    mark = pytest.mark.fault(name, outcome)
+    return pytest.param(breaks, says, id=name, marks=mark)
+
+
 DAMAGES = [
-    fault('token file emptied', lambda path: path.write_bytes(b''),
-          ['mv ', LOGIN], outcome=START_OVER),
-    fault('token file cut off', cut_off, ['mv ', LOGIN], outcome=START_OVER),
+    fault('token file emptied', written(b''), 'mv ', LOGIN),
+    *(
+        fault(f'token file cut off at {part:.0%}', truncated(part), 'mv ',
+              LOGIN)
+        for part in (0.01, 0.3, 0.5, 0.7, 0.99)
+    ),
+    *(
+        fault(f'token file that holds {content[:12].decode("latin-1")!r}',
+              written(content), 'mv ', LOGIN)
+        for content in (
+            b'\x80\x00', b'null', b'[]', b'{}',
+            b'{"version":1,"authorizations":[]}', b'[' * 100_000)
+    ),
     fault('token file of a newer release', newer_release,
-          ['pip install --upgrade pywikibot-oauth2'],
+          'pip install --upgrade pywikibot-oauth2',
           outcome='goes on from memory; message: pip install'),
-    fault('directory in place of the token file', directory, ['mv ', LOGIN],
-          outcome=START_OVER),
-    fault('token file owned by another', foreign, [LOGIN],
-          outcome=START_OVER),
-    fault('symbolic link that leads to itself', loop, [LOGIN],
-          outcome=START_OVER),
+    fault('directory in place of the token file', directory, 'mv ', LOGIN),
+    fault('token file owned by another', foreign, LOGIN),
+    fault('symbolic link that leads to itself', loop, LOGIN),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(('breaks', 'says'), DAMAGES)
-def test_a_file_that_is_damaged_stops_a_new_run_only(case, breaks, says):
-    bot = case.bot()
-    case.edits(bot)
+def test_a_file_that_is_damaged_before_a_run_stops_it(case, breaks, says):
+    case.advance(DUE)
     good = case.file.with_suffix('.good')
     shutil.copy2(case.file, good)
     breaks(case.file)
     seen = snapshot(case.file)
     asked = case.wiki.token_requests
-    for when in (0, DUE):
-        case.advance(when)
-        for _ in range(2):
-            case.stops(None, *says)
+    bot = case.bot()
+    for _ in range(2):
+        case.stops(bot, *says)
+    assert snapshot(case.file) == seen
+    assert case.wiki.token_requests == asked
+    remove(case.file)
+    os.replace(good, case.file)
+    case.goes_on(bot)
+
+
+@pytest.mark.parametrize(('breaks', 'says'), DAMAGES)
+def test_a_file_that_is_damaged_during_a_run_does_not_stop_it(
+    case, breaks, says
+):
+    bot = case.bot()
+    case.edits(bot)
+    breaks(case.file)
+    seen = snapshot(case.file)
+    asked = case.wiki.token_requests
+    case.advance(DUE)
     # As long as the old token serves, nothing is asked.
     case.edits(bot, 'is still valid')
     assert case.wiki.token_requests == asked
@@ -104,7 +139,71 @@ def test_a_file_that_is_damaged_stops_a_new_run_only(case, breaks, says):
     assert snapshot(case.file) == seen
     assert case.wiki.token_requests == asked + 1
     remove(case.file)
-    os.replace(good, case.file)
     case.advance(SAVED_AGAIN)
     case.edits(bot)
+    case.goes_on(bot)
+
+
+@pytest.mark.fault('token file deleted', 'goes on from memory, stored again')
+@pytest.mark.parametrize('is_dangling', [False, True])
+def test_a_file_that_is_gone_is_written_again(case, is_dangling):
+    bot = case.bot()
+    case.edits(bot)
+    content = case.file.read_bytes()
+    case.file.unlink()
+    if is_dangling:
+        case.file.symlink_to(case.folder / 'nothing')
+    case.stops(None, LOGIN)
+    case.advance(DUE)
+    case.edits(bot)
+    assert case.file.is_symlink() == is_dangling
+    assert case.file.read_bytes() != content
+    case.goes_on(bot)
+
+
+@pytest.mark.fault('symbolic link to a good file', 'goes on; it stays a link')
+@pytest.mark.parametrize('is_running', [False, True])
+def test_a_link_is_followed(case, is_running):
+    bot = case.bot()
+    if is_running:
+        case.edits(bot)
+    target = case.folder / 'elsewhere' / 'token.json'
+    target.parent.mkdir()
+    os.replace(case.file, target)
+    case.file.symlink_to(target)
+    old = case.refresh_token
+    case.advance(DUE)
+    case.edits(bot)
+    assert case.file.is_symlink()
+    assert not target.is_symlink()
+    assert case.refresh_token != old
+    case.goes_on(bot)
+
+
+@pytest.mark.fault(
+    'token file that others can read', 'goes on; its mode is 0600 again'
+)
+@pytest.mark.parametrize('is_running', [False, True])
+def test_a_file_that_others_can_read_is_reported_and_closed(case, is_running):
+    bot = case.bot()
+    if is_running:
+        case.edits(bot)
+    case.file.chmod(0o644)
+    case.advance(DUE)
+    case.edits(bot, 'could be read by others')
+    assert case.file.stat().st_mode & 0o777 == 0o600
+    case.goes_on(bot)
+
+
+@pytest.mark.fault('token file restored from a backup', 'goes on from memory')
+def test_a_file_that_went_back_in_time_does_not_win(case):
+    bot = case.bot()
+    backup = case.file.read_bytes()
+    case.advance(DUE)
+    case.edits(bot)
+    newer = case.refresh_token
+    case.file.write_bytes(backup)
+    case.advance(DUE)
+    case.edits(bot)
+    assert case.refresh_token not in (newer, backup)
     case.goes_on(bot)
