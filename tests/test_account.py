@@ -586,14 +586,12 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_token(due, like, kind):
     due.wiki.fail_next(kind, **options)
     header = due.account.header()
     assert due.tried == [kept, kept]
-    if like == 'master':
-        assert due.accepts(header)
-        assert due.stored.is_complete
-    else:
-        # There a refresh token serves strictly once.
-        assert header is None
-        assert 'got no usable answer' in due.stored.ended
-        assert 'got no usable answer' in due.said
+    # On 1.43 a refresh token serves strictly once.
+    is_good = like == 'master'
+    assert due.accepts(header) if is_good else header is None
+    assert due.stored.is_complete == is_good
+    for text in (due.stored.ended or '', due.said):
+        assert ('got no usable answer' in text) != is_good
 
 
 @on_both
@@ -769,11 +767,10 @@ def test_a_failure_and_a_clock_that_is_set_back_do_no_harm(wiki, bot):
     account = bot.another(clock=clock)
     account.adopt(bot.authorization())
     old = account.header()
-    clock.advance(HOUR - 30)
     wiki.fail_next('status', status=503, retry_after=10)
-    assert account.header() == old
-    clock.advance(-YEAR)
-    assert account.header() == old
+    for seconds in (HOUR - 30, -YEAR):
+        clock.advance(seconds)
+        assert account.header() == old
     wiki.expire_access_tokens()
     assert bot.accepts(account.replace(old))
     assert bot.asked == 2
