@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import json
 import os
 import random
 import signal
 import sys
 import tempfile
+import textwrap
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -96,21 +95,35 @@ def work(setup, number, until):
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
 
-    def work_thread(index):
-        editor = Editor(setup['url'], f'Page {number}-{index}')
-        for call in itertools.count(1):
-            if stop.is_set() or time.monotonic() >= until:
-                return
-            try:
-                if call % WRITE:
-                    editor.read()
-                else:
-                    editor.write(f'{os.getpid()} {call}')
-            except Exception as error:
-                report('failed', repr(error))
+    def is_over():
+        return stop.is_set() or time.monotonic() >= until
 
-    with ThreadPoolExecutor(setup['threads']) as pool:
-        list(pool.map(work_thread, range(setup['threads'])))
+    threads = [
+        threading.Thread(
+            target=work_thread,
+            args=(setup['url'], f'Page {number}-{index}', is_over),
+        )
+        for index in range(setup['threads'])
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def work_thread(url, title, is_over):
+    """Read and write in turn."""
+    editor = Editor(url, title)
+    number = 0
+    while not is_over():
+        number += 1
+        try:
+            if number % WRITE:
+                editor.read()
+            else:
+                editor.write(f'{os.getpid()} {number}')
+        except Exception as error:
+            report('failed', repr(error))
 
 
 def work_last(setup):
@@ -145,13 +158,17 @@ class Editor:
     def write(self, text):
         """Save a page; if the CSRF token is of another session, again."""
         edit = {'action': 'edit', 'title': self._title, 'text': text}
-        edit['assert'] = 'user'
         for _ in range(3):
             if self._csrf_token is None:
                 answer = self._call('GET', action='query', meta='tokens')
                 self._csrf_token = answer['query']['tokens']['csrftoken']
             try:
-                self._call('POST', **edit, token=self._csrf_token)
+                self._call(
+                    'POST',
+                    **edit,
+                    token=self._csrf_token,
+                    **{'assert': 'user'},
+                )
             except CallError as error:
                 if str(error) != 'badtoken':
                     raise
@@ -163,8 +180,8 @@ class Editor:
     def _call(self, method, **parameters):
         from pywikibot.comms import http
 
+        parameters = {'format': 'json', **parameters}
         place = 'params' if method == 'GET' else 'data'
-        parameters['format'] = 'json'
         response = http.fetch(self._url, method, **{place: parameters})
         if response.status_code != 200:
             raise CallError(f'HTTP status {response.status_code}')
@@ -177,97 +194,142 @@ class Editor:
 # The process of the wiki
 
 
-def run(kind, options):
-    """Do it with a store; return whether nothing was lost and none failed."""
-    store = ''
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        wiki = stack.enter_context(
-            Sandbox(token_life=options.token_life, like=options.like)
+class Run:
+    """One run with a store, and what came of it."""
+
+    def __init__(self, kind, options):
+        self.kind = kind
+        self.options = options
+        self.kills = 0
+        self.failures = []
+        self.losses = []
+        self.log = ''
+
+    def __call__(self):
+        """Do it; return whether nothing was lost and no call failed."""
+        options = self.options
+        with contextlib.ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            wiki = stack.enter_context(
+                Sandbox(token_life=options.token_life, like=options.like)
+            )
+            owner = Owner(folder, wiki, options=self._store(stack))
+            owner.log_in()
+            wiki.requests.clear()
+            self._supervise(owner)
+            return self._judge(wiki)
+
+    def _store(self, stack):
+        """Start what the store needs; return what names it."""
+        if self.kind == 'file':
+            return ''
+        server = stack.enter_context(RedisServer())
+        # The lock of a process that was killed lasts this long.
+        return f', store=_oauth2.RedisStore({server.url!r}, lock_timeout=1)'
+
+    def _supervise(self, owner):
+        """Let the supervisor do its work."""
+        options = self.options
+        is_master = options.like == 'master'
+        setup = {
+            'url': owner.wiki.api_url,
+            'seconds': options.seconds,
+            'threads': options.threads,
+            'processes': options.processes,
+            'signal': signal.SIGKILL if is_master else signal.SIGTERM,
+        }
+        with owner.start(sys.executable, '-c', SUPERVISE) as supervisor:
+            self.log = supervisor.communicate(
+                json.dumps(setup) + '\n', options.seconds + STARTUP
+            )[0]
+        for line in self.log.splitlines():
+            if line.startswith('["'):
+                self._hear(*json.loads(line))
+        if supervisor.returncode:
+            self.failures.append('the supervisor failed')
+
+    def _hear(self, kind, what):
+        if kind == 'kills':
+            self.kills = what
+        else:
+            (self.losses if kind == 'lost' else self.failures).append(what)
+
+    def _judge(self, wiki):
+        """Show what the wiki has counted; return whether all is well."""
+        requests = list(wiki.requests)
+        calls = [each for each in requests if each.path.endswith('/api.php')]
+        refreshed = [
+            request.form['refresh_token']
+            for request in requests
+            if request.path.endswith('/access_token') and request.status == 200
+        ]
+        again = len(refreshed) - len(set(refreshed))
+        # Nobody renewed the token of the last call.
+        ended = {
+            call.bearer
+            for call in calls
+            if call.bearer
+            and not wiki.oauth.valid(call.bearer)
+            and call.bearer != calls[-1].bearer
+        }
+        strange = sum(call.bearer is None for call in calls) + sum(
+            edit.user != 'Bot' for edit in wiki.edits
         )
-        if kind == 'redis':
-            url = stack.enter_context(RedisServer()).url
-            # The lock of a process that was killed lasts this long.
-            store = f', store=_oauth2.RedisStore({url!r}, lock_timeout=1)'
-        owner = Owner(folder, wiki, options=store)
-        owner.log_in()
-        wiki.requests.clear()
-        log = let_work(owner, options)
-        lines = [line for line in log.splitlines() if line.startswith('["')]
-        good = judge(kind, options, wiki, map(json.loads, lines))
+        counts = {
+            'calls': len(calls),
+            'failed': len(self.failures),
+            'expiries': len(ended),
+            'refreshes': len(refreshed),
+            'lost': int(bool(self.losses or strange)),
+            'repeated': sum(call.error == DEAD for call in calls),
+        }
+        self._explain(counts, again, len(wiki.edits))
+        good = (
+            not counts['failed']
+            and not counts['lost']
+            and counts['expiries'] >= self.options.expiries
+            # The token of the login may have been used by no call.
+            and counts['refreshes'] - again <= counts['expiries'] + 1
+            and again <= self.kills
+        )
         if not good:
-            print(log[-10000:])
+            self._complain(strange)
+        print(
+            f'stress: {"OK" if good else "FAILED"} store={self.kind}',
+            *(f'{name}={count}' for name, count in counts.items()),
+            flush=True,
+        )
         return good
 
+    def _explain(self, counts, again, edits):
+        """Say in words what the figures mean."""
+        options = self.options
+        bound = options.processes * options.threads * counts['refreshes']
+        text = (
+            f'{options.processes} processes of {options.threads} threads'
+            f' made {edits} edits and {counts["calls"] - edits} other calls'
+            f' in {options.seconds:g} seconds, on a wiki that plays'
+            f' {options.like}, with tokens of {options.token_life} seconds;'
+            f' {self.kills} times one of the processes was ended and another'
+            f' started. Each expiry took one refresh for all; {again} more'
+            ' were for processes killed after the wiki had answered and'
+            ' before the token was stored, for which another used the same'
+            ' refresh token again. A refresh revokes the old token at once:'
+            ' a call on its way at that moment, or sent by a process that'
+            ' had not yet read the new token from the store, is refused and'
+            ' sent once more. That is at most one call for each thread for'
+            f' each refresh, {bound} in all; it was {counts["repeated"]}.'
+        )
+        print(f'\n{textwrap.fill(text, 79)}', flush=True)
 
-def let_work(owner, options):
-    """Let the supervisor do its work; return what it and its workers said."""
-    is_master = options.like == 'master'
-    setup = {
-        'url': owner.wiki.api_url,
-        'seconds': options.seconds,
-        'threads': options.threads,
-        'processes': options.processes,
-        'signal': signal.SIGKILL if is_master else signal.SIGTERM,
-    }
-    with owner.start(sys.executable, '-c', SUPERVISE) as supervisor:
-        log = supervisor.communicate(
-            json.dumps(setup) + '\n', options.seconds + STARTUP
-        )[0]
-    if supervisor.returncode:
-        log += '\n["failed", "the supervisor failed"]'
-    return log
-
-
-def count(wiki, told):
-    """Return what the wiki has counted."""
-    requests = list(wiki.requests)
-    calls = [each for each in requests if each.path.endswith('/api.php')]
-    refreshed = [
-        request.form['refresh_token']
-        for request in requests
-        if request.path.endswith('/access_token') and request.status == 200
-    ]
-    # Nobody renewed the token of the last call.
-    bearers = {call.bearer for call in calls} - {None, calls[-1].bearer}
-    return {
-        'calls': len(calls),
-        'failed': len(told['failed']),
-        'expiries': sum(not wiki.oauth.valid(each) for each in bearers),
-        'refreshes': len(refreshed),
-        'lost': len(told['lost']),
-        # A refresh revokes the old token at once: a call on its way at
-        # that moment is refused and sent once more.
-        'repeated': sum(call.error == DEAD for call in calls),
-        'edits': len(wiki.edits),
-        'kills': sum(told['kills']),
-        # For processes killed before the new token was stored.
-        'again': len(refreshed) - len(set(refreshed)),
-        'anonymous': sum(call.bearer is None for call in calls)
-        + sum(edit.user != 'Bot' for edit in wiki.edits),
-    }
-
-
-def judge(kind, options, wiki, heard):
-    """Show what was counted; return whether all is well."""
-    told = {'kills': [], 'failed': [], 'lost': []}
-    for name, what in heard:
-        told[name].append(what)
-    n = count(wiki, told)
-    good = (
-        not (n['failed'] or n['lost'] or n['anonymous'])
-        and n['expiries'] >= options.expiries
-        # The token of the login may have been used by no call.
-        and n['refreshes'] - n['again'] <= n['expiries'] + 1
-        and n['again'] <= n['kills']
-    )
-    for name in ('failed', 'lost'):
-        for text in sorted(set(told[name]))[:20]:
-            print(f'{name}, {told[name].count(text)} times: {text}')
-    summary = ' '.join(f'{name}={number}' for name, number in n.items())
-    result = 'OK' if good else 'FAILED'
-    print(f'stress: {result} store={kind} {summary}', flush=True)
-    return good
+    def _complain(self, strange):
+        """Show what can help to find out why it failed."""
+        if strange:
+            print(f'{strange} calls or edits went without a token.')
+        for name, texts in (('failed', self.failures), ('lost', self.losses)):
+            for text in sorted(set(texts))[:20]:
+                print(f'{name}, {texts.count(text)} times: {text}')
+        print(self.log[-10000:])
 
 
 def main(arguments=None):
@@ -282,7 +344,7 @@ def main(arguments=None):
     parser.add_argument('--like', choices=['1.43', 'master'], default='1.43')
     options = parser.parse_args(arguments)
     try:
-        results = [run(kind, options) for kind in options.stores]
+        results = [Run(kind, options)() for kind in options.stores]
     except (pytest.skip.Exception, pytest.fail.Exception) as missing:
         print(f'stress: FAILED {missing}')
         return 1

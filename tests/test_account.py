@@ -540,20 +540,16 @@ def test_a_client_that_nobody_may_use_is_an_error_and_ends_nothing(
     assert caught.value.is_unusable
     assert caught.value.ends_refresh_token == (like == '1.43')
     assert caught.value.client_id == due.registered.id
-    assert due.asked == 1, 'a refusal was repeated'
-    assert due.stored == kept
     # For a minute, requests need not ask again.
     assert due.account.header() is None
     assert due.account.state.refusal is caught.value
-    assert due.asked == 1
+    assert due.asked == 1, 'a refusal was repeated'
+    assert due.stored == kept
     due.wiki.set_stage(due.registered, 'approved')
     due.wiki.clock.advance(60)
     header = due.account.header()
     assert due.asked == 2
-    if like == 'master':
-        assert due.accepts(header)
-    else:
-        assert header is None
+    assert due.accepts(header) if like == 'master' else header is None
     assert 'got no usable answer' not in due.said
 
 
@@ -590,14 +586,12 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_token(due, like, kind):
     due.wiki.fail_next(kind, **options)
     header = due.account.header()
     assert due.tried == [kept, kept]
-    if like == 'master':
-        assert due.accepts(header)
-        assert due.stored.is_complete
-    else:
-        # There a refresh token serves strictly once.
-        assert header is None
-        assert 'got no usable answer' in due.stored.ended
-        assert 'got no usable answer' in due.said
+    # On 1.43 a refresh token serves strictly once.
+    is_good = like == 'master'
+    assert due.accepts(header) if is_good else header is None
+    assert due.stored.is_complete == is_good
+    for text in (due.stored.ended or '', due.said):
+        assert ('got no usable answer' in text) != is_good
 
 
 @on_both
@@ -773,11 +767,10 @@ def test_a_failure_and_a_clock_that_is_set_back_do_no_harm(wiki, bot):
     account = bot.another(clock=clock)
     account.adopt(bot.authorization())
     old = account.header()
-    clock.advance(HOUR - 30)
     wiki.fail_next('status', status=503, retry_after=10)
-    assert account.header() == old
-    clock.advance(-YEAR)
-    assert account.header() == old
+    for seconds in (HOUR - 30, -YEAR):
+        clock.advance(seconds)
+        assert account.header() == old
     wiki.expire_access_tokens()
     assert bot.accepts(account.replace(old))
     assert bot.asked == 2

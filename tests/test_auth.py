@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 
 from pywikibot_oauth2 import AuthorizationEndedError, EndpointError, OAuth2Auth
 from pywikibot_oauth2.bearer import BearerAuth
-from tests.harness import at_once
+from tests.harness import Owner, at_once
 from tests.helpers import HOUR, Bot, leave_pywikibot, on_both, set_up_pywikibot
 from tests.stores.contract import listening
 
@@ -165,7 +165,8 @@ def bench(monkeypatch, tmp_path, wiki):
 
 
 @pytest.fixture
-def logged_in(bench):
+def live(bench):
+    """Return a bench whose bot has a live token."""
     bench.header = bench.bot.log_in()
     return bench
 
@@ -179,13 +180,13 @@ def said():
 # Which requests
 
 
-def test_pywikibot_passes_it_to_requests_and_reads_stay_gets(logged_in):
-    assert len(logged_in.auth) == 2
-    assert http.get_authentication(logged_in.wiki.api_url) is logged_in.auth
-    assert logged_in.who() == 'Bot'
-    (request,) = logged_in.wiki.requests
+def test_pywikibot_passes_it_to_requests_and_reads_stay_gets(live):
+    assert len(live.auth) == 2
+    assert http.get_authentication(live.wiki.api_url) is live.auth
+    assert live.who() == 'Bot'
+    (request,) = live.wiki.requests
     assert request.method == 'GET'
-    assert request.headers['authorization'] == logged_in.header
+    assert request.headers['authorization'] == live.header
     assert 'cookie' not in request.headers
 
 
@@ -203,15 +204,15 @@ def test_pywikibot_passes_it_to_requests_and_reads_stay_gets(logged_in):
     ],
 )
 def test_the_token_goes_to_the_scripts_of_configured_wikis_only(
-    logged_in, url, has_token
+    live, url, has_token
 ):
-    wiki = logged_in.wiki
+    wiki = live.wiki
     url = url.format(url=wiki.url, netloc=wiki.netloc)
-    sent = logged_in.header_for(url)
-    assert sent == (logged_in.header if has_token else None)
+    sent = live.header_for(url)
+    assert sent == (live.header if has_token else None)
     # Also when the wiki has been used before.
-    logged_in.who()
-    assert logged_in.header_for(url) == sent
+    live.who()
+    assert live.header_for(url) == sent
 
 
 def test_the_address_of_a_family_need_not_be_in_normal_form(
@@ -231,8 +232,8 @@ def test_the_address_of_a_family_need_not_be_in_normal_form(
     assert bench.header_for(url) == header
 
 
-def test_a_host_beats_a_wildcard_and_entries_share_their_token(logged_in):
-    bench = logged_in
+def test_a_host_beats_a_wildcard_and_entries_share_their_token(live):
+    bench = live
     port = bench.wiki.netloc.partition(':')[2]
     config.authenticate[f'*.0.0.1:{port}'] = wildcard = bench.new_auth()
     assert bench.header_for(bench.wiki.api_url, wildcard) is None
@@ -244,24 +245,24 @@ def test_a_host_beats_a_wildcard_and_entries_share_their_token(logged_in):
 
 
 @pytest.mark.parametrize('reason', ['no user name', 'switched off'])
-def test_a_wiki_without_an_account_is_left_as_it_is(logged_in, reason):
-    logged_in.password_session()
+def test_a_wiki_without_an_account_is_left_as_it_is(live, reason):
+    live.password_session()
     if reason == 'no user name':
         config.usernames.clear()
     else:
-        assert logged_in.who() == 'Bot'
-        logged_in.auth.unroute(logged_in.wiki.url)
-    rest = f'{logged_in.wiki.url}/rest.php/v1/page/Sandbox'
-    assert logged_in.who() == 'Admin'
-    assert logged_in.header_for(rest) is None
+        assert live.who() == 'Bot'
+        live.auth.unroute(live.wiki.url)
+    rest = f'{live.wiki.url}/rest.php/v1/page/Sandbox'
+    assert live.who() == 'Admin'
+    assert live.header_for(rest) is None
     config.usernames['*']['*'] = 'Bot'
-    logged_in.auth.route(logged_in.wiki.url, 'Bot')
-    assert logged_in.who() == 'Bot'
+    live.auth.route(live.wiki.url, 'Bot')
+    assert live.who() == 'Bot'
 
 
-def test_a_route_that_changes_hands_is_reported(logged_in, said):
-    auth, url = logged_in.auth, logged_in.wiki.url
-    assert logged_in.who() == 'Bot'
+def test_a_route_that_changes_hands_is_reported(live, said):
+    auth, url = live.auth, live.wiki.url
+    assert live.who() == 'Bot'
     assert not said
     before = auth.bearer_for(url, 'Bot')
     after = auth.route(url, 'Admin')
@@ -271,14 +272,12 @@ def test_a_route_that_changes_hands_is_reported(logged_in, said):
     assert (before.wikis, after.wikis) == (set(), {url})
 
 
-def test_a_proxy_for_this_machine_is_reported_once(
-    logged_in, said, monkeypatch
-):
+def test_a_proxy_for_this_machine_is_reported_once(live, said, monkeypatch):
     for name in ('NO_PROXY', 'no_proxy'):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv('HTTP_PROXY', 'http://127.0.0.1:1')
     for _ in range(2):
-        logged_in.auth.route(logged_in.wiki.url, 'Bot')
+        live.auth.route(live.wiki.url, 'Bot')
     (text,) = said
     assert 'through a proxy' in text
 
@@ -292,32 +291,43 @@ def test_a_proxy_for_this_machine_is_reported_once(
         ('*', "authenticate['*'] would send the token to wikis of"),
         ('x', 'differ in the secret'),
         ('', "'nonsense' is not a client ID"),
-        ('plain', 'needs https'),
+        ('0.0.0.0', 'needs https'),
     ],
 )
 def test_a_configuration_that_cannot_work_is_reported_and_nothing_sent(
-    logged_in, said, key, words, tmp_path, monkeypatch
+    live, said, key, words
 ):
-    bench = logged_in
-    if key == 'x':
-        config.authenticate[key] = OAuth2Auth(bench.bot.registered.id, 'x')
-    elif key == '*':
+    auth, url = live.auth, live.wiki.api_url
+    if key == '*':
         config.authenticate.clear()
-        config.authenticate[key] = bench.auth
-    elif key == 'plain':
-        url = 'http://0.0.0.0/api.php'
-        config.family_files['plain'] = url
-        config.usernames['plain']['plain'] = 'Bot'
-        config.authenticate['0.0.0.0'] = bench.auth
-        assert bench.header_for(url) is None
+    if key == 'x':
+        config.authenticate[key] = OAuth2Auth(live.bot.registered.id, 'x')
+    elif key:
+        config.authenticate[key] = auth
     else:
-        auth = OAuth2Auth('nonsense', 's')
-        config.authenticate[bench.wiki.netloc] = bench.auth = auth
+        auth = config.authenticate[live.wiki.netloc] = OAuth2Auth('nonsense')
+    if key == '0.0.0.0':
+        url = config.family_files['plain'] = f'http://{key}/api.php'
+        config.usernames['plain']['plain'] = 'Bot'
     for _ in range(2):
-        assert bench.header_for(bench.wiki.api_url) is None
+        assert live.header_for(url, auth) is None
     assert len(said) == 1
     assert words in said[0]
-    assert words in str(bench.auth.problem)
+    assert words in str(auth.problem)
+
+
+@pytest.mark.parametrize('is_known', [False, True])
+def test_a_host_of_no_site_is_reported_at_the_end(tmp_path, wiki, is_known):
+    key = wiki.netloc if is_known else '*.wikipeda.org'
+    owner = Owner(tmp_path, wiki, has_oauth=False)
+    owner.configure(
+        'import pywikibot_oauth2 as _oauth2\n'
+        f"authenticate['{key}'] = _oauth2.OAuth2Auth('f' * 32)\n"
+    )
+    shown = owner.python('import pywikibot; pywikibot.Site().mw_version')
+    assert (f"authenticate['{key}'] in user-config.py" in shown) != is_known
+    assert ('OAuth 2.0 was not used there' in shown) != is_known
+    assert (f'your sites are: {wiki.netloc}' in shown) != is_known
 
 
 # The token is dead
@@ -336,12 +346,12 @@ def test_a_configuration_that_cannot_work_is_reported_and_nothing_sent(
     ],
 )
 def test_a_dead_token_is_renewed_and_the_request_repeated(
-    logged_in, like, method, path, gateway
+    live, like, method, path, gateway
 ):
-    wiki = logged_in.wiki
+    wiki = live.wiki
     wiki.gateway = gateway
     for _ in range(2):
-        logged_in.who()
+        live.who()
         wiki.expire_access_tokens()
         wiki.requests.clear()
         fields = {'params' if method == 'GET' else 'data': WHO}
@@ -349,11 +359,11 @@ def test_a_dead_token_is_renewed_and_the_request_repeated(
         assert response.status_code == 200
         first, *_, second = wiki.requests
         assert (second.status, second.error) == (200, None)
-        stored = logged_in.bot.stored.token.header
+        stored = live.bot.stored.token.header
         assert second.headers['authorization'] == stored
         for name in ('method', 'path', 'query', 'form'):
             assert getattr(first, name) == getattr(second, name), name
-        assert logged_in.bot.asked == 1
+        assert live.bot.asked == 1
         # There only the profile tells a dead token from a hidden page.
         is_unclear = 'v1/page' in path and like == '1.43' and not gateway
         assert len(wiki.requests) == 3 + is_unclear
@@ -361,9 +371,9 @@ def test_a_dead_token_is_renewed_and_the_request_repeated(
 
 @pytest.mark.parametrize('profile_fails', [False, True])
 def test_a_page_that_may_not_be_read_is_no_reason_to_renew(
-    logged_in, profile_fails
+    live, profile_fails
 ):
-    wiki = logged_in.wiki
+    wiki = live.wiki
     if profile_fails:
         wiki.fail_next('html', path='profile')
     refusal = {'status': 403, 'body': '{"error":"rest-read-denied"}'}
@@ -371,35 +381,33 @@ def test_a_page_that_may_not_be_read_is_no_reason_to_renew(
     url = f'{wiki.url}/rest.php/v1/page/Sandbox'
     assert http.fetch(url).status_code == 403
     assert wiki.count('/profile') == wiki.count('v1/page/Sandbox') == 1
-    assert logged_in.bot.asked == 0
+    assert live.bot.asked == 0
 
 
 @pytest.mark.parametrize('path', ['/api.php', '/rest.php/v1/page/Sandbox'])
-def test_a_request_that_was_late_is_repeated_with_the_newer_token(
-    logged_in, path
-):
+def test_a_request_that_was_late_is_repeated_with_the_newer_token(live, path):
     with requests.Session() as session:
         request = requests.Request(
-            'GET', logged_in.wiki.url + path, auth=logged_in.auth, params=WHO
+            'GET', live.wiki.url + path, auth=live.auth, params=WHO
         ).prepare()
-        account = logged_in.auth.bearer_for(logged_in.wiki.url, 'Bot').account
-        account.replace(logged_in.header)
+        account = live.auth.bearer_for(live.wiki.url, 'Bot').account
+        account.replace(live.header)
         response = session.send(request)
     assert response.status_code == 200
-    assert logged_in.wiki.requests[-1].user == 'Bot'
-    assert logged_in.bot.asked == 1
-    assert not logged_in.wiki.count('/profile')
+    assert live.wiki.requests[-1].user == 'Bot'
+    assert live.bot.asked == 1
+    assert not live.wiki.count('/profile')
 
 
-def test_no_request_is_sent_more_than_twice(logged_in):
-    logged_in.who()
-    logged_in.wiki.token_life = -1  # dead as soon as they are issued
-    logged_in.wiki.expire_access_tokens()
-    logged_in.wiki.requests.clear()
-    response = http.fetch(logged_in.wiki.api_url, params=WHO)
+def test_no_request_is_sent_more_than_twice(live):
+    live.who()
+    live.wiki.token_life = -1  # dead as soon as they are issued
+    live.wiki.expire_access_tokens()
+    live.wiki.requests.clear()
+    response = http.fetch(live.wiki.api_url, params=WHO)
     assert response.json()['error']['code'] == DEAD
-    assert len(logged_in.at_api()) == 2
-    assert logged_in.bot.asked == 1
+    assert len(live.at_api()) == 2
+    assert live.bot.asked == 1
 
 
 @pytest.mark.parametrize(
@@ -413,13 +421,13 @@ def test_no_request_is_sent_more_than_twice(logged_in):
      (403, b'<html>', []), (429, b'', []), (200, DEAD_ANSWER[1], JSON)],
     ids=lambda answer: answer[1][:50],
 )  # fmt: skip
-def test_no_other_answer_renews_the_token(logged_in, answer):
-    logged_in.other.answers = [answer]
+def test_no_other_answer_renews_the_token(live, answer):
+    live.other.answers = [answer]
     for _ in range(2):
-        response = http.fetch(logged_in.other.api_url)
+        response = http.fetch(live.other.api_url)
         assert response.content == answer[1]
-    assert len(logged_in.other.requests) == 2
-    assert logged_in.bot.asked == 0
+    assert len(live.other.requests) == 2
+    assert live.bot.asked == 0
 
 
 @pytest.mark.parametrize(
@@ -436,17 +444,17 @@ def test_no_other_answer_renews_the_token(logged_in, answer):
     ],
     ids=['bytes', 'str', 'form', 'upload', 'empty', 'json', 'file', 'rewind'],
 )
-def test_the_whole_body_is_sent_again(logged_in, options):
+def test_the_whole_body_is_sent_again(live, options):
     start = options.get('data')
     if isinstance(start, int):
         file = options['data'] = io.BytesIO(b'0123456789' * 9999)
         file.seek(start)
-    other = logged_in.other
+    other = live.other
     other.answers = [DEAD_ANSWER, GOOD]
     response = http.fetch(other.api_url, 'POST', **options)
     assert response.json() == {'good': True}
     headers = [request[2].pop('Authorization') for request in other.requests]
-    assert headers == [logged_in.header, logged_in.bot.stored.token.header]
+    assert headers == [live.header, live.bot.stored.token.header]
     first, second = other.requests
     assert first == second
     if isinstance(start, int):
@@ -454,12 +462,12 @@ def test_the_whole_body_is_sent_again(logged_in, options):
     assert len(other.connections) == 1
 
 
-def test_a_body_that_is_gone_is_not_sent_again(logged_in):
+def test_a_body_that_is_gone_is_not_sent_again(live):
     class Once(io.BytesIO):
         def seek(self, *_):
             raise OSError('this can be read once')
 
-    other = logged_in.other
+    other = live.other
     other.answers = [DEAD_ANSWER]
     for body in (iter([b'action=', b'edit']), Once(b'action=edit')):
         response = http.fetch(other.api_url, 'POST', data=body)
@@ -471,63 +479,63 @@ def test_a_body_that_is_gone_is_not_sent_again(logged_in):
 
 
 @pytest.mark.parametrize('gateway', [False, True])
-def test_after_the_end_requests_go_without_a_token(logged_in, said, gateway):
-    logged_in.password_session()
-    logged_in.wiki.gateway = gateway
-    logged_in.who()
+def test_after_the_end_requests_go_without_a_token(live, said, gateway):
+    live.password_session()
+    live.wiki.gateway = gateway
+    live.who()
     tokens = {**WHO, 'meta': 'tokens'}
-    tokens = http.fetch(logged_in.wiki.api_url, params=tokens).json()
+    tokens = http.fetch(live.wiki.api_url, params=tokens).json()
     token = tokens['query']['tokens']['csrftoken']
-    logged_in.wiki.revoke('Bot', logged_in.bot.registered)
+    live.wiki.revoke('Bot', live.bot.registered)
     # An edit is not made anonymously.
-    assert logged_in.edit(token=token) == 'badtoken'
-    assert logged_in.who() == '127.0.0.1'
-    assert logged_in.edit(**{'assert': 'user'}) == 'assertuserfailed'
-    assert len(logged_in.at_api()) == 6
-    assert not any(request.cookies for request in logged_in.wiki.requests)
-    assert not logged_in.wiki.edits
-    assert logged_in.bot.asked == 1
+    assert live.edit(token=token) == 'badtoken'
+    assert live.who() == '127.0.0.1'
+    assert live.edit(**{'assert': 'user'}) == 'assertuserfailed'
+    assert len(live.at_api()) == 6
+    assert not any(request.cookies for request in live.wiki.requests)
+    assert not live.wiki.edits
+    assert live.bot.asked == 1
     (text,) = said
     assert 'pwb login' in text
-    header = logged_in.bot.log_in()
-    assert logged_in.who() == 'Bot'
-    assert logged_in.at_api()[-1].headers['authorization'] == header
+    header = live.bot.log_in()
+    assert live.who() == 'Bot'
+    assert live.at_api()[-1].headers['authorization'] == header
 
 
 @on_both
 @pytest.mark.parametrize('reason', ['disabled', 'expired', 'secret'])
 @pytest.mark.parametrize('is_due', [False, True])
 def test_a_refused_client_is_a_warning_and_requests_go_without_a_token(
-    logged_in, said, like, reason, is_due
+    live, said, like, reason, is_due
 ):
-    logged_in.who()
+    live.who()
     if reason == 'secret':
-        logged_in.wiki.oauth.reset_secret(logged_in.bot.registered)
+        live.wiki.oauth.reset_secret(live.bot.registered)
     else:
-        logged_in.wiki.set_stage(logged_in.bot.registered, reason)
+        live.wiki.set_stage(live.bot.registered, reason)
     if is_due:
-        logged_in.wiki.clock.advance(HOUR)
+        live.wiki.clock.advance(HOUR)
     else:
-        logged_in.bot.wiki.oauth.expire_access_tokens()
+        live.bot.wiki.oauth.expire_access_tokens()
     for _ in range(3):
-        assert logged_in.who() == '127.0.0.1'
-    assert logged_in.bot.asked == 1
+        assert live.who() == '127.0.0.1'
+    assert live.bot.asked == 1
     (text,) = said
-    assert logged_in.bot.registered.id in text
+    assert live.bot.registered.id in text
     assert 'Requests are sent without a token' in text
-    assert logged_in.bot.stored.is_complete
+    assert live.bot.stored.is_complete
 
 
-def test_a_wiki_in_trouble_is_waited_for_and_then_an_error(logged_in, said):
-    logged_in.wiki.clock.advance(HOUR)
-    logged_in.wiki.fail_next('status', times=3, status=503)
+def test_a_wiki_in_trouble_is_waited_for_and_then_an_error(live, said):
+    live.wiki.clock.advance(HOUR)
+    live.wiki.fail_next('status', times=3, status=503)
     with pytest.raises(EndpointError) as caught:
-        logged_in.edit()
+        live.edit()
     assert 'run the script again when the wiki answers' in str(caught.value)
-    assert logged_in.bot.asked == config.max_retries + 1
-    assert not logged_in.at_api()
+    assert live.bot.asked == config.max_retries + 1
+    assert not live.at_api()
     assert 'Waiting 0.0 seconds before retrying' in said[0]
-    assert logged_in.who() == 'Bot'
+    assert live.who() == 'Bot'
 
 
 @pytest.mark.parametrize(
@@ -591,48 +599,46 @@ def test_what_needs_a_token_says_that_there_is_none(bench, was_given):
         ('badtoken', '', None),
     ],
 )
-def test_what_an_error_code_means_is_said_once(
-    logged_in, said, code, data, words
-):
+def test_what_an_error_code_means_is_said_once(live, said, code, data, words):
     another = api_error('mwoauth-api-module-disabled')
-    logged_in.other.answers = [*[api_error(code), another] * 2, GOOD]
+    live.other.answers = [*[api_error(code), another] * 2, GOOD]
     for _ in range(4):
-        http.fetch(logged_in.other.api_url, 'POST', data=data)
+        http.fetch(live.other.api_url, 'POST', data=data)
     assert len(said) == 1 + (words is not None)
     assert not words or words in said[0]
 
 
-def test_a_logout_that_the_wiki_refuses_ends_pwb_login(logged_in, monkeypatch):
-    logged_in.other.answers = [api_error('cannotlogout')]
-    assert http.fetch(logged_in.other.api_url).ok
+def test_a_logout_that_the_wiki_refuses_ends_pwb_login(live, monkeypatch):
+    live.other.answers = [api_error('cannotlogout')]
+    assert http.fetch(live.other.api_url).ok
     monkeypatch.setattr(sys, 'argv', ['login.py', '-logout'])
     monkeypatch.setattr(pywikibot.bot, 'calledModuleName', lambda: 'login')
     with pytest.raises(SystemExit):
-        http.fetch(logged_in.other.api_url)
+        http.fetch(live.other.api_url)
 
 
 # Cookies
 
 
 @pytest.mark.parametrize('user', ['Admin', 'Bot'])
-def test_no_cookie_but_the_tokens_is_sent_with_a_token(logged_in, user):
-    logged_in.password_session(user)
+def test_no_cookie_but_the_tokens_is_sent_with_a_token(live, user):
+    live.password_session(user)
     jar = [(cookie.name, cookie.value) for cookie in http.cookie_jar]
     assert jar
-    assert logged_in.who(cookies={'sessionJwt': 'x'}) == 'Bot'
-    logged_in.wiki.expire_access_tokens()
-    assert logged_in.who() == 'Bot'
-    logged_in.wiki.fail_next(
+    assert live.who(cookies={'sessionJwt': 'x'}) == 'Bot'
+    live.wiki.expire_access_tokens()
+    assert live.who() == 'Bot'
+    live.wiki.fail_next(
         'redirect', path='v1/page', status=301, location=MOVED[2][0][1]
     )
-    http.fetch(f'{logged_in.wiki.url}/rest.php/v1/page/sandbox')
-    assert logged_in.wiki.requests[-1].user == 'Bot'
-    logged_in.other.answers = [setting('b'), DEAD_ANSWER, MOVED, GOOD]
+    http.fetch(f'{live.wiki.url}/rest.php/v1/page/sandbox')
+    assert live.wiki.requests[-1].user == 'Bot'
+    live.other.answers = [setting('b'), DEAD_ANSWER, MOVED, GOOD]
     for _ in range(2):
-        assert http.fetch(f'{logged_in.other.url}/rest.php/v1/page/A').ok
-    assert logged_in.other.requests[-1][1] == '/rest.php/v1/page/B'
-    assert set(logged_in.other.sent('Cookie')) == {None}
-    for request in logged_in.wiki.requests:
+        assert http.fetch(f'{live.other.url}/rest.php/v1/page/A').ok
+    assert live.other.requests[-1][1] == '/rest.php/v1/page/B'
+    assert set(live.other.sent('Cookie')) == {None}
+    for request in live.wiki.requests:
         assert 'cookie' not in request.headers
     assert jar == [(each.name, each.value) for each in http.cookie_jar]
 
@@ -683,33 +689,29 @@ def test_a_cookie_that_does_not_fit_is_dropped_and_the_request_repeated(owner):
 
 @pytest.mark.parametrize('answer', [GOOD, DEAD_ANSWER, DEAD_GATEWAY])
 @pytest.mark.parametrize('is_ours', [False, True])
-def test_no_token_goes_along_a_redirect_to_another_wiki(
-    logged_in, answer, is_ours
-):
-    logged_in.password_session()
-    other = logged_in.other
+def test_no_token_goes_along_a_redirect_to_another_wiki(live, answer, is_ours):
+    live.password_session()
+    other = live.other
     other.answers = [answer]
     if not is_ours:
         del config.authenticate[other.netloc]
-    logged_in.wiki.fail_next(
-        'redirect', path='api.php', location=other.api_url
-    )
-    assert http.fetch(logged_in.wiki.api_url).content == answer[1]
+    live.wiki.fail_next('redirect', path='api.php', location=other.api_url)
+    assert http.fetch(live.wiki.api_url).content == answer[1]
     assert other.sent('Authorization') == [None]
-    assert logged_in.bot.asked == 0
+    assert live.bot.asked == 0
     # The same on the way to another path of a wiki of the account.
-    config.authenticate[other.netloc] = logged_in.auth
+    config.authenticate[other.netloc] = live.auth
     other.answers = [(301, b'', [('Location', '/~x/api.php')]), GOOD]
     assert http.fetch(other.api_url).ok
-    assert other.sent('Authorization')[1:] == [logged_in.header, None]
+    assert other.sent('Authorization')[1:] == [live.header, None]
 
 
 # Threads
 
 
 @pytest.mark.parametrize('how', ['due', 'api', 'rest'])
-def test_threads_get_over_expiries_with_one_refresh_each(logged_in, how):
-    wiki = logged_in.wiki
+def test_threads_get_over_expiries_with_one_refresh_each(live, how):
+    wiki = live.wiki
     path = '/rest.php/v1/page/Sandbox' if how == 'rest' else '/api.php'
 
     def work(index):
@@ -719,7 +721,7 @@ def test_threads_get_over_expiries_with_one_refresh_each(logged_in, how):
         response = http.fetch(wiki.url + path, params=WHO)
         return response.status_code, 'error' in response.json()
 
-    logged_in.who()
+    live.who()
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)  # threads change places all the time
     try:
@@ -727,7 +729,7 @@ def test_threads_get_over_expiries_with_one_refresh_each(logged_in, how):
             if how == 'due':
                 wiki.clock.advance(HOUR)
             assert set(at_once(8, work)) == {(200, False)}
-            assert logged_in.bot.asked == number
+            assert live.bot.asked == number
     finally:
         sys.setswitchinterval(interval)
 
@@ -735,7 +737,7 @@ def test_threads_get_over_expiries_with_one_refresh_each(logged_in, how):
 # What is left alone
 
 
-def test_a_normal_answer_is_left_as_it_is(logged_in):
+def test_a_normal_answer_is_left_as_it_is(live):
     class Watching(HTTPAdapter):
         def send(self, request, **options):
             self.sent = super().send(request, **options)
@@ -745,9 +747,7 @@ def test_a_normal_answer_is_left_as_it_is(logged_in):
     with requests.Session() as session:
         adapter = Watching()
         session.mount('http://', adapter)
-        response = session.get(
-            logged_in.wiki.api_url, auth=logged_in.auth, stream=True
-        )
+        response = session.get(live.wiki.api_url, auth=live.auth, stream=True)
         assert response is adapter.sent
         assert response.raw is adapter.raw
         assert response.raw.tell() == 0
@@ -756,17 +756,17 @@ def test_a_normal_answer_is_left_as_it_is(logged_in):
 
 
 @pytest.mark.parametrize('gateway', [False, True])
-def test_a_repeated_answer_is_like_any_other(logged_in, gateway):
-    logged_in.wiki.add_page('Long', 'long ' * 99999)
-    logged_in.wiki.gateway = gateway
-    logged_in.who()
-    logged_in.wiki.expire_access_tokens()
+def test_a_repeated_answer_is_like_any_other(live, gateway):
+    live.wiki.add_page('Long', 'long ' * 99999)
+    live.wiki.gateway = gateway
+    live.who()
+    live.wiki.expire_access_tokens()
     seen = []
     long = {'action': 'query', 'prop': 'revisions', 'titles': 'Long'}
     with requests.get(
-        logged_in.wiki.api_url,
+        live.wiki.api_url,
         {**long, 'rvprop': 'content', 'rvslots': 'main', 'format': 'json'},
-        auth=logged_in.auth,
+        auth=live.auth,
         stream=True,
         hooks={'response': lambda response, **_: seen.append(response)},
     ) as response:
@@ -775,18 +775,18 @@ def test_a_repeated_answer_is_like_any_other(logged_in, gateway):
         text = b''.join(response.iter_content(4096))
     assert text.count(b'long ') == 99999
     (first,) = response.history
-    assert first.request.headers['Authorization'] == logged_in.header
-    stored = logged_in.bot.stored.token.header
+    assert first.request.headers['Authorization'] == live.header
+    stored = live.bot.stored.token.header
     assert response.request.headers['Authorization'] == stored
 
 
-def test_a_repetition_that_cannot_be_made_frees_the_connection(logged_in):
-    other = logged_in.other
+def test_a_repetition_that_cannot_be_made_frees_the_connection(live):
+    other = live.other
     other.answers = [DEAD_ANSWER, GOOD]
-    logged_in.wiki.fail_next('status', times=9, status=503)
+    live.wiki.fail_next('status', times=9, status=503)
     with requests.Session() as session:
         with pytest.raises(EndpointError) as caught:
-            session.get(other.api_url, auth=logged_in.auth)
+            session.get(other.api_url, auth=live.auth)
         assert session.get(other.api_url).ok
     assert caught.traceback, 'which holds the first answer'
     assert len(other.connections) == 1
@@ -797,29 +797,29 @@ def test_a_repetition_that_cannot_be_made_frees_the_connection(logged_in):
 
 @pytest.mark.parametrize('kind', ['data', 'files'])
 def test_a_change_goes_out_under_the_token_that_its_csrf_token_belongs_to(
-    logged_in, kind
+    live, kind
 ):
-    logged_in.who()
-    logged_in.wiki.clock.advance(HOUR - 30)
+    live.who()
+    live.wiki.clock.advance(HOUR - 30)
     form = {'data': {'token': 'x'}}
     if kind == 'files':
         form['files'] = {'file': b'x'}
-    http.fetch(logged_in.other.api_url, 'POST', **form)
-    assert logged_in.other.sent('Authorization') == [logged_in.header]
-    assert logged_in.bot.asked == 0
-    assert logged_in.who() == 'Bot'
-    assert logged_in.bot.asked == 1, 'a request without one renews the token'
-    logged_in.wiki.clock.advance(HOUR - 5)
-    http.fetch(logged_in.other.api_url, 'POST', **form)
-    assert logged_in.bot.asked == 2, 'it would have expired on its way'
+    http.fetch(live.other.api_url, 'POST', **form)
+    assert live.other.sent('Authorization') == [live.header]
+    assert live.bot.asked == 0
+    assert live.who() == 'Bot'
+    assert live.bot.asked == 1, 'a request without one renews the token'
+    live.wiki.clock.advance(HOUR - 5)
+    http.fetch(live.other.api_url, 'POST', **form)
+    assert live.bot.asked == 2, 'it would have expired on its way'
 
 
 @pytest.fixture
-def site(logged_in):
+def site(live):
     """Return a site on which the account has edited."""
     site = pywikibot.Site('en', 'sandbox', user='Bot')
     save(site, 'first')
-    logged_in.wiki.requests.clear()
+    live.wiki.requests.clear()
     return site
 
 
@@ -831,32 +831,32 @@ def save(site, text):
 
 @pytest.mark.parametrize('how', ['due', 'renewed by another', 'dead'])
 def test_an_expiry_between_two_edits_costs_two_requests_and_no_warning(
-    logged_in, site, said, how
+    live, site, said, how
 ):
     save(site, 'second')
-    usual = len(logged_in.wiki.requests)
-    logged_in.wiki.requests.clear()
+    usual = len(live.wiki.requests)
+    live.wiki.requests.clear()
     if how == 'dead':
-        logged_in.wiki.expire_access_tokens()
+        live.wiki.expire_access_tokens()
     else:
-        logged_in.wiki.clock.advance(HOUR - 30)
+        live.wiki.clock.advance(HOUR - 30)
     if how == 'renewed by another':
-        logged_in.bot.account.header()
+        live.bot.account.header()
     save(site, 'third')
-    assert len(logged_in.wiki.edits) == 3
+    assert len(live.wiki.edits) == 3
     # One that the wiki ends by surprise costs the refused request, too.
-    assert len(logged_in.wiki.requests) == usual + 2 + (how == 'dead')
-    assert logged_in.bot.asked == 1
-    assert logged_in.errors == ([DEAD] if how == 'dead' else [])
+    assert len(live.wiki.requests) == usual + 2 + (how == 'dead')
+    assert live.bot.asked == 1
+    assert live.errors == ([DEAD] if how == 'dead' else [])
     assert said == []
 
 
-def test_a_change_adopts_what_another_process_has_renewed(logged_in, site):
-    logged_in.wiki.clock.advance(HOUR - 30)
+def test_a_change_adopts_what_another_process_has_renewed(live, site):
+    live.wiki.clock.advance(HOUR - 30)
     site.tokens['csrf']
-    logged_in.bot.account.header()
+    live.bot.account.header()
     page = pywikibot.Page(site, 'Sandbox')
     site.editpage(page, text='second', summary='x')
-    assert len(logged_in.wiki.edits) == 2
-    assert set(logged_in.errors) <= {'badtoken'}
-    assert logged_in.bot.asked == 1
+    assert len(live.wiki.edits) == 2
+    assert set(live.errors) <= {'badtoken'}
+    assert live.bot.asked == 1

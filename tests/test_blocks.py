@@ -513,6 +513,11 @@ def test_users_of_one_client_edit_on_all_wikis_of_its_farm(tool, wiki):
         edit(session.user)
         edit(session.user, code='de')
     assert [each.user for each in other.edits] == [session.user]
+    # A wiki that is configured for another client is none of them.
+    config.authenticate[other.netloc] = auth = OAuth2Auth('f' * 32)
+    with session.use():
+        request = requests.Request('GET', other.api_url, auth=auth).prepare()
+    assert 'Authorization' not in request.headers
 
 
 @pytest.mark.parametrize('has_bot', [False, True])

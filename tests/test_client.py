@@ -10,7 +10,6 @@ import os
 import pickle
 import pprint
 import string
-import subprocess
 import sys
 import traceback
 
@@ -27,7 +26,7 @@ from pywikibot_oauth2 import (
 )
 from pywikibot_oauth2 import client as client_module
 from pywikibot_oauth2.client import Credentials
-from tests.sandbox.config import environment
+from tests.harness import Owner
 
 
 CLIENT_ID = '0123456789abcdef' * 2
@@ -347,20 +346,17 @@ def test_a_file_of_another_user_is_refused(path):
     ],
 )
 def test_a_wrong_value_ends_pywikibot_without_showing_the_line(
-    tmp_path, call, advice
+    tmp_path, wiki, call, advice
 ):
-    path = tmp_path / 'user-config.py'
-    path.touch(mode=0o600)
-    path.write_text(
-        "family = 'wikipedia'\nmylang = 'en'\nusernames['wikipedia']['en'] ="
-        " 'Bot'\nimport pywikibot_oauth2 as _oauth2\n"
+    owner = Owner(tmp_path, wiki, has_oauth=False)
+    owner.configure(
+        'import pywikibot_oauth2 as _oauth2\n'
         f"authenticate['*.wikipedia.org'] = _oauth2.{call}\n"
     )
-    done = subprocess.run(
-        [sys.executable, '-c', 'import pywikibot'], cwd=tmp_path,
-        env=environment(tmp_path), capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert advice in ' '.join(done.stderr.split())
-    assert 'Traceback' not in done.stderr
-    assert SECRET not in done.stdout + done.stderr
+    command = [sys.executable, '-c', 'import pywikibot']
+    with owner.start(*command) as process:
+        shown = process.communicate('')[0]
+    assert process.returncode == 1
+    assert advice in ' '.join(shown.split())
+    assert 'Traceback' not in shown
+    assert SECRET not in shown

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import subprocess
 import sys
 from types import ModuleType
 
@@ -21,8 +20,8 @@ from pywikibot.site import APISite, BaseSite, TokenWallet
 
 from pywikibot_oauth2 import ConfigurationError, OAuth2Auth, OAuth2Error, host
 from pywikibot_oauth2.login import OAuth2LoginManager
+from tests.harness import Owner
 from tests.sandbox import Sandbox
-from tests.sandbox.config import environment
 from tests.strategies import anything, examples
 
 
@@ -567,52 +566,22 @@ site = pywikibot.Site()
 print(site.siteinfo['generator'])
 site.login()
 """
-CONFIG = """\
-family = 'sandbox'
-mylang = 'sandbox'
-family_files['sandbox'] = '{wiki.url}/api.php'
-usernames['sandbox']['sandbox'] = 'Bot'
-import pywikibot_oauth2 as _oauth2
-authenticate['{key}'] = _oauth2.OAuth2Auth('{id}', 'secret')
-"""
-
-
-def run(tmp_path, wiki, script, key=None):
-    """Run a script whose Pywikibot knows the sandbox; return its words."""
-    path = tmp_path / 'user-config.py'
-    path.touch(mode=0o600)
-    path.write_text(CONFIG.format(wiki=wiki, id='a' * 32, key=key))
-    done = subprocess.run(
-        [sys.executable, '-c', script], cwd=tmp_path,
-        env=environment(tmp_path), stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=30,
-    )  # fmt: skip
-    said = ' '.join((done.stdout + done.stderr).split())
-    assert 'Traceback' not in said
-    return done.returncode, said
 
 
 @pytest.mark.parametrize('future', FUTURES)
 def test_a_pywikibot_without_the_place_is_named_and_not_used(
     tmp_path, wiki, future
 ):
+    owner = Owner(tmp_path, wiki)
     script = SCRIPT.format(future=FUTURES[future])
-    status, said = run(tmp_path, wiki, script, wiki.netloc)
-    assert status == 1
+    with owner.start(sys.executable, '-c', script) as process:
+        said = ' '.join(process.communicate('')[0].split())
+    assert process.returncode == 1
+    assert 'Traceback' not in said
     assert 'pywikibot-oauth2 does not support Pywikibot 99.1' in said
     assert 'Run "pip install --upgrade pywikibot-oauth2", or' in said
     assert 'Password' not in said
     assert not wiki.requests
-
-
-@pytest.mark.parametrize('key', ['*.wikipeda.org', None])
-def test_a_key_of_no_site_is_reported_at_the_end(tmp_path, wiki, key):
-    script = "import pywikibot\npywikibot.Site().siteinfo['generator']"
-    status, said = run(tmp_path, wiki, script, key or wiki.netloc)
-    assert status == 0
-    text = "authenticate['*.wikipeda.org'] in user-config.py is not the host"
-    assert (text in said) == bool(key)
-    assert (f'your sites are: {wiki.netloc}' in said) == bool(key)
 
 
 def test_it_is_known_what_runs(monkeypatch):

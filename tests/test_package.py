@@ -165,15 +165,10 @@ def execute(folder, program, config=CONFIG + USE):
     return run('-c', program, folder=folder, env=environment(folder))
 
 
-def test_user_config_imports_the_package_without_a_warning(tmp_path):
-    program = LOAD + 'print(pywikibot.config.authenticate)'
-    assert execute(tmp_path, program) == f"{{'*.wikipedia.org': {AUTH}}}\n"
-
-
 def test_user_config_loads_nothing_that_pywikibot_does_not_load(tmp_path):
     program = LOAD + "print(*sys.modules, sep='\\n')"
-    without = set(execute(tmp_path, program, CONFIG).split())
-    loaded = set(execute(tmp_path, program).split()) - without
+    without = {*execute(tmp_path, program, CONFIG).split()}
+    loaded = {*execute(tmp_path, program).split()} - without
     assert 'pywikibot_oauth2.auth' in loaded
     late = {'login', 'cli', 'scripts', '__main__'}
     assert not {f'pywikibot_oauth2.{name}' for name in late} & loaded
@@ -183,13 +178,16 @@ def test_user_config_loads_nothing_that_pywikibot_does_not_load(tmp_path):
 @pytest.mark.parametrize(
     'first', ['', '.auth', '.errors', '.login', '.session', '.stores.file']
 )
-def test_the_package_may_be_imported_before_pywikibot(tmp_path, first):
+def test_the_package_may_be_imported_before_pywikibot_or_by_it(
+    tmp_path, first
+):
+    shown = f"{{'*.wikipedia.org': {AUTH}}}\n"
+    program = 'import pywikibot\nprint(pywikibot.config.authenticate)'
+    if not first:
+        assert execute(tmp_path, program) == shown
     # Then user-config.py is run in the middle of the import.
-    program = (
-        f'import pywikibot_oauth2{first}, pywikibot\n'
-        'print(*pywikibot.config.authenticate.values())'
-    )
-    assert execute(tmp_path, program) == f'{AUTH}\n'
+    program = f'import pywikibot_oauth2{first}\n{program}'
+    assert execute(tmp_path, program) == shown
 
 
 def test_importing_asks_no_wiki_writes_no_file_and_replaces_nothing(tmp_path):

@@ -414,7 +414,6 @@ def test_socket_timeout_is_honoured(wiki, asker, timeout, monkeypatch):
 @likes
 @each_step
 def test_each_step_gets_what_it_asks_for(wiki, asker, step, like):
-    wiki.like = like
     before = wiki.clock()
     call = asker.prepare(step)
     answer = call()
@@ -443,7 +442,6 @@ def test_a_list_of_clients_is_a_list_of_dicts(server, entries, expected):
 
 @likes
 def test_a_wiki_tells_whether_it_ignores_the_port_of_loopback(wiki, like):
-    wiki.like = like
     endpoints = OAuth2Wiki(OAuth2Client('id'), wiki.url)
     assert endpoints.ignores_loopback_port() == (like == 'master')
     assert wiki.requests[-1].body_length == 0
@@ -454,7 +452,6 @@ def test_a_refresh_that_yields_another_accounts_token_is_an_error(
     wiki, asker, like
 ):
     # The subject of master has a prefix, which tells the wiki.
-    wiki.like = like
     other = wiki.issue(asker.registered, 'Admin').access_token
     wiki.fail_next('rewrite', change=lambda d: {**d, 'access_token': other})
     with pytest.raises(EndpointError, match='another account') as info:
