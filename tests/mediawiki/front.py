@@ -12,13 +12,9 @@ from .server import MediaWiki, session_headers
 
 
 # The authorization is checked here, the rest is of this connection.
-NOT_PASSED_ON = {
-    'authorization',
-    'connection',
-    'content-length',
-    'expect',
-    'host',
-}
+NOT_PASSED_ON = (
+    *('authorization', 'connection', 'content-length', 'expect', 'host'),
+)
 
 
 class RealWiki(Sandbox):
