@@ -35,7 +35,6 @@ NOBODY = 65534
 # What a message has to name.
 LOGIN = 'pwb login'
 AGAIN = 'run the script again'
-IN_MEMORY = 'only in memory'
 
 
 def fault(name, *values, outcome, marks=()):
