@@ -22,7 +22,7 @@ from pywikibot.exceptions import Error
 
 from pywikibot_oauth2 import OAuth2Auth, OAuth2Session
 from pywikibot_oauth2.authorization import Authorization
-from tests.harness import EDITS, Owner, free_port
+from tests.harness import EDITS, Owner, free_port, shared_clock
 from tests.sandbox import Sandbox
 
 
@@ -136,7 +136,9 @@ class Case:
         self.client = wiki.register(
             redirect_uri=f'http://127.0.0.1:{free_port()}/callback'
         )
-        self.owner = Owner(folder, wiki, client=self.client, shares_clock=True)
+        self.owner = Owner(
+            folder, wiki, client=self.client, **shared_clock(folder)
+        )
         self.advance = self.owner.advance
         self.file = self.owner.token_file()
         self.bot().log_in()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness import Owner, dialogs, editors
+from tests.harness import Owner, dialogs, editors, shared_clock
 
 
 @pytest.fixture
 def owner(tmp_path, wiki):
     """Return somebody whose bot shares the wiki's clock."""
-    owner = Owner(tmp_path, wiki, shares_clock=True)
+    owner = Owner(tmp_path, wiki, **shared_clock(tmp_path))
     owner.authorize()
     owner.edit()  # from now on what is known of the wiki is cached
     wiki.edits.clear()
