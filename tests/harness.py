@@ -111,6 +111,14 @@ def pwb(*arguments):
     return [sys.executable, str(program), *arguments]
 
 
+def shared_clock(folder):
+    """Return the settings of an `Owner` whose bot has the wiki's clock."""
+    path = folder / 'clock'
+    path.write_text('0')
+    clock = CLOCK.format(path=str(path))
+    return {'extra': clock, 'options': ', clock=_clock'}
+
+
 class Terminal:
     """A terminal window in which one command runs.
 
@@ -210,14 +218,13 @@ class Owner:
     :param client: by default one that is registered now
     :param secret: what user-config.py says instead of the client secret
     :param options: further arguments of OAuth2Auth, from a comma on
-    :param shares_clock: whether the bot has the wiki's clock
     :param has_oauth: whether user-config.py has an OAuth2Auth
     :param settings: passed to `make_config`, such as lines before it
     """
 
     def __init__(
         self, folder, wiki, *, client=None, redirect_uri=None, secret=None,
-        options='', extra='', shares_clock=False, has_oauth=True, **settings,
+        options='', extra='', has_oauth=True, **settings,
     ):  # fmt: skip
         self.folder, self.wiki = folder, wiki
         self.config = folder / 'user-config.py'
@@ -225,13 +232,8 @@ class Owner:
         self.client = client or wiki.register(
             redirect_uri=redirect_uri or callback
         )
-        self._clock = folder / 'clock'
-        if shares_clock:
-            extra += CLOCK.format(path=str(self._clock))
-            options += ', clock=_clock'
         self.environment = make_config(folder, wiki, extra=extra, **settings)
         self.environment['BROWSER'] = 'true %s'
-        self._clock.write_text('0')
         if has_oauth:
             self.use_oauth(options, secret=secret)
 
@@ -289,9 +291,10 @@ class Owner:
         return str(path)
 
     def advance(self, seconds):
-        """Move the clocks of the wiki and of the bot."""
+        """Move the clocks of the wiki and of a bot that shares it."""
         self.wiki.clock.advance(seconds)
-        self._clock.write_text(str(float(self._clock.read_text()) + seconds))
+        path = self.folder / 'clock'
+        path.write_text(str(float(path.read_text()) + seconds))
 
     # Processes
 

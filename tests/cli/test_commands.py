@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 
 import pytest
@@ -101,11 +100,14 @@ def test_a_refresh_gets_a_new_token_at_once(owner, wiki):
     assert grants(wiki, 'refresh_token') == 1
 
 
-def test_the_token_is_all_that_is_written_and_a_logout_forgets_it(owner, wiki):
+def test_the_token_is_all_that_is_written(owner, wiki):
     shown = command(owner, '-token', '-json')[1]
     assert json.loads(shown).keys() == {'access_token', 'expires_at'}
     token = command(owner, '-token')[1]
     assert wiki.oauth.valid(token.removesuffix('\n'))
+
+
+def test_a_logout_forgets_the_token_and_names_the_page(owner):
     status, shown = command(owner, '-logout')
     assert status == 0
     assert 'Special:OAuthManageMyGrants' in shown
@@ -120,27 +122,36 @@ def test_the_token_is_all_that_is_written_and_a_logout_forgets_it(owner, wiki):
         assert words in shown
 
 
-def test_an_authorization_moves_to_another_folder(owner, wiki, tmp_path):
-    other = tmp_path / 'other'
-    moved = Owner(other, wiki, client=owner.client)
-    line = owner.alone('oauth2', '-export').stdout.splitlines()[0]
-    # Nothing else is taken.
-    for bad in ('', '{}', line.replace('"Bot"', '"Eve"')):
-        assert command(moved, '-import', keys=bad + '\n')[0] == 2
-    status, shown = command(moved, '-import', keys=line + '\n')
+@pytest.fixture
+def exported(owner):
+    """Return the line that -export writes."""
+    return owner.alone('oauth2', '-export').stdout.splitlines()[0]
+
+
+def test_an_authorization_moves_to_another_folder(
+    owner, wiki, tmp_path, exported
+):
+    assert command(owner)[0] == 1
+    moved = Owner(tmp_path / 'other', wiki, client=owner.client)
+    status, shown = command(moved, '-import', keys=exported + '\n')
     assert status == 0, shown
     assert moved.edit() == ''
-    # It is taken from the folder where it was, until it is pasted there.
-    assert command(owner)[0] == 1
-    shutil.rmtree(other)
-    assert len(line) > 1024  # what a terminal of macOS takes in one line
+
+
+def test_nothing_but_an_export_is_imported(owner, exported):
+    for bad in ('', '{}', exported.replace('"Bot"', '"Eve"')):
+        assert command(owner, '-import', keys=bad + '\n')[0] == 2
+
+
+def test_an_authorization_is_imported_again_by_a_hidden_paste(owner, exported):
+    assert len(exported) > 1024  # what a terminal of macOS takes in one line
     with owner.terminal('oauth2', '-import') as terminal:
         terminal.expect('press Enter')
         wait_until(lambda: not terminal.is_restored())
-        terminal.type(line + '\n')
+        terminal.type(exported + '\n')
         shown = terminal.wait()
         assert terminal.is_restored()
-    assert line[:100] not in shown
+    assert exported[:100] not in shown
     assert command(owner)[0] == 0
 
 

@@ -21,7 +21,7 @@ from pywikibot.exceptions import Error
 
 from pywikibot_oauth2 import OAuth2Auth, OAuth2Session
 from pywikibot_oauth2.authorization import Authorization
-from tests.harness import EDITS, Owner, free_port
+from tests.harness import EDITS, Owner, free_port, shared_clock
 from tests.sandbox import Sandbox
 
 
@@ -35,13 +35,6 @@ NOBODY = 65534
 LOGIN = 'pwb login'
 AGAIN = 'run the script again'
 IN_MEMORY = 'only in memory'
-
-CLOCK = """
-import time as _time
-def _clock():
-    with open({path!r}) as file:
-        return _time.time() + float(file.read())
-"""
 
 
 class Capture(logging.Handler):
@@ -137,15 +130,10 @@ class Case:
         self.client = wiki.register(
             redirect_uri=f'http://127.0.0.1:{free_port()}/callback'
         )
-        (folder / 'clock').write_text('0')
         # Pywikibot expects the list of its processes at its end.
         (folder / 'throttle.ctrl').touch()
         self.owner = Owner(
-            folder,
-            wiki,
-            client=self.client,
-            extra=CLOCK.format(path=str(folder / 'clock')),
-            options=', clock=_clock',
+            folder, wiki, client=self.client, **shared_clock(folder)
         )
         self.file = self.owner.token_file()
         self.bot().log_in()

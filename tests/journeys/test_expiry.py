@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness import Owner, dialogs, editors
+from tests.harness import Owner, dialogs, editors, shared_clock
 
 
 @pytest.fixture
 def owner(tmp_path, wiki):
     """Return somebody whose bot shares the wiki's clock."""
-    owner = Owner(tmp_path, wiki, shares_clock=True)
+    owner = Owner(tmp_path, wiki, **shared_clock(tmp_path))
     owner.authorize()
     owner.edit()  # from now on what is known of the wiki is cached
     wiki.edits.clear()
@@ -33,8 +33,8 @@ def test_at_the_start_of_a_run_it_costs_one_request(owner, wiki):
 
 
 def test_months_later_the_bot_still_runs(owner, wiki):
-    for _ in range(4):
+    for _ in range(2):
         owner.advance(wiki.refresh_life * 0.9)
         owner.edit()
-    assert editors(wiki) == ['Bot'] * 4
+    assert editors(wiki) == ['Bot'] * 2
     assert dialogs(wiki) == 0

@@ -8,13 +8,10 @@ import subprocess
 import sys
 from urllib.parse import parse_qsl, urlsplit
 
-import pytest
-
 from tests.harness import LOGGED_IN, dialogs, editors
 from tests.sandbox import browser
 
 
-@pytest.mark.both_servers
 def test_one_click_is_enough_for_the_scripts_that_follow(owner, wiki):
     owner.has_browser()
     with owner.terminal('login') as terminal:

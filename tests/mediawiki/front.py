@@ -12,13 +12,9 @@ from .server import MediaWiki, session_headers
 
 
 # The authorization is checked here, the rest is of this connection.
-NOT_PASSED_ON = {
-    'authorization',
-    'connection',
-    'content-length',
-    'expect',
-    'host',
-}
+NOT_PASSED_ON = (
+    *('authorization', 'connection', 'content-length', 'expect', 'host'),
+)
 
 
 class RealWiki(Sandbox):
@@ -39,16 +35,11 @@ class RealWiki(Sandbox):
         with ExitStack() as stack:
             super().__enter__()
             stack.callback(super().close)
-            self.mediawiki = stack.enter_context(
-                MediaWiki(
-                    self.server,
-                    [
-                        (user.name, user.password, user.groups)
-                        for user in self.accounts.users.values()
-                        if user.password
-                    ],
-                )
-            )
+            users = self.accounts.users.values()
+            accounts = [(u.name, u.password, u.groups) for u in users]
+            accounts = [account for account in accounts if account[1]]
+            mediawiki = MediaWiki(self.server, accounts)
+            self.mediawiki = stack.enter_context(mediawiki)
             self._stack = stack.pop_all()
         return self
 
@@ -78,11 +69,8 @@ class RealWiki(Sandbox):
             if name not in NOT_PASSED_ON and not name.startswith('x-sandbox-')
         }
         if token is not None and caller.user is not None:
-            headers.update(
-                session_headers(
-                    caller.user.name, token, caller.grants, caller.tags
-                )
-            )
+            session = caller.user.name, token, caller.grants, caller.tags
+            headers.update(session_headers(*session))
         status, fields, body = self.mediawiki.send(
             request.method, request.target, request.body, headers
         )

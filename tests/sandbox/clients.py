@@ -105,10 +105,10 @@ def _create(wiki, caller, request):
         grants=tuple(grants),
         grant_types=tuple(fields['grant_types']),
         stage='approved' if owner_only else 'proposed',
-        name=fields['name'],
         version=fields.get('version', '1.0'),
-        description=fields['description'],
         sent_basic='basic' in fields['scopes'],
+        name=fields['name'],
+        description=fields['description'],
     )
     if owner_only and 'client_credentials' not in client.grant_types:
         # The client is stored nevertheless.

@@ -448,15 +448,10 @@ class AuthorizationServer:
     def _access(self, client, user, grants, life, kind=None):
         """Return an access token; without *kind* the one of registration."""
         now, subject = self._wiki.clock(), str(user.id) if user else ''
-        claims = {
-            'aud': client.id,
-            'jti': secrets.token_hex(40),
-            'iat': round(now, 6),
-            'nbf': round(now, 6),
-            'exp': round(now + life, 6),
-            'sub': subject,
-            'iss': self._wiki.url,
-        }
+        claims = {'aud': client.id, 'jti': secrets.token_hex(40)}
+        claims.update(iat=round(now, 6), nbf=round(now, 6))
+        claims.update(exp=round(now + life, 6))
+        claims.update(sub=subject, iss=self._wiki.url)
         if self._wiki.is_master and kind:
             claims['sub'] = f'mw:local:sandboxwiki:{subject}'
             claims['grant_type'] = kind

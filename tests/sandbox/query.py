@@ -53,17 +53,10 @@ def _described(call, title, page):
 
 def _revision(call, page):
     revision, text = page.revisions[-1], page.text.encode()
-    written = {'comment': revision.summary, 'parsedcomment': revision.summary}
-    fields = {
-        'user': revision.user,
-        'userid': 0,
-        'timestamp': timestamp(revision.time),
-        'size': len(text),
-        'sha1': hashlib.sha1(text).hexdigest(),
-        'roles': ['main'],
-        'tags': list(revision.tags),
-        **written,
-    }
+    fields = {'user': revision.user, 'userid': 0, 'roles': ['main']}
+    fields.update(comment=revision.summary, parsedcomment=revision.summary)
+    fields.update(size=len(text), sha1=hashlib.sha1(text).hexdigest())
+    fields.update(timestamp=timestamp(revision.time), tags=revision.tags)
     wanted = call.many('rvprop', 'ids|timestamp|flags|comment|user')
     data = {name: fields[name] for name in wanted if name in fields}
     if 'ids' in wanted:
@@ -146,17 +139,12 @@ def _tokens(call):
 def _siteinfo(call):
     wiki, key = call.wiki, 'name' if call.fv2 else '*'
     script = f'{wiki.path}/index.php'
-    general = {
-        **DATA['general'],
-        'generator': f'MediaWiki {"1.45.0" if wiki.is_master else "1.43.9"}',
-        'base': f'{wiki.server}{script}/Main_Page',
-        'articlepath': f'{script}/$1',
-        'script': script,
-        'scriptpath': wiki.path,
-        'server': wiki.server,
-        'servername': wiki.host,
-        'time': timestamp(wiki.clock()),
-    }
+    version = '1.45.0' if wiki.is_master else '1.43.9'
+    general = {**DATA['general'], 'generator': f'MediaWiki {version}'}
+    general.update(server=wiki.server, servername=wiki.host)
+    general.update(script=script, scriptpath=wiki.path)
+    general.update(base=f'{wiki.server}{script}/Main_Page')
+    general.update(articlepath=f'{script}/$1', time=timestamp(wiki.clock()))
     namespaces = {}
     for number, name in NAMESPACES.items():
         data = {'id': number, 'case': 'first-letter', key: name}

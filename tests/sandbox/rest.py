@@ -130,18 +130,14 @@ def _profile(token, caller):
     user, registered = caller.user, False
     if user:
         registered = timestamp(user.registered, '%Y%m%d%H%M%S')
-    data = {
-        'sub': str(user.id if user else 0),
-        'username': caller.name,
-        'editcount': user.editcount if user else 0,
-        'email_verified': bool(user and user.email_confirmed),
-        'confirmed_email': bool(user and user.email_confirmed),
-        'blocked': bool(user and user.blocked),
-        'registered': registered,
-        'groups': user.all_groups if user else ['*'],
-        'rights': caller.rights if _is_usable(token) else [],
-        'grants': list(token.grants),
-    }
+    is_confirmed = bool(user and user.email_confirmed)
+    data = {'sub': str(user.id if user else 0), 'username': caller.name}
+    data.update(editcount=user.editcount if user else 0)
+    data.update(email_verified=is_confirmed, confirmed_email=is_confirmed)
+    data.update(blocked=bool(user and user.blocked), registered=registered)
+    data.update(groups=user.all_groups if user else ['*'])
+    data.update(rights=caller.rights if _is_usable(token) else [])
+    data.update(grants=list(token.grants))
     if 'mwoauth-authonlyprivate' in token.grants:
         data.update(realname='', email=user.email)
     return data
@@ -155,14 +151,10 @@ def _page(wiki, request, rest):
         raise RestError(404, f'The specified title ({rest}) does not exist')
     revision = page.revisions[-1]
     title = quote(page.title, safe='')
-    data = {
-        'id': page.id,
-        'key': page.title.replace(' ', '_'),
-        'title': page.title,
-        'latest': {'id': revision.id, 'timestamp': timestamp(revision.time)},
-        'content_model': 'wikitext',
-        'license': {'url': '', 'title': ''},
-        'html_url': f'{wiki.url}/rest.php/v1/page/{title}/html',
-    }
+    latest = {'id': revision.id, 'timestamp': timestamp(revision.time)}
+    data = {'id': page.id, 'title': page.title, 'latest': latest}
+    data.update(key=page.title.replace(' ', '_'), content_model='wikitext')
+    data.update(license={'url': '', 'title': ''})
+    data.update(html_url=f'{wiki.url}/rest.php/v1/page/{title}/html')
     cache = dialog.PRIVATE if caller.user else 'max-age=5'
     return json_response(data, Cache_Control=cache)
