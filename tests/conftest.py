@@ -38,7 +38,8 @@ def pytest_collection_modifyitems(items):
     """Leave to "make test-all" what takes a minute, or shows the same again.
 
     The faults are a run of their own; the command line and the journeys are
-    the same on the older server as on the newest one.
+    the same on the older server as on the newest one, except in tests that
+    are marked `both_servers`.
     """
     for item in items:
         folder = item.path.parent.name
@@ -47,6 +48,7 @@ def pytest_collection_modifyitems(items):
             folder in ('cli', 'journeys')
             and callspec
             and '1.43' in callspec.params.values()
+            and not item.get_closest_marker('both_servers')
         ):
             item.add_marker('slow')
 
