@@ -225,10 +225,7 @@ class Setup:
             open_browser(url)
 
     def _try(self, client: OAuth2Client) -> None:
-        """Try the values at the wiki before anything is written.
-
-        :raises OAuth2Error: the wiki does not accept them
-        """
+        """Try the values at the wiki before anything is written."""
         client.check()
         endpoints = OAuth2Wiki(client, self.wiki)
         if client.access_token is None:
@@ -317,12 +314,7 @@ def _folder() -> Path:
 def _session(
     wiki: str, username: str, site: BaseSite, answers: Answers
 ) -> WikiSession:
-    """Return a session of an account, logged in.
-
-    A password or a cookie that Pywikibot already has is used.
-
-    :raises AuthorizationError: the wiki refuses
-    """
+    """Return a session, logged in by what Pywikibot has or a person says."""
     session = WikiSession(wiki, username)
     if session.borrow():
         pywikibot.info('The login that Pywikibot keeps is used.')

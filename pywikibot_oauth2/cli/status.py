@@ -192,10 +192,7 @@ def _printable(names: object) -> list[str] | None:
 
 
 def _examine(status: Status, site: BaseSite, account: Account) -> None:
-    """Ask the store and, if there is a token, the wiki.
-
-    :raises OAuth2Error: something cannot be found out
-    """
+    """Ask the store and, if there is a token, the wiki."""
     account.load()
     header = account.header(http.user_agent(site))
     if header is not None:
