@@ -195,13 +195,11 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
             advice = _ADVICE.get(kind)
     if not advice:
         return str(error)
-    pages = {
-        name: host.special_page(error.wiki, page) if error.wiki else 'the wiki'
-        for name, page in (
-            ('clients', 'OAuthConsumerRegistration/list'),
-            ('grants', 'OAuthManageMyGrants'),
+    clients = 'the wiki'
+    if error.wiki:
+        clients = host.special_page(
+            error.wiki, 'OAuthConsumerRegistration/list'
         )
-    }
     login = login_command(error.wiki, error.account)
     hint = error.hint or ''
     if error.error == 'wildcard' and not hint:
@@ -211,7 +209,7 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
         oauth2_login=login.replace('pwb login', 'pwb oauth2 -login', 1),
         hint=hint if error.error in _PLAIN else shlex.quote(hint),
         folder=shlex.quote(os.path.dirname(hint)),
-        **pages,
+        clients=clients,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pywikibot
 from pywikibot.comms import http
@@ -13,12 +13,12 @@ from pywikibot.exceptions import NoUsernameError
 
 from pywikibot_oauth2 import host, messages
 from pywikibot_oauth2.authorization import Authorization
-from pywikibot_oauth2.cli.status import examine, iso
+from pywikibot_oauth2.cli.answers import impossible
+from pywikibot_oauth2.cli.sites import account_of
+from pywikibot_oauth2.cli.status import EXITS, examine, iso, state_of
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
-    ClientRefusedError,
     ConfigurationError,
-    EndpointError,
     OAuth2Error,
     StoreError,
 )
@@ -37,63 +37,57 @@ if TYPE_CHECKING:
 
 FINE, NOT_AUTHORIZED, WRONG, UNREACHABLE, NO_STORE = range(5)
 
-_EXITS: dict[type[OAuth2Error], int] = {
-    ConfigurationError: WRONG,
-    StoreError: NO_STORE,
-    ClientRefusedError: NOT_AUTHORIZED,
-    EndpointError: UNREACHABLE,
-}
-
 #: The reason why an authorization has ended when it was moved elsewhere.
 _MOVED = 'moved to another machine'
 
 
-def exit_status(error: OAuth2Error) -> int:
-    """Return the exit status that goes with an error."""
-    for kind, status in _EXITS.items():
-        if isinstance(error, kind):
-            return status
-    return NOT_AUTHORIZED
+class Case(NamedTuple):
+    """What an action is about.
 
-
-def account_of(site: BaseSite, auth: OAuth2Auth) -> Account:
-    """Return the account of a site.
-
-    :raises ConfigurationError: usernames has none for it
+    :ivar site: the site
+    :ivar auth: what user-config.py has for it
+    :ivar account: the account
+    :ivar options: the options of the command line
     """
-    username = site.username()
-    if username is None:
-        raise ConfigurationError(
-            f'usernames[{site.family.name!r}][{site.code!r}] is missing in'
-            ' user-config.py.',
-            error='no_username',
-        )
-    return auth.route(host.wiki_of_site(site), username).account
+
+    site: BaseSite
+    auth: OAuth2Auth
+    account: Account
+    options: list[str]
+
+    @classmethod
+    def of(cls, site: BaseSite, auth: OAuth2Auth, options: list[str]) -> Case:
+        """Find the account.
+
+        :raises ConfigurationError: usernames has none for the site
+        """
+        return cls(site, auth, account_of(site, auth), options)
+
+    def page(self, name: str) -> str:
+        """Return the address of a page about clients or grants."""
+        return host.special_page(host.wiki_of_site(self.site), name)
 
 
-def act(
-    action: Callable[[BaseSite, OAuth2Auth, Account, bool], int],
+def attempt(
+    action: Callable[[Case], int],
     site: BaseSite,
     auth: OAuth2Auth,
-    *,
-    opens_browser: bool,
+    options: list[str],
 ) -> int:
     """Do something for one account; report what failed."""
     if site.username() is None:
         return WRONG  # the status says why
     try:
-        return action(site, auth, account_of(site, auth), opens_browser)
+        return action(Case.of(site, auth, options))
     except OAuth2Error as error:
         pywikibot.error(f'{site}: {messages.explain(error, auth.client)}')
-        return exit_status(error)
+        return EXITS[state_of(error)]
 
 
-def login(
-    site: BaseSite, auth: OAuth2Auth, account: Account, opens_browser: bool
-) -> int:
+def login(case: Case) -> int:
     """Authorize, if necessary."""
-    status = examine(site, auth)
-    if status.state == 'authorized':
+    site, auth, account, options = case
+    if examine(site, auth).state == 'authorized':
         return FINE
     if auth.client.owner_only:
         # Nobody needs to click; only the logout has to be forgotten.
@@ -102,80 +96,77 @@ def login(
         return FINE
     manager = OAuth2LoginManager(site=site, user=site.username())
     manager.starts_anew = True
-    manager.opens_browser = opens_browser
+    manager.opens_browser = '-no-browser' not in options
     try:
         manager.login()
     except NoUsernameError as error:
         pywikibot.error(error)
         return NOT_AUTHORIZED
-    return FINE if account.state.is_saved else NO_STORE
+    return _saved(account)
 
 
-def refresh(
-    site: BaseSite, auth: OAuth2Auth, account: Account, _: bool
-) -> int:
+def refresh(case: Case) -> int:
     """Renew the token now."""
-    wiki = host.wiki_of_site(site)
+    site, auth, account, _ = case
     if auth.client.access_token is not None:
         pywikibot.error(
             f'{site}: the access token of an owner-only client is never'
             ' renewed. If the account was given a right, run "pwb oauth2'
             ' -reset", or reset the client at'
-            f' {host.special_page(wiki, "OAuthConsumerRegistration/list")}'
+            f' {case.page("OAuthConsumerRegistration/list")}'
             ' and replace the access token in the configuration.'
         )
         return WRONG
     account.load()
     before = account.state.header
     if not account.can_renew:
-        command = messages.login_command(wiki, site.username())
+        wiki = host.wiki_of_site(site)
         pywikibot.error(
             f'{site}: there is no authorization to renew, or the wiki gave no'
-            f' refresh token. Run:\n  {command}'
+            ' refresh token. Run:\n  '
+            + messages.login_command(wiki, account.user)
         )
         return NOT_AUTHORIZED
     account.refresh(http.user_agent(site))
     if account.state.header in (before, None):
         return NOT_AUTHORIZED
     pywikibot.info(f'{site}: there is a new token.')
-    return FINE if account.state.is_saved else NO_STORE
+    return _saved(account)
 
 
-def logout(site: BaseSite, auth: OAuth2Auth, account: Account, _: bool) -> int:
+def logout(case: Case) -> int:
     """Forget the token."""
-    wiki = host.wiki_of_site(site)
+    site, auth, account, _ = case
     if auth.client.access_token is not None:
         pywikibot.error(
             f'{site}: the access token of {account.user} is not kept here,'
             ' but is in the configuration (access_token=…): remove it'
             ' there. To make it useless, reset or disable the client:\n'
-            f'  {host.special_page(wiki, "OAuthConsumerRegistration/list")}'
+            f'  {case.page("OAuthConsumerRegistration/list")}'
         )
         return WRONG
     where = auth.store.where(account.user or '')
-    if account.forget():
-        pywikibot.info(
-            f'{account.user} is logged out of {site}. The token is no longer'
-            f' in {where}\nA bot that is running goes on until its token is'
-            ' due, and then ends.'
-        )
-    else:
-        pywikibot.info(
-            f'{account.user} is not logged in to {site}; there is no token in'
-            f' {where}'
-        )
+    pywikibot.info(
+        f'{account.user} is logged out of {site}. The token is no longer'
+        f' in {where}\nA bot that is running goes on until its token is'
+        ' due, and then ends.'
+        if account.forget()
+        else f'{account.user} is not logged in to {site}; there is no token'
+        f' in {where}'
+    )
     pywikibot.info(
         'To revoke the authorization itself, so that no copy of the token is'
         ' of any use, open this page and choose "Revoke":\n'
-        f'  {host.special_page(wiki, "OAuthManageMyGrants")}'
+        f'  {case.page("OAuthManageMyGrants")}'
     )
     return FINE
 
 
-def token(site: BaseSite, account: Account, *, is_json: bool) -> int:
+def token(case: Case) -> int:
     """Write a fresh access token to standard output, and nothing else."""
+    account = case.account
     account.load()
-    header = account.header(http.user_agent(site))
+    header = account.header(http.user_agent(case.site))
     found = account.authorization
     if header is None or found is None or found.token is None:
         raise _not_authorized(account)
@@ -185,7 +176,7 @@ def token(site: BaseSite, account: Account, *, is_json: bool) -> int:
             f' {account.user} until it expires.'
         )
     text = found.token.access_token
-    if is_json:
+    if '-json' in case.options:
         text = json.dumps(
             {'access_token': text, 'expires_at': iso(found.token.expires_at)}
         )
@@ -194,12 +185,12 @@ def token(site: BaseSite, account: Account, *, is_json: bool) -> int:
     return FINE
 
 
-def export(site: BaseSite, account: Account) -> int:
+def export(case: Case) -> int:
     """Write the authorization as one line; it is gone here afterwards."""
+    account = case.account
     if account.client.access_token is not None:
-        raise ConfigurationError(
-            'A fixed access token is in the configuration: copy that.',
-            error='no_choice',
+        raise impossible(
+            'A fixed access token is in the configuration: copy that.'
         )
     found = account.give_up(_MOVED)
     if found is None:
@@ -215,42 +206,46 @@ def export(site: BaseSite, account: Account) -> int:
             'The line could not be written. The authorization is still here.'
         ) from None
     pywikibot.info(
-        f'The authorization of {account.user} on {site} is no longer here.'
-        ' Give the line to "pwb oauth2 -import" on the other machine, and do'
-        ' not keep a copy.'
+        f'The authorization of {account.user} on {case.site} is no longer'
+        ' here. Give the line to "pwb oauth2 -import" on the other machine,'
+        ' and do not keep a copy.'
     )
     return FINE
 
 
-def import_(site: BaseSite, auth: OAuth2Auth, account: Account) -> int:
+def import_(case: Case) -> int:
     """Read an authorization from standard input, and keep it."""
+    account, wiki = case.account, host.wiki_of_site(case.site)
     try:
         found = Authorization.deserialize(json.loads(_read_line()))
     except (ValueError, RecursionError, EOFError, StoreError):
-        raise ConfigurationError(
-            'That is not a line that "pwb oauth2 -export" has written.',
-            error='no_choice',
+        raise impossible(
+            'That is not a line that "pwb oauth2 -export" has written.'
         ) from None
-    ours = account.user, auth.client.client_id, host.wiki_of_site(site)
-    if (found.user, found.client_id) != ours[:2] or not found.is_complete:
+    ours = account.user, case.auth.client.client_id
+    if (found.user, found.client_id) != ours or not found.is_complete:
         raise ConfigurationError(
             f'The line is for {found.user} and the client {found.client_id},'
             f' not for {ours[0]} and the client {ours[1]}.',
             error='other_account',
-            wiki=ours[2],
+            wiki=wiki,
             account=account.user,
         )
-    if host.entry_for(found.wiki) is not auth:
+    if host.entry_for(found.wiki) is not case.auth:
         raise ConfigurationError(
-            f'The line is for {found.wiki}, not for {ours[2]}.',
+            f'The line is for {found.wiki}, not for {wiki}.',
             error='other_wiki',
-            wiki=ours[2],
+            wiki=wiki,
             account=account.user,
         )
     account.adopt(found)
     pywikibot.info(
-        f'The token is kept in {auth.store.where(account.user or "")}'
+        f'The token is kept in {case.auth.store.where(account.user or "")}'
     )
+    return _saved(account)
+
+
+def _saved(account: Account) -> int:
     return FINE if account.state.is_saved else NO_STORE
 
 

@@ -10,14 +10,22 @@ from pywikibot_oauth2.errors import ConfigurationError
 from pywikibot_oauth2.login.prompt import is_terminal
 
 
+def impossible(message: str) -> ConfigurationError:
+    """Return the error for a command that cannot be carried out like that."""
+    return ConfigurationError(message, error='no_choice')
+
+
 class Answers:
     """Answers questions by options, or asks a person.
+
+    The methods raise a ConfigurationError if nobody can be asked.
 
     :param options: the options of the command line
     """
 
     def __init__(self, options: list[str]) -> None:
         self.takes_all = '-yes' in options
+        self.opens_browser = '-no-browser' not in options
         self._reads_secrets = '-stdin' in options
         self._given = dict(
             option[1:].split(':', 1) for option in options if ':' in option
@@ -28,47 +36,34 @@ class Answers:
         return self._given.get(name)
 
     def ask(self, name: str, question: str, default: str = '') -> str:
-        """Return an answer.
-
-        :raises ConfigurationError: nobody can be asked
-        """
+        """Return the value of an option, or of an answer."""
         if name in self._given:
             return self._given[name]
         if self.takes_all and default:
             return default
-        self._require_terminal(name)
-        answer: str = pywikibot.input(question, default=default)
-        return answer.strip()
+        return _input(name, question, default=default)
 
     def choose(self, name: str, choices: dict[str, str]) -> str:
-        """Return one of several choices.
+        """Return one of several choices, the first one by default.
 
         :raises ConfigurationError: there is no such choice
         """
-        default = next(iter(choices))
+        names = list(choices)
         if name not in self._given and not self.takes_all:
-            for number, (choice, text) in enumerate(choices.items(), 1):
-                pywikibot.info(f'  {number}  {choice}: {text}')
-        answer = self.ask(name, 'Which one?', default)
-        if answer.isdigit() and 0 < int(answer) <= len(choices):
-            return list(choices)[int(answer) - 1]
-        if answer not in choices:
-            raise ConfigurationError(
-                f'{answer!r} is not one of {", ".join(choices)}.',
-                error='no_choice',
-            )
+            for number, choice in enumerate(names, 1):
+                pywikibot.info(f'  {number}  {choice}: {choices[choice]}')
+        answer = self.ask(name, 'Which one?', names[0])
+        if answer.isdigit() and 0 < int(answer) <= len(names):
+            return names[int(answer) - 1]
+        if answer not in names:
+            raise impossible(f'{answer!r} is not one of {", ".join(names)}.')
         return answer
 
     def hidden(self, question: str) -> str:
-        """Return a secret, which is not shown.
-
-        :raises ConfigurationError: nobody can be asked
-        """
+        """Return a secret, which is not shown."""
         if self._reads_secrets:
             return sys.stdin.readline().rstrip('\n')
-        self._require_terminal('stdin')
-        answer: str = pywikibot.input(question, password=True)
-        return answer.strip()
+        return _input('stdin', question, password=True)
 
     def agree(self, question: str) -> None:
         """Continue only if the person agrees.
@@ -77,13 +72,20 @@ class Answers:
         """
         if self.takes_all:
             return
-        self._require_terminal('yes')
+        _require_terminal('yes')
         if not pywikibot.input_yn(question, default=True):
-            raise ConfigurationError('Nothing was changed.', error='no_choice')
+            raise impossible('Nothing was changed.')
 
-    def _require_terminal(self, name: str) -> None:
-        if not is_terminal():
-            raise ConfigurationError(
-                f'Nobody can be asked here: give the option -{name}.',
-                error='no_choice',
-            )
+
+def _input(
+    name: str, question: str, default: str = '', *, password: bool = False
+) -> str:
+    """Ask a person, who could have given an option instead."""
+    _require_terminal(name)
+    answer: str = pywikibot.input(question, password, default)
+    return answer.strip()
+
+
+def _require_terminal(name: str) -> None:
+    if not is_terminal():
+        raise impossible(f'Nobody can be asked here: give the option -{name}.')

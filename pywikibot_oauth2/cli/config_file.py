@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import itertools
 import json
@@ -18,7 +19,7 @@ from pywikibot_oauth2.errors import ConfigurationError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 #: The file that holds the credentials. PAWS publishes home folders, except
@@ -46,27 +47,16 @@ def credentials_path(folder: Path, client_id: str | None = None) -> Path:
     for path in sorted(folder.glob(f'{stem}*.json')):
         if client_id and client_id in path.read_text(errors='replace'):
             return path
-    names = (f'{stem}-{number}.json' for number in itertools.count(2))
-    return next(
-        path
-        for name in itertools.chain([CREDENTIALS], names)
-        if not (path := folder / name).exists()
-    )
+    return _free_path(folder / CREDENTIALS, f'{stem}-{{}}.json', 2)
 
 
-def write_credentials(path: Path, credentials: Mapping[str, str]) -> None:
+def write_credentials(
+    path: Path, credentials: Mapping[str, str | None]
+) -> None:
     """Write a credentials file of mode 0600 from its first byte."""
-    descriptor, name = tempfile.mkstemp(
-        prefix=f'{path.name}.', dir=path.parent
-    )
-    try:
-        with open(descriptor, 'w', encoding='utf-8') as file:
-            json.dump(credentials, file, indent=1)
-            file.write('\n')
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    values = {name: value for name, value in credentials.items() if value}
+    with _draft(path, json.dumps(values, indent=1) + '\n'):
+        pass
 
 
 def changed(
@@ -98,21 +88,15 @@ def changed(
     lines = before.rstrip().splitlines()
     if not lines:
         lines = [f'family = {family!r}', f'mylang = {code!r}']
+    wanted = [_IMPORT]
+    pattern = rf'^usernames\[.{family}.\]\[.(?:{re.escape(code)}|\*).\]\s*='
+    if not re.search(pattern, before, re.MULTILINE):
+        wanted.insert(0, f'usernames[{family!r}][{code!r}] = {username!r}')
     if family_url is not None:
-        line = f'family_files[{family!r}] = {family_url!r}'
-        if line not in lines:
-            lines.append(line)
-    if not re.search(
-        rf'^usernames\[.{family}.\]\[.(?:{re.escape(code)}|\*).\]\s*=',
-        before,
-        re.MULTILINE,
-    ):
-        lines.append(f'usernames[{family!r}][{code!r}] = {username!r}')
-    if _IMPORT not in lines:
-        lines.append(_IMPORT)
-    return '\n'.join(_with_entry(lines, set(keys), credentials, options)) + (
-        '\n'
-    )
+        wanted.insert(0, f'family_files[{family!r}] = {family_url!r}')
+    lines += [line for line in wanted if line not in lines]
+    lines = _with_entry(lines, set(keys), credentials, options)
+    return '\n'.join(lines) + '\n'
 
 
 def _with_entry(
@@ -122,12 +106,10 @@ def _with_entry(
     older: list[str] = []
     for line in lines:
         match = _ENTRY.fullmatch(line)
-        if match is None:
-            continue
         its_keys = set(_KEY.findall(line))
-        if match['credentials'] == credentials:
+        if match and match['credentials'] == credentials:
             keys = keys | its_keys
-        elif not its_keys <= keys:
+        elif not match or not its_keys <= keys:
             continue
         older.append(line)
     arguments = ', '.join(filter(None, [repr(credentials), options]))
@@ -162,55 +144,70 @@ def replace(path: Path, content: str) -> Path | None:
     """
     # A symbolic link stays one.
     target = path.resolve()
-    descriptor, name = tempfile.mkstemp('.py', '.user-config-', target.parent)
-    trial = Path(name)
-    try:
-        with open(descriptor, 'w', encoding='utf-8') as file:
-            file.write(content)
-        _load(trial, path)
-        backup = _keep(path, target) if target.exists() else None
-        os.replace(trial, target)
-    finally:
-        trial.unlink(missing_ok=True)
+    with _draft(target, content) as draft:
+        # Pywikibot takes the global option -config in any program. The folder,
+        # which is that of all other files, does not affect an absolute path.
+        result = run_python(
+            path.parent,
+            *('-c', 'import pywikibot', f'-config:{draft}'),
+            is_captured=True,
+        )
+        if result.returncode:
+            words = (result.stderr.strip().splitlines() or ['?'])[-1]
+            raise ConfigurationError(
+                f'Pywikibot cannot load the new {path}: {words}',
+                error='not_loadable',
+            )
+        if not target.exists():
+            return None
+        backup = _free_path(
+            path.with_name(f'{path.name}.bak'), f'{path.name}.bak{{}}', 1
+        )
+        backup.touch(mode=0o600)
+        shutil.copy2(target, backup)
     return backup
 
 
-def _load(trial: Path, path: Path) -> None:
-    """Let Pywikibot load a configuration in the place of user-config.py.
+def run_python(
+    folder: Path, *arguments: str, is_captured: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with the configuration in a folder.
 
-    :raises ConfigurationError: it cannot
+    :param folder: the folder of user-config.py
+    :param arguments: the arguments
+    :param is_captured: whether the output is returned, not shown
     """
-    environment = {**os.environ, 'PYWIKIBOT_DIR': str(path.parent)}
+    environment = {**os.environ, 'PYWIKIBOT_DIR': str(folder)}
     environment.pop('PYWIKIBOT_NO_USER_CONFIG', None)
-    # Pywikibot takes the global option -config in any program. The folder,
-    # which is that of all other files, does not affect an absolute path.
-    result = subprocess.run(
-        [
-            sys.executable,
-            '-c',
-            'import pywikibot',
-            f'-dir:{path.parent}',
-            f'-config:{trial}',
-        ],
+    return subprocess.run(
+        [sys.executable, *arguments, f'-dir:{folder}'],
         env=environment,
-        capture_output=True,
+        capture_output=is_captured,
         text=True,
         check=False,
     )
-    if result.returncode:
-        words = (result.stderr.strip().splitlines() or ['?'])[-1]
-        raise ConfigurationError(
-            f'Pywikibot cannot load the new {path}: {words}',
-            error='not_loadable',
-        )
 
 
-def _keep(path: Path, target: Path) -> Path:
-    """Copy the present configuration to a free path beside it."""
-    names = (f'{path.name}.bak{number or ""}' for number in itertools.count())
-    backup = next(
-        found for name in names if not (found := path.with_name(name)).exists()
+@contextlib.contextmanager
+def _draft(path: Path, content: str) -> Iterator[Path]:
+    """Write a file of mode 0600, which becomes another one at the end."""
+    descriptor, name = tempfile.mkstemp(
+        path.suffix, f'.{path.stem}-', path.parent
     )
-    backup.touch(mode=0o600)
-    shutil.copy2(target, backup)
-    return backup
+    draft = Path(name)
+    try:
+        with open(descriptor, 'w', encoding='utf-8') as file:
+            file.write(content)
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _free_path(path: Path, pattern: str, first: int) -> Path:
+    """Return a path, or one with a number if that exists."""
+    for number in itertools.count(first):
+        if not path.exists():
+            break
+        path = path.with_name(pattern.format(number))
+    return path

@@ -7,18 +7,15 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import requests
 from pywikibot import config
 from pywikibot.exceptions import UnknownFamilyError
 from pywikibot.family import Family
 
 from pywikibot_oauth2 import host
-from pywikibot_oauth2.cli.sites import current_site, offline_site
-from pywikibot_oauth2.errors import (
-    ConfigurationError,
-    EndpointError,
-    printable,
-)
+from pywikibot_oauth2.cli.answers import impossible
+from pywikibot_oauth2.cli.sites import offline_site
+from pywikibot_oauth2.cli.wiki import WikiSession, part
+from pywikibot_oauth2.errors import EndpointError, printable
 
 
 if TYPE_CHECKING:
@@ -41,14 +38,20 @@ def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
     if address is None and (
         (folder / 'user-config.py').exists() or config.mylang != 'language'
     ):
-        return current_site(), None
+        return offline_site(), None
     address = address or answers.ask(
         'wiki', 'Address of the wiki, such as https://en.wikipedia.org/:'
     )
     if '://' not in address:
         address = f'https://{address}'
     site = _known_site(address)
-    return (site, None) if site else _new_site(address)
+    if site is not None:
+        return site, None
+    url = _find_api(address)
+    # Pywikibot makes a family of an address.
+    name = re.sub('[^a-z0-9]', '', urlsplit(url).hostname or '')
+    config.family_files[name] = url
+    return offline_site(name, name), url
 
 
 def _known_site(address: str) -> BaseSite | None:
@@ -71,14 +74,6 @@ def _known_site(address: str) -> BaseSite | None:
     return None
 
 
-def _new_site(address: str) -> tuple[BaseSite, str]:
-    """Return a site of a family that Pywikibot makes of an address."""
-    url = _find_api(address)
-    name = re.sub('[^a-z0-9]', '', urlsplit(url).hostname or '')
-    config.family_files[name] = url
-    return offline_site(name, name), url
-
-
 def _find_api(address: str) -> str:
     """Return the address of the api.php of a wiki.
 
@@ -86,17 +81,14 @@ def _find_api(address: str) -> str:
     :raises EndpointError: it is not where it usually is
     """
     parts = urlsplit(address)
-    origin = f'{parts.scheme}://{parts.netloc}'
     folder = re.sub(r'/(?:api|index)\.php.*', '', parts.path).rstrip('/')
     for place in dict.fromkeys([folder, '', '/w']):
-        wiki = host.wiki_at(f'{origin}{place}/api.php')
-        if wiki is None:
-            continue
-        try:
-            extension_version(wiki)
-        except EndpointError:
-            continue
-        return f'{wiki}/api.php'
+        url = f'{parts.scheme}://{parts.netloc}{place}/api.php'
+        wiki = host.wiki_at(url)
+        with contextlib.suppress(EndpointError):
+            if wiki is not None:
+                extension_version(wiki)
+                return f'{wiki}/api.php'
     raise EndpointError(
         f'No api.php of a wiki was found at {printable(address)}. Give its'
         ' whole address: -wiki:https://…/api.php'
@@ -111,43 +103,18 @@ def extension_version(wiki: str) -> str:
     :raises ConfigurationError: it has none, or cannot be reached safely
     :raises EndpointError: it gave no usable answer
     """
-    answer = _ask(wiki)
-    error = answer.get('error')
-    if isinstance(error, dict) and error.get('code') == 'readapidenied':
+    with WikiSession(wiki) as session:
+        answer = session.ask(
+            action='query', meta='siteinfo', siprop='extensions'
+        )
+    if part(answer, 'error').get('code') == 'readapidenied':
         return '?'
-    query = answer.get('query')
-    extensions = query.get('extensions') if isinstance(query, dict) else None
+    extensions = part(answer, 'query').get('extensions')
     if not isinstance(extensions, list):
         raise EndpointError(
             f'{wiki} did not say which extensions it has.', wiki=wiki
         )
-    for entry in extensions:
-        if isinstance(entry, dict) and entry.get('name') == 'OAuth':
+    for entry in map(part, extensions):
+        if entry.get('name') == 'OAuth':
             return printable(entry.get('version') or '?')
-    raise ConfigurationError(
-        f'{wiki} does not have Extension:OAuth.', wiki=wiki, error='no_choice'
-    )
-
-
-def _ask(wiki: str) -> dict[str, object]:
-    """Return the answer of a wiki about its extensions, or {}."""
-    how = host.transport(wiki)
-    parameters = {
-        'action': 'query',
-        'meta': 'siteinfo',
-        'siprop': 'extensions',
-        'format': 'json',
-    }
-    try:
-        answer = requests.get(
-            f'{wiki}/api.php',
-            params=parameters,
-            headers={'User-Agent': how.user_agent},
-            timeout=how.timeout,
-            verify=how.verify,
-            cert=how.cert,
-            proxies=how.proxies,
-        ).json()
-    except (requests.RequestException, ValueError):
-        return {}
-    return answer if isinstance(answer, dict) else {}
+    raise impossible(f'{wiki} does not have Extension:OAuth.')

@@ -12,16 +12,20 @@ from pywikibot_oauth2.messages import GRANTS
 if TYPE_CHECKING:
     from pywikibot.site import BaseSite
 
-    from pywikibot_oauth2.client import OAuth2Client
-
 
 #: A callback URL that the form and the API accept. Without a path, the form
 #: warns and the API refuses (recorded).
 CALLBACK_URL = 'http://127.0.0.1:8080/callback'
 
+_PATH = 'OAuthConsumerRegistration'
+
 
 def form_address(
-    wiki: str, username: str, *, owner_only: bool = False, callback_url: str
+    wiki: str,
+    username: str,
+    callback_url: str | None = None,
+    *,
+    owner_only: bool = False,
 ) -> str:
     """Return the address of the form with its fields filled in.
 
@@ -31,38 +35,30 @@ def form_address(
 
     :param wiki: the address of the wiki's script folder
     :param username: the account that registers the client
+    :param callback_url: the callback URL, if not :data:`CALLBACK_URL`
     :param owner_only: whether the client is for its owner only
-    :param callback_url: the callback URL
     """
-    fields = [
-        ('wpname', f'Pywikibot of {username}'),
-        ('wpversion', '1.0'),
-        (
-            'wpdescription',
-            f'Lets {username} run scripts of Pywikibot under OAuth 2.0.',
-        ),
-        ('wpoauth2IsConfidential', '1'),
-        ('wpgranttype', 'normal'),
-    ]
-    if owner_only:
-        fields.append(('wpownerOnly', '1'))
-    else:
-        fields += [
-            ('wpcallbackUrl', callback_url),
-            ('wpoauth2GrantTypes[]', 'authorization_code'),
-            ('wpoauth2GrantTypes[]', 'refresh_token'),
-        ]
-    page = host.special_page(wiki, 'OAuthConsumerRegistration/propose/oauth2')
-    return f'{page}&{urlencode(fields)}'
+    fields = {
+        'wpname': f'Pywikibot of {username}',
+        'wpversion': '1.0',
+        'wpdescription': f'Lets {username} run scripts of Pywikibot under'
+        ' OAuth 2.0.',
+        'wpoauth2IsConfidential': '1',
+        'wpgranttype': 'normal',
+    }
+    more: dict[str, object] = {
+        'wpcallbackUrl': callback_url or CALLBACK_URL,
+        'wpoauth2GrantTypes[]': ['authorization_code', 'refresh_token'],
+    }
+    query = urlencode(
+        {**fields, **({'wpownerOnly': '1'} if owner_only else more)},
+        doseq=True,
+    )
+    return f'{host.special_page(wiki, f"{_PATH}/propose/oauth2")}&{query}'
 
 
 def proposal(
-    username: str,
-    email: str,
-    grants: list[str],
-    *,
-    owner_only: bool,
-    version: str = '1.0',
+    username: str, email: str, grants: list[str], *, owner_only: bool
 ) -> dict[str, object]:
     """Return the fields that register a client by the REST API (recorded).
 
@@ -70,16 +66,11 @@ def proposal(
     :param email: its confirmed e-mail address
     :param grants: the names of the grants
     :param owner_only: whether the client is for its owner only
-    :param version: must differ from those of other clients of that name
     """
-    grant_types = (
-        ['client_credentials']
-        if owner_only
-        else ['authorization_code', 'refresh_token']
-    )
+    types = ['authorization_code', 'refresh_token']
     return {
         'name': f'Pywikibot of {username}',
-        'version': version,
+        'version': '1.0',
         'description': f'Lets {username} run scripts of Pywikibot.',
         'email': email,
         'wiki': '*',
@@ -87,7 +78,7 @@ def proposal(
         'owner_only': owner_only,
         'callback_url': '' if owner_only else CALLBACK_URL,
         'callback_is_prefix': False,
-        'grant_types': grant_types,
+        'grant_types': ['client_credentials'] if owner_only else types,
         'scopes': ['basic', *(grant for grant in grants if grant != 'basic')],
     }
 
@@ -100,19 +91,14 @@ def grants_table() -> str:
     )
 
 
-def text(site: BaseSite, client: OAuth2Client | None) -> str:
+def text(site: BaseSite, url: str) -> str:
     """Return instructions for registering a client by hand.
 
     :param site: the site
-    :param client: the client in user-config.py for that site, if any
+    :param url: the address of the form
     """
-    wiki = host.wiki_of_site(site)
     name = site.username() or 'the account of the bot'
-    url = form_address(
-        wiki,
-        name,
-        callback_url=(client and client.redirect_uri) or CALLBACK_URL,
-    )
+    clients = host.special_page(host.wiki_of_site(site), f'{_PATH}/list')
     return f"""\
 "pwb oauth2 -setup" does all of this for you. To do it by hand, log in to the
 wiki as {name}, whose e-mail address must be confirmed, and open:
@@ -137,4 +123,4 @@ The wiki then shows the client ID and the client secret, once. An administrator
 has to approve the client within 30 days, or it expires; until then it works
 for {name} only. An owner-only client is approved at once. Your clients are
 listed at
-{host.special_page(wiki, 'OAuthConsumerRegistration/list')}"""
+{clients}"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,14 +14,13 @@ from pywikibot.login import ClientLoginManager
 
 from pywikibot_oauth2 import host
 from pywikibot_oauth2.cli import config_file, registration
-from pywikibot_oauth2.cli.answers import Answers
+from pywikibot_oauth2.cli.answers import Answers, impossible
 from pywikibot_oauth2.cli.discovery import extension_version, find_site
-from pywikibot_oauth2.cli.password_session import PasswordSession
+from pywikibot_oauth2.cli.wiki import WikiSession
 from pywikibot_oauth2.client import OAuth2Client
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     AuthorizationError,
-    ConfigurationError,
     printable,
 )
 from pywikibot_oauth2.login.conversation import open_browser
@@ -34,7 +32,7 @@ from pywikibot_oauth2.token import Token
 if TYPE_CHECKING:
     from pywikibot.site import BaseSite
 
-    from pywikibot_oauth2.auth import OAuth2Auth
+    from pywikibot_oauth2.cli.actions import Case
 
 
 _KINDS = {
@@ -71,22 +69,20 @@ class Setup:
     """One set-up, step by step.
 
     :param answers: answers the questions
-    :param opens_browser: whether the form is opened in a browser
     """
 
-    def __init__(self, answers: Answers, *, opens_browser: bool) -> None:
+    def __init__(self, answers: Answers) -> None:
         self.answers = answers
         self.folder = _folder()
-        self._opens_browser = opens_browser
         self.site, self._family_url = find_site(answers, self.folder)
         self.wiki = host.wiki_of_site(self.site)
         host.require_safe_transport(self.wiki)
-        self.central = host.central_wiki(self.wiki)
         self.username = (
             host.user_override()
             or self.site.username()
             or answers.ask('user', f'Account of the bot on {self.site}:')
         )
+        self._is_owner_only = False
 
     def run(self) -> None:
         """Get a client and write the configuration for it.
@@ -99,25 +95,26 @@ class Setup:
             f'{self.site} has Extension:OAuth {version}. The account is'
             f' {self.username}.\n\nWhich kind of client?'
         )
-        is_owner_only = self.answers.choose('kind', _KINDS) == 'owner-only'
+        kind = self.answers.choose('kind', _KINDS)
+        self._is_owner_only = kind == 'owner-only'
         pywikibot.info('\nHow is the client registered?')
         ways = _WAYS
         if self.answers.given('client-id'):
             ways = {'id': _WAYS['id'], **_WAYS}
         way = self.answers.choose('by', ways)
         if way == 'api':
-            url = None if is_owner_only else registration.CALLBACK_URL
-            plan = self._plan(None, url)
-            self._agree(plan)
-            client = self._register(is_owner_only)
+            plan = self._plan(
+                None,
+                None if self._is_owner_only else registration.CALLBACK_URL,
+            )
+            client = self._register()
         else:
-            client = self._ask_for_values(is_owner_only, by_form=way == 'form')
+            client = self._ask_for_values(by_form=way == 'form')
             self._try(client)
             plan = self._plan(client.client_id, client.redirect_uri)
-            self._agree(plan)
         self._write(plan, client)
 
-    def _register(self, is_owner_only: bool) -> OAuth2Client:
+    def _register(self) -> OAuth2Client:
         """Register a client by the REST API."""
         grants = self._grants()
         policy = host.special_page(
@@ -127,67 +124,49 @@ class Setup:
             'By registering a client you accept the application policy of'
             f' the wiki, which its form names:\n  {policy}\nDo you accept it?'
         )
-        with password_session(
-            self.central, self.username, self.site, self.answers
-        ) as session:
+        wiki = host.central_wiki(self.wiki)
+        with _session(wiki, self.username, self.site, self.answers) as session:
             email = str(session.userinfo().get('email') or '')
             if not email:
                 raise AuthorizationError(
                     f'{self.username} has no confirmed e-mail address on'
-                    f' {self.central}, which a client needs.',
-                    wiki=self.central,
+                    f' {wiki}, which a client needs.',
+                    wiki=wiki,
                     account=self.username,
                     error='email_not_confirmed',
                 )
-            answer = self._propose(session, email, grants, is_owner_only)
-        pywikibot.info(
-            f'The client {printable(answer["client_key"])} was registered.'
-        )
-        if is_owner_only:
-            return OAuth2Client(
-                str(answer['client_key']),
-                access_token=str(answer['access_token']),
+            fields = registration.proposal(
+                self.username, email, grants, owner_only=self._is_owner_only
             )
+            answer = self._propose(session, fields)
+        client_id = str(answer['client_key'])
+        pywikibot.info(f'The client {printable(client_id)} was registered.')
+        if self._is_owner_only:
+            token = str(answer['access_token'])
+            return OAuth2Client(client_id, access_token=token)
         return OAuth2Client(
-            str(answer['client_key']),
+            client_id,
             str(answer['secret']),
             redirect_uri=registration.CALLBACK_URL,
         )
 
     def _propose(
-        self,
-        session: PasswordSession,
-        email: str,
-        grants: list[str],
-        is_owner_only: bool,
+        self, session: WikiSession, fields: dict[str, object]
     ) -> dict[str, object]:
         """Register a client, under a version that is not taken yet."""
         for number in range(20):
             try:
-                return session.rest(
-                    '',
-                    registration.proposal(
-                        self.username,
-                        email,
-                        grants,
-                        owner_only=is_owner_only,
-                        version=f'1.{number}',
-                    ),
-                )
+                return session.rest('', {**fields, 'version': f'1.{number}'})
             except AuthorizationError as error:
                 if error.error != 'consumer_exists':
                     raise
         raise AuthorizationError(
-            f'{self.username} has registered 20 clients of that name.',
-            wiki=self.central,
-            error='consumer_exists',
+            f'{self.username} has registered 20 clients of that name.'
         )
 
     def _grants(self) -> list[str]:
         """Return the grants that the bot needs."""
-        if self.answers.given('grants') is None and (
-            not self.answers.takes_all
-        ):
+        if not self.answers.given('grants') and not self.answers.takes_all:
             pywikibot.info(
                 '\nGrants cannot be added later, and the bot can do nothing'
                 f' whose grant is missing:\n{registration.grants_table()}'
@@ -196,44 +175,29 @@ class Setup:
             'grants', 'Grants, separated by commas:', _DEFAULT_GRANTS
         )
         grants = [name.strip() for name in text.split(',') if name.strip()]
-        unknown = [
-            name for name in grants if name not in GRANTS and name != 'basic'
-        ]
+        unknown = [name for name in grants if name not in (*GRANTS, 'basic')]
         if unknown:
             pywikibot.warning(
                 f'Not a grant that bots usually need: {", ".join(unknown)}'
             )
         return grants
 
-    def _ask_for_values(
-        self, is_owner_only: bool, *, by_form: bool
-    ) -> OAuth2Client:
+    def _ask_for_values(self, *, by_form: bool) -> OAuth2Client:
         """Ask for the values that the wiki showed at registration."""
+        ask, hidden = self.answers.ask, self.answers.hidden
         callback_url = self.answers.given('callback-url')
         if by_form:
-            url = registration.form_address(
-                self.wiki,
-                self.username,
-                owner_only=is_owner_only,
-                callback_url=callback_url or registration.CALLBACK_URL,
-            )
-            pywikibot.info(
-                f'Log in to the wiki as {self.username} and open this page.'
-                ' Tick the grants that the bot needs and accept the terms:'
-                f'\n\n{url}\n\n{registration.grants_table()}\n'
-            )
-            if self._opens_browser:
-                open_browser(url)
-        client_id = self.answers.ask('client-id', 'Client ID:')
-        if is_owner_only:
-            token = self.answers.hidden('Access token (it is not shown):')
+            self._show_form(callback_url)
+        client_id = ask('client-id', 'Client ID:')
+        if self._is_owner_only:
+            token = hidden('Access token (it is not shown):')
             return OAuth2Client(client_id, access_token=token)
-        secret = self.answers.hidden(
+        secret = hidden(
             'Client secret (it is not shown; empty for a client that is not'
             ' confidential):'
         )
         if not by_form:
-            callback_url = self.answers.ask(
+            callback_url = ask(
                 'callback-url',
                 'Callback URL, exactly as registered:',
                 registration.CALLBACK_URL,
@@ -244,11 +208,24 @@ class Setup:
             redirect_uri=callback_url or registration.CALLBACK_URL,
         )
 
-    def _try(self, client: OAuth2Client) -> None:
-        """Try the values at the wiki before anything is written.
+    def _show_form(self, callback_url: str | None) -> None:
+        """Show the address of the form, and open it in a browser."""
+        url = registration.form_address(
+            self.wiki,
+            self.username,
+            callback_url,
+            owner_only=self._is_owner_only,
+        )
+        pywikibot.info(
+            f'Log in to the wiki as {self.username} and open this page.'
+            ' Tick the grants that the bot needs and accept the terms:'
+            f'\n\n{url}\n\n{registration.grants_table()}\n'
+        )
+        if self.answers.opens_browser:
+            open_browser(url)
 
-        :raises OAuth2Error: the wiki does not accept them
-        """
+    def _try(self, client: OAuth2Client) -> None:
+        """Try the values at the wiki before anything is written."""
         client.check()
         endpoints = OAuth2Wiki(client, self.wiki)
         if client.access_token is None:
@@ -261,14 +238,13 @@ class Setup:
             profile = endpoints.profile(Token(client.access_token).header)
             name = printable((profile or {}).get('username') or 'nobody')
             if name != self.username:
-                raise ConfigurationError(
+                raise impossible(
                     f'{self.wiki} says that the access token is that of'
-                    f' {name}, not of {self.username}.',
-                    error='no_choice',
+                    f' {name}, not of {self.username}.'
                 )
 
     def _plan(self, client_id: str | None, callback_url: str | None) -> Plan:
-        """Return what to write for a client.
+        """Show what will be written for a client, and ask.
 
         :param client_id: None if it is not registered yet
         :param callback_url: None for an owner-only client
@@ -286,6 +262,10 @@ class Setup:
             options=f'redirect_uri={callback_url!r}' if callback_url else '',
             family_url=self._family_url,
         )
+        changes = config_file.diff(before, after)
+        if changes:
+            pywikibot.info(f'\nThis changes in {path}:\n\n{changes}')
+            self.answers.agree('Write it?')
         return Plan(path, before, after, credentials)
 
     def _keys(self) -> set[str]:
@@ -304,23 +284,11 @@ class Setup:
             host.narrow_key(wiki) for wiki in (self.wiki, *sisters) if wiki
         }
 
-    def _agree(self, plan: Plan) -> None:
-        """Show what changes in user-config.py, and ask."""
-        changes = config_file.diff(plan.before, plan.after)
-        if changes:
-            pywikibot.info(f'\nThis changes in {plan.path}:\n\n{changes}')
-            self.answers.agree('Write it?')
-
     def _write(self, plan: Plan, client: OAuth2Client) -> None:
         """Write the credentials and user-config.py."""
-        values = {
-            'client_id': client.client_id,
-            'client_secret': client.client_secret,
-            'access_token': client.access_token,
-        }
+        names = 'client_id', 'client_secret', 'access_token'
         config_file.write_credentials(
-            plan.credentials,
-            {name: value for name, value in values.items() if value},
+            plan.credentials, {name: getattr(client, name) for name in names}
         )
         pywikibot.info(f'The credentials are kept in {plan.credentials}')
         if plan.after != plan.before:
@@ -343,88 +311,11 @@ def _folder() -> Path:
     return folder
 
 
-def run(options: list[str]) -> int:
-    """Set OAuth 2.0 up.
-
-    :param options: the options of the command line
-    :return: the exit status
-    """
-    setup = Setup(Answers(options), opens_browser='-no-browser' not in options)
-    setup.run()
-    command = [sys.executable, '-m', 'pywikibot_oauth2', '-login']
-    command += [f'-dir:{setup.folder}', f'-site:{setup.site}']
-    if host.user_override():
-        command.append(f'-user:{setup.username}')
-    if '-no-browser' in options:
-        command.append('-no-browser')
-    pywikibot.info('\nLogging in with the new configuration:')
-    environment = {**os.environ, 'PYWIKIBOT_DIR': str(setup.folder)}
-    environment.pop('PYWIKIBOT_NO_USER_CONFIG', None)
-    status = subprocess.run(command, env=environment, check=False).returncode
-    if status == 0:
-        pywikibot.info(
-            '\nEverything is set up. Try it:\n  pwb touch'
-            f' -site:{setup.site} -page:Sandbox'
-        )
-    return status
-
-
-def reset(site: BaseSite, auth: OAuth2Auth, options: list[str]) -> int:
-    """Get an owner-only client a new access token.
-
-    :param site: the site
-    :param auth: what user-config.py has for it
-    :param options: the options of the command line
-    :return: the exit status
-    """
-    client = auth.client
-    token = client.access_token
-    client_id = client.client_id or str(
-        Token(token).claims().get('aud') if token else ''
-    )
-    if not client.owner_only or not client_id:
-        raise ConfigurationError(
-            'Only an owner-only client whose client ID is known can be reset.',
-            error='no_choice',
-        )
-    answers = Answers(options)
-    answers.agree('The old access token stops working at once. Reset it?')
-    central = host.central_wiki(host.wiki_of_site(site))
-    with password_session(
-        central, site.username() or '', site, answers
-    ) as session:
-        answer = session.rest(
-            f'/{client_id}/reset_secret', {'reason': 'reset by owner'}
-        )
-    target = config_file.credentials_path(Path(config.base_dir), client_id)
-    is_new = not target.exists()
-    # A client that gets its tokens with its secret has a new secret.
-    name, field = (
-        ('client_secret', 'secret') if token is None else ('access_token',) * 2
-    )
-    config_file.write_credentials(
-        target, {'client_id': client_id, name: str(answer[field])}
-    )
-    pywikibot.info(f'The new values are kept in {target}')
-    if is_new:
-        pywikibot.warning(
-            'Make user-config.py read them, in place of the old ones:\n  '
-            f'_oauth2.OAuth2Auth.from_file({target.name!r}'
-            f'{"" if token else ", owner_only=True"})'
-        )
-    return 0
-
-
-def password_session(
+def _session(
     wiki: str, username: str, site: BaseSite, answers: Answers
-) -> PasswordSession:
-    """Return a session of an account, logged in.
-
-    A password or a cookie that Pywikibot already has is used.
-
-    :raises AuthorizationError: the wiki refuses
-    """
-    session = PasswordSession(wiki, username)
+) -> WikiSession:
+    """Return a session, logged in by what Pywikibot has or a person says."""
+    session = WikiSession(wiki, username)
     if session.borrow():
         pywikibot.info('The login that Pywikibot keeps is used.')
         return session
@@ -435,3 +326,64 @@ def password_session(
         answers.hidden,
     )
     return session
+
+
+def run(options: list[str]) -> int:
+    """Set OAuth 2.0 up.
+
+    :param options: the options of the command line
+    :return: the exit status
+    """
+    setup = Setup(Answers(options))
+    setup.run()
+    command = ['-m', 'pywikibot_oauth2', '-login', f'-site:{setup.site}']
+    if host.user_override():
+        command.append(f'-user:{setup.username}')
+    if '-no-browser' in options:
+        command.append('-no-browser')
+    pywikibot.info('\nLogging in with the new configuration:')
+    status = config_file.run_python(setup.folder, *command).returncode
+    if status == 0:
+        pywikibot.info(
+            '\nEverything is set up. Try it:\n  pwb touch'
+            f' -site:{setup.site} -page:Sandbox'
+        )
+    return status
+
+
+def reset(case: Case) -> int:
+    """Get an owner-only client a new access token."""
+    site, auth, account, options = case
+    client = auth.client
+    token = client.access_token
+    client_id = client.client_id or str(
+        Token(token).claims().get('aud') if token else ''
+    )
+    if not client.owner_only or not client_id:
+        raise impossible(
+            'Only an owner-only client whose client ID is known can be reset.'
+        )
+    answers = Answers(options)
+    answers.agree('The old access token stops working at once. Reset it?')
+    central = host.central_wiki(host.wiki_of_site(site))
+    with _session(central, account.user or '', site, answers) as session:
+        answer = session.rest(
+            f'/{client_id}/reset_secret', {'reason': 'reset by owner'}
+        )
+    path = config_file.credentials_path(Path(config.base_dir), client_id)
+    is_new = not path.exists()
+    # A client that gets its tokens with its secret has a new secret.
+    values = (
+        {'access_token': str(answer['access_token'])}
+        if token
+        else {'client_secret': str(answer['secret'])}
+    )
+    config_file.write_credentials(path, {'client_id': client_id, **values})
+    pywikibot.info(f'The new values are kept in {path}')
+    if is_new:
+        pywikibot.warning(
+            'Make user-config.py read them, in place of the old ones:\n  '
+            f'_oauth2.OAuth2Auth.from_file({path.name!r}'
+            f'{"" if token else ", owner_only=True"})'
+        )
+    return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pywikibot
@@ -18,11 +19,13 @@ from pywikibot_oauth2.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pywikibot_oauth2.account import Account
+
 
 class _NoSiteinfo:
     """What Pywikibot knows about a wiki without asking it."""
 
-    def is_cached(self, key: str) -> bool:
+    def is_cached(self, _key: str) -> bool:
         """Return False."""
         return False
 
@@ -36,15 +39,13 @@ class OfflineSite(BaseSite):
     siteinfo = _NoSiteinfo()
 
 
-def current_site() -> BaseSite:
-    """Return the site that the global options, or user-config.py, name."""
-    return offline_site()
-
-
 def offline_site(
     code: str | None = None, family: Family | str | None = None
 ) -> BaseSite:
-    """Return a site without a request; by default the current one.
+    """Return a site without a request.
+
+    By default, it is the one that the global options, or user-config.py,
+    name.
 
     :raises UnknownSiteError: the family has no such code
     """
@@ -71,6 +72,21 @@ def authentication(site: BaseSite) -> OAuth2Auth:
     )
 
 
+def account_of(site: BaseSite, auth: OAuth2Auth) -> Account:
+    """Return the account of a site, and let requests run under it.
+
+    :raises ConfigurationError: usernames has none for it
+    """
+    username = site.username()
+    if username is None:
+        raise ConfigurationError(
+            f'usernames[{site.family.name!r}][{site.code!r}] is missing in'
+            ' user-config.py.',
+            error='no_username',
+        )
+    return auth.route(host.wiki_of_site(site), username).account
+
+
 def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
     """Yield the sites in usernames with OAuth 2.0 in user-config.py.
 
@@ -81,28 +97,23 @@ def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
         codes: dict[str, str] = config.usernames[name]
         if name == '*' or not codes:
             continue
-        try:
+        with _warning(f'usernames[{name!r}]'):
             family = Family.load(name)
-        except UnknownFamilyError as error:
-            pywikibot.warning(
-                f'usernames[{name!r}] in user-config.py: {error}'
-            )
-            continue
-        all_codes = family.langs if '*' in codes else ()
-        for code in dict.fromkeys((*codes, *all_codes)):
-            if code != '*':
-                yield from _site(code, family)
+            all_codes = family.langs if '*' in codes else ()
+            for code in dict.fromkeys((*codes, *all_codes)):
+                if code == '*':
+                    continue
+                with _warning(f'usernames[{name!r}][{code!r}]'):
+                    site = offline_site(code, family)
+                    found = host.entry_for(host.wiki_of_site(site))
+                    if isinstance(found, OAuth2Auth):
+                        yield site, found
 
 
-def _site(code: str, family: Family) -> Iterator[tuple[BaseSite, OAuth2Auth]]:
-    """Yield a site if it has OAuth 2.0 in user-config.py."""
+@contextlib.contextmanager
+def _warning(name: str) -> Iterator[None]:
+    """Warn if a key of usernames is not one of Pywikibot's sites."""
     try:
-        site = offline_site(code, family)
-    except UnknownSiteError as error:
-        pywikibot.warning(
-            f'usernames[{family.name!r}][{code!r}] in user-config.py: {error}'
-        )
-        return
-    found = host.entry_for(host.wiki_of_site(site))
-    if isinstance(found, OAuth2Auth):
-        yield site, found
+        yield
+    except (UnknownFamilyError, UnknownSiteError) as error:
+        pywikibot.warning(f'{name} in user-config.py: {error}')

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from pywikibot.comms import http
 
 from pywikibot_oauth2 import host, messages
 from pywikibot_oauth2.authorization import LOGGED_OUT
+from pywikibot_oauth2.cli.sites import account_of
+from pywikibot_oauth2.cli.wiki import part, query
 from pywikibot_oauth2.errors import (
     ClientRefusedError,
     ConfigurationError,
@@ -26,8 +26,6 @@ from pywikibot_oauth2.protocol import OAuth2Wiki
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pywikibot.site import BaseSite
 
     from pywikibot_oauth2.account import Account
@@ -47,8 +45,17 @@ EXITS = {
     'store unusable': 4,
 }
 
+_STATES = {
+    ConfigurationError: 'misconfigured',
+    StoreError: 'store unusable',
+    ClientRefusedError: 'refused',
+    EndpointError: 'unreachable',
+}
+
 # The stages of a client by the numbers that the wiki gives (recorded: 1).
-_STAGES = ('proposed', 'approved', 'rejected', 'expired', 'disabled')
+_STAGES = dict(
+    enumerate(('proposed', 'approved', 'rejected', 'expired', 'disabled'))
+)
 
 # A proposed client expires after this number of days
 # (MWOAuthRequestExpirationAge, the default, also on Wikimedia).
@@ -72,10 +79,6 @@ _LIMITS = 'edit', 'move', 'upload', 'rollback', 'purge'
 
 # Seconds; a longer lifetime is taken as no expiry.
 _PRACTICALLY_FOREVER = 100 * 365 * 86400
-
-
-class UnreachableError(Exception):
-    """The wiki gave no usable answer."""
 
 
 @dataclass
@@ -116,11 +119,9 @@ class Status:
     expires_at: float | None = None
     client: Registration | None = None
 
-    def set(self, state: str, reason: object = None) -> None:
-        """Set the state, with the reason or what to do about it."""
-        assert state in EXITS
-        self.state = state
-        self.reason = None if reason is None else str(reason)
+    def refuse(self, reason: str) -> None:
+        """Set that the wiki does not accept the token."""
+        self.state, self.reason, self.accepted = 'refused', reason, False
 
     @property
     def exit_status(self) -> int:
@@ -134,105 +135,77 @@ class Status:
         return {**data, 'exit_status': self.exit_status}
 
 
+def state_of(error: OAuth2Error) -> str:
+    """Return the state of an authorization that an error means."""
+    for kind, state in _STATES.items():
+        if isinstance(error, kind):
+            return state
+    return 'not authorized'
+
+
 def examine(site: BaseSite, auth: OAuth2Auth) -> Status:
     """Find out everything about the authorization for a site.
 
     A token that is due is renewed, as for any other script; nothing is
     tried twice, and nobody is asked a question.
     """
-    account_name = str(site.username() or '') or None
+    name = site.username()
+    kept_in = name and auth.store.where(name)
+    if auth.client.access_token is not None:
+        kept_in = 'the configuration (access_token)'
+    client = auth.client
     status = Status(
-        str(site),
-        account_name,
-        auth.client.client_id or None,
-        auth.client.kind,
-        place(auth, account_name),
+        str(site), name, client.client_id or None, client.kind, kept_in
     )
-    if account_name is None:
-        status.set(
-            'misconfigured',
-            f'usernames[{site.family.name!r}][{site.code!r}] is missing in'
-            ' user-config.py.',
-        )
-        return status
-    wiki = host.wiki_of_site(site)
-    account = auth.bearer_for(wiki, account_name).account
     try:
-        auth.check()
-        auth.route(wiki, account_name)
-        _examine(status, site, account)
-    except (OAuth2Error, UnreachableError) as error:
-        _set_by_error(status, error, auth)
-    found = account.authorization
-    token = found.token if found else None
-    if token is not None:
-        claims = token.claims()
-        scopes, expiry = claims.get('scopes'), claims.get('exp')
-        if status.grants is None and isinstance(scopes, list):
-            status.grants = [printable(scope) for scope in scopes]
-        if isinstance(expiry, (int, float)):
-            status.expires_at = expiry
-        status.expires_at = token.expires_at or status.expires_at
+        account = account_of(site, auth)
+        try:
+            auth.check()
+            _examine(status, site, account)
+        finally:
+            _read_token(status, account)
+    except OAuth2Error as error:
+        status.state = state_of(error)
+        status.reason = messages.explain(error, client)
+        if isinstance(error, ClientRefusedError):
+            status.accepted = False
     return status
 
 
-def _set_by_error(
-    status: Status, error: OAuth2Error | UnreachableError, auth: OAuth2Auth
-) -> None:
-    """Set what an error says about the authorization."""
-    states: dict[type[Exception], str] = {
-        ConfigurationError: 'misconfigured',
-        StoreError: 'store unusable',
-        ClientRefusedError: 'refused',
-    }
-    text = (
-        messages.explain(error, auth.client)
-        if isinstance(error, OAuth2Error)
-        else error
-    )
-    for kind, state in states.items():
-        if isinstance(error, kind):
-            status.set(state, text)
-            break
-    else:
-        status.set('unreachable', text)
-    if isinstance(error, ClientRefusedError):
-        status.accepted = False
+def _read_token(status: Status, account: Account) -> None:
+    """Note what the token itself says."""
+    found = account.authorization
+    if found is None or found.token is None:
+        return
+    claims = found.token.claims()
+    scopes, expiry = claims.get('scopes'), claims.get('exp')
+    if status.grants is None:
+        status.grants = _printable(scopes)
+    if isinstance(expiry, (int, float)):
+        status.expires_at = expiry
+    status.expires_at = found.token.expires_at or status.expires_at
+
+
+def _printable(names: object) -> list[str] | None:
+    """Return what a list holds, safe for a terminal; None for others."""
+    return list(map(printable, names)) if isinstance(names, list) else None
 
 
 def _examine(status: Status, site: BaseSite, account: Account) -> None:
-    """Ask the store and, if there is a token, the wiki.
-
-    :raises OAuth2Error: something cannot be found out
-    :raises UnreachableError: the wiki gave no usable answer
-    """
+    """Ask the store and, if there is a token, the wiki."""
     account.load()
     header = account.header(http.user_agent(site))
     if header is not None:
         _ask_api(status, site, account)
         header = account.state.header
-    found = account.authorization
     if header is None:
-        if found is not None and found.ended is not None:
-            is_out = found.ended == LOGGED_OUT
-            status.set(
-                'logged out' if is_out else 'ended',
-                None if is_out else found.ended,
-            )
-            status.accepted = False
-        if account.client.access_token is None:
-            command = messages.login_command(
-                host.wiki_of_site(site), status.account
-            )
-            status.reason = f'{status.reason or ""} Run "{command}".'.strip()
+        _explain_lack(status, site, account)
         return
     endpoints = OAuth2Wiki(account.client, account.wiki, http.user_agent(site))
     # If this fails, the token itself says which grants it was issued with.
     with contextlib.suppress(EndpointError, ClientRefusedError):
         profile = endpoints.profile(header) or {}
-        grants = profile.get('grants')
-        if isinstance(grants, list):
-            status.grants = [printable(grant) for grant in grants]
+        status.grants = _printable(profile.get('grants'))
     with contextlib.suppress(EndpointError, ClientRefusedError):
         status.client = _registration(endpoints, header, account)
     if status.rights is not None:
@@ -240,51 +213,58 @@ def _examine(status: Status, site: BaseSite, account: Account) -> None:
         status.missing = messages.missing_rights(own, status.rights)
 
 
+def _explain_lack(status: Status, site: BaseSite, account: Account) -> None:
+    """Set why there is no token, and what to run."""
+    found = account.authorization
+    if found is not None and found.ended is not None:
+        is_out = found.ended == LOGGED_OUT
+        status.state = 'logged out' if is_out else 'ended'
+        status.reason = None if is_out else found.ended
+        status.accepted = False
+    if account.client.access_token is None:
+        command = messages.login_command(
+            host.wiki_of_site(site), status.account
+        )
+        status.reason = f'{status.reason or ""} Run "{command}".'.strip()
+
+
 def _ask_api(status: Status, site: BaseSite, account: Account) -> None:
     """Ask api.php who we are, as any other script would."""
-    data = _query(site, meta='userinfo', uiprop='blockinfo|ratelimits|rights')
-    error = data.get('error')
-    if isinstance(error, dict):
+    data = query(site, meta='userinfo', uiprop='blockinfo|ratelimits|rights')
+    wiki = host.wiki_of_site(site)
+    error = part(data, 'error')
+    info = part(data, 'query', 'userinfo')
+    if error:
         words = printable(f'{error.get("code")}: {error.get("info")}')
         if not str(error.get('code')).startswith(_REFUSALS):
-            raise UnreachableError(f'{host.wiki_of_site(site)}: {words}')
-        status.set('refused', words)
-        status.accepted = False
-        return
-    result = data.get('query')
-    info = result.get('userinfo') if isinstance(result, dict) else None
-    if not isinstance(info, dict):
-        raise UnreachableError(
-            f'{host.wiki_of_site(site)}: an answer without userinfo'
-        )
-    status.accepted = 'anon' not in info and account.state.header is not None
-    if not status.accepted:
-        status.set(
-            'refused', 'The wiki treats requests with this token as anonymous.'
-        )
+            raise EndpointError(f'{wiki}: {words}', wiki=wiki)
+        status.refuse(words)
+    elif not info:
+        raise EndpointError(f'{wiki}: an answer without userinfo', wiki=wiki)
+    elif 'anon' in info or account.state.header is None:
+        status.refuse('The wiki treats requests with this token as anonymous.')
     elif info.get('name') != status.account:
-        status.set(
-            'refused',
+        status.refuse(
             f'The token is for {printable(info.get("name"))}, but'
-            f' user-config.py has {status.account}.',
+            f' user-config.py has {status.account}.'
         )
+        status.accepted = True
     else:
-        status.set('authorized')
-        rights, limits = info.get('rights'), info.get('ratelimits')
-        if isinstance(rights, list):
-            status.rights = sorted(map(printable, rights))
+        status.state, status.accepted = 'authorized', True
+        rights = _printable(info.get('rights'))
+        status.rights = rights and sorted(rights)
         # PHP encodes an empty object as a list.
-        status.ratelimits = limits if isinstance(limits, dict) else {}
+        status.ratelimits = part(info, 'ratelimits')
         status.blocked = 'blockid' in info and not info.get('blockpartial')
 
 
 def _own_rights(site: BaseSite, username: str) -> list[str]:
     """Return the rights of the account, whatever the token allows."""
-    with contextlib.suppress(UnreachableError, OAuth2Error, LookupError):
-        data = _query(site, list='users', ususers=username, usprop='rights')
-        result = data['query']
-        assert isinstance(result, dict)
-        return [str(right) for right in result['users'][0]['rights']]
+    with contextlib.suppress(OAuth2Error):
+        data = query(site, list='users', ususers=username, usprop='rights')
+        users = part(data, 'query').get('users')
+        user = users[0] if isinstance(users, list) and users else None
+        return _printable(part(user).get('rights')) or []
     return []
 
 
@@ -292,30 +272,27 @@ def _registration(
     endpoints: OAuth2Wiki, header: Header, account: Account
 ) -> Registration | None:
     """Return what the wiki says about the client, if the account owns it."""
+    client = account.client
     for entry in endpoints.own_clients(header):
-        if entry.get('client_key') == account.client.client_id:
+        if entry.get('client_key') == client.client_id:
             break
     else:
         return None
-    number, scopes = entry.get('stage'), entry.get('scopes')
-    is_known = isinstance(number, int) and 0 <= number < len(_STAGES)
+    number = entry.get('stage')
     # If "basic" was requested, it is an object with gaps (recorded).
-    if isinstance(scopes, dict):
-        scopes = list(scopes.values())
+    scopes = [*part(entry, 'scopes').values()] or entry.get('scopes')
     found = Registration(
         printable(entry.get('name')),
-        _STAGES[number] if is_known and isinstance(number, int) else '?',
+        _STAGES.get(number, '?') if isinstance(number, int) else '?',
         printable(entry.get('registration_formatted')),
         printable(entry.get('callback_url') or '') or None,
-        [printable(scope) for scope in scopes or ()]
-        if isinstance(scopes, list)
-        else [],
+        _printable(scopes) or [],
         [],
     )
-    ours = account.client.redirect_uri
+    ours = client.redirect_uri
     if ours and found.callback_url and ours != found.callback_url:
         found.notes.append(f'user-config.py has another callback URL: {ours}')
-    if bool(entry.get('owner_only')) != account.client.owner_only:
+    if bool(entry.get('owner_only')) != client.owner_only:
         kind = 'owner-only' if entry.get('owner_only') else 'not owner-only'
         found.notes.append(f'the client is {kind}, unlike in user-config.py')
     if found.stage == 'proposed':
@@ -332,70 +309,14 @@ def _proposal(registered: str) -> str:
     return f'proposed on {registered}: expires {expiry} unless it is approved'
 
 
-def _query(site: BaseSite, **parameters: str) -> Mapping[str, object]:
-    """Return the answer to a query of a site.
-
-    :raises OAuth2Error: as for any request that is authenticated
-    :raises UnreachableError: there is none
-    """
-    query = urlencode(
-        {
-            'action': 'query',
-            **parameters,
-            'format': 'json',
-            'formatversion': '2',
-        }
-    )
-    wiki = host.wiki_of_site(site)
-    response = http.fetch(
-        site.base_url(f'{site.apipath()}?{query}'),
-        headers={'user-agent': http.user_agent(site)},
-        verify=site.verify_SSL_certificate(),
-        default_error_handling=False,
-    )
-    if isinstance(response, OAuth2Error):
-        raise response
-    if isinstance(response, Exception):
-        raise UnreachableError(
-            f'{wiki}: {type(response).__name__}: {_cause(response)}'
-        )
-    try:
-        data = json.loads(response.content)
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict):
-        raise UnreachableError(
-            f'{wiki}: HTTP status {response.status_code} with an answer that'
-            ' is not a JSON object'
-        )
-    return data
-
-
-def _cause(error: Exception) -> str:
-    """Return the innermost cause of a failed request, in one line."""
-    cause: object = error.args[0] if error.args else error
-    cause = getattr(cause, 'reason', cause)
-    # urllib3 begins with the representation of a connection.
-    return printable(str(cause).rpartition('): ')[2])
-
-
-def place(auth: OAuth2Auth, account: str | None) -> str | None:
-    """Return where the token of an account is kept."""
-    if auth.client.access_token is not None:
-        return 'the configuration (access_token)'
-    return None if account is None else auth.store.where(account)
-
-
 def iso(time: float | None) -> str | None:
     """Return a time in seconds since 1970 in ISO 8601 format, in UTC."""
     if time is None:
         return None
-    try:
-        return datetime.fromtimestamp(time, timezone.utc).isoformat(
-            timespec='seconds'
-        )
-    except (ValueError, OverflowError, OSError):
-        return None
+    with contextlib.suppress(ValueError, OverflowError, OSError):
+        moment = datetime.fromtimestamp(time, timezone.utc)
+        return moment.isoformat(timespec='seconds')
+    return None
 
 
 # For a person
@@ -408,27 +329,25 @@ def text(status: Status, now: float) -> str:
     :param now: the time, in seconds since 1970 UTC
     """
     client = f'{status.client_id or "-"} ({status.client_kind})'
-    found = status.client
-    if found is not None:
-        client += f', "{found.name}", {found.stage}'
+    notes: list[str] = []
+    if status.client is not None:
+        client += f', "{status.client.name}", {status.client.stage}'
+        notes = status.client.notes
+    grants = status.grants
     rows = [
         ('account', status.account),
         ('client', client),
-        *(('', note) for note in (found.notes if found else ())),
+        *(('', note) for note in notes),
         ('state', _state(status)),
-        ('grants', _list(status.grants)),
+        ('grants', None if grants is None else ', '.join(grants) or 'none'),
         ('rights', _rights(status.rights)),
         ('missing', _missing(status.missing)),
         ('limits', _limits(status.ratelimits)),
         ('access token', _expiry(status.expires_at, now)),
         ('kept in', status.kept_in),
     ]
-    return '\n'.join(
-        [
-            status.site,
-            *(f'  {name:<14} {value}' for name, value in rows if value),
-        ]
-    )
+    lines = [f'  {name:<14} {value}' for name, value in rows if value]
+    return '\n'.join([status.site, *lines])
 
 
 def _state(status: Status) -> str:
@@ -442,16 +361,12 @@ def _state(status: Status) -> str:
     return words
 
 
-def _list(names: list[str] | None) -> str | None:
-    return None if names is None else ', '.join(names) or 'none'
-
-
 def _rights(rights: list[str] | None) -> str | None:
     if rights is None:
         return None
+    present = [right for right in _RIGHTS if right in rights]
     missing = [right for right in _RIGHTS if right not in rights]
-    words = ', '.join(right for right in _RIGHTS if right in rights)
-    words += f' and {len(rights) - len(_RIGHTS) + len(missing)} more'
+    words = f'{", ".join(present)} and {len(rights) - len(present)} more'
     return words + (f'; not: {", ".join(missing)}' if missing else '')
 
 
@@ -472,32 +387,25 @@ def _limits(limits: dict[str, object] | None) -> str | None:
         return None
     found = []
     for action in _LIMITS:
-        groups = limits.get(action)
-        rates = [
-            (hits / seconds, hits, seconds)
-            for hits, seconds in map(
-                _rate, groups.values() if isinstance(groups, dict) else ()
-            )
-            if seconds
-        ]
-        if rates:
-            _, hits, seconds = max(rates)
-            found.append(f'{action} {hits:g} in {seconds:g} s')
+        groups = part(limits, action)
+        rates = filter(None, (_rate(part(groups, name)) for name in groups))
+        highest = max(rates, default=None)
+        if highest is not None:
+            found.append(f'{action} {highest[1]:g} in {highest[2]:g} s')
     more = len(limits.keys() - set(_LIMITS))
     return ('; '.join(found) or 'none for what a bot does') + (
         f' ({more} more with -json)' if more else ''
     )
 
 
-def _rate(limit: object) -> tuple[float, float]:
-    """Return hits and seconds; no seconds if it is not a limit."""
-    if isinstance(limit, dict):
-        hits, seconds = limit.get('hits'), limit.get('seconds')
-        if isinstance(hits, (int, float)) and isinstance(
-            seconds, (int, float)
-        ):
-            return hits, seconds
-    return 0, 0
+def _rate(limit: dict[str, object]) -> tuple[float, float, float] | None:
+    """Return hits per second, hits and seconds; None if it is no limit."""
+    hits, seconds = limit.get('hits'), limit.get('seconds')
+    if not isinstance(hits, (int, float)):
+        return None
+    if not isinstance(seconds, (int, float)) or not seconds:
+        return None
+    return hits / seconds, hits, seconds
 
 
 def _expiry(time: float | None, now: float) -> str | None:

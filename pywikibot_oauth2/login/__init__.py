@@ -72,7 +72,12 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                 return bool(super().login(retry=retry, autocreate=autocreate))
             with auth.login_lock.held:
                 if self._has_only_password(auth, wiki):
-                    self._switch_off(auth, wiki)
+                    auth.unroute(wiki)
+                    pywikibot.info(
+                        f'{self.username} has no OAuth 2.0 token, but a'
+                        ' password in the password file: OAuth 2.0 is off'
+                        f' for {self.site}.'
+                    )
                     return bool(
                         super().login(retry=retry, autocreate=autocreate)
                     )
@@ -87,10 +92,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         return True
 
     def _check_block(self, block: blocks.Block) -> None:
-        """Check that the current block is that of the site's user.
-
-        :raises AuthorizationError: it is another user's, or not authorized
-        """
+        """Check that the current block is that of the site's user."""
         if block.user != self.username:
             raise AuthorizationError(
                 f'The site {self.site} is for {self.username}, but Pywikibot'
@@ -111,8 +113,6 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
 
         Otherwise a program that works for its users would be asked to
         authorize one of them, or for a password.
-
-        :raises AuthorizationError: it is
         """
         site = host.known_site(wiki)
         own = host.user_override(), site and site.username
@@ -154,10 +154,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _ask(
         self, auth: OAuth2Auth, wiki: str
     ) -> tuple[Token, Mapping[str, object]]:
-        """Ask a person, and return a token of the account and its profile.
-
-        :raises OAuth2Error: there is none
-        """
+        """Ask a person, and return a token of the account and its profile."""
         # A run with a stored token needs no web server.
         from pywikibot_oauth2.login.conversation import Conversation
 
@@ -253,13 +250,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _check_user(
         self, profile: Mapping[str, object], wiki: str, message: str
     ) -> None:
-        """Check that a token is the account's that it is for.
-
-        :param profile: the answer of the wiki
-        :param wiki: the wiki that was asked
-        :param message: what to say otherwise
-        :raises AuthorizationError: it is another account's
-        """
+        """Check whose token it is; the message says what is wrong."""
         name = normalize_username(str(profile.get('username'))) or ''
         if name == self.username:
             return
@@ -293,12 +284,11 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         missing = messages.missing_rights(self._own_rights(), map(str, rights))
         if not missing:
             return text
-        by_grant: dict[str, list[str]] = {}
-        for right, grant in missing.items():
-            by_grant.setdefault(grant, []).append(right)
         lacks = '; '.join(
-            f'"{grant}" ({", ".join(names)})'
-            for grant, names in by_grant.items()
+            f'"{title}" ('
+            + ', '.join(right for right in missing if missing[right] == title)
+            + ')'
+            for title in dict.fromkeys(missing.values())
         )
         return (
             f'{text}\nThe account itself may do more. The grants for that'
@@ -339,14 +329,6 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             return False
         account = auth.bearer_for(wiki, self.username).account
         return not auth.client.owner_only and account.load() is None
-
-    def _switch_off(self, auth: OAuth2Auth, wiki: str) -> None:
-        """Make requests to the site run under a login by password."""
-        auth.unroute(wiki)
-        pywikibot.info(
-            f'{self.username} has no OAuth 2.0 token, but a password in the'
-            f' password file: OAuth 2.0 is off for {self.site}.'
-        )
 
 
 def _is_of(block: blocks.Block, auth: object, wiki: str) -> bool:

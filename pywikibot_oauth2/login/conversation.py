@@ -147,11 +147,9 @@ class Conversation:
         """Return whether a callback belongs to this login."""
         try:
             parse_callback(callback, self._pending)
-        except AnswerNotAcceptedError:
-            return False
-        except AuthorizationError:
-            # The wiki did not authorize the client.
-            return True
+        except AuthorizationError as error:
+            # It is final if the wiki did not authorize the client.
+            return error.is_final
         return True
 
     def _explain(self, url: str, timeout: float, *, is_served: bool) -> None:

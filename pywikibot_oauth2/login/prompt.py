@@ -21,7 +21,7 @@ except ImportError:
     termios = None  # type: ignore[assignment] # tested where it is used
 
 if TYPE_CHECKING:
-    from types import FrameType, TracebackType
+    from types import FrameType
 
 # What a terminal sends for a key or around a paste.
 _SEQUENCE = re.compile(r'\x1b\[[0-9;?]*[ -/]*[@-~]|\x1bO.')
@@ -86,12 +86,7 @@ class HiddenLine:
             if signal.getsignal(number) is signal.SIG_DFL:
                 self._handlers[number] = signal.signal(number, end)
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # Unread input is discarded: it may be the rest of a code.
         with contextlib.suppress(termios.error):  # the terminal is gone
             termios.tcsetattr(self._fd, termios.TCSAFLUSH, self._mode)

@@ -89,28 +89,36 @@ from pywikibot import bot, config
 from pywikibot.exceptions import Error
 
 from pywikibot_oauth2 import host
-from pywikibot_oauth2.cli import actions, registration, sites
+from pywikibot_oauth2.cli import actions, registration, setup, sites
 from pywikibot_oauth2.cli.actions import FINE, WRONG
-from pywikibot_oauth2.cli.status import examine, text
+from pywikibot_oauth2.cli.status import EXITS, examine, state_of, text
 from pywikibot_oauth2.errors import ConfigurationError, OAuth2Error
 from pywikibot_oauth2.messages import GRANTS, explain
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from pywikibot.site import BaseSite
 
     from pywikibot_oauth2.auth import OAuth2Auth
 
 
-_ACTIONS = {
+# What is done for each of the sites, and before their status is shown.
+_FOR_SITES = {
     '-login': actions.login,
     '-refresh': actions.refresh,
     '-logout': actions.logout,
 }
-_SINGLE = ('-register', '-setup', '-token', '-export', '-import', '-reset')
-_FLAGS = ('-all', '-json', '-no-browser', '-yes', '-stdin')
+# What is done for the current site alone.
+_FOR_ONE: dict[str, Callable[[actions.Case], int]] = {
+    '-token': actions.token,
+    '-export': actions.export,
+    '-import': actions.import_,
+    '-reset': setup.reset,
+}
+_ACTIONS = (*_FOR_SITES, *_FOR_ONE, '-register', '-setup')
+_FLAGS = '-all', '-json', '-no-browser', '-yes', '-stdin'
 _VALUES = (
     '-kind:',
     '-by:',
@@ -134,28 +142,26 @@ def main(*args: str) -> int:
             show_global='-help:global' in options,
         )
         return FINE
-    chosen = [option for option in (*_ACTIONS, *_SINGLE) if option in options]
-    unknown = [
-        option
-        for option in options
-        if option not in (*_ACTIONS, *_SINGLE, *_FLAGS)
-        and not option.startswith(_VALUES)
-    ]
+    chosen = [option for option in _ACTIONS if option in options]
+    excess = f'{" and ".join(chosen)} exclude each other.'
     if bot.suggest_help(
-        unknown_parameters=unknown,
-        additional_text=f'{" and ".join(chosen)} exclude each other.'
-        if len(chosen) > 1
-        else '',
+        unknown_parameters=[name for name in options if not _is_known(name)],
+        additional_text=excess if len(chosen) > 1 else '',
     ):
         return WRONG
     try:
         return _run(chosen[0] if chosen else '', options)
     except OAuth2Error as error:
         pywikibot.error(explain(error))
-        return actions.exit_status(error)
+        return EXITS[state_of(error)]
     except Error as error:
         pywikibot.error(error)
         return WRONG
+
+
+def _is_known(option: str) -> bool:
+    """Return whether an option is one of this script."""
+    return option in (*_ACTIONS, *_FLAGS) or option.startswith(_VALUES)
 
 
 def _options(args: tuple[str, ...]) -> list[str]:
@@ -178,13 +184,7 @@ def _options(args: tuple[str, ...]) -> list[str]:
     except (Error, requests.RequestException, OSError, AssertionError):
         # A site of Wikibase is contacted all the same, after all options
         # have been taken.
-        given = args or tuple(pywikibot.argvu[1:])
-        known = (*_ACTIONS, *_SINGLE, *_FLAGS)
-        rest = [
-            option
-            for option in given
-            if option in known or option.startswith(_VALUES)
-        ]
+        rest = list(filter(_is_known, args or pywikibot.argvu[1:]))
     finally:
         config.site_interface = interface
     return rest
@@ -192,55 +192,35 @@ def _options(args: tuple[str, ...]) -> list[str]:
 
 def _run(action: str, options: list[str]) -> int:
     """Carry out an action."""
-    is_json = '-json' in options
-    if action == '-register':
-        return _register(is_json=is_json)
     if action == '-setup':
-        # Imported here because only a set-up needs it.
-        from pywikibot_oauth2.cli.setup import run
-
-        return run(options)
-    if action in _SINGLE:
-        site = sites.current_site()
+        return setup.run(options)
+    if action == '-register':
+        return _register(is_json='-json' in options)
+    if action in _FOR_ONE:
+        site = sites.offline_site()
         auth = sites.authentication(site)
-        account = actions.account_of(site, auth)
-        if action == '-token':
-            return actions.token(site, account, is_json=is_json)
-        if action == '-export':
-            return actions.export(site, account)
-        if action == '-import':
-            return actions.import_(site, auth, account)
-        from pywikibot_oauth2.cli.setup import reset
-
-        return reset(site, auth, options)
+        return _FOR_ONE[action](actions.Case.of(site, auth, options))
     return _for_sites(action, options)
 
 
 def _register(*, is_json: bool) -> int:
     """Show how to register a client for the current site."""
-    site = sites.current_site()
-    try:
-        client = sites.authentication(site).client
-    except ConfigurationError:
-        client = None
-    if not is_json:
-        pywikibot.stdout(registration.text(site, client))
-        return FINE
-    _write_json(
-        {
-            'site': str(site),
-            'url': registration.form_address(
-                host.wiki_of_site(site),
-                site.username() or '',
-                callback_url=(client and client.redirect_uri)
-                or registration.CALLBACK_URL,
-            ),
-            'grants': {
-                name: f'{title}: {use}'
-                for name, (title, _, use) in GRANTS.items()
-            },
-        }
+    site = sites.offline_site()
+    callback_url = None
+    with contextlib.suppress(ConfigurationError):
+        callback_url = sites.authentication(site).client.redirect_uri
+    url = registration.form_address(
+        host.wiki_of_site(site),
+        site.username() or 'the account of the bot',
+        callback_url,
     )
+    if is_json:
+        grants = {
+            name: f'{title}: {use}' for name, (title, _, use) in GRANTS.items()
+        }
+        _write_json({'site': str(site), 'url': url, 'grants': grants})
+    else:
+        pywikibot.stdout(registration.text(site, url))
     return FINE
 
 
@@ -249,18 +229,13 @@ def _for_sites(action: str, options: list[str]) -> int:
     is_json = '-json' in options
     exits = [FINE]
     shown: list[dict[str, object]] = []
-    done: set[tuple[int, str]] = set()
-    for site, auth in _meant(is_for_all='-all' in options):
-        account = str(site.username() or '')
-        if action == '-login' or (action and (id(auth), account) not in done):
-            done.add((id(auth), account))
+    done: set[tuple[int, str | None]] = set()
+    for site, auth in _selected(is_for_all='-all' in options):
+        account = id(auth), site.username()
+        if action == '-login' or (action and account not in done):
+            done.add(account)
             exits.append(
-                actions.act(
-                    _ACTIONS[action],
-                    site,
-                    auth,
-                    opens_browser='-no-browser' not in options,
-                )
+                actions.attempt(_FOR_SITES[action], site, auth, options)
             )
         if action == '-logout' and not is_json:
             continue
@@ -275,25 +250,22 @@ def _for_sites(action: str, options: list[str]) -> int:
     return max(exits)
 
 
-def _meant(*, is_for_all: bool) -> Iterator[tuple[BaseSite, OAuth2Auth]]:
-    """Yield the selected sites, each with its OAuth2Auth.
+def _selected(*, is_for_all: bool) -> list[tuple[BaseSite, OAuth2Auth]]:
+    """Return the selected sites, each with its OAuth2Auth.
 
     :raises ConfigurationError: there is none
     """
     if not is_for_all:
-        site = sites.current_site()
-        yield site, sites.authentication(site)
-        return
-    found = False
-    for pair in sites.configured_sites():
-        found = True
-        yield pair
+        site = sites.offline_site()
+        return [(site, sites.authentication(site))]
+    found = list(sites.configured_sites())
     if not found:
         raise ConfigurationError(
             'user-config.py has no OAuth2Auth for any of the sites in'
             ' usernames. See "pwb oauth2 -setup".',
             error='no_entry',
         )
+    return found
 
 
 def _write_json(data: dict[str, object]) -> None:

@@ -1,0 +1,235 @@
+"""What a command asks a wiki, besides what belongs to OAuth 2.0."""
+
+from __future__ import annotations
+
+import contextlib
+from http.cookiejar import LoadError, LWPCookieJar
+from typing import TYPE_CHECKING
+
+import requests
+from pywikibot import config
+from pywikibot.comms import http
+from pywikibot.tools import as_filename
+
+from pywikibot_oauth2 import host
+from pywikibot_oauth2.errors import (
+    AuthorizationError,
+    EndpointError,
+    OAuth2Error,
+    printable,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pywikibot.site import BaseSite
+
+
+_FORMAT = {'format': 'json', 'formatversion': '2'}
+
+
+def part(data: object, *names: str) -> dict[str, object]:
+    """Return a JSON object that lies in another, or {} if none does."""
+    for name in names:
+        data = data.get(name) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def query(site: BaseSite, **parameters: str) -> dict[str, object]:
+    """Return the answer to a query, sent as any other script would.
+
+    :raises EndpointError: there is no usable answer
+    :raises OAuth2Error: as for any request that is authenticated
+    """
+    wiki = host.wiki_of_site(site)
+    response = http.fetch(
+        site.base_url(site.apipath()),
+        params={'action': 'query', **parameters, **_FORMAT},
+        headers={'user-agent': http.user_agent(site)},
+        verify=site.verify_SSL_certificate(),
+        default_error_handling=False,
+    )
+    if isinstance(response, OAuth2Error):
+        raise response
+    if isinstance(response, Exception):
+        cause: object = response.args[0] if response.args else response
+        # urllib3 begins with the representation of a connection.
+        words = str(getattr(cause, 'reason', cause)).rpartition('): ')[2]
+        reason = f'{type(response).__name__}: {printable(words)}'
+        raise EndpointError(f'{wiki}: {reason}', wiki=wiki)
+    with contextlib.suppress(ValueError, RecursionError):
+        data = response.json()
+        if isinstance(data, dict):
+            return data
+    raise EndpointError(
+        f'{wiki}: HTTP status {response.status_code} with an answer that is'
+        ' not a JSON object',
+        wiki=wiki,
+    )
+
+
+class WikiSession(requests.Session):
+    """A session on a wiki, by cookies that are not stored.
+
+    :param wiki: the address of the wiki's script folder
+    :param username: the account, if any is to be logged in
+    """
+
+    def __init__(self, wiki: str, username: str = '') -> None:
+        super().__init__()
+        self._wiki = wiki
+        self._username = username
+        self._how = host.transport(wiki)._asdict()
+        self.headers['User-Agent'] = self._how.pop('user_agent')
+        self._is_ours = False
+
+    def borrow(self) -> bool:
+        """Use the cookies of a login that Pywikibot has stored, if any.
+
+        :return: whether the wiki accepts them
+        """
+        name = f'pywikibot-{as_filename(self._username)}.lwp'
+        jar = LWPCookieJar(config.datafilepath(name))
+        with contextlib.suppress(OSError, LoadError):
+            jar.load(ignore_discard=True)
+        self.cookies.update(jar)
+        if jar and self.userinfo().get('name') == self._username:
+            return True
+        self.cookies.clear()
+        return False
+
+    def log_in(self, password: str, ask: Callable[[str], str]) -> None:
+        """Log in, and answer whatever else the wiki asks for.
+
+        :param password: the password
+        :param ask: asks for a second factor or an e-mailed code, hidden
+        :raises AuthorizationError: the wiki refuses
+        :raises EndpointError: the wiki gave no usable answer
+        """
+        fields = {
+            'username': self._username,
+            'password': password,
+            'loginreturnurl': f'{self._wiki}/api.php',
+        }
+        for _ in range(5):
+            token = self._token('login')
+            answer = self.api(action='clientlogin', logintoken=token, **fields)
+            answer = part(answer, 'clientlogin')
+            if answer.get('status') == 'PASS':
+                self._is_ours = True
+                return
+            if answer.get('status') != 'UI':
+                break
+            words = printable(answer.get('message') or '')
+            fields = {
+                name: ask(f'{words} {printable(label)}'.strip())
+                for name, label in _questions(answer).items()
+            }
+            fields['logincontinue'] = '1'
+        raise AuthorizationError(
+            f'{self._wiki} did not log {self._username} in:'
+            f' {printable(answer.get("message") or answer.get("status"))}',
+            wiki=self._wiki,
+            account=self._username,
+            error='password',
+        )
+
+    def userinfo(self) -> Mapping[str, object]:
+        """Return what the wiki says about the account, with its e-mail."""
+        answer = self.api(action='query', meta='userinfo', uiprop='email')
+        return part(answer, 'query', 'userinfo')
+
+    def ask(self, **fields: str) -> dict[str, object]:
+        """Return the answer of api.php, which may be an error.
+
+        :raises EndpointError: the wiki gave no usable answer
+        """
+        return self.call('api.php', data={**fields, **_FORMAT})
+
+    def api(self, **fields: str) -> dict[str, object]:
+        """Return the answer of api.php.
+
+        :raises AuthorizationError: the wiki refuses
+        :raises EndpointError: the wiki gave no usable answer
+        """
+        answer = self.ask(**fields)
+        error = part(answer, 'error')
+        if error:
+            raise self._refused(error.get('code'), error.get('info'))
+        return answer
+
+    def rest(self, path: str, body: Mapping[str, object]) -> dict[str, object]:
+        """Post a JSON object to ``rest.php/oauth2/client``.
+
+        The endpoint needs no CSRF token (recorded).
+
+        :raises AuthorizationError: the wiki refuses
+        :raises EndpointError: the wiki gave no usable answer
+        """
+        answer = self.call(f'rest.php/oauth2/client{path}', json=body)
+        if 'client_key' not in answer:
+            message = answer.get('message')
+            raise self._refused(
+                answer.get('errorKey') or answer.get('error') or message,
+                part(answer, 'messageTranslations').get('en') or message,
+            )
+        return answer
+
+    def call(
+        self,
+        path: str,
+        data: dict[str, str] | None = None,
+        json: Mapping[str, object] | None = None,
+    ) -> dict[str, object]:
+        """Post fields or a JSON object, and return the JSON object answered.
+
+        :raises EndpointError: the wiki gave no usable answer
+        """
+        try:
+            answer = self.post(
+                f'{self._wiki}/{path}',
+                data=data,
+                json=json,
+                allow_redirects=False,
+                **self._how,
+            ).json()
+        except (requests.RequestException, ValueError) as error:
+            raise EndpointError(
+                f'{self._wiki} gave no usable answer'
+                f' ({type(error).__name__}).',
+                wiki=self._wiki,
+            ) from None
+        return part(answer)
+
+    def close(self) -> None:
+        """Log out, if this object has logged in."""
+        if self._is_ours:
+            with contextlib.suppress(AuthorizationError, EndpointError):
+                self.api(action='logout', token=self._token('csrf'))
+        super().close()
+
+    def _token(self, kind: str) -> str:
+        answer = self.api(action='query', meta='tokens', type=kind)
+        return str(part(answer, 'query', 'tokens').get(f'{kind}token'))
+
+    def _refused(self, code: object, words: object) -> AuthorizationError:
+        return AuthorizationError(
+            f'{self._wiki} refused: {printable(words or code)}',
+            wiki=self._wiki,
+            account=self._username,
+            error=printable(code),
+        )
+
+
+def _questions(answer: Mapping[str, object]) -> dict[str, str]:
+    """Return the fields that a login asks for, with their labels."""
+    found: dict[str, str] = {}
+    asked = answer.get('requests')
+    for request in asked if isinstance(asked, list) else ():
+        fields = part(request, 'fields')
+        for name in fields:
+            field = part(fields, name)
+            if field.get('type') in ('string', 'password'):
+                found[name] = str(field.get('label') or name)
+    return found
