@@ -56,8 +56,8 @@ def test_no_step_is_one_at_which_to_die_loses_more_than_the_answer(
         assert step > max(FEW), 'only so few steps'
         record.injected = -1  # nothing was
         return
-    for thread in set(threading.enumerate()) - threads:
-        thread.join()  # of the wiki, which still answers
+    # Those of the wiki, which still answers.
+    wait_until(lambda: threads.issuperset(threading.enumerate()))
     check_successor(case, old)
 
 
