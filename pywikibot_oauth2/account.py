@@ -417,12 +417,12 @@ class Account:
                     self._take(self._store.load(*key), refused)
                     if not self.state.is_saved:
                         self._save(self._store.reserve(*key))
+                    is_stored = True
                 except StoreError as error:
                     self._go_without_store(error, refused)
-                    self._ask(user_agent, refused, is_stored=False)
-                else:
-                    if is_forced or self._needs_care(refused):
-                        self._ask(user_agent, refused, is_stored=True)
+                    is_stored = False
+                if is_forced or self._needs_care(refused):
+                    self._ask(user_agent, refused, is_stored=is_stored)
         finally:
             self._busy_pid = None
 
@@ -437,20 +437,28 @@ class Account:
             raise error
         self._warn(error)
 
+    def _place(self, refused: str | None) -> Save | None:
+        """Secure the place for an answer of the wiki, if that is possible.
+
+        :raises StoreError: it is not, and the present token is still valid
+        """
+        try:
+            return self._store.reserve(*self._key)
+        except StoreError as error:
+            self._go_without_store(error, refused)
+        return None
+
     def _ask(
         self, user_agent: str | None, refused: str | None, *, is_stored: bool
     ) -> None:
         """Ask the wiki for a new token, and store what it answers."""
-        key = self._key
         authorization = self.state.authorization
         is_renewable = self._is_renewable(authorization)
         if authorization is None or not (is_renewable or refused):
             return
         self._check_process()
-        save: Save | None = None
+        save = self._place(refused) if is_stored else None
         try:
-            if is_stored:
-                save = self._store.reserve(*key)
             if not is_renewable:
                 raise AuthorizationEndedError('There is no refresh token.')
             wiki = OAuth2Wiki(
@@ -470,9 +478,6 @@ class Account:
         except EndpointError as error:
             self._lost_answer = authorization.token, error
             raise
-        except StoreError as error:
-            self._go_without_store(error, refused)
-            self._ask(user_agent, refused, is_stored=False)
 
     def _check_process(self) -> None:
         """Refuse to spend a refresh token that a fork has copied.
