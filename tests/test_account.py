@@ -572,6 +572,17 @@ def test_a_refused_client_does_not_take_a_valid_token_away(near):
     assert near.registered.id in near.said
 
 
+@pytest.mark.parametrize('like', ['master'])
+def test_a_token_that_the_wiki_refused_is_not_sent_again_meanwhile(bot):
+    old = bot.log_in()
+    bot.wiki.disable_client(bot.registered)
+    for ask in (lambda: bot.account.replace(old), bot.account.header):
+        with pytest.raises(ClientRefusedError):
+            ask()
+        assert bot.account.header() is None
+        bot.wiki.clock.advance(60)
+
+
 # Answers that get lost
 
 

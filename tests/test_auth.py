@@ -258,6 +258,7 @@ def test_a_wiki_without_an_account_is_left_as_it_is(live, reason):
     config.usernames['*']['*'] = 'Bot'
     live.auth.route(live.wiki.url, 'Bot')
     assert live.who() == 'Bot'
+    assert live.header_for(rest) == live.header
 
 
 def test_a_route_that_changes_hands_is_reported(live, said):
