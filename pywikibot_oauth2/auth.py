@@ -54,6 +54,10 @@ if TYPE_CHECKING:
 # If a wiki asks us to wait for longer than this, in seconds, we give up.
 _PATIENCE = 600
 
+# Something else uses the client if so many CSRF tokens are refused within so
+# many seconds, although the access token is the same.
+_BAD_TOKENS, _BAD_TOKENS_WITHIN = 3, 600
+
 
 def _action(request: PreparedRequest) -> str:
     """Return the action of a request to api.php, or an empty string."""
@@ -126,6 +130,7 @@ class _BotAuth(BearerAuth):
         super().__init__(account)
         self.policy = policy
         self._explained: set[str] = set()
+        self._bad_tokens: list[tuple[str | None, float]] = []
 
     def without_token(self, error: OAuth2Error | None) -> None:
         """Warn about what the bot owner can fix.
@@ -147,7 +152,7 @@ class _BotAuth(BearerAuth):
             otherwise Pywikibot would end with a traceback
         """
         code = response.headers.get('MediaWiki-API-Error', '')
-        if not code:
+        if not code or (code == 'badtoken' and not self._is_disturbed()):
             return
         account = self.account
         text = messages.of_api_error(
@@ -158,6 +163,20 @@ class _BotAuth(BearerAuth):
             self.policy.say(text)
         if code == 'cannotlogout' and host.is_running('login'):
             raise SystemExit(1)
+
+    def _is_disturbed(self) -> bool:
+        """Return whether CSRF tokens are refused again and again.
+
+        After a renewal, by this or another process, one may be.
+        """
+        header, now = self.account.state.header, self.account.clock()
+        self._bad_tokens = [
+            (sent, when)
+            for sent, when in self._bad_tokens
+            if sent == header and when > now - _BAD_TOKENS_WITHIN
+        ]
+        self._bad_tokens.append((header, now))
+        return len(self._bad_tokens) >= _BAD_TOKENS
 
 
 class OAuth2Auth(AuthBase):

@@ -263,6 +263,12 @@ _API_ERRORS = {
     'mwoauth-invalid-authorization-not-approved': _UNUSABLE,
     'mwoauth-invalid-authorization-jwt':
         'A cookie did not belong to the access token. It was dropped.',
+    'badtoken':
+        'That goes on although the access token is the same: another machine,'
+        ' Pywikibot folder or session seems to use the client with an'
+        ' authorization of its own, and MediaWiki has one session for each'
+        ' account and client. Let them share one store (RedisStore), or'
+        ' register a client for each (pwb oauth2 -setup).',
     'mwoauth-api-module-disabled': 'This wiki does not allow that with OAuth.',
     'blocked': 'The account is blocked; the authorization is still valid.',
 }  # fmt: skip

@@ -852,6 +852,19 @@ def test_an_expiry_between_two_edits_costs_two_requests_and_no_warning(
     assert said == []
 
 
+@pytest.mark.parametrize(
+    ('seconds', 'is_explained'), [(0, True), (301, False), (HOUR, False)]
+)
+def test_csrf_tokens_that_are_refused_again_and_again_are_explained_once(
+    live, said, seconds, is_explained
+):
+    for _ in range(5):
+        assert live.edit() == 'badtoken'
+        live.wiki.clock.advance(seconds)
+    assert len(said) == is_explained
+    assert is_explained == ('authorization of its own' in ''.join(said))
+
+
 def test_a_change_adopts_what_another_process_has_renewed(live, site):
     live.wiki.clock.advance(HOUR - 30)
     site.tokens['csrf']

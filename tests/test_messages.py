@@ -255,6 +255,7 @@ DELETE = LACKS.format('Delete pages, revisions, and log entries')
         (f'{INVALID}-blocked-user', '', 'The account is blocked or locked.'),
         (f'{INVALID}-not-approved', '', 'an administrator rejected or disa'),
         (f'{INVALID}-jwt', '', 'A cookie did not belong to the access token'),
+        ('badtoken', 'edit', 'one session for each account and client'),
         ('mwoauth-api-module-disabled', '', 'does not allow that with OAuth'),
         ('blocked', 'edit', 'blocked; the authorization is still valid'),
     ],
