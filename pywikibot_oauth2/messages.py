@@ -100,6 +100,10 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         ' account:\n  {login}'),
     'not_https':
         'Make the method protocol() in the family file return "https".',
+    'no_answer': 'Run this again when the wiki answers.',
+    'redirect': (
+        'Put that host into the family file, or into family_files in'
+        ' user-config.py.'),
     'exposed_file': 'Run:\n  chmod 600 {hint}',
     'wildcard': (
         'Name the wikis in user-config.py instead; these keys of'
@@ -149,7 +153,7 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
 # What the message says is enough, or only a program can do anything.
 _ADVICE |= dict.fromkeys(
     ('fork', 'no_choice', 'no_entry', 'no_username', 'not_pending',
-     'other_block', 'password'),
+     'other_block', 'password', 'refused'),
     '',
 )  # fmt: skip
 

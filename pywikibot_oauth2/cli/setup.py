@@ -153,15 +153,22 @@ class Setup:
     def _propose(
         self, session: WikiSession, fields: dict[str, object]
     ) -> dict[str, object]:
-        """Register a client, under a version that is not taken yet."""
-        for number in range(20):
+        """Register a client, under a name that is not taken yet.
+
+        The wiki compares name and version, but here accepts the versions 1.0
+        and 2.0 only (recorded).
+        """
+        for number in range(1, 21):
+            suffix = f' ({number})' if number > 1 else ''
+            name = f'{fields["name"]}{suffix}'
             try:
-                return session.rest('', {**fields, 'version': f'1.{number}'})
+                return session.rest('', {**fields, 'name': name})
             except AuthorizationError as error:
-                if error.error != 'consumer_exists':
+                if error.hint != 'consumer_exists':
                     raise
         raise AuthorizationError(
-            f'{self.username} has registered 20 clients of that name.'
+            f'{self.username} has registered 20 clients of that name.',
+            error='refused',
         )
 
     def _grants(self) -> list[str]:

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from pywikibot_oauth2.cli import discovery
+from pywikibot_oauth2.cli.answers import Answers
 from tests.harness import Owner, Terminal, editors, wait_until
 from tests.sandbox import Sandbox
 
@@ -46,6 +48,12 @@ def files(owner):
         for path in owner.folder.iterdir()
         if path.is_file() and path.suffix in ('.py', '.json', '.bak')
     }
+
+
+def forget_configuration(owner):
+    """Remove user-config.py and the family, as before the first set-up."""
+    for name in ('user-config.py', 'sandbox_family.py'):
+        (owner.folder / name).unlink()
 
 
 def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
@@ -237,8 +245,7 @@ def test_a_login_that_pywikibot_keeps_is_used_and_stays(tmp_path, wiki):
 
 @pytest.mark.parametrize('path', ['/api.php', ''])
 def test_it_begins_without_any_configuration(owner, wiki, path):
-    for name in ('user-config.py', 'sandbox_family.py'):
-        (owner.folder / name).unlink()
+    forget_configuration(owner)
     elsewhere = owner.folder / 'elsewhere'
     elsewhere.mkdir()
     status, shown = run(
@@ -262,3 +269,72 @@ def test_a_second_wiki_leaves_the_first_one_as_it_is(tmp_path, wiki):
             unattended(owner, f'-site:sandbox:{site}', keys=keys)
         owner.edit(1, 'en', 'de')
         assert editors(wiki) == editors(other) == ['Bot']
+
+
+def test_a_second_client_is_registered_under_another_name(owner, wiki):
+    keys = wiki.password('Bot') + '\n'
+    for _ in range(3):
+        unattended(owner, keys=keys)
+    names = [client.name for client in wiki.oauth.clients.values()]
+    of_bot = 'Pywikibot of Bot'
+    assert names[-3:] == [of_bot, f'{of_bot} (2)', f'{of_bot} (3)']
+
+
+def test_a_refused_registration_is_not_answered_by_a_login(owner, wiki):
+    wiki.accounts.users['Bot'].denied.add('mwoauthproposeconsumer')
+    keys = wiki.password('Bot') + '\n'
+    status, shown = run(owner, *BY_API, keys=keys)
+    assert status == 1
+    assert 'refused: ' in shown
+    assert 'pwb login' not in shown
+
+
+@pytest.fixture
+def moved(wiki):
+    """Return the wiki that another one redirects to, whatever is asked."""
+    with Sandbox(clock=wiki.clock, like=wiki.like) as other:
+        wiki.fail_next(
+            'redirect',
+            times=100,
+            path='/',
+            status=301,
+            location=f'{other.url}/api.php',
+        )
+        yield other
+
+
+def test_a_redirect_is_followed_to_the_wiki_that_is_set_up(owner, wiki, moved):
+    forget_configuration(owner)
+    options = '-user:Bot', f'-wiki:{wiki.url}'
+    keys = wiki.password('Bot') + '\n'
+    status, shown = run(owner, *BY_API, *options, keys=keys)
+    assert status == 0, shown
+    assert f'{wiki.url}/api.php redirects to {moved.url}/api.php' in shown
+    assert f'authenticate[{moved.netloc!r}]' in owner.config.read_text()
+    assert not any(request.form.get('password') for request in wiki.requests)
+
+
+def test_a_family_whose_host_redirects_is_told_where(owner, wiki, moved):
+    before = files(owner)
+    status, shown = run(owner, *BY_API, keys=wiki.password('Bot') + '\n')
+    assert status == 3
+    assert f'redirects to {moved.url}/api.php\nPut that host' in shown
+    assert files(owner) == before
+
+
+def test_redirects_in_a_circle_end(owner, wiki):
+    forget_configuration(owner)
+    location = f'{wiki.url}/loop/api.php'
+    wiki.fail_next('redirect', times=100, path='/', location=location)
+    options = '-yes', '-user:Bot', f'-wiki:{wiki.url}'
+    status, shown = run(owner, *options)
+    assert status == 3
+    assert 'No api.php of a wiki was found' in shown
+    assert 'authorization is kept' not in shown
+
+
+def test_a_known_wiki_is_found_by_a_page_address_of_old(tmp_path, monkeypatch):
+    monkeypatch.setattr(discovery, 'extension_version', lambda wiki: wiki)
+    answers = Answers(['-wiki:http://de.wikipedia.org/w/index.php?title=X'])
+    site, url = discovery.find_site(answers, tmp_path)
+    assert (str(site), url) == ('wikipedia:de', None)
