@@ -239,10 +239,13 @@ def import_(case: Case) -> int:
             account=account.user,
         )
     account.adopt(found)
+    status = _saved(account)
     pywikibot.info(
         f'The token is kept in {case.auth.store.where(account.user or "")}'
+        if status == FINE
+        else 'Nothing was imported. Import the same line again later.'
     )
-    return _saved(account)
+    return status
 
 
 def _saved(account: Account) -> int:

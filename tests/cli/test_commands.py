@@ -143,6 +143,16 @@ def test_nothing_but_an_export_is_imported(owner, exported):
         assert command(owner, '-import', keys=bad + '\n')[0] == 2
 
 
+def test_an_import_that_cannot_be_stored_does_not_say_so(owner, exported):
+    owner.token_file().unlink()
+    owner.token_file().mkdir()
+    status, shown = command(owner, '-import', keys=exported + '\n')
+    assert status == 4
+    assert 'The token is kept in' not in shown
+    owner.token_file().rmdir()
+    assert command(owner, '-import', keys=exported + '\n')[0] == 0
+
+
 def test_an_authorization_is_imported_again_by_a_hidden_paste(owner, exported):
     assert len(exported) > 1024  # what a terminal of macOS takes in one line
     with owner.terminal('oauth2', '-import') as terminal:
