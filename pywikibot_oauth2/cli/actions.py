@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 FINE, NOT_AUTHORIZED, WRONG, UNREACHABLE, NO_STORE = range(5)
 
 #: The reason why an authorization has ended when it was moved elsewhere.
-_MOVED = 'moved to another machine'
+_MOVED = 'moved to another machine.'
 
 
 class Case(NamedTuple):

@@ -41,14 +41,13 @@ def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
     """
     address = answers.given('wiki')
     if address is None and (
-        (folder / 'user-config.py').exists() or config.mylang != 'language'
+        (folder / 'user-config.py').exists() or _is_site_chosen()
     ):
         return offline_site(), None
     address = address or answers.ask(
         'wiki', 'Address of the wiki, such as https://en.wikipedia.org/:'
     )
-    if '://' not in address:
-        address = f'https://{address}'
+    address = _checked(address)
     site = _known_site(address)
     if site is not None:
         return site, None
@@ -61,6 +60,27 @@ def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
     name = re.sub('[^a-z0-9]', '', urlsplit(url).hostname or '')
     config.family_files[name] = url
     return offline_site(name, name), url
+
+
+def _is_site_chosen() -> bool:
+    """Return whether a global option names a site.
+
+    Without user-config.py, Pywikibot takes Test Wikipedia.
+    """
+    names = '-site:', '-family:', '-code:', '-lang:'
+    return (config.family, config.mylang) != ('wikipedia', 'test') or any(
+        argument.startswith(names) for argument in pywikibot.argvu
+    )
+
+
+def _checked(address: str) -> str:
+    """Return an address with a scheme."""
+    if '://' not in address:
+        address = f'https://{address}'
+    with contextlib.suppress(ValueError):
+        if urlsplit(address).hostname:
+            return address
+    raise impossible(f'{printable(address)} is not the address of a wiki.')
 
 
 def _known_site(address: str) -> BaseSite | None:
@@ -90,7 +110,6 @@ def _find_api(address: str) -> str:
     there could send the password to a wiki of theirs.
 
     :param address: that of any page of the wiki
-    :raises ConfigurationError: the address is not safe
     :raises EndpointError: it is not where it usually is
     """
     wikis = _guesses(address)
@@ -104,10 +123,10 @@ def _find_api(address: str) -> str:
                 wikis += [each for each in more if each not in wikis]
             continue
         return f'{wiki}/api.php'
-    host.require_safe_transport(address)
+    places = printable(', '.join(wikis) or address)
     raise EndpointError(
-        f'No api.php of a wiki was found at {printable(address)}. Give its'
-        ' whole address: -wiki:https://…/api.php',
+        f'No api.php of a wiki was found at {places}. Give its whole address:'
+        ' -wiki:https://…/api.php',
         error='no_choice',
     )
 

@@ -131,7 +131,9 @@ def exported(owner):
 def test_an_authorization_moves_to_another_folder(
     owner, wiki, tmp_path, exported
 ):
-    assert command(owner)[0] == 1
+    status, shown = command(owner)
+    assert status == 1
+    assert 'ended: moved to another machine. Run "pwb login' in shown
     moved = Owner(tmp_path / 'other', wiki, client=owner.client)
     status, shown = command(moved, '-import', keys=exported + '\n')
     assert status == 0, shown

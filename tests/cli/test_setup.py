@@ -8,6 +8,8 @@ import subprocess
 import sys
 
 import pytest
+import pywikibot
+from pywikibot import config
 
 from pywikibot_oauth2.cli import discovery
 from pywikibot_oauth2.cli.answers import Answers
@@ -331,6 +333,31 @@ def test_redirects_in_a_circle_end(owner, wiki):
     assert status == 3
     assert 'No api.php of a wiki was found' in shown
     assert 'authorization is kept' not in shown
+
+
+def test_whoever_has_no_configuration_is_asked_for_the_wiki(owner, wiki):
+    forget_configuration(owner)
+    with setup(owner, '-user:Bot') as terminal:
+        terminal.answer('Address of the wiki', wiki.url)
+        terminal.expect('has Extension:OAuth')
+
+
+@pytest.mark.parametrize('address', ['', 'https://', 'https://[::1'])
+def test_what_is_no_address_is_refused(owner, wiki, address):
+    status, shown = run(owner, f'-wiki:{address}')
+    assert status == 2
+    assert 'is not the address of a wiki.' in shown
+
+
+@pytest.mark.parametrize('option', ['-site:wikipedia:test', '-lang:test'])
+def test_a_site_that_is_named_needs_no_configuration(
+    tmp_path, monkeypatch, option
+):
+    monkeypatch.setattr(config, 'family', 'wikipedia')
+    monkeypatch.setattr(config, 'mylang', 'test')
+    monkeypatch.setattr(pywikibot, 'argvu', ['pwb', option])
+    site, url = discovery.find_site(Answers(['-setup']), tmp_path)
+    assert (str(site), url) == ('wikipedia:test', None)
 
 
 def test_a_known_wiki_is_found_by_a_page_address_of_old(tmp_path, monkeypatch):
