@@ -98,7 +98,7 @@ ADVICE = {
     'not_answerable': 'Close the program that listens there',
     'not_https': 'protocol() in the family file',
     'not_kept': 'keyring diagnose',
-    'not_loadable': 'Nothing was changed.',
+    'not_loadable': 'user-config.py was left as it is.',
     'not_owner_only': f'Remove owner_only=True from user-config.py and run:'
     f'\n  {LOGIN}',
     'not_replaceable': 'PYWIKIBOT_OAUTH2_FOLDER',

@@ -75,8 +75,6 @@ def attempt(
     options: list[str],
 ) -> int:
     """Do something for one account; report what failed."""
-    if site.username() is None:
-        return WRONG  # the status says why
     try:
         return action(Case.of(site, auth, options))
     except OAuth2Error as error:

@@ -107,6 +107,7 @@ class Setup:
                 None,
                 None if self._is_owner_only else registration.CALLBACK_URL,
             )
+            config_file.require_room(plan.credentials)
             client = self._register()
         else:
             client = self._ask_for_values(by_form=way == 'form')
@@ -372,12 +373,13 @@ def reset(case: Case) -> int:
         )
     answers = Answers(options)
     answers.agree('The old access token stops working at once. Reset it?')
+    path = config_file.credentials_path(Path(config.base_dir), client_id)
+    config_file.require_room(path)
     central = host.central_wiki(host.wiki_of_site(site))
     with _session(central, account.user or '', site, answers) as session:
         answer = session.rest(
             f'/{client_id}/reset_secret', {'reason': 'reset by owner'}
         )
-    path = config_file.credentials_path(Path(config.base_dir), client_id)
     is_new = not path.exists()
     # A client that gets its tokens with its secret has a new secret.
     values = (

@@ -88,6 +88,15 @@ def test_without_an_authorization_the_status_says_what_to_run(
     assert advice in shown
 
 
+@pytest.mark.parametrize('option', ['-logout', '-login', '-refresh', '-token'])
+def test_an_account_that_is_missing_is_named(owner, option):
+    line = "usernames['sandbox']['en'] = 'Bot'"
+    owner.config.write_text(owner.config.read_text().replace(line, ''))
+    status, shown = command(owner, option)
+    assert status == 2
+    assert "usernames['sandbox']['en'] is missing" in shown
+
+
 def test_a_refresh_gets_a_new_token_at_once(owner, wiki):
     before = owner.token_file().read_text()
     assert command(owner, '-refresh')[0] == 0

@@ -335,6 +335,29 @@ def test_redirects_in_a_circle_end(owner, wiki):
     assert 'authorization is kept' not in shown
 
 
+@pytest.mark.parametrize('option', ['-setup', '-reset'])
+def test_nothing_is_issued_that_cannot_be_written(owner, wiki, option):
+    *_, client = [*wiki.oauth.clients.values()]
+    if option == '-reset':
+        client = wiki.register(owner_only=True)
+        owner.use_fixed_token(client.access_token)
+    token, number = client.access_token, len(wiki.oauth.clients)
+    before = files(owner)
+    # No file may grow in this shell.
+    command = [*SETUP[:-1], option, *BY_API]
+    done = owner._complete(
+        ['sh', '-c', 'ulimit -f 0; exec "$@"', 'sh', *command],
+        wiki.password('Bot') + '\n',
+        {},
+    )
+    assert done.returncode == 4, done.stdout
+    assert 'cannot be written' in done.stdout
+    assert 'Traceback' not in done.stdout
+    assert files(owner) == before
+    assert len(wiki.oauth.clients) == number
+    assert client.access_token == token
+
+
 def test_whoever_has_no_configuration_is_asked_for_the_wiki(owner, wiki):
     forget_configuration(owner)
     with setup(owner, '-user:Bot') as terminal:
