@@ -121,10 +121,12 @@ class Setup:
         policy = host.special_page(
             self.wiki, 'OAuthConsumerRegistration/propose/oauth2'
         )
-        self.answers.agree(
+        # A question would be wrapped in the middle of the address.
+        pywikibot.info(
             'By registering a client you accept the application policy of'
-            f' the wiki, which its form names:\n  {policy}\nDo you accept it?'
+            f' the wiki, which its form names:\n  {policy}'
         )
+        self.answers.agree('Do you accept it?')
         wiki = host.central_wiki(self.wiki)
         with _session(wiki, self.username, self.site, self.answers) as session:
             email = str(session.userinfo().get('email') or '')

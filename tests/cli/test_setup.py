@@ -71,6 +71,8 @@ def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
     assert 'state          authorized' in shown
     assert 'pwb touch -site:sandbox:en -page:Sandbox' in shown
     assert wiki.password('Bot') not in shown
+    # The address of the policy is in one piece.
+    assert ':OAuthConsumerRegistration/propose/oauth2\n' in shown
     credentials = owner.folder / '.pywikibot-oauth2.json'
     assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
     assert 'from_file(' in owner.config.read_text()
