@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from tests.harness import Owner, grants, pwb, wait_until
+from tests.sandbox.config import FAMILY
 
 
 @pytest.fixture
@@ -52,6 +53,21 @@ def test_the_status_tells_all_that_is_known(owner, wiki):
     assert data['missing']['upload'] == 'Upload new files'
     assert data['access_token_expires_at'].endswith('+00:00')
     assert owner.client.secret not in shown
+
+
+def test_a_family_without_a_usable_address_does_not_hide_other_sites(owner):
+    family = owner.write(
+        'odd_family.py',
+        FAMILY.format(langs={'xx': 'no host'}, paths={'xx': ''}).replace(
+            "'sandbox'", "'odd'"
+        ),
+    )
+    owner.configure(f"family_files['odd'] = {family!r}\n")
+    owner.configure("usernames['odd']['xx'] = 'Bot'\n")
+    status, shown = command(owner, '-all')
+    assert status == 0
+    assert "usernames['odd']['xx'] in user-config.py: 'http://no" in shown
+    assert 'sandbox:en\n  account        Bot\n' in shown
 
 
 @pytest.mark.parametrize(
