@@ -80,7 +80,7 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         ' callback URL is like http://127.0.0.1:8080/callback.'),
     'owner_only':
         'See "pwb oauth2" for the reason, and your clients at\n  {clients}',
-    'not_loadable': 'Nothing was changed.',
+    'not_loadable': 'user-config.py was left as it is.',
     'email_not_confirmed':
         'Set and confirm it in the preferences of the account.',
     'cancelled': 'To start again, run:\n  {login}',
@@ -100,6 +100,10 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         ' account:\n  {login}'),
     'not_https':
         'Make the method protocol() in the family file return "https".',
+    'no_answer': 'Run this again when the wiki answers.',
+    'redirect': (
+        'Put that host into the family file, or into family_files in'
+        ' user-config.py.'),
     'exposed_file': 'Run:\n  chmod 600 {hint}',
     'wildcard': (
         'Name the wikis in user-config.py instead; these keys of'
@@ -149,7 +153,7 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
 # What the message says is enough, or only a program can do anything.
 _ADVICE |= dict.fromkeys(
     ('fork', 'no_choice', 'no_entry', 'no_username', 'not_pending',
-     'other_block', 'password'),
+     'other_block', 'password', 'refused'),
     '',
 )  # fmt: skip
 

@@ -47,8 +47,7 @@ def usernames(monkeypatch):
 
 CODE = re.compile(r'[a-z]+[0-9]?(_[a-z]+)*')
 # What is no code of an error.
-OTHERS = {'beta', 'code', 'consumer_exists', 'error', 'meta', 'replace',
-          'state'}  # fmt: skip
+OTHERS = {'beta', 'code', 'error', 'meta', 'replace', 'state'}
 
 
 def codes_in(path):
@@ -73,7 +72,7 @@ def codes_in(path):
 CODES = {c for path in PACKAGE.rglob('*.py') for c in codes_in(path)} - OTHERS
 SILENT = {
     'fork', 'no_choice', 'no_entry', 'no_username', 'not_pending',
-    'other_block', 'password',
+    'other_block', 'password', 'refused',
 }  # fmt: skip
 # What the advice contains, with a hint that needs quotes.
 ADVICE = {
@@ -92,13 +91,14 @@ ADVICE = {
     'lock_timeout': "lsof '/a b/c'",
     'missing_package': "pip install 'pywikibot-oauth2[/a b/c]'",
     'newer_release': 'pip install --upgrade pywikibot-oauth2',
+    'no_answer': 'when the wiki answers',
     'no_credentials': "ls -l '/a b/c'",
     'no_space': "df -h '/a b'",
     'no_terminal': LOGIN,
     'not_answerable': 'Close the program that listens there',
     'not_https': 'protocol() in the family file',
     'not_kept': 'keyring diagnose',
-    'not_loadable': 'Nothing was changed.',
+    'not_loadable': 'user-config.py was left as it is.',
     'not_owner_only': f'Remove owner_only=True from user-config.py and run:'
     f'\n  {LOGIN}',
     'not_replaceable': 'PYWIKIBOT_OAUTH2_FOLDER',
@@ -109,6 +109,7 @@ ADVICE = {
     'other_wiki': LOGIN,
     'owner_only': LIST,
     'owner_only_logged_out': 'pwb oauth2 -login -site:wikipedia:en',
+    'redirect': 'into the family file',
     'redirect_uri': LIST,
     'shared_name': 'store=_oauth2.FileStore(…)',
     'two_clients': 'one OAuth2Auth object under both keys',

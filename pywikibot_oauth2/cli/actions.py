@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 FINE, NOT_AUTHORIZED, WRONG, UNREACHABLE, NO_STORE = range(5)
 
 #: The reason why an authorization has ended when it was moved elsewhere.
-_MOVED = 'moved to another machine'
+_MOVED = 'moved to another machine.'
 
 
 class Case(NamedTuple):
@@ -75,8 +75,6 @@ def attempt(
     options: list[str],
 ) -> int:
     """Do something for one account; report what failed."""
-    if site.username() is None:
-        return WRONG  # the status says why
     try:
         return action(Case.of(site, auth, options))
     except OAuth2Error as error:
@@ -239,10 +237,13 @@ def import_(case: Case) -> int:
             account=account.user,
         )
     account.adopt(found)
+    status = _saved(account)
     pywikibot.info(
         f'The token is kept in {case.auth.store.where(account.user or "")}'
+        if status == FINE
+        else 'Nothing was imported. Import the same line again later.'
     )
-    return _saved(account)
+    return status
 
 
 def _saved(account: Account) -> int:

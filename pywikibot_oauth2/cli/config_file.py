@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import itertools
 import json
 import os
@@ -15,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pywikibot_oauth2.errors import ConfigurationError
+from pywikibot_oauth2.errors import ConfigurationError, StoreError
 
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 #: The file that holds the credentials. PAWS publishes home folders, except
 #: for files whose names begin with a dot.
 CREDENTIALS = '.pywikibot-oauth2.json'
+
+# Bytes; more than the credentials and a user-config.py take.
+_ROOM = 65536
 
 _IMPORT = 'import pywikibot_oauth2 as _oauth2'
 _KEY = re.compile(r"authenticate\['([^']+)'\] = ")
@@ -50,12 +54,25 @@ def credentials_path(folder: Path, client_id: str | None = None) -> Path:
     return _free_path(folder / CREDENTIALS, f'{stem}-{{}}.json', 2)
 
 
+def require_room(path: Path) -> None:
+    """Check that a file can be written, before there is its content.
+
+    :raises StoreError: it cannot
+    """
+    with _reported(path), tempfile.TemporaryFile(dir=path.parent) as file:
+        file.write(bytes(_ROOM))
+        file.flush()
+
+
 def write_credentials(
     path: Path, credentials: Mapping[str, str | None]
 ) -> None:
-    """Write a credentials file of mode 0600 from its first byte."""
+    """Write a credentials file of mode 0600 from its first byte.
+
+    :raises StoreError: it cannot be written
+    """
     values = {name: value for name, value in credentials.items() if value}
-    with _draft(path, json.dumps(values, indent=1) + '\n'):
+    with _reported(path), _draft(path, json.dumps(values, indent=1) + '\n'):
         pass
 
 
@@ -144,7 +161,7 @@ def replace(path: Path, content: str) -> Path | None:
     """
     # A symbolic link stays one.
     target = path.resolve()
-    with _draft(target, content) as draft:
+    with _reported(target), _draft(target, content) as draft:
         # Pywikibot takes the global option -config in any program. The folder,
         # which is that of all other files, does not affect an absolute path.
         result = run_python(
@@ -186,6 +203,20 @@ def run_python(
         text=True,
         check=False,
     )
+
+
+@contextlib.contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    """Turn an error of the operating system into a StoreError."""
+    try:
+        yield
+    except OSError as failure:
+        is_full = failure.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        raise StoreError(
+            f'{path} cannot be written: {failure.strerror or failure}.',
+            error='no_space' if is_full else 'not_writable',
+            hint=str(path),
+        ) from None
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import pywikibot
 from pywikibot import config
 from pywikibot.exceptions import UnknownFamilyError
 from pywikibot.family import Family
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from pywikibot_oauth2.cli.answers import Answers
 
 
+# So that redirects in a circle end.
+_MOST_GUESSES = 12
+
+
 def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
     """Return the site to set up.
 
@@ -36,22 +41,46 @@ def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
     """
     address = answers.given('wiki')
     if address is None and (
-        (folder / 'user-config.py').exists() or config.mylang != 'language'
+        (folder / 'user-config.py').exists() or _is_site_chosen()
     ):
         return offline_site(), None
     address = address or answers.ask(
         'wiki', 'Address of the wiki, such as https://en.wikipedia.org/:'
     )
-    if '://' not in address:
-        address = f'https://{address}'
+    address = _checked(address)
     site = _known_site(address)
     if site is not None:
         return site, None
     url = _find_api(address)
+    # A redirect may lead to a wiki with a family, as wikidata.org does.
+    site = _known_site(url)
+    if site is not None:
+        return site, None
     # Pywikibot makes a family of an address.
     name = re.sub('[^a-z0-9]', '', urlsplit(url).hostname or '')
     config.family_files[name] = url
     return offline_site(name, name), url
+
+
+def _is_site_chosen() -> bool:
+    """Return whether a global option names a site.
+
+    Without user-config.py, Pywikibot takes Test Wikipedia.
+    """
+    names = '-site:', '-family:', '-code:', '-lang:'
+    return (config.family, config.mylang) != ('wikipedia', 'test') or any(
+        argument.startswith(names) for argument in pywikibot.argvu
+    )
+
+
+def _checked(address: str) -> str:
+    """Return an address with a scheme."""
+    if '://' not in address:
+        address = f'https://{address}'
+    with contextlib.suppress(ValueError):
+        if urlsplit(address).hostname:
+            return address
+    raise impossible(f'{printable(address)} is not the address of a wiki.')
 
 
 def _known_site(address: str) -> BaseSite | None:
@@ -77,22 +106,39 @@ def _known_site(address: str) -> BaseSite | None:
 def _find_api(address: str) -> str:
     """Return the address of the api.php of a wiki.
 
+    Redirects are followed, but nothing is asked by http: whoever listens
+    there could send the password to a wiki of theirs.
+
     :param address: that of any page of the wiki
     :raises EndpointError: it is not where it usually is
     """
-    parts = urlsplit(address)
-    folder = re.sub(r'/(?:api|index)\.php.*', '', parts.path).rstrip('/')
-    for place in dict.fromkeys([folder, '', '/w']):
-        url = f'{parts.scheme}://{parts.netloc}{place}/api.php'
-        wiki = host.wiki_at(url)
-        with contextlib.suppress(EndpointError):
-            if wiki is not None:
-                extension_version(wiki)
-                return f'{wiki}/api.php'
+    wikis = _guesses(address)
+    for wiki in wikis:
+        try:
+            extension_version(wiki)
+        except EndpointError as error:
+            if error.error == 'redirect' and len(wikis) < _MOST_GUESSES:
+                pywikibot.info(error)
+                more = _guesses(error.hint or '')
+                wikis += [each for each in more if each not in wikis]
+            continue
+        return f'{wiki}/api.php'
+    places = printable(', '.join(wikis) or address)
     raise EndpointError(
-        f'No api.php of a wiki was found at {printable(address)}. Give its'
-        ' whole address: -wiki:https://…/api.php'
+        f'No api.php of a wiki was found at {places}. Give its whole address:'
+        ' -wiki:https://…/api.php',
+        error='no_choice',
     )
+
+
+def _guesses(address: str) -> list[str]:
+    """Return where the script folder of a wiki may be."""
+    parts = urlsplit(address)
+    scheme = parts.scheme if host.is_loopback(parts.hostname) else 'https'
+    folder = re.sub(r'/(?:api|index)\.php.*', '', parts.path).rstrip('/')
+    places = dict.fromkeys([folder, '', '/w'])
+    urls = [f'{scheme}://{parts.netloc}{place}/api.php' for place in places]
+    return [wiki for wiki in map(host.wiki_at, urls) if wiki]
 
 
 def extension_version(wiki: str) -> str:
@@ -112,7 +158,9 @@ def extension_version(wiki: str) -> str:
     extensions = part(answer, 'query').get('extensions')
     if not isinstance(extensions, list):
         raise EndpointError(
-            f'{wiki} did not say which extensions it has.', wiki=wiki
+            f'{wiki} did not say which extensions it has.',
+            wiki=wiki,
+            error='no_answer',
         )
     for entry in map(part, extensions):
         if entry.get('name') == 'OAuth':

@@ -107,6 +107,7 @@ class Setup:
                 None,
                 None if self._is_owner_only else registration.CALLBACK_URL,
             )
+            config_file.require_room(plan.credentials)
             client = self._register()
         else:
             client = self._ask_for_values(by_form=way == 'form')
@@ -120,10 +121,12 @@ class Setup:
         policy = host.special_page(
             self.wiki, 'OAuthConsumerRegistration/propose/oauth2'
         )
-        self.answers.agree(
+        # A question would be wrapped in the middle of the address.
+        pywikibot.info(
             'By registering a client you accept the application policy of'
-            f' the wiki, which its form names:\n  {policy}\nDo you accept it?'
+            f' the wiki, which its form names:\n  {policy}'
         )
+        self.answers.agree('Do you accept it?')
         wiki = host.central_wiki(self.wiki)
         with _session(wiki, self.username, self.site, self.answers) as session:
             email = str(session.userinfo().get('email') or '')
@@ -153,15 +156,22 @@ class Setup:
     def _propose(
         self, session: WikiSession, fields: dict[str, object]
     ) -> dict[str, object]:
-        """Register a client, under a version that is not taken yet."""
-        for number in range(20):
+        """Register a client, under a name that is not taken yet.
+
+        The wiki compares name and version, but here accepts the versions 1.0
+        and 2.0 only (recorded).
+        """
+        for number in range(1, 21):
+            suffix = f' ({number})' if number > 1 else ''
+            name = f'{fields["name"]}{suffix}'
             try:
-                return session.rest('', {**fields, 'version': f'1.{number}'})
+                return session.rest('', {**fields, 'name': name})
             except AuthorizationError as error:
-                if error.error != 'consumer_exists':
+                if error.hint != 'consumer_exists':
                     raise
         raise AuthorizationError(
-            f'{self.username} has registered 20 clients of that name.'
+            f'{self.username} has registered 20 clients of that name.',
+            error='refused',
         )
 
     def _grants(self) -> list[str]:
@@ -365,12 +375,13 @@ def reset(case: Case) -> int:
         )
     answers = Answers(options)
     answers.agree('The old access token stops working at once. Reset it?')
+    path = config_file.credentials_path(Path(config.base_dir), client_id)
+    config_file.require_room(path)
     central = host.central_wiki(host.wiki_of_site(site))
     with _session(central, account.user or '', site, answers) as session:
         answer = session.rest(
             f'/{client_id}/reset_secret', {'reason': 'reset by owner'}
         )
-    path = config_file.credentials_path(Path(config.base_dir), client_id)
     is_new = not path.exists()
     # A client that gets its tokens with its secret has a new secret.
     values = (

@@ -112,8 +112,8 @@ def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
 
 @contextlib.contextmanager
 def _warning(name: str) -> Iterator[None]:
-    """Warn if a key of usernames is not one of Pywikibot's sites."""
+    """Warn if a key of usernames is not that of a site with an address."""
     try:
         yield
-    except (UnknownFamilyError, UnknownSiteError) as error:
+    except (UnknownFamilyError, UnknownSiteError, ConfigurationError) as error:
         pywikibot.warning(f'{name} in user-config.py: {error}')

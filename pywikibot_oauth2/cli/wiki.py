@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from http.cookiejar import LoadError, LWPCookieJar
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 import requests
 from pywikibot import config
@@ -186,19 +187,20 @@ class WikiSession(requests.Session):
 
         :raises EndpointError: the wiki gave no usable answer
         """
+        url = f'{self._wiki}/{path}'
         try:
-            answer = self.post(
-                f'{self._wiki}/{path}',
-                data=data,
-                json=json,
-                allow_redirects=False,
-                **self._how,
-            ).json()
+            response = self.post(
+                url, data=data, json=json, allow_redirects=False, **self._how
+            )
+            if response.is_redirect:
+                raise self._redirected(url, response.headers['location'])
+            answer = response.json()
         except (requests.RequestException, ValueError) as error:
             raise EndpointError(
                 f'{self._wiki} gave no usable answer'
                 f' ({type(error).__name__}).',
                 wiki=self._wiki,
+                error='no_answer',
             ) from None
         return part(answer)
 
@@ -213,12 +215,21 @@ class WikiSession(requests.Session):
         answer = self.api(action='query', meta='tokens', type=kind)
         return str(part(answer, 'query', 'tokens').get(f'{kind}token'))
 
+    def _redirected(self, url: str, location: str) -> EndpointError:
+        return EndpointError(
+            f'{url} redirects to {printable(location)}',
+            wiki=self._wiki,
+            error='redirect',
+            hint=urljoin(url, location),
+        )
+
     def _refused(self, code: object, words: object) -> AuthorizationError:
         return AuthorizationError(
             f'{self._wiki} refused: {printable(words or code)}',
             wiki=self._wiki,
             account=self._username,
-            error=printable(code),
+            error='refused',
+            hint=printable(code),
         )
 
 

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from tests.harness import Owner, grants, pwb, wait_until
+from tests.sandbox.config import FAMILY
 
 
 @pytest.fixture
@@ -54,6 +55,21 @@ def test_the_status_tells_all_that_is_known(owner, wiki):
     assert owner.client.secret not in shown
 
 
+def test_a_family_without_a_usable_address_does_not_hide_other_sites(owner):
+    family = owner.write(
+        'odd_family.py',
+        FAMILY.format(langs={'xx': 'no host'}, paths={'xx': ''}).replace(
+            "'sandbox'", "'odd'"
+        ),
+    )
+    owner.configure(f"family_files['odd'] = {family!r}\n")
+    owner.configure("usernames['odd']['xx'] = 'Bot'\n")
+    status, shown = command(owner, '-all')
+    assert status == 0
+    assert "usernames['odd']['xx'] in user-config.py: 'http://no" in shown
+    assert 'sandbox:en\n  account        Bot\n' in shown
+
+
 @pytest.mark.parametrize(
     ('stage', 'status', 'words'),
     [
@@ -86,6 +102,15 @@ def test_without_an_authorization_the_status_says_what_to_run(
     found, shown = command(Owner(tmp_path, wiki, has_oauth=has_oauth))
     assert found == status
     assert advice in shown
+
+
+@pytest.mark.parametrize('option', ['-logout', '-login', '-refresh', '-token'])
+def test_an_account_that_is_missing_is_named(owner, option):
+    line = "usernames['sandbox']['en'] = 'Bot'"
+    owner.config.write_text(owner.config.read_text().replace(line, ''))
+    status, shown = command(owner, option)
+    assert status == 2
+    assert "usernames['sandbox']['en'] is missing" in shown
 
 
 def test_a_refresh_gets_a_new_token_at_once(owner, wiki):
@@ -131,7 +156,9 @@ def exported(owner):
 def test_an_authorization_moves_to_another_folder(
     owner, wiki, tmp_path, exported
 ):
-    assert command(owner)[0] == 1
+    status, shown = command(owner)
+    assert status == 1
+    assert 'ended: moved to another machine. Run "pwb login' in shown
     moved = Owner(tmp_path / 'other', wiki, client=owner.client)
     status, shown = command(moved, '-import', keys=exported + '\n')
     assert status == 0, shown
@@ -141,6 +168,16 @@ def test_an_authorization_moves_to_another_folder(
 def test_nothing_but_an_export_is_imported(owner, exported):
     for bad in ('', '{}', exported.replace('"Bot"', '"Eve"')):
         assert command(owner, '-import', keys=bad + '\n')[0] == 2
+
+
+def test_an_import_that_cannot_be_stored_does_not_say_so(owner, exported):
+    owner.token_file().unlink()
+    owner.token_file().mkdir()
+    status, shown = command(owner, '-import', keys=exported + '\n')
+    assert status == 4
+    assert 'The token is kept in' not in shown
+    owner.token_file().rmdir()
+    assert command(owner, '-import', keys=exported + '\n')[0] == 0
 
 
 def test_an_authorization_is_imported_again_by_a_hidden_paste(owner, exported):

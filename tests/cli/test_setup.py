@@ -8,7 +8,11 @@ import subprocess
 import sys
 
 import pytest
+import pywikibot
+from pywikibot import config
 
+from pywikibot_oauth2.cli import discovery
+from pywikibot_oauth2.cli.answers import Answers
 from tests.harness import Owner, Terminal, editors, wait_until
 from tests.sandbox import Sandbox
 
@@ -48,6 +52,12 @@ def files(owner):
     }
 
 
+def forget_configuration(owner):
+    """Remove user-config.py and the family, as before the first set-up."""
+    for name in ('user-config.py', 'sandbox_family.py'):
+        (owner.folder / name).unlink()
+
+
 def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
     with setup(owner) as terminal:
         terminal.answer('Which one', '2')
@@ -61,6 +71,8 @@ def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
     assert 'state          authorized' in shown
     assert 'pwb touch -site:sandbox:en -page:Sandbox' in shown
     assert wiki.password('Bot') not in shown
+    # The address of the policy is in one piece.
+    assert ':OAuthConsumerRegistration/propose/oauth2\n' in shown
     credentials = owner.folder / '.pywikibot-oauth2.json'
     assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
     assert 'from_file(' in owner.config.read_text()
@@ -237,8 +249,7 @@ def test_a_login_that_pywikibot_keeps_is_used_and_stays(tmp_path, wiki):
 
 @pytest.mark.parametrize('path', ['/api.php', ''])
 def test_it_begins_without_any_configuration(owner, wiki, path):
-    for name in ('user-config.py', 'sandbox_family.py'):
-        (owner.folder / name).unlink()
+    forget_configuration(owner)
     elsewhere = owner.folder / 'elsewhere'
     elsewhere.mkdir()
     status, shown = run(
@@ -262,3 +273,120 @@ def test_a_second_wiki_leaves_the_first_one_as_it_is(tmp_path, wiki):
             unattended(owner, f'-site:sandbox:{site}', keys=keys)
         owner.edit(1, 'en', 'de')
         assert editors(wiki) == editors(other) == ['Bot']
+
+
+def test_a_second_client_is_registered_under_another_name(owner, wiki):
+    keys = wiki.password('Bot') + '\n'
+    for _ in range(3):
+        unattended(owner, keys=keys)
+    names = [client.name for client in wiki.oauth.clients.values()]
+    of_bot = 'Pywikibot of Bot'
+    assert names[-3:] == [of_bot, f'{of_bot} (2)', f'{of_bot} (3)']
+
+
+def test_a_refused_registration_is_not_answered_by_a_login(owner, wiki):
+    wiki.accounts.users['Bot'].denied.add('mwoauthproposeconsumer')
+    keys = wiki.password('Bot') + '\n'
+    status, shown = run(owner, *BY_API, keys=keys)
+    assert status == 1
+    assert 'refused: ' in shown
+    assert 'pwb login' not in shown
+
+
+@pytest.fixture
+def moved(wiki):
+    """Return the wiki that another one redirects to, whatever is asked."""
+    with Sandbox(clock=wiki.clock, like=wiki.like) as other:
+        wiki.fail_next(
+            'redirect',
+            times=100,
+            path='/',
+            status=301,
+            location=f'{other.url}/api.php',
+        )
+        yield other
+
+
+def test_a_redirect_is_followed_to_the_wiki_that_is_set_up(owner, wiki, moved):
+    forget_configuration(owner)
+    options = '-user:Bot', f'-wiki:{wiki.url}'
+    keys = wiki.password('Bot') + '\n'
+    status, shown = run(owner, *BY_API, *options, keys=keys)
+    assert status == 0, shown
+    assert f'{wiki.url}/api.php redirects to {moved.url}/api.php' in shown
+    assert f'authenticate[{moved.netloc!r}]' in owner.config.read_text()
+    assert not any(request.form.get('password') for request in wiki.requests)
+
+
+def test_a_family_whose_host_redirects_is_told_where(owner, wiki, moved):
+    before = files(owner)
+    status, shown = run(owner, *BY_API, keys=wiki.password('Bot') + '\n')
+    assert status == 3
+    assert f'redirects to {moved.url}/api.php\nPut that host' in shown
+    assert files(owner) == before
+
+
+def test_redirects_in_a_circle_end(owner, wiki):
+    forget_configuration(owner)
+    location = f'{wiki.url}/loop/api.php'
+    wiki.fail_next('redirect', times=100, path='/', location=location)
+    options = '-yes', '-user:Bot', f'-wiki:{wiki.url}'
+    status, shown = run(owner, *options)
+    assert status == 3
+    assert 'No api.php of a wiki was found' in shown
+    assert 'authorization is kept' not in shown
+
+
+@pytest.mark.parametrize('option', ['-setup', '-reset'])
+def test_nothing_is_issued_that_cannot_be_written(owner, wiki, option):
+    *_, client = [*wiki.oauth.clients.values()]
+    if option == '-reset':
+        client = wiki.register(owner_only=True)
+        owner.use_fixed_token(client.access_token)
+    token, number = client.access_token, len(wiki.oauth.clients)
+    before = files(owner)
+    # No file may grow in this shell.
+    command = [*SETUP[:-1], option, *BY_API]
+    done = owner._complete(
+        ['sh', '-c', 'ulimit -f 0; exec "$@"', 'sh', *command],
+        wiki.password('Bot') + '\n',
+        {},
+    )
+    assert done.returncode == 4, done.stdout
+    assert 'cannot be written' in done.stdout
+    assert 'Traceback' not in done.stdout
+    assert files(owner) == before
+    assert len(wiki.oauth.clients) == number
+    assert client.access_token == token
+
+
+def test_whoever_has_no_configuration_is_asked_for_the_wiki(owner, wiki):
+    forget_configuration(owner)
+    with setup(owner, '-user:Bot') as terminal:
+        terminal.answer('Address of the wiki', wiki.url)
+        terminal.expect('has Extension:OAuth')
+
+
+@pytest.mark.parametrize('address', ['', 'https://', 'https://[::1'])
+def test_what_is_no_address_is_refused(owner, wiki, address):
+    status, shown = run(owner, f'-wiki:{address}')
+    assert status == 2
+    assert 'is not the address of a wiki.' in shown
+
+
+@pytest.mark.parametrize('option', ['-site:wikipedia:test', '-lang:test'])
+def test_a_site_that_is_named_needs_no_configuration(
+    tmp_path, monkeypatch, option
+):
+    monkeypatch.setattr(config, 'family', 'wikipedia')
+    monkeypatch.setattr(config, 'mylang', 'test')
+    monkeypatch.setattr(pywikibot, 'argvu', ['pwb', option])
+    site, url = discovery.find_site(Answers(['-setup']), tmp_path)
+    assert (str(site), url) == ('wikipedia:test', None)
+
+
+def test_a_known_wiki_is_found_by_a_page_address_of_old(tmp_path, monkeypatch):
+    monkeypatch.setattr(discovery, 'extension_version', lambda wiki: wiki)
+    answers = Answers(['-wiki:http://de.wikipedia.org/w/index.php?title=X'])
+    site, url = discovery.find_site(answers, tmp_path)
+    assert (str(site), url) == ('wikipedia:de', None)
