@@ -78,8 +78,7 @@ class BearerAuth(AuthBase):
             self.without_token(state.refusal)
             return request
         headers['Authorization'] = state.header
-        if state.cookies is not None:
-            self._add_cookies(request)
+        _add_cookies(request, state)
         request.hooks['response'].append(self._answered)
         return request
 
@@ -131,14 +130,6 @@ class BearerAuth(AuthBase):
         """Make Pywikibot fetch new CSRF tokens if it may hold old ones."""
         if self.account.state.header not in (before, None):
             host.clear_csrf_tokens(self.wikis, self.account.user)
-
-    def _add_cookies(self, request: PreparedRequest) -> None:
-        """Send the cookies that the wiki has set for the token."""
-        value = get_cookie_header(  # type: ignore[no-untyped-call] # of requests
-            self.account.state.cookies, request
-        )
-        if value:
-            request.headers['Cookie'] = value
 
     def _answered(
         self, response: Response, **options: Unpack[SendOptions]
@@ -226,8 +217,9 @@ class BearerAuth(AuthBase):
         request.headers.pop('Cookie', None)
         if header is not None:
             request.headers['Authorization'] = header
-            if self.account.state.cookies is not None:
-                self._add_cookies(request)
+            state = self.account.state
+            if state.header == header:
+                _add_cookies(request, state)
         # The adapter calls no hooks, so this happens once per request.
         again: Response = response.connection.send(request, **options)
         again.history.append(response)
@@ -261,6 +253,21 @@ class _WithoutCookies:
         if name.startswith('_'):
             raise AttributeError(name)
         return getattr(self._raw, name)
+
+
+def _add_cookies(request: PreparedRequest, state: State) -> None:
+    """Send the cookies that the wiki has set for the token.
+
+    The account's state may have been replaced since the request got its
+    header, so the cookies are taken from the same state as the header.
+    """
+    if state.cookies is None:
+        return
+    value = get_cookie_header(  # type: ignore[no-untyped-call] # of requests
+        state.cookies, request
+    )
+    if value:
+        request.headers['Cookie'] = value
 
 
 def _detach(request: PreparedRequest, response: Response) -> None:

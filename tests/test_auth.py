@@ -18,7 +18,14 @@ from requests.adapters import HTTPAdapter
 from pywikibot_oauth2 import AuthorizationEndedError, EndpointError, OAuth2Auth
 from pywikibot_oauth2.bearer import BearerAuth
 from tests.harness import Owner, at_once
-from tests.helpers import HOUR, Bot, leave_pywikibot, on_both, set_up_pywikibot
+from tests.helpers import (
+    HOUR,
+    Bot,
+    in_thread,
+    leave_pywikibot,
+    on_both,
+    set_up_pywikibot,
+)
 from tests.stores.contract import listening
 
 
@@ -671,6 +678,25 @@ def test_cookies_of_an_owner_only_token_come_back_with_it_alone(owner, stream):
     assert dead.cookies == {'sessionJwt': sent}
     assert repeated.cookies == {}
     assert last.cookies['sessionJwt'] not in ('', sent)
+
+
+def test_a_header_and_its_cookies_belong_to_the_same_token(owner):
+    owner.who()
+    owner.who()
+    account = owner.auth.bearer_for(owner.wiki.url, 'Bot').account
+    sent, cookies = account.state.header, account.state.cookies
+
+    def clock():
+        # Another thread renews the token while the request gets its header.
+        account.clock = owner.wiki.clock
+        in_thread(account.refresh)
+        return owner.wiki.clock()
+
+    account.clock = clock
+    request = requests.Request('GET', owner.wiki.api_url, auth=owner.auth)
+    headers = request.prepare().headers
+    assert headers['Authorization'] == sent != account.state.header
+    assert headers['Cookie'] == f'sessionJwt={cookies["sessionJwt"]}'
 
 
 def test_a_cookie_that_does_not_fit_is_dropped_and_the_request_repeated(owner):
