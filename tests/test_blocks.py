@@ -33,6 +33,7 @@ from tests.helpers import (
     set_up_pywikibot,
 )
 from tests.sandbox import Sandbox
+from tests.stores.contract import listening
 
 
 WHO = {'action': 'query', 'meta': 'userinfo', 'format': 'json'}
@@ -545,6 +546,26 @@ def test_the_token_goes_to_no_other_wiki(tool, wiki, has_bot):
     assert tool.other.requests
     for request in tool.other.requests:
         assert (request.bearer, request.cookies) == (None, {})
+
+
+def test_a_wildcard_that_is_too_wide_sends_no_token_of_a_user(
+    tool, wiki, tmp_path
+):
+    # Another operator's wiki, which is the bot's as well.
+    family = (tmp_path / 'sandbox_family.py').read_text()
+    foreign = tmp_path / 'foreign_family.py'
+    foreign.write_text(family.replace("'sandbox'", "'foreign'"))
+    config.family_files['foreign'] = str(foreign)
+    config.usernames['foreign']['de'] = 'Bot'
+    config.authenticate['*'] = auth = tool.configure_bot()
+    del config.authenticate[wiki.netloc]
+    session = tool.session()
+    with session.use(), listening() as said:
+        for each in (tool.other, wiki, tool.other):
+            request = requests.Request('GET', each.api_url, auth=auth)
+            sent = request.prepare().headers.get('Authorization')
+            assert sent == (session.token.header if each is wiki else None)
+    assert str(said).count("authenticate['*'] would send the token") == 1
 
 
 def test_another_entry_in_authenticate_is_reported(tool, wiki):
