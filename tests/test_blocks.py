@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import sys
 import threading
 from collections import Counter
 
@@ -33,6 +34,7 @@ from tests.helpers import (
     set_up_pywikibot,
 )
 from tests.sandbox import Sandbox
+from tests.sandbox.config import FAMILY
 from tests.stores.contract import listening
 
 
@@ -548,24 +550,45 @@ def test_the_token_goes_to_no_other_wiki(tool, wiki, has_bot):
         assert (request.bearer, request.cookies) == (None, {})
 
 
+@pytest.fixture
+def too_wide(tool, wiki, tmp_path, monkeypatch):
+    """Return an OAuth2Auth that reaches the wikis of two operators."""
+    monkeypatch.delitem(sys.modules, 'foreign_family', raising=False)
+    with Sandbox(clock=wiki.clock) as foreign:
+        family = FAMILY.replace("'sandbox'", "'foreign'").format(
+            langs={'de': foreign.netloc}, paths={'de': foreign.path}
+        )
+        path = tmp_path / 'foreign_family.py'
+        path.write_text(family)
+        config.family_files['foreign'] = str(path)
+        config.usernames['foreign']['de'] = 'Bot'
+        auth = tool.configure_bot()
+        config.authenticate = {'*': auth}
+        tool.foreign = foreign
+        yield auth
+
+
 def test_a_wildcard_that_is_too_wide_sends_no_token_of_a_user(
-    tool, wiki, tmp_path
+    tool, wiki, too_wide
 ):
-    # Another operator's wiki, which is the bot's as well.
-    family = (tmp_path / 'sandbox_family.py').read_text()
-    foreign = tmp_path / 'foreign_family.py'
-    foreign.write_text(family.replace("'sandbox'", "'foreign'"))
-    config.family_files['foreign'] = str(foreign)
-    config.usernames['foreign']['de'] = 'Bot'
-    config.authenticate['*'] = auth = tool.configure_bot()
-    del config.authenticate[wiki.netloc]
     session = tool.session()
     with session.use(), listening() as said:
-        for each in (tool.other, wiki, tool.other):
-            request = requests.Request('GET', each.api_url, auth=auth)
+        for each in (tool.foreign, wiki, tool.foreign):
+            request = requests.Request('GET', each.api_url, auth=too_wide)
             sent = request.prepare().headers.get('Authorization')
             assert sent == (session.token.header if each is wiki else None)
     assert str(said).count("authenticate['*'] would send the token") == 1
+
+
+def test_a_wildcard_that_is_too_wide_logs_no_bot_in(tool, too_wide):
+    foreign = Tool(tool.foreign)
+    with foreign.session().use():
+        pass
+    tool.foreign.requests.clear()
+    site = pywikibot.Site('de', 'foreign', user='Bot')
+    with pytest.raises(Error, match='would send the token'):
+        in_thread(site.login)
+    assert not [each for each in tool.foreign.requests if each.bearer]
 
 
 def test_another_entry_in_authenticate_is_reported(tool, wiki):
