@@ -178,6 +178,8 @@ class BearerAuth(AuthBase):
         account = self.account
         if meaning is Meaning.WRONG_COOKIE:
             return account.state.cookies is not None
+        if not account.is_automatic:
+            return False
         if meaning is Meaning.PERHAPS_DEAD:
             # Before Extension:OAuth of August 2026, rest.php said the same of
             # a page that the user may not read: only the profile can tell.
@@ -188,7 +190,7 @@ class BearerAuth(AuthBase):
                 return wiki.profile(Header(sent)) is None
             except OAuth2Error:
                 return False
-        return meaning is Meaning.DEAD_TOKEN and account.is_automatic
+        return meaning is Meaning.DEAD_TOKEN
 
     def _replace(self, sent: str, user_agent: str | None) -> str | None:
         """Return a header to replace a refused one, or None."""

@@ -354,11 +354,19 @@ def test_requests_assert_the_user_if_wanted(wiki, complete, method, is_stored):
         assert request.bearer == session.token.access_token
 
 
-def test_the_automatic_refresh_can_be_switched_off(wiki, complete):
+@pytest.mark.parametrize(
+    ('url', 'error'),
+    [
+        ('{.api_url}', DEAD),
+        ('{.url}/rest.php/v1/page/Main_Page', 'rest-read-denied'),
+        ('{.url}/rest.php/oauth2/resource/profile', 'access_denied'),
+    ],
+)
+def test_the_automatic_refresh_can_be_switched_off(wiki, complete, url, error):
     session = stored(complete(refreshes=False), refreshes=False)
     wiki.clock.advance(wiki.token_life + 1)
-    answer = requests.get(wiki.api_url, QUERY, auth=session)
-    assert answer.json()['error']['code'] == DEAD
+    answer = requests.get(url.format(wiki), QUERY, auth=session)
+    assert error in answer.text
     assert len(wiki.requests) == 1
     assert session.profile() is None
     session.refresh()
