@@ -642,7 +642,7 @@ class Account:
             self._set(self.state._replace(is_saved=False))
             self._warn_unsaved(error)
         else:
-            self._set(State(authorization, cookies=self.state.cookies))
+            self._set(self.state._replace(is_saved=True))
 
     # The state
 

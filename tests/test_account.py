@@ -524,6 +524,36 @@ def test_retry_after_is_respected_but_not_beyond_the_expiry(
     assert near.account.header() != near.old
 
 
+class Failing(FileStore):
+    """A token file that cannot be written until *fails* is False."""
+
+    fails = True
+
+    def reserve(self, account, client_id):
+        save = super().reserve(account, client_id)
+        return self.fail if self.fails else save
+
+    def fail(self, authorization):
+        raise StoreError('the disk has failed')
+
+
+def test_a_token_that_is_stored_late_is_left_alone_for_as_long(near):
+    store = Failing(near.path.parent)
+    account = near.another(store)
+    account.adopt(near.authorization())
+    near.wiki.clock.advance(HOUR - 40)
+    near.wiki.fail_next('status', status=429, retry_after=30)
+    header = account.header()
+    store.fails = False
+    for waited in (10, 19):
+        near.wiki.clock.advance(waited)
+        assert account.header() == header == near.stored.token.header
+        assert near.asked == 1
+    near.wiki.clock.advance(1)
+    assert near.accepts(account.header())
+    assert near.asked == 2
+
+
 # The wiki refuses the client
 
 
