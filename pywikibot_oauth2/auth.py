@@ -504,5 +504,8 @@ def _tell_if_unused(reference: weakref.ref[OAuth2Auth]) -> None:
     hosts = {host.netloc_of(site) for site in host.configured_sites()}
     used = {urlsplit(wiki).netloc for wiki in auth.wikis()}
     for key in host.entries_of(auth):
-        if not any(host.is_match(key, name) for name in hosts | used):
+        if not (
+            any(host.is_found(key, name) for name in hosts)
+            or any(host.is_match(key, name) for name in used)
+        ):
             warning(messages.unused_entry(key, hosts))

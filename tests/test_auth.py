@@ -6,6 +6,7 @@ import io
 import json
 import sys
 import threading
+import weakref
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,7 +16,13 @@ from pywikibot import config
 from pywikibot.comms import http
 from requests.adapters import HTTPAdapter
 
-from pywikibot_oauth2 import AuthorizationEndedError, EndpointError, OAuth2Auth
+from pywikibot_oauth2 import (
+    AuthorizationEndedError,
+    EndpointError,
+    OAuth2Auth,
+    host,
+)
+from pywikibot_oauth2.auth import _tell_if_unused
 from pywikibot_oauth2.bearer import BearerAuth
 from tests.harness import Owner, at_once
 from tests.helpers import (
@@ -335,6 +342,26 @@ def test_a_host_of_no_site_is_reported_at_the_end(tmp_path, wiki, is_known):
     assert (f"authenticate['{key}'] in user-config.py" in shown) != is_known
     assert ('OAuth 2.0 was not used there' in shown) != is_known
     assert (f'your sites are: {wiki.netloc}' in shown) != is_known
+
+
+def test_a_key_that_pywikibot_does_not_find_is_reported_at_the_end(
+    bench, monkeypatch, said, tmp_path
+):
+    class Shown:
+        netloc, path = 'wiki.example:443', '/w'
+
+    set_up_pywikibot(monkeypatch, tmp_path, en=Shown)
+    family = tmp_path / 'sandbox_family.py'
+    family.write_text(family.read_text().replace("'http'", "'https'"))
+    config.usernames['sandbox']['en'] = 'Bot'
+    monkeypatch.setattr(host, 'had_a_site', lambda: True)
+    for key in ('wiki.example', Shown.netloc):
+        config.authenticate = {key: bench.auth}
+        is_found = http.get_authentication(f'https://{Shown.netloc}/w/api.php')
+        _tell_if_unused(weakref.ref(bench.auth))
+        assert len(said) == 1
+        assert f'your sites are: {Shown.netloc}' in said[0]
+    assert is_found
 
 
 # The token is dead
