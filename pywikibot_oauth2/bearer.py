@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -75,7 +76,9 @@ class BearerAuth(AuthBase):
         if account.clock() >= state.due:
             state = self._renewed(request, state)
         if state.header is None:
-            self.without_token(state.refusal)
+            # The account keeps the original, to whose traceback each request
+            # would add itself.
+            self.without_token(copy.copy(state.refusal))
             return request
         headers['Authorization'] = state.header
         _add_cookies(request, state)
@@ -204,7 +207,7 @@ class BearerAuth(AuthBase):
             # A fixed access token, which cannot be replaced.
             return sent if self.needs_token else None
         if header is None:
-            self.without_token(self.account.state.refusal)
+            self.without_token(copy.copy(self.account.state.refusal))
         return header
 
     def _repeat(

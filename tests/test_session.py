@@ -373,6 +373,22 @@ def test_the_automatic_refresh_can_be_switched_off(wiki, complete, url, error):
     assert ask(wiki, session) == 'Bot'
 
 
+def test_requests_that_fail_for_one_reason_are_not_kept_with_it(
+    wiki, complete, registered
+):
+    session = complete()
+    wiki.clock.advance(wiki.token_life + 1)
+    wiki.disable_client(registered)
+    errors = []
+    for _ in range(5):
+        with pytest.raises(ClientRefusedError) as caught:
+            ask(wiki, session)
+        errors.append(caught)
+    assert len({len(each.traceback) for each in errors[1:]}) == 1
+    assert len({str(vars(each.value)) for each in errors}) == 1
+    assert errors[-1].value.is_unusable
+
+
 @pytest.mark.parametrize('like', ['master'])
 @pytest.mark.parametrize(
     'kind', ['confidential', 'public with secret', 'public without secret']
