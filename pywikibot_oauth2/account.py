@@ -17,6 +17,7 @@ from pywikibot_oauth2.errors import (
     EndpointError,
     OAuth2Error,
     StoreError,
+    StoreUnreachableError,
 )
 from pywikibot_oauth2.locks import ForkSafeLock, undisturbed
 from pywikibot_oauth2.protocol import OAuth2Wiki
@@ -420,6 +421,7 @@ class Account:
                 except StoreError as error:
                     self._go_without_store(error, refused)
                     self._ask(user_agent, refused, is_stored=False)
+                    self._save_blindly(error)
                 else:
                     if is_forced or self._needs_care(refused):
                         self._ask(user_agent, refused, is_stored=True)
@@ -436,6 +438,20 @@ class Account:
         if refused is None and self._serves():
             raise error
         self._warn(error)
+
+    def _save_blindly(self, error: StoreError) -> None:
+        """Store a new token although the store could not be read.
+
+        This does not apply to an end, since what is stored may be newer.
+        """
+        found = self.state.authorization
+        if (
+            isinstance(error, StoreUnreachableError)
+            and found is not None
+            and found.is_complete
+            and not self.state.is_saved
+        ):
+            self._save(self._store.reserve(*self._key))
 
     def _ask(
         self, user_agent: str | None, refused: str | None, *, is_stored: bool
