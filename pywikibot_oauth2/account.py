@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 # Seconds until a token that could not be stored is stored again.
 _SAVE_AGAIN = 10
+# More generations than a store that cannot be read has gone through.
+_UNKNOWN = 1 << 20
 # Seconds for which a client that the wiki refused is not tried again.
 _REFUSED_PAUSE = 60
 
@@ -636,11 +638,15 @@ class Account:
     def _following(self, authorization: Authorization) -> State:
         """Return the state with a higher generation than any other."""
         known = [authorization, self.state.authorization]
-        with contextlib.suppress(StoreError):
+        unknown = 0
+        try:
             data = self._store.load(*self._key)
             if data is not None:
                 known.append(Authorization.deserialize(data))
+        except StoreError:
+            unknown = _UNKNOWN
         generation = max(found.generation for found in known if found)
+        generation += unknown
         following = authorization._replace(generation=generation + 1)
         return State(following, is_saved=False)
 

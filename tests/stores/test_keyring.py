@@ -207,6 +207,29 @@ def test_an_end_while_the_keyring_is_locked_hides_no_newer_token(
     assert account.header() == bot.another().header() == header
 
 
+@pytest.mark.parametrize('has_ended', [False, True])
+def test_a_login_while_the_keyring_is_locked_is_newer_than_anything(
+    place, store, wiki, tmp_path, has_ended
+):
+    bot = Bot(wiki, tmp_path)
+    bot.store = store
+    bot.log_in()
+    account = bot.another()
+    for _ in range(3):
+        account.refresh()
+    if has_ended:
+        account.forget()
+    usable = keyring.get_keyring()
+    keyring.set_keyring(LockedKeyring())
+    # In another terminal, without a keyring
+    header = bot.log_in()
+    if not has_ended:
+        account.replace(account.header())
+    keyring.set_keyring(usable)
+    assert account.header() == bot.another().header() == header
+    assert bot.accepts(header)
+
+
 def test_what_is_in_the_file_is_newer_than_what_is_in_the_keyring(
     place, store
 ):
