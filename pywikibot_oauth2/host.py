@@ -367,6 +367,12 @@ def entry_for(wiki: str) -> object:
     return matching[-1][1] if matching else None
 
 
+def key_of(wiki: str) -> str:
+    """Return the most specific key under which Pywikibot finds a wiki."""
+    site = known_site(wiki)
+    return urlsplit(wiki).netloc if site is None else netloc_of(site)
+
+
 def is_match(key: str, host: str) -> bool:
     """Return whether a key of authenticate matches a host and port.
 

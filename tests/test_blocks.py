@@ -214,6 +214,25 @@ def test_outside_of_the_block_nothing_of_the_session_is_used(tool, wiki):
         assert (request.bearer, request.cookies) == (None, {})
 
 
+def test_the_host_of_a_family_need_not_be_in_normal_form(
+    wiki, monkeypatch, tmp_path
+):
+    class Shown:
+        netloc, path = wiki.netloc.replace('127.0.0.1', 'LocalHost'), wiki.path
+
+    set_up_pywikibot(monkeypatch, tmp_path, en=Shown)
+    client = client_of(wiki.register())
+    url = f'http://{Shown.netloc}{Shown.path}/api.php'
+    session = OAuth2Session(client, url, user='Bot', clock=wiki.clock)
+    page = session.authorization_url().replace('localhost', '127.0.0.1', 1)
+    session.complete(wiki.approve(page, 'Bot'))
+    for _ in range(2):
+        with session.use():
+            edit('Bot')
+        assert config.authenticate == {}
+    assert [each.user for each in wiki.edits] == ['Bot', 'Bot']
+
+
 def test_a_site_from_inside_edits_nothing_outside(tool):
     session = tool.session()
     with session.use():
