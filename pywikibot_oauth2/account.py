@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 
 # Seconds until a token that could not be stored is stored again.
 _SAVE_AGAIN = 10
+# What a person does counts as this many generations, more than there are
+# tokens that another process has renewed but could not store.
+_BY_A_PERSON = 1 << 20
 # More generations than a store that cannot be read has gone through.
-_UNKNOWN = 1 << 20
+_UNKNOWN = 1 << 40
 # Seconds for which a client that the wiki refused is not tried again.
 _REFUSED_PAUSE = 60
 
@@ -292,9 +295,7 @@ class Account:
             self._take(self._store.load(*self._key))
             found = self.state.authorization
             if found is not None and found.ended is not None:
-                new = found._replace(
-                    ended=None, generation=found.generation + 1
-                )
+                new = self._ahead(found._replace(ended=None))
                 self._store.save(*self._key, new.serialize())
                 self._set(State(new))
 
@@ -322,7 +323,7 @@ class Account:
             authorization = self.state.authorization
             if authorization is None or authorization.token is None:
                 return None
-            ended = authorization.end(reason)
+            ended = self._ahead(authorization.end(reason))
             self._store.save(*self._key, ended.serialize())
             self._set(State(ended))
             return authorization
@@ -646,9 +647,15 @@ class Account:
         except StoreError:
             unknown = _UNKNOWN
         generation = max(found.generation for found in known if found)
-        generation += unknown
-        following = authorization._replace(generation=generation + 1)
-        return State(following, is_saved=False)
+        following = authorization._replace(generation=generation + unknown)
+        return State(self._ahead(following), is_saved=False)
+
+    def _ahead(self, authorization: Authorization) -> Authorization:
+        """Let what a person did win over what any process has in memory."""
+        step = _BY_A_PERSON if self._store.is_shared else 1
+        return authorization._replace(
+            generation=authorization.generation + step
+        )
 
     def _save(
         self, save: Save | None, data: Mapping[str, object] | None = None

@@ -655,7 +655,7 @@ def test_a_login_makes_an_earlier_lost_answer_forgotten(near, where):
 @pytest.mark.parametrize('step', ['header', 'load', 'refresh', 'replace'])
 def test_nothing_is_sent_to_a_wiki_that_is_no_longer_configured(due, step):
     elsewhere = 'http://127.0.0.1:1/w'
-    moved = due.stored._replace(wiki=elsewhere, generation=9)
+    moved = due.stored.with_token(due.stored.token)._replace(wiki=elsewhere)
     due.store.save('Bot', due.registered.id, moved.serialize())
     due.policy.distrusted = {elsewhere}
     arguments = [due.old] if step == 'replace' else []
@@ -744,6 +744,27 @@ def test_no_valid_token_is_spent_if_there_is_no_place_for_the_next(near):
     assert account.header() == header
     assert near.stored.token.header == header
     assert near.asked == 1
+
+
+@pytest.mark.parametrize('is_login', [True, False])
+def test_what_a_person_does_wins_over_a_token_that_could_not_be_stored(
+    due, is_login
+):
+    store = Full(due.path.parent)
+    account = due.another(store)
+    for _ in range(2):
+        account.replace(account.header())
+    assert not account.state.is_saved
+    if is_login:
+        new = due.log_in()
+    else:
+        new = None
+        due.another().forget()
+    kept = due.stored
+    store.has_space = True
+    due.wiki.clock.advance(10)
+    assert account.header() == new
+    assert due.stored == kept
 
 
 def test_a_login_that_cannot_be_stored_serves_as_long_as_the_process(bot):
