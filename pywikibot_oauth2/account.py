@@ -17,6 +17,7 @@ from pywikibot_oauth2.errors import (
     EndpointError,
     OAuth2Error,
     StoreError,
+    StoreUnreachableError,
 )
 from pywikibot_oauth2.locks import ForkSafeLock, undisturbed
 from pywikibot_oauth2.protocol import OAuth2Wiki
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 
 # Seconds until a token that could not be stored is stored again.
 _SAVE_AGAIN = 10
+# What a person does counts as this many generations, more than there are
+# tokens that another process has renewed but could not store.
+_BY_A_PERSON = 1 << 20
+# More generations than a store that cannot be read has gone through.
+_UNKNOWN = 1 << 40
 # Seconds for which a client that the wiki refused is not tried again.
 _REFUSED_PAUSE = 60
 
@@ -289,9 +295,7 @@ class Account:
             self._take(self._store.load(*self._key))
             found = self.state.authorization
             if found is not None and found.ended is not None:
-                new = found._replace(
-                    ended=None, generation=found.generation + 1
-                )
+                new = self._ahead(found._replace(ended=None))
                 self._store.save(*self._key, new.serialize())
                 self._set(State(new))
 
@@ -319,7 +323,7 @@ class Account:
             authorization = self.state.authorization
             if authorization is None or authorization.token is None:
                 return None
-            ended = authorization.end(reason)
+            ended = self._ahead(authorization.end(reason))
             self._store.save(*self._key, ended.serialize())
             self._set(State(ended))
             return authorization
@@ -417,12 +421,13 @@ class Account:
                     self._take(self._store.load(*key), refused)
                     if not self.state.is_saved:
                         self._save(self._store.reserve(*key))
-                    is_stored = True
                 except StoreError as error:
                     self._go_without_store(error, refused)
-                    is_stored = False
-                if is_forced or self._needs_care(refused):
-                    self._ask(user_agent, refused, is_stored=is_stored)
+                    self._ask(user_agent, refused, is_stored=False)
+                    self._save_blindly(error)
+                else:
+                    if is_forced or self._needs_care(refused):
+                        self._ask(user_agent, refused, is_stored=True)
         finally:
             self._busy_pid = None
 
@@ -447,6 +452,25 @@ class Account:
         except StoreError as error:
             self._go_without_store(error, refused)
         return None
+
+    def _save_blindly(self, error: StoreError) -> None:
+        """Store a new token although the store could not be read.
+
+        This does not apply to an end, since what is stored may be newer.
+        """
+        found = self.state.authorization
+        if (
+            isinstance(error, StoreUnreachableError)
+            and found is not None
+            and found.is_complete
+            and not self.state.is_saved
+        ):
+            try:
+                save = self._store.reserve(*self._key)
+            except StoreError as again:
+                self._warn_unsaved(again)
+            else:
+                self._save(save)
 
     def _ask(
         self, user_agent: str | None, refused: str | None, *, is_stored: bool
@@ -625,13 +649,23 @@ class Account:
     def _following(self, authorization: Authorization) -> State:
         """Return the state with a higher generation than any other."""
         known = [authorization, self.state.authorization]
-        with contextlib.suppress(StoreError):
+        unknown = 0
+        try:
             data = self._store.load(*self._key)
             if data is not None:
                 known.append(Authorization.deserialize(data))
+        except StoreError:
+            unknown = _UNKNOWN
         generation = max(found.generation for found in known if found)
-        following = authorization._replace(generation=generation + 1)
-        return State(following, is_saved=False)
+        following = authorization._replace(generation=generation + unknown)
+        return State(self._ahead(following), is_saved=False)
+
+    def _ahead(self, authorization: Authorization) -> Authorization:
+        """Let what a person did win over what any process has in memory."""
+        step = _BY_A_PERSON if self._store.is_shared else 1
+        return authorization._replace(
+            generation=authorization.generation + step
+        )
 
     def _save(
         self, save: Save | None, data: Mapping[str, object] | None = None
@@ -647,7 +681,7 @@ class Account:
             self._set(self.state._replace(is_saved=False))
             self._warn_unsaved(error)
         else:
-            self._set(State(authorization, cookies=self.state.cookies))
+            self._set(self.state._replace(is_saved=True))
 
     # The state
 

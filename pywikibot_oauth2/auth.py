@@ -338,12 +338,14 @@ class OAuth2Auth(AuthBase):
         """Return whether a request belongs to the user of a block.
 
         The wikis of a farm accept the tokens of one client; Pywikibot has
-        to know the one that is asked, and authenticate has to name it.
+        to know the one that is asked, and authenticate has to name it, not
+        by a wildcard that is too wide.
         """
         return wiki == block.wiki or (
             block.client.same_registration(self.client)
             and host.entry_for(wiki) is self
             and host.known_site(wiki) is not None
+            and self._can_work()
         )
 
     def _discover(self, wiki: str) -> _BotAuth | None:
@@ -353,19 +355,30 @@ class OAuth2Auth(AuthBase):
         """
         # Plugs the login manager in, which also ends with a problem.
         site = host.admit(wiki, self)
-        if self.problem is not None or site is None or site.username is None:
+        if site is None or site.username is None or not self._can_work():
             return None
         try:
-            if not self._is_checked:
-                self.check()
             return self.route(wiki, site.username)
         except ConfigurationError as error:
-            # The login manager, which comes before any edit, raises it.
-            from pywikibot.logging import warning
-
-            warning(messages.explain(error, self.client))
-            self.problem = error
+            self._report(error)
         return None
+
+    def _can_work(self) -> bool:
+        """Return whether no problem is known, after checking once."""
+        if self.problem is None and not self._is_checked:
+            try:
+                self.check()
+            except ConfigurationError as error:
+                self._report(error)
+        return self.problem is None
+
+    def _report(self, error: ConfigurationError) -> None:
+        """Warn of a problem, because of which no request gets a token."""
+        from pywikibot.logging import warning
+
+        warning(messages.explain(error, self.client))
+        # The login manager, which comes before any edit, raises it.
+        self.problem = error
 
     def check(self) -> None:
         """Check what user-config.py says.
@@ -510,5 +523,8 @@ def _tell_if_unused(reference: weakref.ref[OAuth2Auth]) -> None:
     hosts = {host.netloc_of(site) for site in host.configured_sites()}
     used = {urlsplit(wiki).netloc for wiki in auth.wikis()}
     for key in host.entries_of(auth):
-        if not any(host.is_match(key, name) for name in hosts | used):
+        if not (
+            any(host.is_found(key, name) for name in hosts)
+            or any(host.is_match(key, name) for name in used)
+        ):
             warning(messages.unused_entry(key, hosts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -75,11 +76,13 @@ class BearerAuth(AuthBase):
         if account.clock() >= state.due:
             state = self._renewed(request, state)
         if state.header is None:
-            self.without_token(state.refusal)
+            # The account keeps the original, to whose traceback each request
+            # would add itself.
+            self.without_token(copy.copy(state.refusal))
             return request
         headers['Authorization'] = state.header
         if state.cookies is not None:
-            self._add_cookies(request)
+            _add_cookies(request, state)
         request.hooks['response'].append(self._answered)
         return request
 
@@ -132,14 +135,6 @@ class BearerAuth(AuthBase):
         if self.account.state.header not in (before, None):
             host.clear_csrf_tokens(self.wikis, self.account.user)
 
-    def _add_cookies(self, request: PreparedRequest) -> None:
-        """Send the cookies that the wiki has set for the token."""
-        value = get_cookie_header(  # type: ignore[no-untyped-call] # of requests
-            self.account.state.cookies, request
-        )
-        if value:
-            request.headers['Cookie'] = value
-
     def _answered(
         self, response: Response, **options: Unpack[SendOptions]
     ) -> Response:
@@ -187,6 +182,8 @@ class BearerAuth(AuthBase):
         account = self.account
         if meaning is Meaning.WRONG_COOKIE:
             return account.state.cookies is not None
+        if not account.is_automatic:
+            return False
         if meaning is Meaning.PERHAPS_DEAD:
             # Before Extension:OAuth of August 2026, rest.php said the same of
             # a page that the user may not read: only the profile can tell.
@@ -197,7 +194,7 @@ class BearerAuth(AuthBase):
                 return wiki.profile(Header(sent)) is None
             except OAuth2Error:
                 return False
-        return meaning is Meaning.DEAD_TOKEN and account.is_automatic
+        return meaning is Meaning.DEAD_TOKEN
 
     def _replace(self, sent: str, user_agent: str | None) -> str | None:
         """Return a header to replace a refused one, or None."""
@@ -211,7 +208,7 @@ class BearerAuth(AuthBase):
             # A fixed access token, which cannot be replaced.
             return sent if self.needs_token else None
         if header is None:
-            self.without_token(self.account.state.refusal)
+            self.without_token(copy.copy(self.account.state.refusal))
         return header
 
     def _repeat(
@@ -226,8 +223,9 @@ class BearerAuth(AuthBase):
         request.headers.pop('Cookie', None)
         if header is not None:
             request.headers['Authorization'] = header
-            if self.account.state.cookies is not None:
-                self._add_cookies(request)
+            state = self.account.state
+            if state.header == header:
+                _add_cookies(request, state)
         # The adapter calls no hooks, so this happens once per request.
         again: Response = response.connection.send(request, **options)
         again.history.append(response)
@@ -261,6 +259,21 @@ class _WithoutCookies:
         if name.startswith('_'):
             raise AttributeError(name)
         return getattr(self._raw, name)
+
+
+def _add_cookies(request: PreparedRequest, state: State) -> None:
+    """Send the cookies that the wiki has set for the token.
+
+    The account's state may have been replaced since the request got its
+    header, so the cookies are taken from the same state as the header.
+    """
+    if state.cookies is None:
+        return
+    value = get_cookie_header(  # type: ignore[no-untyped-call] # of requests
+        state.cookies, request
+    )
+    if value:
+        request.headers['Cookie'] = value
 
 
 def _detach(request: PreparedRequest, response: Response) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import sys
 import threading
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from requests.auth import AuthBase
 
@@ -87,6 +86,7 @@ class Block:
         self.client = client
         self.wiki = wiki
         self.user = user
+        self.key: str | None = None
         self.outer: Block | None = None
         self.place = _place()
         self.has_ended = False
@@ -169,7 +169,7 @@ class Block:
 
         entry = host.entry_for(self.wiki)
         if entry is None or isinstance(entry, _StandIn):
-            key = urlsplit(self.wiki).netloc
+            self.key = key = host.key_of(self.wiki)
             config.authenticate.setdefault(key, _StandIn())  # type: ignore[arg-type] # what Pywikibot passes to requests as it is
             _stand_ins.append(key)
         elif not getattr(entry, 'heeds_blocks', False):
@@ -183,11 +183,11 @@ class Block:
         """Leave nothing in authenticate when no block is open."""
         from pywikibot import config
 
-        key = urlsplit(self.wiki).netloc
-        if key in _stand_ins:
-            _stand_ins.remove(key)
-            if key not in _stand_ins:
-                config.authenticate.pop(key, None)
+        if self.key is not None:
+            _stand_ins.remove(self.key)
+            if self.key not in _stand_ins:
+                config.authenticate.pop(self.key, None)
+            self.key = None
 
 
 def current_block() -> Block | None:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,12 +28,12 @@ _CLIENT_ID = r'[0-9a-f]{32}'
 _COMMAND_TIMEOUT = 120
 
 
-@dataclass(init=False, frozen=True, repr=False, slots=True)
 class OAuth2Client:
     """A client as registered at Special:OAuthConsumerRegistration.
 
     No representation of the object shows the client secret or the access
-    token.
+    token. It is not a dataclass, because tools show the fields of those
+    whatever the representation is, as pytest does and encoders of JSON.
 
     :param client_id: the client ID (the wiki calls it "client application
         key"); may be omitted if there is an access token
@@ -47,6 +46,14 @@ class OAuth2Client:
         owner-only client was registered; it has no practical expiry
     :raises ConfigurationError: a value cannot be right
     """
+
+    __slots__ = (
+        'access_token',
+        'client_id',
+        'client_secret',
+        'owner_only',
+        'redirect_uri',
+    )
 
     client_id: str
     client_secret: str | None
@@ -139,6 +146,24 @@ class OAuth2Client:
         return self.client_id == other.client_id and (
             self.client_id != '' or self.access_token == other.access_token
         )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f'{type(self).__name__} is immutable')
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f'{type(self).__name__} is immutable')
+
+    def _values(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in OAuth2Client.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, OAuth2Client)
+            and self._values() == other._values()
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._values())
 
     def __reduce__(self) -> str:
         raise TypeError(

@@ -187,8 +187,9 @@ def configured_sites() -> Iterator[KnownSite]:
 
 
 def netloc_of(site: KnownSite) -> str:
-    """Return the host and port of a site."""
-    return urlsplit(site.wiki or '').netloc
+    """Return the host and port that Pywikibot looks up in authenticate."""
+    netloc: str = urlsplit(site.family.base_url(site.code, '')).netloc
+    return netloc
 
 
 def _families() -> Iterator[Family]:
@@ -362,13 +363,27 @@ def entry_for(wiki: str) -> object:
     host = urlsplit(wiki).netloc.lower()
     matching = [item for item in entries().items() if is_match(item[0], host)]
     # The longest wildcard is the most specific.
-    matching.sort(key=lambda item: (item[0].lower() == host, len(item[0])))
+    matching.sort(key=lambda item: (item[0][:1] != '*', len(item[0])))
     return matching[-1][1] if matching else None
 
 
+def key_of(wiki: str) -> str:
+    """Return the most specific key under which Pywikibot finds a wiki."""
+    site = known_site(wiki)
+    return urlsplit(wiki).netloc if site is None else netloc_of(site)
+
+
 def is_match(key: str, host: str) -> bool:
-    """Return whether a key of authenticate matches a host and port."""
-    key = key.lower()
+    """Return whether a key of authenticate matches a host and port.
+
+    The case of letters and the port of https make no difference.
+    """
+    key, host = (name.lower().removesuffix(':443') for name in (key, host))
+    return is_found(key, host)
+
+
+def is_found(key: str, host: str) -> bool:
+    """Return whether Pywikibot finds a key for a host, exactly as written."""
     return key in ('*', host) or (
         key.startswith('*.') and host.endswith(key[1:])
     )

@@ -93,7 +93,9 @@ def undisturbed(lock: AbstractContextManager[None]) -> Iterator[None]:
                         signal.signal(number, note)
             yield
     finally:
-        for number, handler in usual.items():
+        # SIGINT last: its usual handler raises an exception, after which no
+        # other handler would be restored.
+        for number, handler in reversed(usual.items()):
             signal.signal(number, handler)
         for number in came:
             signal.raise_signal(number)

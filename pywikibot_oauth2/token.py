@@ -29,6 +29,8 @@ _VISIBLE = r'[ -~]+'
 # A longer lifetime is taken as no expiry: the token of an owner-only client
 # is valid for about 1,000 years (recorded).
 _PRACTICALLY_FOREVER = 100 * 365 * 86400.0
+# No clock gets here, in seconds since 1970 UTC; NaN is not less, either.
+_LAST_TIME = 1e15
 
 
 class Header(str):
@@ -147,7 +149,7 @@ class Token:
         if (
             is_bearer(access_token)
             and (refresh_token is None or _is_visible(refresh_token))
-            and (expires_at is None or type(expires_at) in (int, float))
+            and (expires_at is None or _is_time(expires_at))
         ):
             return cls(access_token, refresh_token, expires_at, lifetime)
         raise StoreError('the token is damaged')
@@ -171,6 +173,15 @@ def seconds(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if 0 < number < _PRACTICALLY_FOREVER else None
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    """Return whether a value is a number that can be calculated with."""
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and abs(value) < _LAST_TIME
+    )
 
 
 def _is_visible(value: object) -> TypeGuard[str]:

@@ -524,6 +524,36 @@ def test_retry_after_is_respected_but_not_beyond_the_expiry(
     assert near.account.header() != near.old
 
 
+class Failing(FileStore):
+    """A token file that cannot be written until *fails* is False."""
+
+    fails = True
+
+    def reserve(self, account, client_id):
+        save = super().reserve(account, client_id)
+        return self.fail if self.fails else save
+
+    def fail(self, authorization):
+        raise StoreError('the disk has failed')
+
+
+def test_a_token_that_is_stored_late_is_left_alone_for_as_long(near):
+    store = Failing(near.path.parent)
+    account = near.another(store)
+    account.adopt(near.authorization())
+    near.wiki.clock.advance(HOUR - 40)
+    near.wiki.fail_next('status', status=429, retry_after=30)
+    header = account.header()
+    store.fails = False
+    for waited in (10, 19):
+        near.wiki.clock.advance(waited)
+        assert account.header() == header == near.stored.token.header
+        assert near.asked == 1
+    near.wiki.clock.advance(1)
+    assert near.accepts(account.header())
+    assert near.asked == 2
+
+
 # The wiki refuses the client
 
 
@@ -636,7 +666,7 @@ def test_a_login_makes_an_earlier_lost_answer_forgotten(near, where):
 @pytest.mark.parametrize('step', ['header', 'load', 'refresh', 'replace'])
 def test_nothing_is_sent_to_a_wiki_that_is_no_longer_configured(due, step):
     elsewhere = 'http://127.0.0.1:1/w'
-    moved = due.stored._replace(wiki=elsewhere, generation=9)
+    moved = due.stored.with_token(due.stored.token)._replace(wiki=elsewhere)
     due.store.save('Bot', due.registered.id, moved.serialize())
     due.policy.distrusted = {elsewhere}
     arguments = [due.old] if step == 'replace' else []
@@ -725,6 +755,27 @@ def test_no_valid_token_is_spent_if_there_is_no_place_for_the_next(near):
     assert account.header() == header
     assert near.stored.token.header == header
     assert near.asked == 1
+
+
+@pytest.mark.parametrize('is_login', [True, False])
+def test_what_a_person_does_wins_over_a_token_that_could_not_be_stored(
+    due, is_login
+):
+    store = Full(due.path.parent)
+    account = due.another(store)
+    for _ in range(2):
+        account.replace(account.header())
+    assert not account.state.is_saved
+    if is_login:
+        new = due.log_in()
+    else:
+        new = None
+        due.another().forget()
+    kept = due.stored
+    store.has_space = True
+    due.wiki.clock.advance(10)
+    assert account.header() == new
+    assert due.stored == kept
 
 
 def test_a_login_that_cannot_be_stored_serves_as_long_as_the_process(bot):

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 import threading
+import weakref
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,10 +16,23 @@ from pywikibot import config
 from pywikibot.comms import http
 from requests.adapters import HTTPAdapter
 
-from pywikibot_oauth2 import AuthorizationEndedError, EndpointError, OAuth2Auth
+from pywikibot_oauth2 import (
+    AuthorizationEndedError,
+    EndpointError,
+    OAuth2Auth,
+    host,
+)
+from pywikibot_oauth2.auth import _tell_if_unused
 from pywikibot_oauth2.bearer import BearerAuth
 from tests.harness import Owner, at_once
-from tests.helpers import HOUR, Bot, leave_pywikibot, on_both, set_up_pywikibot
+from tests.helpers import (
+    HOUR,
+    Bot,
+    in_thread,
+    leave_pywikibot,
+    on_both,
+    set_up_pywikibot,
+)
 from tests.stores.contract import listening
 
 
@@ -329,6 +343,26 @@ def test_a_host_of_no_site_is_reported_at_the_end(tmp_path, wiki, is_known):
     assert (f"authenticate['{key}'] in user-config.py" in shown) != is_known
     assert ('OAuth 2.0 was not used there' in shown) != is_known
     assert (f'your sites are: {wiki.netloc}' in shown) != is_known
+
+
+def test_a_key_that_pywikibot_does_not_find_is_reported_at_the_end(
+    bench, monkeypatch, said, tmp_path
+):
+    class Shown:
+        netloc, path = 'wiki.example:443', '/w'
+
+    set_up_pywikibot(monkeypatch, tmp_path, en=Shown)
+    family = tmp_path / 'sandbox_family.py'
+    family.write_text(family.read_text().replace("'http'", "'https'"))
+    config.usernames['sandbox']['en'] = 'Bot'
+    monkeypatch.setattr(host, 'had_a_site', lambda: True)
+    for key in ('wiki.example', Shown.netloc):
+        config.authenticate = {key: bench.auth}
+        is_found = http.get_authentication(f'https://{Shown.netloc}/w/api.php')
+        _tell_if_unused(weakref.ref(bench.auth))
+        assert len(said) == 1
+        assert f'your sites are: {Shown.netloc}' in said[0]
+    assert is_found
 
 
 # The token is dead
@@ -672,6 +706,25 @@ def test_cookies_of_an_owner_only_token_come_back_with_it_alone(owner, stream):
     assert dead.cookies == {'sessionJwt': sent}
     assert repeated.cookies == {}
     assert last.cookies['sessionJwt'] not in ('', sent)
+
+
+def test_a_header_and_its_cookies_belong_to_the_same_token(owner):
+    owner.who()
+    owner.who()
+    account = owner.auth.bearer_for(owner.wiki.url, 'Bot').account
+    sent, cookies = account.state.header, account.state.cookies
+
+    def clock():
+        # Another thread renews the token while the request gets its header.
+        account.clock = owner.wiki.clock
+        in_thread(account.refresh)
+        return owner.wiki.clock()
+
+    account.clock = clock
+    request = requests.Request('GET', owner.wiki.api_url, auth=owner.auth)
+    headers = request.prepare().headers
+    assert headers['Authorization'] == sent != account.state.header
+    assert headers['Cookie'] == f'sessionJwt={cookies["sessionJwt"]}'
 
 
 def test_a_cookie_that_does_not_fit_is_dropped_and_the_request_repeated(owner):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import sys
 import threading
 from collections import Counter
 
@@ -33,6 +34,8 @@ from tests.helpers import (
     set_up_pywikibot,
 )
 from tests.sandbox import Sandbox
+from tests.sandbox.config import FAMILY
+from tests.stores.contract import listening
 
 
 WHO = {'action': 'query', 'meta': 'userinfo', 'format': 'json'}
@@ -209,6 +212,25 @@ def test_outside_of_the_block_nothing_of_the_session_is_used(tool, wiki):
         assert who(wiki) is None
         (request,) = wiki.requests
         assert (request.bearer, request.cookies) == (None, {})
+
+
+def test_the_host_of_a_family_need_not_be_in_normal_form(
+    wiki, monkeypatch, tmp_path
+):
+    class Shown:
+        netloc, path = wiki.netloc.replace('127.0.0.1', 'LocalHost'), wiki.path
+
+    set_up_pywikibot(monkeypatch, tmp_path, en=Shown)
+    client = client_of(wiki.register())
+    url = f'http://{Shown.netloc}{Shown.path}/api.php'
+    session = OAuth2Session(client, url, user='Bot', clock=wiki.clock)
+    page = session.authorization_url().replace('localhost', '127.0.0.1', 1)
+    session.complete(wiki.approve(page, 'Bot'))
+    for _ in range(2):
+        with session.use():
+            edit('Bot')
+        assert config.authenticate == {}
+    assert [each.user for each in wiki.edits] == ['Bot', 'Bot']
 
 
 def test_a_site_from_inside_edits_nothing_outside(tool):
@@ -545,6 +567,47 @@ def test_the_token_goes_to_no_other_wiki(tool, wiki, has_bot):
     assert tool.other.requests
     for request in tool.other.requests:
         assert (request.bearer, request.cookies) == (None, {})
+
+
+@pytest.fixture
+def too_wide(tool, wiki, tmp_path, monkeypatch):
+    """Return an OAuth2Auth that reaches the wikis of two operators."""
+    monkeypatch.delitem(sys.modules, 'foreign_family', raising=False)
+    with Sandbox(clock=wiki.clock) as foreign:
+        family = FAMILY.replace("'sandbox'", "'foreign'").format(
+            langs={'de': foreign.netloc}, paths={'de': foreign.path}
+        )
+        path = tmp_path / 'foreign_family.py'
+        path.write_text(family)
+        config.family_files['foreign'] = str(path)
+        config.usernames['foreign']['de'] = 'Bot'
+        auth = tool.configure_bot()
+        config.authenticate = {'*': auth}
+        tool.foreign = foreign
+        yield auth
+
+
+def test_a_wildcard_that_is_too_wide_sends_no_token_of_a_user(
+    tool, wiki, too_wide
+):
+    session = tool.session()
+    with session.use(), listening() as said:
+        for each in (tool.foreign, wiki, tool.foreign):
+            request = requests.Request('GET', each.api_url, auth=too_wide)
+            sent = request.prepare().headers.get('Authorization')
+            assert sent == (session.token.header if each is wiki else None)
+    assert str(said).count("authenticate['*'] would send the token") == 1
+
+
+def test_a_wildcard_that_is_too_wide_logs_no_bot_in(tool, too_wide):
+    foreign = Tool(tool.foreign)
+    with foreign.session().use():
+        pass
+    tool.foreign.requests.clear()
+    site = pywikibot.Site('de', 'foreign', user='Bot')
+    with pytest.raises(Error, match='would send the token'):
+        in_thread(site.login)
+    assert not [each for each in tool.foreign.requests if each.bearer]
 
 
 def test_another_entry_in_authenticate_is_reported(tool, wiki):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import io
 import json
 import logging
@@ -59,7 +60,7 @@ def shown_by(client):
         logger.error(each)
         yield stream.getvalue()
     yield pprint.pformat(vars(auth))
-    for refuse in json.dumps, vars, pickle.dumps:
+    for refuse in json.dumps, vars, pickle.dumps, dataclasses.asdict:
         with pytest.raises(TypeError) as info:
             refuse(client)
         yield f'{CLIENT_ID} {info.value}'
@@ -195,8 +196,11 @@ def test_it_is_a_value():
     assert client != make_client(client_secret='other')
     assert client != 'other'
     assert copy.copy(client) is copy.deepcopy(client) is client
-    with pytest.raises(AttributeError, match='cannot assign'):
-        client.client_secret = 'other'
+    for name in 'client_secret', 'redirect_url':
+        with pytest.raises(AttributeError, match='is immutable'):
+            setattr(client, name, 'other')
+        with pytest.raises(AttributeError, match='is immutable'):
+            delattr(client, name)
 
 
 # Where the credentials come from

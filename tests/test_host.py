@@ -466,6 +466,9 @@ def test_the_csrf_tokens_of_the_sites_of_one_account_are_dropped(
         (['*.WIKIPEDIA.org'], 'https://EN.wikipedia.org/w', 0),
         (['127.0.0.1:8080'], 'http://127.0.0.1:8080', 0),
         (['127.0.0.1'], 'http://127.0.0.1:8080', None),
+        (['*.wikipedia.org', 'EN.wikipedia.org:443'], EN, 1),
+        (['*', '*.wikipedia.org:443', '*.org:443'], EN, 1),
+        (['en.wikipedia.org:80', 'en.wikipedia.org:8443'], EN, None),
         (['wikipedia.org', '*.de.wikipedia.org', 'e*.wikipedia.org'], EN,
          None),
         ([], EN, None),
@@ -490,12 +493,13 @@ OURS = '*.wikimedia.org *.wikipedia.org'
 @pytest.mark.parametrize(
     ('key', 'hint'),
     [
-        ('*', f'{OURS} 127.0.0.1:8080 wiki.example'),
+        ('*', f'{OURS} 127.0.0.1:8080 WIKI.Example'),
         ('*.org', OURS),
         ('*.ORG', OURS),
         ('*.toolforge.org', ''),
         ('*.co.uk', ''),
-        ('*.example', 'wiki.example'),
+        # As Pywikibot looks it up
+        ('*.example', 'WIKI.Example'),
         # Several operators
         ('*.shared.net', '*.a.shared.net *.shared.net'),
         *[(key, None) for key in ('*.wikipedia.org', '*.wikimedia.org',

@@ -127,6 +127,21 @@ def test_a_signal_that_is_ignored_stays_ignored():
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
+def test_an_interrupt_at_the_very_end_leaves_no_handler_behind(monkeypatch):
+    for number in signal.SIGTERM, signal.SIGHUP:
+        signal.signal(number, lambda number, frame: None)
+    before = handlers_now()
+
+    def set_and_interrupt(number, handler, usual=signal.signal):
+        usual(number, handler)
+        send(signal.SIGINT)
+
+    with pytest.raises(CameError), undisturbed(contextlib.nullcontext()):
+        monkeypatch.setattr(signal, 'signal', set_and_interrupt)
+    monkeypatch.undo()
+    assert handlers_now() == before
+
+
 def test_another_thread_leaves_the_handlers_alone(handlers):
     def work():
         with undisturbed(contextlib.nullcontext()):

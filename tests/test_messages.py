@@ -271,7 +271,7 @@ def test_an_error_code_of_the_api_is_explained(code, action, words):
 
 
 def test_other_error_codes_are_left_to_pywikibot():
-    for code in 'badtoken', 'maxlag', INVALID, '':
+    for code in 'maxlag', INVALID, '':
         assert messages.of_api_error(EN, CLIENT, code, 'edit') is None
     fixed = OAuth2Client(access_token='abc')
     text = messages.of_api_error(EN, fixed, 'blocked', '')

@@ -354,15 +354,39 @@ def test_requests_assert_the_user_if_wanted(wiki, complete, method, is_stored):
         assert request.bearer == session.token.access_token
 
 
-def test_the_automatic_refresh_can_be_switched_off(wiki, complete):
+@pytest.mark.parametrize(
+    ('url', 'error'),
+    [
+        ('{.api_url}', DEAD),
+        ('{.url}/rest.php/v1/page/Main_Page', 'rest-read-denied'),
+        ('{.url}/rest.php/oauth2/resource/profile', 'access_denied'),
+    ],
+)
+def test_the_automatic_refresh_can_be_switched_off(wiki, complete, url, error):
     session = stored(complete(refreshes=False), refreshes=False)
     wiki.clock.advance(wiki.token_life + 1)
-    answer = requests.get(wiki.api_url, QUERY, auth=session)
-    assert answer.json()['error']['code'] == DEAD
+    answer = requests.get(url.format(wiki), QUERY, auth=session)
+    assert error in answer.text
     assert len(wiki.requests) == 1
     assert session.profile() is None
     session.refresh()
     assert ask(wiki, session) == 'Bot'
+
+
+def test_requests_that_fail_for_one_reason_are_not_kept_with_it(
+    wiki, complete, registered
+):
+    session = complete()
+    wiki.clock.advance(wiki.token_life + 1)
+    wiki.disable_client(registered)
+    errors = []
+    for _ in range(5):
+        with pytest.raises(ClientRefusedError) as caught:
+            ask(wiki, session)
+        errors.append(caught)
+    assert len({len(each.traceback) for each in errors[1:]}) == 1
+    assert len({str(vars(each.value)) for each in errors}) == 1
+    assert errors[-1].value.is_unusable
 
 
 @pytest.mark.parametrize('like', ['master'])

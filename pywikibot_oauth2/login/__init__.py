@@ -133,6 +133,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         """Get a token for the account, from the store or from a person."""
         if auth.problem is not None:
             raise auth.problem
+        # Where there has been a block, a login precedes the first request
+        # that would have checked it.
+        auth.check()
         account = auth.bearer_for(wiki, self.username).account
         if self._is_accepted(account):
             self._route(auth, wiki)

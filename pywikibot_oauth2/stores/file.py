@@ -367,19 +367,24 @@ def _is_mount(path: Path) -> bool:
 
     os.path.ismount compares device numbers. They are equal if the file was
     mounted from the same file system, and on overlayfs those of a file and
-    its folder differ although neither is a mount.
+    its folder differ although neither is a mount. The list of all mounts
+    has those that another one hides, too.
     """
     try:
-        mounts = Path('/proc/self/mountinfo').read_bytes().splitlines()
-    except OSError:  # not Linux
+        return _mount_id(path) != _mount_id(path.parent)
+    except (AttributeError, OSError):
+        # There is no such file yet, or the system is not Linux.
         return False
-    # The kernel writes a space as \040.
-    name = re.sub(
-        rb'[ \t\n\\]',
-        lambda found: b'\\%03o' % ord(found[0]),
-        os.fsencode(path),
-    )
-    return [name] in [mount.split(b' ')[4:5] for mount in mounts]
+
+
+def _mount_id(path: Path) -> list[bytes]:
+    """Return the number of the mount that a path is in."""
+    descriptor = os.open(path, os.O_PATH)
+    try:
+        facts = Path(f'/proc/self/fdinfo/{descriptor}').read_bytes()
+    finally:
+        os.close(descriptor)
+    return re.findall(rb'^mnt_id:.*$', facts, re.MULTILINE)
 
 
 def _sweep(path: Path) -> None:

@@ -531,6 +531,21 @@ def test_a_token_file_that_is_a_mount_of_its_own_is_refused_in_advance(
     assert store.load(ACCOUNT, CLIENT) == authorization(text='new')
 
 
+def test_a_mount_that_another_one_hides_is_none_of_the_token_file(folder):
+    mounted = folder / 'mounted'
+    mounted.mkdir(0o700)
+    path = FileStore(mounted).path(ACCOUNT)
+    path.touch()
+    with (
+        mount('--bind', str(path), str(path)),
+        mount('-t', 'tmpfs', '-o', 'mode=700', 'tmpfs', str(mounted)),
+    ):
+        for text in 'old', 'new':
+            keep(FileStore(mounted), authorization(text=text))
+        found = FileStore(mounted).load(ACCOUNT, CLIENT)
+    assert found == authorization(text='new')
+
+
 def fill(disk):
     """Fill a disk; return the file that fills it."""
     ballast = disk / 'ballast'

@@ -20,6 +20,7 @@ from pywikibot import config
 
 from pywikibot_oauth2.errors import StoreError, StoreUnreachableError
 from pywikibot_oauth2.stores.keyring import KeyringStore
+from tests.helpers import HOUR, Bot
 from tests.stores.contract import (
     ACCOUNT,
     CLIENT,
@@ -167,6 +168,66 @@ def test_a_locked_keyring_is_reported_and_not_taken_for_empty(place, store):
     assert info.value.error == 'unreachable'
     assert isinstance(info.value, StoreUnreachableError)
     assert place.open().load(ACCOUNT, CLIENT) == authorization()
+
+
+def test_a_token_renewed_while_the_keyring_is_locked_is_not_lost(
+    place, store, wiki, tmp_path
+):
+    bot = Bot(wiki, tmp_path)
+    bot.store = store
+    bot.log_in()
+    account = bot.another()
+    account.header()
+    usable = keyring.get_keyring()
+    wiki.clock.advance(HOUR)
+    keyring.set_keyring(LockedKeyring())
+    header = account.header()
+    assert bot.accepts(header)
+    keyring.set_keyring(usable)
+    # After this process has ended
+    assert bot.another().header() == header
+    assert bot.asked == 1
+    assert 'has ended' not in bot.said
+
+
+def test_an_end_while_the_keyring_is_locked_hides_no_newer_token(
+    place, store, wiki, tmp_path
+):
+    bot = Bot(wiki, tmp_path)
+    bot.store = store
+    bot.log_in()
+    account = bot.another()
+    account.header()
+    wiki.clock.advance(HOUR)
+    header = bot.another().header()
+    usable = keyring.get_keyring()
+    keyring.set_keyring(LockedKeyring())
+    assert account.header() is None
+    keyring.set_keyring(usable)
+    assert account.header() == bot.another().header() == header
+
+
+@pytest.mark.parametrize('has_ended', [False, True])
+def test_a_login_while_the_keyring_is_locked_is_newer_than_anything(
+    place, store, wiki, tmp_path, has_ended
+):
+    bot = Bot(wiki, tmp_path)
+    bot.store = store
+    bot.log_in()
+    account = bot.another()
+    for _ in range(3):
+        account.refresh()
+    if has_ended:
+        account.forget()
+    usable = keyring.get_keyring()
+    keyring.set_keyring(LockedKeyring())
+    # In another terminal, without a keyring
+    header = bot.log_in()
+    if not has_ended:
+        account.replace(account.header())
+    keyring.set_keyring(usable)
+    assert account.header() == bot.another().header() == header
+    assert bot.accepts(header)
 
 
 def test_what_is_in_the_file_is_newer_than_what_is_in_the_keyring(
