@@ -302,7 +302,7 @@ class OAuth2Auth(AuthBase):
     def _authenticate(self, request: PreparedRequest) -> PreparedRequest:
         """Authenticate a request for which a look-up is not enough."""
         wiki = host.wiki_of(request.url or '')
-        if wiki is None or wiki in self._off:
+        if wiki is None:
             return request
         if blocks.used_wikis:
             block = blocks.current_block()
@@ -312,6 +312,8 @@ class OAuth2Auth(AuthBase):
             blocks.refuse_stray_change(request)
             return request
         blocks.own_account.is_used = True
+        if wiki in self._off:
+            return request
         bearer = self._routes.get(f'{wiki}/api.php') or self._discover(wiki)
         return request if bearer is None else bearer(request)
 
