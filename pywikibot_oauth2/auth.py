@@ -79,8 +79,14 @@ class _BotPolicy(Policy):
         self._last_text = ''
 
     def trusts(self, wiki: str) -> bool:
-        """Return whether authenticate names a wiki."""
-        return host.entry_for(wiki) is self._auth
+        """Return whether authenticate names a wiki, and Pywikibot knows it.
+
+        The host alone would not do: it may have pages of other people.
+        """
+        return (
+            host.entry_for(wiki) is self._auth
+            and host.known_site(wiki, anywhere=True) is not None
+        )
 
     def warn(self, error: OAuth2Error, note: str = '') -> None:
         """Tell the bot owner, but not the same thing twice in a row."""
