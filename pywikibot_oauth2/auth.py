@@ -83,8 +83,14 @@ class _BotPolicy(Policy):
         self._last_text = ''
 
     def trusts(self, wiki: str) -> bool:
-        """Return whether authenticate names a wiki."""
-        return host.entry_for(wiki) is self._auth
+        """Return whether authenticate names a wiki, and Pywikibot knows it.
+
+        The host alone would not do: it may have pages of other people.
+        """
+        return (
+            host.entry_for(wiki) is self._auth
+            and host.known_site(wiki, anywhere=True) is not None
+        )
 
     def warn(self, error: OAuth2Error, note: str = '') -> None:
         """Tell the bot owner, but not the same thing twice in a row."""
@@ -321,7 +327,7 @@ class OAuth2Auth(AuthBase):
     def _authenticate(self, request: PreparedRequest) -> PreparedRequest:
         """Authenticate a request for which a look-up is not enough."""
         wiki = host.wiki_of(request.url or '')
-        if wiki is None or wiki in self._off:
+        if wiki is None:
             return request
         if blocks.used_wikis:
             block = blocks.current_block()
@@ -331,6 +337,8 @@ class OAuth2Auth(AuthBase):
             blocks.refuse_stray_change(request)
             return request
         blocks.own_account.is_used = True
+        if wiki in self._off:
+            return request
         bearer = self._routes.get(f'{wiki}/api.php') or self._discover(wiki)
         return request if bearer is None else bearer(request)
 

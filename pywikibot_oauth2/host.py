@@ -164,10 +164,13 @@ def is_sent_through_proxy(wiki: str) -> bool:
 # Sites and accounts
 
 
-def known_site(wiki: str) -> KnownSite | None:
-    """Find the site at an address among the families of Pywikibot."""
+def known_site(wiki: str, *, anywhere: bool = False) -> KnownSite | None:
+    """Find the site at an address among the families of Pywikibot.
+
+    :param anywhere: whether to look at families without a user name, too
+    """
     host = urlsplit(wiki).hostname or ''
-    for family in _families():
+    for family in _families(anywhere):
         for code in family.langs:
             # A quick test first, since families have up to 300 languages.
             if host in family.base_url(code, '').lower():
@@ -192,14 +195,14 @@ def netloc_of(site: KnownSite) -> str:
     return netloc
 
 
-def _families() -> Iterator[Family]:
+def _families(anywhere: bool = False) -> Iterator[Family]:
     """Yield the families with a user name first, then all others."""
     from pywikibot import config
     from pywikibot.exceptions import UnknownFamilyError
     from pywikibot.family import Family
 
     names = dict.fromkeys([config.family, *config.usernames])
-    if names.pop('*', '') is None:
+    if names.pop('*', '') is None or anywhere:
         names.update(dict.fromkeys(config.family_files))
     for name in names:
         # Reporting a misspelled family in usernames is up to Pywikibot.

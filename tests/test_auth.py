@@ -239,11 +239,28 @@ def test_the_address_of_a_family_need_not_be_in_normal_form(
     family = tmp_path / 'sandbox_family.py'
     family.write_text(family.read_text().replace("'http'", "'https'"))
     config.usernames['sandbox']['en'] = 'Bot'
-    for key in ('wiki.example', bench.wiki.netloc):
-        config.authenticate[key] = bench.auth
-    header = bench.bot.log_in()
-    url = 'https://wiki.example/~bot/%C3%A4/rest.php/v1/page/X'
-    assert bench.header_for(url) == header
+    config.authenticate['wiki.example'] = bench.auth
+    url = 'https://wiki.example/~bot/%C3%A4'
+    given = bench.bot.authorization()._replace(wiki=url)
+    bench.bot.another().adopt(given)
+    header = bench.header_for(f'{url}/rest.php/v1/page/X')
+    assert header == given.token.header
+
+
+def test_no_secret_goes_to_a_stored_address_that_is_no_wikis(live, said):
+    bot = live.bot
+    moved = bot.stored._replace(wiki=f'{live.wiki.url}/~mallory')
+    bot.store.save('Bot', bot.registered.id, moved.serialize())
+    live.wiki.clock.advance(HOUR)
+    live.who()
+    assert not [each for each in live.wiki.requests if 'mallory' in each.path]
+    assert '/~mallory, not for' in said[0]
+    # One that Pywikibot knows is asked, although it has no account there.
+    config.usernames['sandbox'].pop('en')
+    moved = bot.stored._replace(wiki=live.wiki.url)
+    bot.store.save('Bot', bot.registered.id, moved.serialize())
+    assert live.header_for(live.other.api_url)
+    assert bot.asked == 1
 
 
 def test_a_host_beats_a_wildcard_and_entries_share_their_token(live):

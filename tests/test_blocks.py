@@ -23,6 +23,7 @@ from pywikibot_oauth2 import (
     OAuth2Auth,
     OAuth2Session,
     blocks,
+    host,
 )
 from tests.harness import at_once
 from tests.helpers import (
@@ -322,6 +323,26 @@ def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
     check_that_all_belongs_together(wiki)
     # A new thread that only reads does so without a token.
     assert in_thread(who, wiki) is None
+
+
+def test_a_bot_with_a_password_is_not_who_edits_for_a_user(
+    tool, wiki, tmp_path, monkeypatch
+):
+    config.usernames['sandbox']['en'] = 'Bot'
+    config.authenticate[wiki.netloc] = OAuth2Auth(tool.client.client_id)
+    passwords = tmp_path / 'passwords'
+    passwords.write_text(repr(('Bot', wiki.password('Bot'))))
+    passwords.chmod(0o600)
+    monkeypatch.setattr(config, 'password_file', str(passwords))
+    monkeypatch.setattr(host, 'user_override', lambda: 'Bot')
+    session = tool.session()
+    edit('Bot')
+    with session.use():
+        edit(session.user)
+        with pytest.raises(ConfigurationError, match='wrong account'):
+            in_thread(lambda: http.fetch(wiki.api_url, 'POST', data=FORM))
+    edit('Bot')
+    assert tool.editors == ['Bot', session.user, 'Bot']
 
 
 def test_a_wiki_for_which_there_was_no_block_is_not_concerned(tool):

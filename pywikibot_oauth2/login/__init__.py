@@ -73,6 +73,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             with auth.login_lock.held:
                 if self._has_only_password(auth, wiki):
                     auth.unroute(wiki)
+                    blocks.own_account.is_used = True
                     pywikibot.info(
                         f'{self.username} has no OAuth 2.0 token, but a'
                         ' password in the password file: OAuth 2.0 is off'
