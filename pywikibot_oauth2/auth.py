@@ -158,11 +158,11 @@ class _BotAuth(BearerAuth):
             otherwise Pywikibot would end with a traceback
         """
         code = response.headers.get('MediaWiki-API-Error', '')
-        if not code or (code == 'badtoken' and not self._is_disturbed()):
+        account, action = self.account, _action(response.request)
+        if not code or (code == 'badtoken' and not self._is_disturbed(action)):
             return
-        account = self.account
         text = messages.of_api_error(
-            account.wiki, account.client, code, _action(response.request)
+            account.wiki, account.client, code, action
         )
         if text is not None and code not in self._explained:
             self._explained.add(code)
@@ -170,11 +170,16 @@ class _BotAuth(BearerAuth):
         if code == 'cannotlogout' and host.is_running('login'):
             raise SystemExit(1)
 
-    def _is_disturbed(self) -> bool:
+    def _is_disturbed(self, action: str) -> bool:
         """Return whether CSRF tokens are refused again and again.
 
-        After a renewal, by this or another process, one may be.
+        After a renewal, by this or another process, one may be, and in an
+        upload that of every chunk, because they share the first one.
+
+        :param action: the action that was refused; '' for a chunk
         """
+        if action in ('', 'upload'):
+            return False
         header, now = self.account.state.header, self.account.clock()
         self._bad_tokens = [
             (sent, when)
