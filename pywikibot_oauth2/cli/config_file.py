@@ -12,23 +12,20 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pywikibot_oauth2.errors import ConfigurationError, StoreError
+from pywikibot_oauth2.stores.file import draft
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
 
 #: The file that holds the credentials. PAWS publishes home folders, except
 #: for files whose names begin with a dot.
 CREDENTIALS = '.pywikibot-oauth2.json'
-
-# Bytes; more than the credentials and a user-config.py take.
-_ROOM = 65536
 
 _IMPORT = 'import pywikibot_oauth2 as _oauth2'
 _KEY = re.compile(r"authenticate\['([^']+)'\] = ")
@@ -59,9 +56,8 @@ def require_room(path: Path) -> None:
 
     :raises StoreError: it cannot
     """
-    with _reported(path), tempfile.TemporaryFile(dir=path.parent) as file:
-        file.write(bytes(_ROOM))
-        file.flush()
+    with _reported(path), draft(path):
+        pass
 
 
 def write_credentials(
@@ -72,8 +68,9 @@ def write_credentials(
     :raises StoreError: it cannot be written
     """
     values = {name: value for name, value in credentials.items() if value}
-    with _reported(path), _draft(path, json.dumps(values, indent=1) + '\n'):
-        pass
+    content = json.dumps(values, indent=1) + '\n'
+    with _reported(path), draft(path) as (_, put):
+        put(content.encode())
 
 
 def changed(
@@ -159,14 +156,13 @@ def replace(path: Path, content: str) -> Path | None:
     :raises ConfigurationError: Pywikibot cannot load the new one; nothing
         was changed
     """
-    # A symbolic link stays one.
-    target = path.resolve()
-    with _reported(target), _draft(target, content) as draft:
+    with _reported(path), draft(path, path.suffix) as (trial, put):
+        trial.write_bytes(content.encode())
         # Pywikibot takes the global option -config in any program. The folder,
         # which is that of all other files, does not affect an absolute path.
         result = run_python(
             path.parent,
-            *('-c', 'import pywikibot', f'-config:{draft}'),
+            *('-c', 'import pywikibot', f'-config:{trial}'),
             is_captured=True,
         )
         if result.returncode:
@@ -175,13 +171,14 @@ def replace(path: Path, content: str) -> Path | None:
                 f'Pywikibot cannot load the new {path}: {words}',
                 error='not_loadable',
             )
-        if not target.exists():
-            return None
-        backup = _free_path(
-            path.with_name(f'{path.name}.bak'), f'{path.name}.bak{{}}', 1
-        )
-        backup.touch(mode=0o600)
-        shutil.copy2(target, backup)
+        backup = None
+        if path.exists():
+            backup = _free_path(
+                path.with_name(f'{path.name}.bak'), f'{path.name}.bak{{}}', 1
+            )
+            backup.touch(mode=0o600)
+            shutil.copy2(path, backup)
+        put(content.encode())
     return backup
 
 
@@ -217,22 +214,6 @@ def _reported(path: Path) -> Iterator[None]:
             error='no_space' if is_full else 'not_writable',
             hint=str(path),
         ) from None
-
-
-@contextlib.contextmanager
-def _draft(path: Path, content: str) -> Iterator[Path]:
-    """Write a file of mode 0600, which becomes another one at the end."""
-    descriptor, name = tempfile.mkstemp(
-        path.suffix, f'.{path.stem}-', path.parent
-    )
-    draft = Path(name)
-    try:
-        with open(descriptor, 'w', encoding='utf-8') as file:
-            file.write(content)
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _free_path(path: Path, pattern: str, first: int) -> Path:

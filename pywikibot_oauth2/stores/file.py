@@ -116,7 +116,7 @@ class FileStore(Store):
         place = contextlib.ExitStack()
         with _reported(path, 'written', error='not_writable'):
             os.makedirs(path.parent, mode=0o700, exist_ok=True)
-            replace = place.enter_context(_draft(path))
+            _, replace = place.enter_context(draft(path))
         if hasattr(self._reserved, 'places'):
             self._reserved.places.push(place)
 
@@ -316,13 +316,16 @@ def read_private(path: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def _draft(path: Path) -> Iterator[Callable[[bytes], None]]:
+def draft(
+    path: Path, suffix: str = '.tmp'
+) -> Iterator[tuple[Path, Callable[[bytes], None]]]:
     """Reserve the place for the next version of a file.
 
     A temporary file in the same folder has the space that is needed, and
-    can replace the file. Its mode is 0600 from the start. Provide what
-    replaces the file by it, as a whole or not at all; at most once.
+    can replace the file. Its mode is 0600 from the start. Provide its path
+    and what replaces the file by it, as a whole or not at all; at most once.
 
+    :param suffix: how the name of the temporary file ends
     :raises OSError: the place cannot be reserved; EBUSY if the file is a
         mount of its own, over which nothing can be renamed
     """
@@ -334,7 +337,7 @@ def _draft(path: Path) -> Iterator[Callable[[bytes], None]]:
     _sweep(target)
     size = target.stat().st_size if target.exists() else 0
     descriptor, name = tempfile.mkstemp(
-        '.tmp', f'{target.name}.', target.parent
+        suffix, f'{target.name}.', target.parent
     )
     try:
         with open(descriptor, 'wb') as file:
@@ -356,7 +359,7 @@ def _draft(path: Path) -> Iterator[Callable[[bytes], None]]:
             # Zeros, since macOS does not have posix_fallocate, and some
             # file systems do not support it.
             write(bytes(max(_SPACE, 2 * size)))
-            yield replace
+            yield Path(name), replace
     finally:
         with contextlib.suppress(OSError):
             os.unlink(name)
