@@ -121,3 +121,12 @@ def printable(text: object) -> str:
     """
     line = [char if char.isprintable() else ' ' for char in str(text)[:1000]]
     return ' '.join(''.join(line).split())[:300]
+
+
+def reason_of(error: Exception) -> str:
+    """Return the innermost cause of a failed request, in one line."""
+    cause: object = error.args[0] if error.args else error
+    cause = getattr(cause, 'reason', cause)
+    # urllib3 begins with the representation of a connection.
+    words = str(cause).rpartition('): ')[2]
+    return f'{type(error).__name__}: {printable(words)}'

@@ -33,6 +33,7 @@ from pywikibot_oauth2.errors import (
     EndpointError,
     OAuth2Error,
     printable,
+    reason_of,
 )
 from pywikibot_oauth2.token import Header, Token, seconds
 
@@ -559,7 +560,7 @@ class OAuth2Wiki:
         except (OSError, HTTPError) as error:
             # Among them are those of requests, and a file of certificates
             # that is missing.
-            reason = _reason(error)
+            reason = reason_of(error)
         except (ProtocolError, ValueError):
             reason = 'the request cannot be made'
         else:
@@ -791,15 +792,6 @@ def _retry_after(response: requests.Response) -> float | None:
         except (TypeError, ValueError, OverflowError):
             wait = None
     return wait if wait is not None and wait > 0 else None
-
-
-def _reason(error: Exception) -> str:
-    """Return the innermost cause of a failed request, in one line."""
-    cause: object = error.args[0] if error.args else error
-    cause = getattr(cause, 'reason', cause)
-    # urllib3 begins with the representation of a connection.
-    words = str(cause).rpartition('): ')[2]
-    return f'{type(error).__name__}: {printable(words)}'
 
 
 def _bytes(text: str) -> bytes:

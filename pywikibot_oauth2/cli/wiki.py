@@ -18,6 +18,7 @@ from pywikibot_oauth2.errors import (
     EndpointError,
     OAuth2Error,
     printable,
+    reason_of,
 )
 
 
@@ -54,11 +55,7 @@ def query(site: BaseSite, **parameters: str) -> dict[str, object]:
     if isinstance(response, OAuth2Error):
         raise response
     if isinstance(response, Exception):
-        cause: object = response.args[0] if response.args else response
-        # urllib3 begins with the representation of a connection.
-        words = str(getattr(cause, 'reason', cause)).rpartition('): ')[2]
-        reason = f'{type(response).__name__}: {printable(words)}'
-        raise EndpointError(f'{wiki}: {reason}', wiki=wiki)
+        raise EndpointError(f'{wiki}: {reason_of(response)}', wiki=wiki)
     with contextlib.suppress(ValueError, RecursionError):
         data = response.json()
         if isinstance(data, dict):
