@@ -158,8 +158,10 @@ class _BotAuth(BearerAuth):
             otherwise Pywikibot would end with a traceback
         """
         code = response.headers.get('MediaWiki-API-Error', '')
+        if not code:
+            return
         account, action = self.account, _action(response.request)
-        if not code or (code == 'badtoken' and not self._is_disturbed(action)):
+        if code == 'badtoken' and not self._is_disturbed(action):
             return
         text = messages.of_api_error(
             account.wiki, account.client, code, action
