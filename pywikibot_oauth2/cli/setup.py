@@ -286,7 +286,7 @@ class Setup:
         if not host.is_wikimedia(self.site):
             return {urlsplit(self.wiki).netloc}
         sisters = (
-            host.wiki_at(site.family.base_url(site.code, '/api.php'))
+            site.wiki
             for site in host.configured_sites()
             if host.is_wikimedia(site) and site.username == self.username
         )
