@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 import os
 import time
@@ -94,6 +95,14 @@ class State(NamedTuple):
     refusal: ClientRefusedError | None = None
     header: Header | None = None
     due: float = -math.inf
+
+    def error(self) -> ClientRefusedError | None:
+        """Return the refusal, to be raised.
+
+        It is a copy, because an error that is raised again and again keeps
+        what each frame that it passed was working on.
+        """
+        return copy.copy(self.refusal)
 
 
 class Account:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -76,9 +75,7 @@ class BearerAuth(AuthBase):
         if account.clock() >= state.due:
             state = self._renewed(request, state)
         if state.header is None:
-            # The account keeps the original, to whose traceback each request
-            # would add itself.
-            self.without_token(copy.copy(state.refusal))
+            self.without_token(state.error())
             return request
         headers['Authorization'] = state.header
         if state.cookies is not None:
@@ -208,7 +205,7 @@ class BearerAuth(AuthBase):
             # A fixed access token, which cannot be replaced.
             return sent if self.needs_token else None
         if header is None:
-            self.without_token(copy.copy(self.account.state.refusal))
+            self.without_token(self.account.state.error())
         return header
 
     def _repeat(

@@ -211,8 +211,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         :raises OAuth2Error: that is not known, and nobody should be asked
         """
         try:
-            if account.state.refusal is not None:
-                raise account.state.refusal
+            refusal = account.state.error()
+            if refusal is not None:
+                raise refusal
             account.load()
             user_agent = http.user_agent(self.site)
             header = account.header(user_agent)
