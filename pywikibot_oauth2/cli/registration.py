@@ -21,11 +21,7 @@ _PATH = 'OAuthConsumerRegistration'
 
 
 def form_address(
-    wiki: str,
-    username: str,
-    callback_url: str | None = None,
-    *,
-    owner_only: bool = False,
+    wiki: str, username: str, callback_url: str, *, owner_only: bool = False
 ) -> str:
     """Return the address of the form with its fields filled in.
 
@@ -35,7 +31,7 @@ def form_address(
 
     :param wiki: the address of the wiki's script folder
     :param username: the account that registers the client
-    :param callback_url: the callback URL, if not :data:`CALLBACK_URL`
+    :param callback_url: the callback URL, unless it is for its owner only
     :param owner_only: whether the client is for its owner only
     """
     fields = {
@@ -47,7 +43,7 @@ def form_address(
         'wpgranttype': 'normal',
     }
     more: dict[str, object] = {
-        'wpcallbackUrl': callback_url or CALLBACK_URL,
+        'wpcallbackUrl': callback_url,
         'wpoauth2GrantTypes[]': ['authorization_code', 'refresh_token'],
     }
     query = urlencode(
@@ -58,13 +54,19 @@ def form_address(
 
 
 def proposal(
-    username: str, email: str, grants: list[str], *, owner_only: bool
+    username: str,
+    email: str,
+    grants: list[str],
+    callback_url: str,
+    *,
+    owner_only: bool,
 ) -> dict[str, object]:
     """Return the fields that register a client by the REST API (recorded).
 
     :param username: the account that registers the client
     :param email: its confirmed e-mail address
     :param grants: the names of the grants
+    :param callback_url: the callback URL, unless it is for its owner only
     :param owner_only: whether the client is for its owner only
     """
     types = ['authorization_code', 'refresh_token']
@@ -76,7 +78,7 @@ def proposal(
         'wiki': '*',
         'is_confidential': True,
         'owner_only': owner_only,
-        'callback_url': '' if owner_only else CALLBACK_URL,
+        'callback_url': '' if owner_only else callback_url,
         'callback_is_prefix': False,
         'grant_types': ['client_credentials'] if owner_only else types,
         'scopes': ['basic', *(grant for grant in grants if grant != 'basic')],

@@ -104,8 +104,7 @@ class Setup:
         way = self.answers.choose('by', ways)
         if way == 'api':
             plan = self._plan(
-                None,
-                None if self._is_owner_only else registration.CALLBACK_URL,
+                None, None if self._is_owner_only else self._callback_url
             )
             config_file.require_room(plan.credentials)
             client = self._register()
@@ -114,6 +113,11 @@ class Setup:
             self._try(client)
             plan = self._plan(client.client_id, client.redirect_uri)
         self._write(plan, client)
+
+    @property
+    def _callback_url(self) -> str:
+        """The callback URL to register."""
+        return self.answers.given('callback-url') or registration.CALLBACK_URL
 
     def _register(self) -> OAuth2Client:
         """Register a client by the REST API."""
@@ -139,7 +143,11 @@ class Setup:
                     error='email_not_confirmed',
                 )
             fields = registration.proposal(
-                self.username, email, grants, owner_only=self._is_owner_only
+                self.username,
+                email,
+                grants,
+                self._callback_url,
+                owner_only=self._is_owner_only,
             )
             answer = self._propose(session, fields)
         client_id = str(answer['client_key'])
@@ -148,9 +156,7 @@ class Setup:
             token = str(answer['access_token'])
             return OAuth2Client(client_id, access_token=token)
         return OAuth2Client(
-            client_id,
-            str(answer['secret']),
-            redirect_uri=registration.CALLBACK_URL,
+            client_id, str(answer['secret']), redirect_uri=self._callback_url
         )
 
     def _propose(
@@ -195,9 +201,9 @@ class Setup:
     def _ask_for_values(self, *, by_form: bool) -> OAuth2Client:
         """Ask for the values that the wiki showed at registration."""
         ask, hidden = self.answers.ask, self.answers.hidden
-        callback_url = self.answers.given('callback-url')
+        callback_url = self._callback_url
         if by_form:
-            self._show_form(callback_url)
+            self._show_form()
         client_id = ask('client-id', 'Client ID:')
         if self._is_owner_only:
             token = hidden('Access token (it is not shown):')
@@ -210,20 +216,18 @@ class Setup:
             callback_url = ask(
                 'callback-url',
                 'Callback URL, exactly as registered:',
-                registration.CALLBACK_URL,
+                callback_url,
             )
         return OAuth2Client(
-            client_id,
-            secret or None,
-            redirect_uri=callback_url or registration.CALLBACK_URL,
+            client_id, secret or None, redirect_uri=callback_url
         )
 
-    def _show_form(self, callback_url: str | None) -> None:
+    def _show_form(self) -> None:
         """Show the address of the form, and open it in a browser."""
         url = registration.form_address(
             self.wiki,
             self.username,
-            callback_url,
+            self._callback_url,
             owner_only=self._is_owner_only,
         )
         pywikibot.info(

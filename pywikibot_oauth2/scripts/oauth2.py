@@ -206,9 +206,10 @@ def _run(action: str, options: list[str]) -> int:
 def _register(*, is_json: bool) -> int:
     """Show how to register a client for the current site."""
     site = sites.offline_site()
-    callback_url = None
+    callback_url = registration.CALLBACK_URL
     with contextlib.suppress(ConfigurationError):
-        callback_url = sites.authentication(site).client.redirect_uri
+        client = sites.authentication(site).client
+        callback_url = client.redirect_uri or callback_url
     url = registration.form_address(
         host.wiki_of_site(site),
         site.username() or 'the account of the bot',

@@ -176,6 +176,17 @@ def test_what_is_wrong_is_refused_before_anything_is_written(
     assert files(owner) == before
 
 
+def test_the_callback_url_of_the_option_is_registered(owner, wiki):
+    url = owner.client.redirect_uri
+    options = '-kind:browser', *BY_API[1:], f'-callback-url:{url}'
+    # Nobody can click Allow here.
+    assert run(owner, *options, keys=wiki.password('Bot') + '\n')[0] == 1
+    *_, client = wiki.oauth.clients.values()
+    assert client is not owner.client
+    assert client.redirect_uri == url
+    assert f'redirect_uri={url!r}' in owner.config.read_text()
+
+
 def test_the_form_is_opened_filled_in(owner, wiki):
     with setup(owner, '-kind:owner-only', '-by:form') as terminal:
         terminal.expect('Client ID:')
