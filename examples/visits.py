@@ -31,8 +31,9 @@ class Visit(dict):  # type: ignore[type-arg]
 
     Requests of one visitor are handled one after another, across threads
     and processes, so that no two of them refresh one token. A browser that
-    brings no key, or one that is not known, is nobody's: nothing is locked
-    for it, and it gets a key of its own when something is to be kept.
+    sends no key, or an unknown one, does not belong to any visitor: nothing
+    is locked for it, and it gets a key of its own as soon as something has
+    to be kept.
 
     :param folder: where the files are
     :param key: what the browser sent, if anything

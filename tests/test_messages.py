@@ -46,7 +46,7 @@ def usernames(monkeypatch):
 
 
 CODE = re.compile(r'[a-z]+[0-9]?(_[a-z]+)*')
-# What is no code of an error.
+# Strings that are not error codes.
 OTHERS = {'beta', 'code', 'error', 'meta', 'replace', 'state'}
 
 
