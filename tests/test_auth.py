@@ -229,16 +229,21 @@ def test_the_token_goes_to_the_scripts_of_configured_wikis_only(
     assert live.header_for(url) == sent
 
 
+def show_by_https(monkeypatch, folder, wiki):
+    """Let the family have a wiki that is reached by https."""
+    set_up_pywikibot(monkeypatch, folder, en=wiki)
+    family = folder / 'sandbox_family.py'
+    family.write_text(family.read_text().replace("'http'", "'https'"))
+    config.usernames['sandbox']['en'] = 'Bot'
+
+
 def test_the_address_of_a_family_need_not_be_in_normal_form(
     bench, monkeypatch, tmp_path
 ):
     class Shown:
         netloc, path = 'Wiki.EXAMPLE:443', '/~bot/ä'
 
-    set_up_pywikibot(monkeypatch, tmp_path, en=Shown)
-    family = tmp_path / 'sandbox_family.py'
-    family.write_text(family.read_text().replace("'http'", "'https'"))
-    config.usernames['sandbox']['en'] = 'Bot'
+    show_by_https(monkeypatch, tmp_path, Shown)
     config.authenticate['wiki.example'] = bench.auth
     url = 'https://wiki.example/~bot/%C3%A4'
     given = bench.bot.authorization()._replace(wiki=url)
@@ -368,10 +373,7 @@ def test_a_key_that_pywikibot_does_not_find_is_reported_at_the_end(
     class Shown:
         netloc, path = 'wiki.example:443', '/w'
 
-    set_up_pywikibot(monkeypatch, tmp_path, en=Shown)
-    family = tmp_path / 'sandbox_family.py'
-    family.write_text(family.read_text().replace("'http'", "'https'"))
-    config.usernames['sandbox']['en'] = 'Bot'
+    show_by_https(monkeypatch, tmp_path, Shown)
     monkeypatch.setattr(host, 'had_a_site', lambda: True)
     for key in ('wiki.example', Shown.netloc):
         config.authenticate = {key: bench.auth}

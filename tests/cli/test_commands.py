@@ -23,6 +23,14 @@ def command(owner, *options, keys=''):
     return done.returncode, done.stdout
 
 
+def check(owner, *rows):
+    """Check the status and the words that each option gives."""
+    for option, status, words in rows:
+        found, shown = command(owner, option)
+        assert found == status
+        assert words in shown
+
+
 def test_the_status_tells_all_that_is_known(owner, wiki):
     limits = {'edit': {'user': {'hits': 90, 'seconds': 60}}, 'thanks': {}}
 
@@ -137,14 +145,12 @@ def test_a_logout_forgets_the_token_and_names_the_page(owner):
     assert status == 0
     assert 'Special:OAuthManageMyGrants' in shown
     assert 'access_token": "' not in owner.token_file().read_text()
-    for option, status, words in (
+    check(
+        owner,
         ('-token', 1, 'pwb login'),
         ('-json', 1, 'logged out'),
         ('-logout', 0, 'is not logged in to'),
-    ):
-        found, shown = command(owner, option)
-        assert found == status
-        assert words in shown
+    )
 
 
 @pytest.fixture
@@ -285,15 +291,13 @@ def test_a_fixed_access_token_is_neither_refreshed_nor_forgotten(
 ):
     owner = Owner(tmp_path, wiki, has_oauth=False)
     owner.use_fixed_token(wiki.register(owner_only=True).access_token)
-    for option, status, words in (
+    check(
+        owner,
         ('-all', 0, 'has no practical expiry'),
         ('-refresh', 2, 'never'),
         ('-logout', 2, 'remove it'),
         ('-login', 0, ''),
-    ):
-        found, shown = command(owner, option)
-        assert found == status
-        assert words in shown
+    )
 
 
 def test_nothing_secret_is_written_anywhere_else(tmp_path, wiki):

@@ -170,12 +170,16 @@ def test_a_locked_keyring_is_reported_and_not_taken_for_empty(place, store):
     assert place.open().load(ACCOUNT, CLIENT) == authorization()
 
 
-def test_a_token_renewed_while_the_keyring_is_locked_is_not_lost(
-    place, store, wiki, tmp_path
-):
+@pytest.fixture
+def bot(store, wiki, tmp_path):
+    """Return a bot that keeps its token in the keyring."""
     bot = Bot(wiki, tmp_path)
     bot.store = store
     bot.log_in()
+    return bot
+
+
+def test_a_token_renewed_while_the_keyring_is_locked_is_not_lost(bot, wiki):
     account = bot.another()
     account.header()
     usable = keyring.get_keyring()
@@ -190,12 +194,7 @@ def test_a_token_renewed_while_the_keyring_is_locked_is_not_lost(
     assert 'has ended' not in bot.said
 
 
-def test_an_end_while_the_keyring_is_locked_hides_no_newer_token(
-    place, store, wiki, tmp_path
-):
-    bot = Bot(wiki, tmp_path)
-    bot.store = store
-    bot.log_in()
+def test_an_end_while_the_keyring_is_locked_hides_no_newer_token(bot, wiki):
     account = bot.another()
     account.header()
     wiki.clock.advance(HOUR)
@@ -209,11 +208,8 @@ def test_an_end_while_the_keyring_is_locked_hides_no_newer_token(
 
 @pytest.mark.parametrize('has_ended', [False, True])
 def test_a_login_while_the_keyring_is_locked_is_newer_than_anything(
-    place, store, wiki, tmp_path, has_ended
+    bot, has_ended
 ):
-    bot = Bot(wiki, tmp_path)
-    bot.store = store
-    bot.log_in()
     account = bot.another()
     for _ in range(3):
         account.refresh()
