@@ -7,7 +7,8 @@ import copy
 import math
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from pywikibot_oauth2 import locks
 from pywikibot_oauth2.authorization import LOGGED_OUT, Authorization
@@ -78,7 +79,8 @@ class Policy:
         return False
 
 
-class State(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class State:
     """Everything that changes, replaced as a whole.
 
     :ivar cookies: those that the wiki set for this access token
@@ -235,7 +237,7 @@ class Account:
             if cookies is not None and state.cookies is not None:
                 new, cookies = cookies, state.cookies.copy()
                 cookies.update(new)
-            self._set(state._replace(cookies=cookies))
+            self._set(replace(state, cookies=cookies))
 
     # What is known
 
@@ -344,7 +346,7 @@ class Account:
             found = self.state.authorization
             if found is not None:
                 found = found._replace(user=user)
-                self._set(self.state._replace(authorization=found))
+                self._set(replace(self.state, authorization=found))
 
     # Renewing
 
@@ -407,7 +409,7 @@ class Account:
                 if isinstance(error, ClientRefusedError):
                     until = self.clock() + _REFUSED_PAUSE
                     self._set(
-                        self.state._replace(refusal=error, not_before=until)
+                        replace(self.state, refusal=error, not_before=until)
                     )
                     raise
                 if not self._policy.wait(error, attempt):
@@ -579,7 +581,7 @@ class Account:
         left = (token.expires_at or math.inf) - now
         # A tenth of the time left, so that there are several attempts.
         wait = min(left, max(left / 10, error.retry_after or 0), 86400)
-        self._set(self.state._replace(not_before=now + wait))
+        self._set(replace(self.state, not_before=now + wait))
 
     # The store
 
@@ -619,7 +621,7 @@ class Account:
             self._set(State(stored))
         elif mine is not None and stored.generation < mine.generation:
             # The store went back in time.
-            self._set(self.state._replace(is_saved=False))
+            self._set(replace(self.state, is_saved=False))
         return is_newer
 
     def _checked(self, data: Mapping[str, object]) -> Authorization:
@@ -687,10 +689,10 @@ class Account:
             save(data or authorization.serialize())
         except StoreError as error:
             # Otherwise it would be due, and be spent, at the next request.
-            self._set(self.state._replace(is_saved=False))
+            self._set(replace(self.state, is_saved=False))
             self._warn_unsaved(error)
         else:
-            self._set(self.state._replace(is_saved=True))
+            self._set(replace(self.state, is_saved=True))
 
     # The state
 
@@ -710,7 +712,7 @@ class Account:
                 due = math.inf
             if not state.is_saved:
                 due = min(due, self.clock() + _SAVE_AGAIN)
-        self.state = state._replace(header=header, due=due)
+        self.state = replace(state, header=header, due=due)
 
     def _is_renewable(self, authorization: Authorization | None) -> bool:
         if authorization is None or authorization.ended is not None:

@@ -325,11 +325,14 @@ class OAuth2Auth(AuthBase):
         :raises EndpointError: the token has expired and could not be
             renewed
         """
-        bearer = self._routes.get((request.url or '').partition('?')[0])
+        url, routes = request.url or '', self._routes
+        # Most requests to api.php are posted, without a query string.
+        bearer = routes.get(url) or routes.get(url.partition('?')[0])
         if bearer is None or blocks.used_wikis:
             return self._authenticate(request)
-        blocks.own_account.is_used = True
-        return bearer(request)
+        if blocks.are_possible:
+            blocks.own_account.is_used = True
+        return bearer.authenticate(request)
 
     def _authenticate(self, request: PreparedRequest) -> PreparedRequest:
         """Authenticate a request for which a look-up is not enough."""

@@ -31,6 +31,8 @@ _current_block: ContextVar[Block | None] | None = None
 _stand_ins: list[str] = []
 
 _lock = ForkSafeLock()
+#: Whether this process has sessions, so that there may be blocks.
+are_possible = False
 #: The wikis for which there has been a block in this process.
 used_wikis: set[str] = set()
 
@@ -39,7 +41,8 @@ class _OwnAccount(threading.local):
     """Whether the current thread works for the configured account.
 
     In a process that has used blocks, a thread does so only if it has
-    logged the account in, or worked for it before the first block.
+    logged the account in, or worked for it when there was a session but
+    no block yet.
     """
 
     is_used = False
@@ -188,6 +191,12 @@ class Block:
             if self.key not in _stand_ins:
                 config.authenticate.pop(self.key, None)
             self.key = None
+
+
+def expect_blocks() -> None:
+    """Note which threads work for the configured account from now on."""
+    global are_possible
+    are_possible = True
 
 
 def current_block() -> Block | None:
