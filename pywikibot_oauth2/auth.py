@@ -350,7 +350,11 @@ class OAuth2Auth(AuthBase):
         if wiki in self._off:
             return request
         bearer = self._routes.get(f'{wiki}/api.php') or self._discover(wiki)
-        return request if bearer is None else bearer(request)
+        if bearer is None:
+            return request
+        if wiki in blocks.used_wikis:
+            blocks.refuse_other_site(request, wiki, bearer.account.user or '')
+        return bearer(request)
 
     def _is_for(self, block: blocks.Block, wiki: str) -> bool:
         """Return whether a request belongs to the user of a block.

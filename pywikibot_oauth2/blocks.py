@@ -30,6 +30,12 @@ _current_block: ContextVar[Block | None] | None = None
 # once for each open block.
 _stand_ins: list[str] = []
 
+#: What to do about work that is done in the wrong thread.
+ADVICE = (
+    'Enter the block in the thread or task that does the work, and do not'
+    ' save asynchronously (asynchronous=True).'
+)
+
 _lock = ForkSafeLock()
 #: Whether this process has sessions, so that there may be blocks.
 are_possible = False
@@ -227,9 +233,33 @@ def refuse_stray_change(request: PreparedRequest) -> None:
         raise ConfigurationError(
             'This thread or task is not within a "with session.use()" block'
             ' and has not logged an account in itself, so the change would'
-            ' be made by the wrong account. Enter the block in the thread or'
-            ' task that does the work, and do not save asynchronously'
-            ' (asynchronous=True).'
+            f' be made by the wrong account. {ADVICE}'
+        )
+
+
+def refuse_other_site(
+    request: PreparedRequest, wiki: str, username: str
+) -> None:
+    """Refuse a change by the configured account to the site of another.
+
+    The thread of an executor, and that in which Pywikibot saves
+    asynchronously, may work for the account and then get a job from a block.
+
+    :param wiki: the wiki that is asked
+    :param username: the configured account
+    :raises ConfigurationError: the site that makes the change is not that
+        of the account
+    """
+    if not host.carries_csrf_token(request):
+        return
+    other = host.drop_csrf_token_of_another(request, wiki, username)
+    if other is not None:
+        raise ConfigurationError(
+            'This thread or task is not within a "with session.use()" block,'
+            f' so a change for {other} would be made by {username}, the'
+            f' wrong account. {ADVICE}',
+            wiki=wiki,
+            account=other,
         )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import queue
 import sys
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import pywikibot
@@ -323,6 +325,38 @@ def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
     check_that_all_belongs_together(wiki)
     # A new thread that only reads does so without a token.
     assert in_thread(who, wiki) is None
+
+
+@pytest.mark.parametrize('knows_site', [False, True])
+@pytest.mark.parametrize('how', ['executor', 'asynchronous'])
+def test_a_thread_of_the_bot_edits_for_no_user(tool, wiki, how, knows_site):
+    def save_later(user):
+        results = queue.Queue()
+        site = pywikibot.Site('en', 'sandbox', user=user)
+        page = pywikibot.Page(site, 'Sandbox')
+        page.text = f'later, edit {next(NUMBERS)}'
+        options = {'callback': lambda *result: results.put(result)}
+        page.save(summary=user, quiet=True, asynchronous=True, **options)
+        return results.get(timeout=20)[1]
+
+    def work(user):
+        return pool.submit(edit, user).exception()
+
+    save = {'executor': work, 'asynchronous': save_later}[how]
+    tool.configure_bot()
+    with ThreadPoolExecutor(1) as pool:
+        assert save('Bot') is None
+        session = tool.session()
+        with session.use():
+            if knows_site:
+                edit(session.user)
+            error = save(session.user)
+            edit(session.user)  # fetches a CSRF token of its own
+        assert save('Bot') is None
+    assert 'not within a "with session.use()" block' in str(error)
+    edits = [session.user] * (2 if knows_site else 1)
+    assert tool.editors == ['Bot', *edits, 'Bot']
+    check_that_all_belongs_together(wiki)
 
 
 def test_a_bot_with_a_password_is_not_who_edits_for_a_user(

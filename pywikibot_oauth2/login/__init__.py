@@ -125,8 +125,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             raise AuthorizationError(
                 f'The site {self.site} is for {self.username}, but this'
                 ' thread or task is not within a "with session.use()" block.'
-                ' Enter the block in the thread or task that does the work,'
-                ' and do not save asynchronously (asynchronous=True).',
+                f' {blocks.ADVICE}',
                 error='other_block',
             )
 
