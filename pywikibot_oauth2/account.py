@@ -526,9 +526,9 @@ class Account:
             and not self.client.owner_only
         ):
             message = (
-                'A session that was made before a fork cannot be refreshed'
-                ' in the child process: both would spend the same refresh'
-                ' token.'
+                'A session that was created before a fork cannot be refreshed'
+                ' in the child process: both processes would use the same'
+                ' refresh token.'
             )
             raise self._error(ConfigurationError, message, 'fork')
 

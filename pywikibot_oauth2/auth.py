@@ -233,7 +233,8 @@ class OAuth2Auth(AuthBase):
         with _no_traceback():
             if oauth1 or isinstance(client_id, (tuple, list)):
                 raise ConfigurationError(
-                    'These are values of OAuth 1.0a. OAuth 2.0 uses others.',
+                    'These are OAuth 1.0a credentials. OAuth 2.0 uses'
+                    ' different ones.',
                     error='oauth1',
                 )
             self.client = OAuth2Client(
@@ -450,9 +451,9 @@ class OAuth2Auth(AuthBase):
         elif before is not bearer:
             before.wikis -= {wiki}
             bearer.policy.say(
-                f'Requests to {wiki} run under {username} from now on, no'
-                f' longer under {before.account.user}. Use one account per'
-                ' wiki in a process, or session.use().'
+                f'From now on, requests to {wiki} run under {username}'
+                f' instead of {before.account.user}. Use one account per wiki'
+                ' in a process, or session.use().'
             )
         return bearer
 

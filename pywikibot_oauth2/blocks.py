@@ -137,8 +137,8 @@ class Block:
                 and outer.user != self.user
             ):
                 raise ConfigurationError(
-                    f'A block of {outer.user} is open here, and one of'
-                    f' {self.user} cannot begin before it has ended. A block'
+                    f'A block of {outer.user} is open here, and a block of'
+                    f' {self.user} cannot begin until it has ended. A block'
                     ' must not be held across a "yield".',
                     account=self.user,
                     wiki=self.wiki,
@@ -232,7 +232,7 @@ def refuse_stray_change(request: PreparedRequest) -> None:
     if host.carries_csrf_token(request):
         raise ConfigurationError(
             'This thread or task is not within a "with session.use()" block'
-            ' and has not logged an account in itself, so the change would'
+            ' and has not itself logged in an account, so the change would'
             f' be made by the wrong account. {ADVICE}'
         )
 

@@ -527,8 +527,8 @@ def install_login_manager() -> None:
     ):
         raise SystemExit(
             'pywikibot-oauth2 does not support Pywikibot'
-            f' {pywikibot.__version__}, which logs in in a different way. Run'
-            ' "pip install --upgrade pywikibot-oauth2", or'
+            f' {pywikibot.__version__}, which logs in differently. Run'
+            ' "pip install --upgrade pywikibot-oauth2" or'
             ' "pip install \'pywikibot>=9,<13\'".'
         )
     ours = importlib.import_module('pywikibot_oauth2.login')

@@ -90,10 +90,11 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         'Nothing was sent. If user-config.py is right, run this in a'
         ' terminal:\n  {login}'),
     'fixed_token': (
-        'If that goes on, the token was reset or belongs to another wiki:'
-        ' see\n  {clients}\nand put the current token into user-config.py.'),
+        'If this keeps happening, the token was reset or belongs to another'
+        ' wiki: see\n  {clients}\nand put the current token into'
+        ' user-config.py.'),
     'not_owner_only': (
-        'With the token that it gets, edits would be anonymous. Remove'
+        'Edits made with its token would be anonymous. Remove'
         ' owner_only=True from user-config.py and run:\n  {login}'),
     'other_account': (
         'Correct usernames[…] in user-config.py, or authorize the right'
@@ -109,7 +110,7 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         'Name the wikis in user-config.py instead; these keys of'
         ' authenticate are narrow enough:\n  {hint}'),
     'oauth1': (
-        'Register a client of OAuth 2.0 with "pwb oauth2 -setup", and give'
+        'Register an OAuth 2.0 client with "pwb oauth2 -setup", and give'
         ' its client ID and client secret to OAuth2Auth.'),
     'two_clients':
         'Put one OAuth2Auth object under both keys in user-config.py.',
@@ -127,11 +128,11 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
     'bad_url': 'Correct the URL of RedisStore in user-config.py.',
     'exposed_folder': 'Run:\n  chmod go-w {hint}',
     'keyring_too_small': (
-        'Take store=KeyringStore(…) out of user-config.py: tokens are then'
-        ' kept in files that only you can read.'),
-    'lock_busy': 'If that goes on, look for a bot that hangs.',
+        'Take store=KeyringStore(…) out of user-config.py. Tokens are then'
+        ' stored in files that only you can read.'),
+    'lock_busy': 'If this keeps happening, look for a bot that hangs.',
     'lock_lost': (
-        'If that goes on, give RedisStore a longer lock_timeout in'
+        'If this keeps happening, give RedisStore a longer lock_timeout in'
         ' user-config.py.'),
     'lock_timeout':
         'Find the process that holds it and end it:\n  lsof {hint}',
@@ -163,13 +164,13 @@ _PLAIN = 'wildcard', 'missing_package'
 _UNUSABLE = (
     'The client was not approved within 30 days and has expired, or an'
     ' administrator rejected or disabled it. Its owner can see which at\n'
-    '  {clients}\nAn expired client has to be registered again (pwb oauth2'
-    ' -setup); an owner-only client needs no approval. For any other, ask'
-    ' for approval as that page says.'
+    '  {clients}\nRegister an expired client again (pwb oauth2 -setup), and'
+    ' ask for approval as that page says; an owner-only client needs no'
+    ' approval.'
 )
 _USED_UP = (
-    ' This wiki runs MediaWiki 1.43 or older, where the attempt has used'
-    ' up the refresh token. When the client is usable again, run\n  {login}'
+    ' This wiki has an older Extension:OAuth, in which the attempt has used'
+    ' up the refresh token. When the client is usable again, run:\n  {login}'
 )
 _WRONG_SECRET = (
     'Compare the client ID and the client secret in user-config.py with'
@@ -256,9 +257,9 @@ _API_ERRORS = {
         ' authorization on the wiki, see\n  {grants_page}'),
     'readapidenied': (
         'The client may only identify its user, because it was registered'
-        ' for that alone. Register another one (pwb oauth2 -setup).'),
+        ' for that purpose. Register another one (pwb oauth2 -setup).'),
     'mwoauth-invalid-authorization-wrong-wiki':
-        'The client is registered for another wiki than this one.',
+        'The client is registered for another wiki.',
     'mwoauth-invalid-authorization-invalid-user': (
         'The account does not exist on this wiki. Log in to it once in the'
         ' browser, as that account.'),
@@ -266,11 +267,11 @@ _API_ERRORS = {
         'The account is blocked or locked.',
     'mwoauth-invalid-authorization-not-approved': _UNUSABLE,
     'mwoauth-invalid-authorization-jwt':
-        'A cookie did not belong to the access token. It was dropped.',
+        'A cookie that did not belong to the access token was dropped.',
     'badtoken':
-        'That goes on although the access token is the same: another machine,'
-        ' Pywikibot folder or session seems to use the client with an'
-        ' authorization of its own, and MediaWiki has one session for each'
+        'This keeps happening although the access token is the same: another'
+        ' machine, Pywikibot folder or session seems to use the client with'
+        ' its own authorization, but MediaWiki has only one session for each'
         ' account and client. Let them share one store (RedisStore), or'
         ' register a client for each (pwb oauth2 -setup).',
     'mwoauth-api-module-disabled': 'This wiki does not allow that with OAuth.',
@@ -369,7 +370,7 @@ def oauth1_option() -> str:
 def through_proxy(wiki: str) -> str:
     """Return what to say about requests to this machine through a proxy."""
     return (
-        f'The environment sends requests to {wiki}, which is on this'
-        ' machine, through a proxy, with the access token in them. Set'
+        f'Requests to {wiki}, which is on this machine, go through a proxy'
+        ' because of the environment, and so does the access token. Set'
         ' NO_PROXY=127.0.0.1,localhost in the environment.'
     )

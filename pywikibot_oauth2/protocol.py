@@ -256,16 +256,13 @@ def parse_callback(callback: str, pending: PendingLogin) -> str:
             error=printable(query['error'][0]) if is_ours else 'cancelled',
         )
     if not any(re.fullmatch(_CODE, code) for code in codes):
-        reason = 'That is not an address with an authorization code (?code=…).'
+        reason = 'The address contains no authorization code (?code=…).'
     elif not states:
         reason = (
             'The address is incomplete: the part from &state= on is missing.'
         )
     elif not is_ours or len(codes) > 1:
-        reason = (
-            'The address belongs to another login than the pending one, or'
-            ' its end is missing.'
-        )
+        reason = 'The address belongs to another login, or its end is missing.'
     else:
         return codes[0]
     raise AnswerNotAcceptedError(reason)
@@ -395,7 +392,7 @@ class OAuth2Wiki:
             raise self._error(
                 EndpointError,
                 f'{self._wiki} answered a refresh with a token for another'
-                f' account (sub {new.claims().get("sub")!r} in place of'
+                f' account (sub {new.claims().get("sub")!r} instead of'
                 f' {token.claims().get("sub")!r}).',
                 'other_subject',
             )

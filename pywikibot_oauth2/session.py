@@ -327,8 +327,7 @@ class OAuth2Session(AuthBase):
     def __reduce__(self) -> str:
         raise TypeError(
             'An OAuth2Session cannot be pickled or copied: two copies would'
-            ' spend the same refresh token. Use serialize() and'
-            ' deserialize().'
+            ' use the same refresh token. Use serialize() and deserialize().'
         )
 
     @property
@@ -374,6 +373,6 @@ class _OnChange(MemoryStore):
             session.on_change(session)
         except Exception as error:
             raise StoreError(
-                f'on_change of {session!r} has raised {type(error).__name__}.'
+                f'on_change of {session!r} raised {type(error).__name__}.'
                 ' It will be called again.'
             ) from error

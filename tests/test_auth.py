@@ -305,7 +305,7 @@ def test_a_route_that_changes_hands_is_reported(live, said):
     after = auth.route(url, 'Admin')
     auth.route(url, 'Admin')
     (text,) = said
-    assert 'run under Admin from now on, no longer under Bot' in text
+    assert 'run under Admin instead of Bot' in text
     assert (before.wikis, after.wikis) == (set(), {url})
 
 
@@ -934,7 +934,7 @@ def test_csrf_tokens_that_are_refused_again_and_again_are_explained_once(
         assert live.edit() == 'badtoken'
         live.wiki.clock.advance(seconds)
     assert len(said) == is_explained
-    assert is_explained == ('authorization of its own' in ''.join(said))
+    assert is_explained == ('its own authorization' in ''.join(said))
 
 
 def test_a_change_adopts_what_another_process_has_renewed(live, site):

@@ -255,7 +255,7 @@ DELETE = LACKS.format('Delete pages, revisions, and log entries')
         (f'{INVALID}-invalid-user', '', 'does not exist on this wiki. Log in'),
         (f'{INVALID}-blocked-user', '', 'The account is blocked or locked.'),
         (f'{INVALID}-not-approved', '', 'an administrator rejected or disa'),
-        (f'{INVALID}-jwt', '', 'A cookie did not belong to the access token'),
+        (f'{INVALID}-jwt', '', 'A cookie that did not belong to the access'),
         ('badtoken', 'edit', 'one session for each account and client'),
         ('mwoauth-api-module-disabled', '', 'does not allow that with OAuth'),
         ('blocked', 'edit', 'blocked; the authorization is still valid'),

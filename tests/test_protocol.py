@@ -756,8 +756,8 @@ def test_a_callback_brings_the_code(callback):
 
 
 CANCELLED = 'The authorization was cancelled.'
-NO_ADDRESS = 'not an address with an authorization code'
-OTHER = 'another login than the pending one, or its end is missing'
+NO_ADDRESS = 'address contains no authorization code'
+OTHER = 'belongs to another login, or its end is missing'
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def refresh(case: Case) -> int:
     account.refresh(http.user_agent(site))
     if account.state.header in (before, None):
         return NOT_AUTHORIZED
-    pywikibot.info(f'{site}: there is a new token.')
+    pywikibot.info(f'{site}: the token was renewed.')
     return _saved(account)
 
 
@@ -137,24 +137,24 @@ def logout(case: Case) -> int:
     site, auth, account, _ = case
     if auth.client.access_token is not None:
         pywikibot.error(
-            f'{site}: the access token of {account.user} is not kept here,'
-            ' but is in the configuration (access_token=…): remove it'
-            ' there. To make it useless, reset or disable the client:\n'
+            f'{site}: the access token of {account.user} is not stored here,'
+            ' but in the configuration (access_token=…): remove it there. To'
+            ' invalidate it, reset or disable the client:\n'
             f'  {case.page("OAuthConsumerRegistration/list")}'
         )
         return WRONG
     where = auth.store.where(account.user or '')
     pywikibot.info(
         f'{account.user} is logged out of {site}. The token is no longer'
-        f' in {where}\nA bot that is running goes on until its token is'
-        ' due, and then ends.'
+        f' in {where}\nA running bot continues until its token is due, and'
+        ' then stops.'
         if account.forget()
         else f'{account.user} is not logged in to {site}; there is no token'
         f' in {where}'
     )
     pywikibot.info(
-        'To revoke the authorization itself, so that no copy of the token is'
-        ' of any use, open this page and choose "Revoke":\n'
+        'To revoke the authorization itself, which also invalidates all'
+        ' copies of the token, open this page and choose "Revoke":\n'
         f'  {case.page("OAuthManageMyGrants")}'
     )
     return FINE
@@ -170,8 +170,8 @@ def token(case: Case) -> int:
         raise _not_authorized(account)
     if sys.stdout.isatty():
         pywikibot.warning(
-            'Whoever sees this token can act as'
-            f' {account.user} until it expires.'
+            f'Anyone who sees this token can act as {account.user} until it'
+            ' expires.'
         )
     text = found.token.access_token
     if '-json' in case.options:
@@ -188,7 +188,7 @@ def export(case: Case) -> int:
     account = case.account
     if account.client.access_token is not None:
         raise impossible(
-            'A fixed access token is in the configuration: copy that.'
+            'The access token is in the configuration: copy it from there.'
         )
     found = account.give_up(_MOVED)
     if found is None:
@@ -218,7 +218,7 @@ def import_(case: Case) -> int:
         found = Authorization.deserialize(json.loads(_read_line()))
     except (ValueError, RecursionError, EOFError, StoreError):
         raise impossible(
-            'That is not a line that "pwb oauth2 -export" has written.'
+            'This line was not written by "pwb oauth2 -export".'
         ) from None
     ours = account.user, case.auth.client.client_id
     if (found.user, found.client_id) != ours or not found.is_complete:

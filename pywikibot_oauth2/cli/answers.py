@@ -88,4 +88,4 @@ def _input(
 
 def _require_terminal(name: str) -> None:
     if not is_terminal():
-        raise impossible(f'Nobody can be asked here: give the option -{name}.')
+        raise impossible(f'There is no terminal: use the option -{name}.')

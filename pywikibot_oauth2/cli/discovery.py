@@ -125,7 +125,7 @@ def _find_api(address: str) -> str:
         return f'{wiki}/api.php'
     places = printable(', '.join(wikis) or address)
     raise EndpointError(
-        f'No api.php of a wiki was found at {places}. Give its whole address:'
+        f'No api.php was found at {places}. Give its full address:'
         ' -wiki:https://…/api.php',
         error='no_choice',
     )

@@ -109,17 +109,16 @@ wiki as {name}, whose e-mail address must be confirmed, and open:
 
 The fields are filled in, except for these:
 
-"Applicable grants". They cannot be changed afterwards, and the bot can do
-nothing whose grant is missing:
+"Applicable grants". The bot can do only what they allow, and they cannot be
+changed afterwards:
 
 {grants_table()}
 
-"This consumer is for use only by {name}": leave it unticked if there is a
-browser to click "Allow" in. Tick it for a machine that has none: the wiki then
-shows an access token, which is all that user-config.py needs:
-OAuth2Auth(access_token='…').
+"This consumer is for use only by {name}": leave it unticked if you can click
+"Allow" in a browser. If you tick it, the wiki shows an access token, which is
+all that user-config.py needs: OAuth2Auth(access_token='…').
 
-"Copyright and terms": for you to read and tick.
+"Copyright and terms". Read and tick them.
 
 The wiki then shows the client ID and the client secret, once. An administrator
 has to approve the client within 30 days, or it expires; until then it works

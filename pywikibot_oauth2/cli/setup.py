@@ -127,8 +127,8 @@ class Setup:
         )
         # A question would be wrapped in the middle of the address.
         pywikibot.info(
-            'By registering a client you accept the application policy of'
-            f' the wiki, which its form names:\n  {policy}'
+            'By registering a client, you accept the application policy of'
+            f' the wiki, which is linked from its form:\n  {policy}'
         )
         self.answers.agree('Do you accept it?')
         wiki = host.central_wiki(self.wiki)
@@ -137,7 +137,7 @@ class Setup:
             if not email:
                 raise AuthorizationError(
                     f'{self.username} has no confirmed e-mail address on'
-                    f' {wiki}, which a client needs.',
+                    f' {wiki}, which is required to register a client.',
                     wiki=wiki,
                     account=self.username,
                     error='email_not_confirmed',
@@ -176,7 +176,7 @@ class Setup:
                 if error.hint != 'consumer_exists':
                     raise
         raise AuthorizationError(
-            f'{self.username} has registered 20 clients of that name.',
+            f'{self.username} has already registered 20 clients of this name.',
             error='refused',
         )
 
@@ -184,8 +184,8 @@ class Setup:
         """Return the grants that the bot needs."""
         if not self.answers.given('grants') and not self.answers.takes_all:
             pywikibot.info(
-                '\nGrants cannot be added later, and the bot can do nothing'
-                f' whose grant is missing:\n{registration.grants_table()}'
+                '\nThe bot can do only what its grants allow, and they cannot'
+                f' be added later:\n{registration.grants_table()}'
             )
         text = self.answers.ask(
             'grants', 'Grants, separated by commas:', _DEFAULT_GRANTS
@@ -253,8 +253,8 @@ class Setup:
             name = printable((profile or {}).get('username') or 'nobody')
             if name != self.username:
                 raise impossible(
-                    f'{self.wiki} says that the access token is that of'
-                    f' {name}, not of {self.username}.'
+                    f'{self.wiki} says that the access token belongs to'
+                    f' {name}, not to {self.username}.'
                 )
 
     def _plan(self, client_id: str | None, callback_url: str | None) -> Plan:
@@ -278,8 +278,8 @@ class Setup:
         )
         changes = config_file.diff(before, after)
         if changes:
-            pywikibot.info(f'\nThis changes in {path}:\n\n{changes}')
-            self.answers.agree('Write it?')
+            pywikibot.info(f'\nChanges to {path}:\n\n{changes}')
+            self.answers.agree('Write these changes?')
         return Plan(path, before, after, credentials)
 
     def _keys(self) -> set[str]:
@@ -331,7 +331,7 @@ def _session(
     """Return a session, logged in by what Pywikibot has or a person says."""
     session = WikiSession(wiki, username)
     if session.borrow():
-        pywikibot.info('The login that Pywikibot keeps is used.')
+        pywikibot.info("Using Pywikibot's stored login.")
         return session
     known = ClientLoginManager(site=site, user=username)
     password = known.password if '@' not in known.login_name else None
@@ -397,7 +397,7 @@ def reset(case: Case) -> int:
     pywikibot.info(f'The new values are kept in {path}')
     if is_new:
         pywikibot.warning(
-            'Make user-config.py read them, in place of the old ones:\n  '
+            'Make user-config.py read them instead of the old ones:\n  '
             f'_oauth2.OAuth2Auth.from_file({path.name!r}'
             f'{"" if token else ", owner_only=True"})'
         )

@@ -62,7 +62,7 @@ def authentication(site: BaseSite) -> OAuth2Auth:
     if isinstance(found, OAuth2Auth):
         return found
     if isinstance(found, tuple) and len(found) == 4:
-        what = 'has four values of OAuth 1.0a'
+        what = 'has OAuth 1.0a credentials'
     else:
         what = 'has no OAuth2Auth' if found is None else 'has something else'
     raise ConfigurationError(

@@ -75,9 +75,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                     auth.unroute(wiki)
                     blocks.own_account.is_used = True
                     pywikibot.info(
-                        f'{self.username} has no OAuth 2.0 token, but a'
-                        ' password in the password file: OAuth 2.0 is off'
-                        f' for {self.site}.'
+                        f'{self.username} has no OAuth 2.0 token, but has a'
+                        ' password in the password file: OAuth 2.0 is'
+                        f' switched off for {self.site}.'
                     )
                     return bool(
                         super().login(retry=retry, autocreate=autocreate)
@@ -97,8 +97,8 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         if block.user != self.username:
             raise AuthorizationError(
                 f'The site {self.site} is for {self.username}, but Pywikibot'
-                f' acts for {block.user} here. Get and use it within "with'
-                f' session.use():" of a session of {self.username}.',
+                f' acts for {block.user} here. Create and use it within "with'
+                f' session.use():" for a session of {self.username}.',
                 error='other_block',
             )
         if not block.is_authorized():
@@ -185,8 +185,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         self._check_user(
             profile,
             wiki,
-            '"Allow" was clicked as {name}, not as {user}; nothing was kept.'
-            ' Log out of the wiki in the browser, and log in as {user} there.',
+            '"Allow" was clicked as {name}, not as {user}; nothing was'
+            ' stored. In the browser, log out of the wiki and log in as'
+            ' {user}.',
         )
         return token, profile
 
@@ -197,8 +198,8 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         return AuthorizationError(
             f'{self.username} was logged out of {self.site}.'
             if is_out
-            else f'{self.username} cannot be logged in on {self.site} with'
-            ' the owner-only client of the configuration.',
+            else f'{self.username} cannot log in to {self.site} with the'
+            ' owner-only client in the configuration.',
             error='owner_only_logged_out' if is_out else 'owner_only',
             wiki=account.wiki,
             account=self.username,
@@ -225,7 +226,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             self._check_user(
                 profile,
                 account.wiki,
-                'The access token is that of {name}, not of {user}.',
+                'The access token belongs to {name}, not to {user}.',
             )
         except OAuth2Error as error:
             if account.client.owner_only or not self._begins_anew(error):
@@ -295,8 +296,8 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             for title in dict.fromkeys(missing.values())
         )
         return (
-            f'{text}\nThe account itself may do more. The grants for that'
-            f' are: {lacks}.'
+            f'{text}\nThe account itself may do more, which would need the'
+            f' grants {lacks}.'
         )
 
     def _own_rights(self) -> list[str]:

@@ -76,7 +76,7 @@ class _Answer(NamedTuple):
 _ARRIVED = _Answer(
     HTTPStatus.OK,
     'Return to the terminal',
-    'It says whether the login was successful. You can close this page.',
+    'It shows whether the login was successful. You can close this page.',
 )
 _FOREIGN = _Answer(
     HTTPStatus.BAD_REQUEST,
@@ -86,8 +86,8 @@ _FOREIGN = _Answer(
 )
 _NOTHING = (
     'Nothing here',
-    'Pywikibot is waiting for the end of a login and has nothing to show at'
-    ' this address.',
+    'Pywikibot is waiting for a login to be completed and has nothing to show'
+    ' at this address.',
 )
 
 

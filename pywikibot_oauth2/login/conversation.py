@@ -97,8 +97,8 @@ class Conversation:
             line = stack.enter_context(HiddenLine()) if can_paste() else None
             if server is None and line is None:
                 raise self._failed(
-                    'On this system nothing can be pasted, and'
-                    f' {self._client.redirect_uri} cannot be listened on.',
+                    'Pasting is not possible on this system, and neither is'
+                    f' listening on {self._client.redirect_uri}.',
                     'not_answerable',
                 )
             url = self._endpoints.authorization_url(
@@ -125,9 +125,9 @@ class Conversation:
         server = self._listen_elsewhere(redirect_uri)
         if server is None:
             pywikibot.warning(
-                f'{redirect_uri} cannot be listened on ({reason}): the'
-                ' browser will not be able to load its last page, but the'
-                ' login works.'
+                f'Cannot listen on {redirect_uri} ({reason}): the browser'
+                ' will not be able to load its last page, but you can still'
+                ' log in.'
             )
         return server
 
@@ -169,12 +169,13 @@ class Conversation:
             f'{paste} the address of that page here (it is not shown) and'
             ' press Enter.'
             if can_paste()
-            else 'Use a browser on this computer: on this system, nothing'
-            ' can be pasted here.',
-            'If the wiki shows an error instead of "Allow", it will not come'
-            ' back here: press Ctrl-C. The client may be unknown, not yet'
-            ' approved, expired or disabled, or its callback URL may differ'
-            f' from {self._client.redirect_uri}. Your clients are listed at\n'
+            else 'Use a browser on this computer: pasting is not possible on'
+            ' this system.',
+            'If the wiki shows an error instead of "Allow", press Ctrl-C: the'
+            ' browser will not return here. The client may be unknown, not'
+            ' yet approved, expired or disabled, or its callback URL may'
+            f' differ from {self._client.redirect_uri}. Your clients are'
+            ' listed at\n'
             f'  {clients}',
             f'Waiting for {timeout:g} seconds.',
         ]

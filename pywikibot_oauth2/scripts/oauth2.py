@@ -143,7 +143,7 @@ def main(*args: str) -> int:
         )
         return FINE
     chosen = [option for option in _ACTIONS if option in options]
-    excess = f'{" and ".join(chosen)} exclude each other.'
+    excess = f'{" and ".join(chosen)} cannot be used together.'
     if bot.suggest_help(
         unknown_parameters=[name for name in options if not _is_known(name)],
         additional_text=excess if len(chosen) > 1 else '',

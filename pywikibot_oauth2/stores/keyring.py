@@ -123,8 +123,8 @@ def _keyring() -> Iterator[KeyringBackend]:
             error='unreachable',
         ) from None
     raise StoreError(
-        'The credential manager of Windows takes 2,560 bytes, which is less'
-        ' than the tokens of MediaWiki need.',
+        'The Windows Credential Manager stores at most 2,560 bytes, which is'
+        " not enough for MediaWiki's tokens.",
         error='keyring_too_small',
     )
 

@@ -114,8 +114,8 @@ class RedisStore(Store):
         if not is_locked:
             raise self._error(
                 'lock_busy',
-                f'The lock {key}:lock on {self._server()} was never free'
-                f' for {patience:g} seconds.',
+                f'The lock {key}:lock on {self._server()} did not become free'
+                f' within {patience:g} seconds.',
             )
         setattr(self._held, key, token)
         try:
@@ -173,8 +173,8 @@ class RedisStore(Store):
         retry = Retry(NoBackoff(), 1)
         message = (
             'The URL of RedisStore is not the address of a Redis server, such'
-            ' as redis://:password@127.0.0.1:6379/0, where a slash in the'
-            ' password is written %2F.'
+            ' as redis://:password@127.0.0.1:6379/0. A slash in the password'
+            ' must be written as %2F.'
         )
         # The message of a ValueError may hold the password.
         with contextlib.suppress(ValueError):

@@ -217,7 +217,7 @@ def test_an_export_that_nobody_reads_is_taken_back(owner):
     ('options', 'status', 'words'),
     [
         (['-nonsense'], 2, ['-nonsense']),
-        (['-login', '-logout'], 2, ['exclude each other']),
+        (['-login', '-logout'], 2, ['cannot be used together']),
         (
             ['-help'],
             0,

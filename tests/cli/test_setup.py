@@ -63,7 +63,7 @@ def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
         terminal.answer('Which one', '2')
         terminal.expect('How is the client registered?')
         terminal.type('1\n')
-        terminal.answer('Write it?', 'y')
+        terminal.answer('Write these changes?', 'y')
         terminal.answer('Grants, separated by commas', 'editpage,highvolume')
         terminal.answer('Do you accept it?', 'y')
         answer_hidden(terminal, 'Password of Bot', wiki.password('Bot'))
@@ -135,7 +135,7 @@ def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner, wiki):
         f'-callback-url:{client.redirect_uri}',
     ) as terminal:
         answer_hidden(terminal, 'Client secret', client.secret)
-        terminal.answer('Write it?', 'y')
+        terminal.answer('Write these changes?', 'y')
         shown = terminal.wait()
     assert 'Bot has authorized the client' in shown
     assert owner.edit() == ''
@@ -152,12 +152,12 @@ def by_id(kind, secret):
         (*by_id('owner-only', 'a.b.c'), (1, 2), ''),
         (BY_API, 'wrong', (1,), 'did not log Bot in'),
         (BY_API, None, (1,), 'mail'),
-        ((), '', (2,), 'give the option -kind'),
+        ((), '', (2,), 'use the option -kind'),
         (
             ['-yes', '-user:Bot', '-wiki:http://127.0.0.1:9/'],
             '',
             (3,),
-            'No api.php of a wiki was found',
+            'No api.php was found',
         ),
     ],
     ids=['secret', 'token', 'password', 'unconfirmed', 'nobody', 'no wiki'],
@@ -197,8 +197,8 @@ def test_the_form_is_opened_filled_in(owner, wiki):
 
 
 QUESTIONS = [
-    *('Which one', 'How is the client registered?', 'Write it?', 'Grants,'),
-    *('accept it?', 'Password of Bot'),
+    *('Which one', 'How is the client registered?', 'Write these changes?'),
+    *('Grants,', 'accept it?', 'Password of Bot'),
 ]
 
 
@@ -225,7 +225,7 @@ def test_ctrl_c_at_each_question_leaves_nothing_half_done(owner, wiki, last):
 def test_what_is_not_agreed_to_is_not_written_or_registered(owner, wiki):
     before, clients = files(owner), list(wiki.oauth.clients)
     with setup(owner, '-kind:owner-only', '-by:api') as terminal:
-        terminal.answer('Write it?', 'n')
+        terminal.answer('Write these changes?', 'n')
         assert 'Nothing was changed.' in terminal.wait()
     assert files(owner) == before
     assert list(wiki.oauth.clients) == clients
@@ -253,7 +253,7 @@ def test_a_login_that_pywikibot_keeps_is_used_and_stays(tmp_path, wiki):
     assert 'Logged in' in owner.alone('login').stdout
     (tmp_path / 'user-password.py').write_text('')
     wiki.requests.clear()
-    assert 'The login that Pywikibot keeps is used.' in unattended(owner)
+    assert "Using Pywikibot's stored login." in unattended(owner)
     actions = {request.form.get('action') for request in wiki.requests}
     assert not actions & {'clientlogin', 'login', 'logout'}
 
@@ -344,7 +344,7 @@ def test_redirects_in_a_circle_end(owner, wiki):
     options = '-yes', '-user:Bot', f'-wiki:{wiki.url}'
     status, shown = run(owner, *options)
     assert status == 3
-    assert 'No api.php of a wiki was found' in shown
+    assert 'No api.php was found' in shown
     assert 'authorization is kept' not in shown
 
 

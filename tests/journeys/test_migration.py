@@ -40,7 +40,7 @@ def test_what_belongs_to_oauth_1_is_recognised(owner, wiki):
     )
     done = owner.alone('login')
     assert done.returncode != 0
-    assert 'values of OAuth 1.0a' in done.stdout
+    assert 'These are OAuth 1.0a credentials.' in done.stdout
     assert 'pwb oauth2 -setup' in done.stdout
     assert 'Traceback' not in done.stdout
     assert 'token secret' not in done.stdout

@@ -119,9 +119,9 @@ def test_a_wrong_answer_does_not_end_the_login(wiki, person, said, begin):
     assert is_accepted(wiki, begin())
     warnings = [text for text in said if 'Waiting for another answer' in text]
     reasons = (
-        *['not an address with an authorization code'] * 2,
+        *['address contains no authorization code'] * 2,
         'incomplete: the part from &state= on is missing',
-        *['belongs to another login than the pending one'] * 2,
+        *['belongs to another login, or its end is missing'] * 2,
         'refused the authorization code',
     )
     for warning, reason in zip(warnings, reasons, strict=True):
@@ -208,7 +208,7 @@ def test_if_the_port_is_taken_it_says_by_whom_and_takes_the_paste(
 ):
     person.does = lambda url: person.paste(wiki.approve(url))
     assert is_accepted(wiki, begin(f'http://127.0.0.1:{taken}/cb'))
-    assert f'http://127.0.0.1:{taken}/cb cannot be listened on' in said[0]
+    assert f'Cannot listen on http://127.0.0.1:{taken}/cb' in said[0]
     assert f'in use, by a program of {getpass.getuser()})' in said[0]
     assert 'Then paste' in said[1]
 
@@ -221,7 +221,7 @@ def test_if_the_port_is_taken_a_new_wiki_gets_another_one(
     used = exchanges(wiki)[0]['redirect_uri']
     assert re.fullmatch(r'http://127\.0\.0\.1:\d+/cb', used)
     assert str(taken) not in used
-    assert 'cannot be listened on' not in str(said)
+    assert 'Cannot listen on' not in str(said)
 
 
 @pytest.mark.parametrize('name', ['localhost', '127.0.0.1'])
@@ -236,7 +236,7 @@ def test_if_that_does_not_work_it_takes_the_paste(
     uri = f'http://{name}:{taken}/cb'
     assert is_accepted(wiki, begin(uri))
     assert exchanges(wiki)[0]['redirect_uri'] == uri
-    assert 'cannot be listened on' in said[0]
+    assert 'Cannot listen on' in said[0]
 
 
 def test_a_callback_that_is_not_on_this_machine_is_pasted(
@@ -258,7 +258,7 @@ def test_where_nothing_can_be_pasted_the_browser_has_to_come_back(
         assert is_accepted(wiki, begin(uri))
         assert 'Use a browser on this computer' in said[0]
     else:
-        with pytest.raises(AuthorizationError, match='nothing can be pasted'):
+        with pytest.raises(AuthorizationError, match='Pasting is not poss'):
             begin(uri)
         assert said == []
 

@@ -130,7 +130,7 @@ def test_allow_as_another_user_is_said_and_nothing_is_kept(
 ):
     person.does = lambda url: person.allow(url, 'Admin')
     text = bench.refused()
-    assert '"Allow" was clicked as Admin, not as Bot; nothing was kept' in text
+    assert 'was clicked as Admin, not as Bot; nothing was stored.' in text
     assert "usernames['sandbox']['en'] = 'Admin'" in text
     assert text.endswith('pwb login -site:sandbox:en')
     assert bench.stored is None
@@ -211,7 +211,7 @@ def test_a_token_of_another_wiki_is_sent_nowhere(wiki, bench, person, said):
 def test_a_token_of_another_account_is_not_used(wiki, bench, person):
     bench.put(token_of='Admin')
     text = bench.refused()
-    assert 'The access token is that of Admin, not of Bot.' in text
+    assert 'The access token belongs to Admin, not to Bot.' in text
     assert person.opened == []
     assert bench.log_in(anew=True)
 

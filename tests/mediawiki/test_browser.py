@@ -117,7 +117,7 @@ def test_a_new_bot_owner_registers_by_the_form(chromium, tmp_path, wiki):
         terminal.expect('Client secret')
         wait_until(lambda: not terminal.is_restored())
         terminal.type(f'{secret}\n')
-        terminal.answer('Write it?', 'y')
+        terminal.answer('Write these changes?', 'y')
         assert 'Bot has authorized the client' in terminal.wait()
     assert owner.edit() == ''
     assert editors(wiki) == ['Bot']
