@@ -2,8 +2,8 @@
 #
 # "pwb oauth2 -setup" writes such a file for you. To do it by hand, copy this
 # file to user-config.py in the folder that Pywikibot uses ("pwb version"
-# prints it), change what is in quotes, and run "pwb login". Nobody else
-# should be able to read it: chmod 600 user-config.py
+# prints it), change the values in quotes, and run "pwb login". Nobody else
+# should be able to read the file: chmod 600 user-config.py
 
 # The wiki you work on, and the account the bot edits with.
 family = 'wikipedia'
@@ -26,14 +26,14 @@ authenticate['*.wikipedia.org'] = _oauth2.OAuth2Auth(
 )
 
 # The client ID and the client secret are what the wiki showed when you
-# registered the client (README.md, "By hand"). A client registered as not
-# confidential has no secret: leave the second value out.
+# registered the client (README.md, "Manual setup"). A client registered as
+# not confidential has no secret: leave the second value out.
 #
-# redirect_uri is the callback URL, exactly as registered. Without it the wiki
-# takes the registered one; then the address of the last page has to be pasted,
+# redirect_uri is the callback URL, exactly as registered. Without it, the wiki
+# uses the registered one, but you have to paste the address of the last page,
 # and a click on "Cancel" is not noticed.
 
-# Keep the credentials elsewhere if others can see this file:
+# If others can see this file, keep the credentials elsewhere:
 # authenticate['*.wikipedia.org'] = _oauth2.OAuth2Auth.from_file(
 #     '.pywikibot-oauth2.json', redirect_uri='http://127.0.0.1:8080/callback')
 
