@@ -53,7 +53,7 @@ SHARED = (
         (3, 0, 'new token'),
         (0, 1, 'new token, unlock'),
         (1, 2, 'the new token'),
-        (2, 3, 'goes on with it'),
+        (2, 3, 'continues with it'),
     ],
 )
 

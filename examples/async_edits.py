@@ -1,9 +1,8 @@
-"""Asynchronous code that edits for many users: a thread for each call.
+"""Asynchronous code that edits for many users, with a thread for each call.
 
-Pywikibot is synchronous: a call of it in a coroutine stops all the others.
-Hence each call is given a thread, and there the session is used: within the
-function that the thread runs, all of it. To try it with sessions that were
-stored in files::
+Pywikibot is synchronous: a call to it in a coroutine blocks all the others.
+Therefore, each call runs in a thread, and the whole function that runs there
+uses the session. To try it with sessions that were stored in files::
 
     python -m examples.async_edits SITE TITLE LINE FILE...
 
@@ -25,7 +24,7 @@ import pywikibot
 from pywikibot_oauth2 import OAuth2Client, OAuth2Session
 
 
-#: So many threads edit at once, the others wait.
+#: The number of threads that edit at once; the others wait.
 AT_ONCE = 8
 
 
@@ -51,7 +50,7 @@ async def add_lines(
 
     async def add(session: OAuth2Session) -> None:
         async with limit:
-            # This coroutine waits; the event loop goes on.
+            # This coroutine waits, but the event loop does not.
             done = await asyncio.to_thread(
                 add_line, session, site, title, line
             )
@@ -72,7 +71,8 @@ def main(site: str, title: str, line: str, *files: str) -> None:
     """Read the sessions, and let their users edit."""
     pywikibot.config.put_throttle = 0
     client = OAuth2Client(os.environ['CLIENT_ID'], os.environ['CLIENT_SECRET'])
-    # Made once beforehand: the first sites of several threads would race.
+    # Create the site once beforehand: the first sites of several threads
+    # would race with each other.
     pywikibot.Site(site)
     sessions = [
         OAuth2Session.deserialize(

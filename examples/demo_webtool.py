@@ -1,4 +1,4 @@
-"""Run the web tool for a person, with a wiki: both on this machine."""
+"""Run the web tool together with a wiki, both on this machine."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.sandbox.config import make_config
 
 TOKEN_LIFE = 60  # seconds
 WELCOME = """\
-Open {tool} and log in to the wiki as Alice ({alice!r}) or, in another
-browser or a private window, as Bob ({bob!r}). What they wrote is then at
-{wiki}/index.php?title=Guestbook if they named that page.
-An access token lives for {life} seconds. Press Ctrl-C to end all this.
+Open {tool} and log in to the wiki as Alice (password {alice!r}) or, in another
+browser or a private window, as Bob (password {bob!r}). If you add a line to the
+page Guestbook, you can see it at {wiki}/index.php?title=Guestbook
+An access token is valid for {life} seconds. Press Ctrl-C to stop the demo.
 """
 
 

@@ -1,12 +1,12 @@
-"""What a web tool knows of a visitor, kept on the server.
+"""The data that a web tool keeps about its visitors on the server.
 
-It is a JSON file for each visitor, in a folder that nobody else can read,
-because it holds tokens. The browser has only a key, in a cookie: 256 random
+Each visitor has a JSON file in a folder that nobody else can read, because
+the file holds tokens. The browser has only a key, in a cookie: 256 random
 bits that need no signature. The file is named after a hash of the key, so
-that a list of the files is worth nothing. A tool on several machines would
-keep the same in Redis.
+that a list of the files is useless. A tool on several machines would keep
+the same data in Redis.
 
-Remove what has not been used for long now and then, for instance by
+Remove old files now and then, for example with
 ``find /var/lib/webtool -name '*.json' -mtime +30 -delete``.
 """
 
@@ -27,16 +27,16 @@ TIMEOUT = 60
 
 
 class Visit(dict):  # type: ignore[type-arg]
-    """What is known of a visitor; locked until it is closed.
+    """The data of one visitor; locked until it is closed.
 
     Requests of one visitor are handled one after another, across threads
     and processes, so that no two of them refresh one token. A browser that
     sends no key, or an unknown one, does not belong to any visitor: nothing
-    is locked for it, and it gets a key of its own as soon as something has
-    to be kept.
+    is locked for it, and it gets its own key as soon as there is something
+    to keep.
 
-    :param folder: where the files are
-    :param key: what the browser sent, if anything
+    :param folder: the folder of the files
+    :param key: the key that the browser sent, if any
     :raises filelock.Timeout: another request of the visitor takes too long
     """
 
@@ -73,7 +73,7 @@ class Visit(dict):  # type: ignore[type-arg]
         return self._folder / f'{digest}.json'
 
     def save(self, **changes: object) -> None:
-        """Change it, and write the file in place of the old one."""
+        """Change the data, and replace the file."""
         self.update(changes)
         self.is_new = self.is_new or not self._path.exists()
         temporary = self._path.with_suffix('.new')
@@ -87,7 +87,7 @@ class Visit(dict):  # type: ignore[type-arg]
         temporary.replace(self._path)
 
     def renew(self) -> None:
-        """Start afresh under another key, as after a login."""
+        """Start with a new key, as after a login."""
         self.forget()
         self.key = secrets.token_urlsafe(32)
 
@@ -98,6 +98,6 @@ class Visit(dict):  # type: ignore[type-arg]
             self._path.unlink()
 
     def close(self) -> None:
-        """Let the visitor's next request go on."""
+        """Let the visitor's next request continue."""
         if self._lock is not None:
             self._lock.release()

@@ -1,13 +1,14 @@
-"""A web tool whose visitors edit in their own names, with Flask.
+"""A Flask web tool whose visitors edit in their own names.
 
-A visitor logs in by OAuth 2.0, sees who they are, and adds a line to a page
-through Pywikibot. To see it on a wiki on your own machine::
+A visitor logs in with OAuth 2.0, sees their user name, and adds a line to a
+page through Pywikibot. To try it with a wiki on your own machine::
 
     python -m examples.demo_webtool
 
-On a real wiki, with a client registered there whose callback URL is
-https://your.tool.example/callback, behind a web server that speaks https and
-hands requests over only when it has read them whole (nginx does)::
+To run it on a real wiki, register a client there with the callback URL
+https://your.tool.example/callback. Run the tool behind a web server that
+uses https and passes requests on only when it has read them completely, as
+nginx does::
 
     export WEBTOOL_SITE=wikipedia:test
     export WEBTOOL_CLIENT_ID=… WEBTOOL_CLIENT_SECRET=…
@@ -74,16 +75,16 @@ def create_app() -> Flask:
             'FOLDER',
         )
     }
-    # Pywikibot lets a bot wait between two edits; a person does so anyway.
+    # Pywikibot makes bots wait between two edits; people do so anyway.
     pywikibot.config.put_throttle = 0
-    # Nobody is logged in here, this is only the wiki.
+    # Nobody is logged in here: this is only the wiki.
     wiki = pywikibot.Site(settings['SITE'])
     client = OAuth2Client(
         settings['CLIENT_ID'],
         settings['CLIENT_SECRET'],
         redirect_uri=settings['REDIRECT_URI'],
     )
-    # There is no https only where it is tried on one's own machine.
+    # Only a test on your own machine has no https.
     is_secure = settings['REDIRECT_URI'].startswith('https:')
     cookie = '__Host-visit' if is_secure else 'visit'
     app = Flask(__name__)
@@ -122,7 +123,7 @@ def create_app() -> Flask:
         """Return the session of a visitor who has logged in."""
 
         def keep(changed: OAuth2Session) -> None:
-            # A refreshed token is kept at once: the one before is dead.
+            # Keep a refreshed token at once: the old one no longer works.
             g.visit.save(session=changed.serialize())
 
         return OAuth2Session.deserialize(
@@ -130,10 +131,10 @@ def create_app() -> Flask:
         )
 
     def login_session() -> OAuth2Session:
-        """Return the session of the login that is pending, or a new one.
+        """Return the session of the pending login, or a new one.
 
-        It is kept beside that of a visitor who has logged in already: a
-        link to /login on somebody else's page must not log anybody out.
+        It is kept separately from that of a visitor who is logged in: a link
+        to /login on somebody else's page must not log anybody out.
         """
         if 'login' in g.visit:
             return OAuth2Session.deserialize(g.visit['login'], client)
@@ -148,7 +149,7 @@ def create_app() -> Flask:
             )
             or 'csrf' not in g.visit
         ):
-            abort(403, 'That form is not yours, or you have logged out.')
+            abort(403, 'This form is not yours, or you have logged out.')
 
     def page(message: str = '', status: int = 200) -> tuple[str, int]:
         visit = g.get('visit', {})
@@ -168,7 +169,7 @@ def create_app() -> Flask:
         """Send the visitor to the wiki."""
         pending = login_session()
         address = pending.authorization_url()
-        # With the state, so that no other visitor can bring the answer.
+        # It holds the state, so that no other visitor can send the answer.
         g.visit.save(login=pending.serialize())
         return redirect(address)
 
@@ -181,7 +182,7 @@ def create_app() -> Flask:
         if profile is None:
             raise AuthorizationError('The wiki refuses its own token.')
         completed.user = str(profile['username'])
-        # Whoever knew the key of the visit until now is not logged in.
+        # Anyone who knew the old key of the visit does not get logged in.
         g.visit.renew()
         g.visit.save(
             session=completed.serialize(),
@@ -208,9 +209,9 @@ def create_app() -> Flask:
 
     @app.post('/logout')
     def logout() -> Response:
-        """Forget the visitor; the wiki goes on to allow the tool.
+        """Forget the visitor, but leave the authorization on the wiki.
 
-        Special:OAuthManageMyGrants there is where a user revokes that.
+        A user can revoke it there, at Special:OAuthManageMyGrants.
         """
         check_csrf()
         g.visit.forget()
@@ -218,14 +219,16 @@ def create_app() -> Flask:
 
     @app.errorhandler(Timeout)
     def busy(_error: Timeout) -> tuple[str, int]:
-        return page('Your last request still runs. Try again later.', 503)
+        return page(
+            'Your last request is still running. Try again later.', 503
+        )
 
     @app.errorhandler(AuthorizationError)
     def not_authorized(error: AuthorizationError) -> tuple[str, int]:
         app.logger.warning('%s', error)
         return page(
             'You were not logged in: you clicked "Cancel", or you'
-            ' did not come here by "Log in".',
+            ' did not come here from "Log in".',
             403,
         )
 
@@ -233,9 +236,7 @@ def create_app() -> Flask:
     def ended(_error: AuthorizationEndedError) -> tuple[str, int]:
         g.visit.forget()
         return page(
-            'The wiki does not let this tool act for you any more.'
-            ' Log in again.',
-            403,
+            'The wiki no longer lets this tool act for you. Log in again.', 403
         )
 
     @app.errorhandler(pywikibot.exceptions.Error)
