@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 # Seconds until a token that could not be stored is stored again.
 _SAVE_AGAIN = 10
-# What a person does counts as this many generations, more than there are
-# tokens that another process has renewed but could not store.
+# The number of generations by which a login or a logout is newer: more than
+# another process has renewed but could not store.
 _BY_A_PERSON = 1 << 20
-# More generations than a store that cannot be read has gone through.
+# More generations than there can be in a store that cannot be read.
 _UNKNOWN = 1 << 40
 # Seconds for which a client that the wiki refused is not tried again.
 _REFUSED_PAUSE = 60
@@ -49,10 +49,9 @@ _E = TypeVar('_E', bound=OAuth2Error)
 
 
 class Policy:
-    """What an account leaves to the code that uses it.
+    """Decisions that an account leaves to the code that uses it.
 
-    This one suits programs, which get errors at once and decide
-    themselves.
+    This one suits programs, which get errors at once.
     """
 
     def trusts(self, wiki: str) -> bool:
@@ -62,8 +61,8 @@ class Policy:
     def warn(self, error: OAuth2Error, note: str = '') -> None:
         """Report an error that does not stop the work.
 
-        :param error: what happened
-        :param note: what it means for the work
+        :param error: the error
+        :param note: its consequence
         """
         from pywikibot.logging import warning
 
@@ -73,8 +72,8 @@ class Policy:
         """Wait before another attempt to renew a token.
 
         :param error: why the last attempt failed
-        :param attempt: how many attempts failed before that
-        :return: False if there should be no other attempt
+        :param attempt: the number of failed attempts before that
+        :return: whether there should be another attempt
         """
         return False
 
@@ -83,11 +82,12 @@ class Policy:
 class State:
     """Everything that changes, replaced as a whole.
 
-    :ivar cookies: those that the wiki set for this access token
-    :ivar not_before: until when a header that is due is left alone
+    :ivar cookies: the cookies that the wiki set for this access token
+    :ivar not_before: the time before which no renewal is attempted
     :ivar refusal: why there is no header although there is a token
-    :ivar header: what requests carry; it and the time follow from the rest
-    :ivar due: when the header needs attention, in seconds since 1970 UTC
+    :ivar header: the Authorization header, which follows from the rest
+    :ivar due: when the header needs attention, in seconds since 1970 UTC;
+        it follows from the rest, too
     """
 
     authorization: Authorization | None = None
@@ -99,10 +99,10 @@ class State:
     due: float = -math.inf
 
     def error(self) -> ClientRefusedError | None:
-        """Return the refusal, to be raised.
+        """Return a copy of the refusal, to be raised.
 
-        It is a copy, because an error that is raised again and again keeps
-        what each frame that it passed was working on.
+        An error that is raised repeatedly would keep the local variables of
+        all frames that it passed.
         """
         return copy.copy(self.refusal)
 
@@ -117,20 +117,20 @@ class Account:
     signal handler may use the account.
 
     Generations, not clocks, tell which authorization is newer. If the one
-    in the store is older than the one in memory, as after a backup was
-    restored, the one in memory wins and is stored again. Before an end is
-    stored, the store is read again; if it has another token, that token is
-    adopted instead.
+    in the store is older than the one in memory, for example because a
+    backup was restored, the one in memory wins and is stored again. Before
+    an end is stored, the store is read again; if it has another token, that
+    token is adopted instead.
 
     :param client: the client
     :param store: where the authorization is kept
     :param user: the name of the account; None if it is not known yet
     :param wiki: the wiki to ask if nothing is stored yet
-    :param policy: what is left to the code that uses this object
+    :param policy: decisions that are left to the code that uses this object
     :param clock: returns the seconds since 1970 UTC
-    :param authorization: what to begin with
+    :param authorization: the initial authorization
     :param is_automatic: whether a token that is due is renewed
-    :ivar state: one immutable snapshot of everything that changes
+    :ivar state: an immutable snapshot of everything that changes
     """
 
     # A web tool has one for each of its users.
@@ -171,8 +171,7 @@ class Account:
         self._lock = ForkSafeLock()
         self._forks = locks.forks
         self._busy_pid: int | None = None
-        # The token that was sent, and the error that came in place of an
-        # answer.
+        # The token that was sent, and the error instead of an answer.
         self._lost_answer: tuple[Token | None, EndpointError] | None = None
         if authorization is None and client.owner_only:
             fixed = client.access_token
@@ -181,7 +180,7 @@ class Account:
             )
         self._set(State(authorization))
 
-    # What a request asks for
+    # For requests
 
     def header(
         self, user_agent: str | None = None, *, is_bound: bool = False
@@ -192,8 +191,8 @@ class Account:
 
         :param user_agent: the User-Agent of the request
         :param is_bound: whether the request carries a CSRF token, which
-            belongs to the present access token; it is then sent with
-            that token as long as the token lasts for one more request
+            belongs to the current access token; it is then sent with that
+            token as long as the token lasts for one more request
         :return: None if there is no token
         :raises ClientRefusedError: the wiki refuses the client
         :raises ConfigurationError: secrets would go to the wrong wiki
@@ -210,8 +209,8 @@ class Account:
 
         :param refused: the Authorization header that was sent
         :param user_agent: the User-Agent of that request
-        :return: None if there is none; a fixed access token is never given
-            up, so the same header is returned again
+        :return: None if there is none; for a fixed access token, the same
+            header again
         :raises OAuth2Error: as :meth:`header`
         """
         if self.client.access_token is None:
@@ -239,7 +238,7 @@ class Account:
                 cookies.update(new)
             self._set(replace(state, cookies=cookies))
 
-    # What is known
+    # Facts
 
     @property
     def authorization(self) -> Authorization | None:
@@ -254,10 +253,10 @@ class Account:
 
     @property
     def can_renew(self) -> bool:
-        """Whether a new token can be had without a person."""
+        """Whether the wiki would issue a new token without a person."""
         return self._is_renewable(self.state.authorization)
 
-    # What changes the authorization
+    # Changes of the authorization
 
     def load(self) -> Authorization | None:
         """Return the newest authorization, in memory or in the store.
@@ -270,10 +269,10 @@ class Account:
             return self.state.authorization
 
     def refresh(self, user_agent: str | None = None) -> None:
-        """Renew the token now, as after a right was granted; try once.
+        """Renew the token now, for example after a right was granted.
 
-        A token that others stored meanwhile is renewed, too: it may have
-        been issued before the right was granted.
+        This is tried once. A token that others have stored in the meantime
+        is renewed, too: it may have been issued before the right was granted.
 
         :param user_agent: the User-Agent to send
         :raises OAuth2Error: as :meth:`header`
@@ -283,10 +282,10 @@ class Account:
                 self._renew_once(user_agent, None, is_forced=True)
 
     def adopt(self, authorization: Authorization) -> None:
-        """Take an authorization that has just been given, and store it.
+        """Adopt a new authorization, and store it.
 
         If it cannot be stored, it is used until this process ends, and
-        the state says that it is not saved.
+        :attr:`State.is_saved` is False.
         """
         with self._lock.held:
             try:
@@ -311,7 +310,7 @@ class Account:
                 self._set(State(new))
 
     def forget(self) -> bool:
-        """Log out: drop the token, for all who share the store.
+        """Log out: drop the token, for all processes that share the store.
 
         The end is stored in its place. If the token were merely removed,
         another bot would store the next one that it gets.
@@ -323,10 +322,10 @@ class Account:
         return self.give_up(LOGGED_OUT) is not None
 
     def give_up(self, reason: str) -> Authorization | None:
-        """Drop the token as :meth:`forget` does, and return what it was.
+        """Drop the token as :meth:`forget` does, and return it.
 
         :param reason: why the authorization has ended
-        :return: the authorization as it was; None if there was no token
+        :return: the previous authorization; None if there was no token
         :raises StoreError: as :meth:`forget`
         """
         with self._lock.held, undisturbed(self._store.lock(*self._key)):
@@ -348,7 +347,7 @@ class Account:
                 found = found._replace(user=user)
                 self._set(replace(self.state, authorization=found))
 
-    # Renewing
+    # Renewal
 
     def _renewed(
         self, refused: str | None, user_agent: str | None, *, is_bound: bool
@@ -370,22 +369,22 @@ class Account:
     def _is_busy(self) -> bool:
         """Whether this thread is renewing the token right now.
 
-        A signal handler may call this object again meanwhile; it goes on
-        with the header that there is.
+        A signal handler that calls this object meanwhile uses the current
+        header.
         """
         return self._busy_pid == os.getpid()
 
     def _needs_care(self, refused: str | None) -> bool:
-        """Return whether no other thread or process was faster."""
+        """Return whether no other thread or process has renewed the token."""
         if refused is not None:
             return self.state.header == refused
         return self.clock() >= self.state.due
 
     def _lasts(self) -> bool:
-        """Return whether the present token lasts for one more request.
+        """Return whether the current token lasts for one more request.
 
-        If another process has renewed the token, the present one is dead;
-        adopting the new one at once saves a refused request.
+        If another process has renewed the token, the current one is dead;
+        adopting the new one at once avoids a refused request.
         """
         self._look()
         token = self._usable_token
@@ -445,18 +444,18 @@ class Account:
     def _go_without_store(
         self, error: StoreError, refused: str | None
     ) -> None:
-        """Warn of a store that cannot be used, if the wiki is asked anyway.
+        """Warn of an unusable store if the wiki has to be asked anyway.
 
-        :raises StoreError: the present token is still valid
+        :raises StoreError: the current token is still valid
         """
         if refused is None and self._serves():
             raise error
         self._warn(error)
 
     def _place(self, refused: str | None) -> Save | None:
-        """Secure the place for an answer of the wiki, if that is possible.
+        """Reserve the place for the wiki's answer, if that is possible.
 
-        :raises StoreError: it is not, and the present token is still valid
+        :raises StoreError: it is not, and the current token is still valid
         """
         try:
             return self._store.reserve(*self._key)
@@ -465,10 +464,7 @@ class Account:
         return None
 
     def _save_blindly(self, error: StoreError) -> None:
-        """Store a new token although the store could not be read.
-
-        This does not apply to an end, since what is stored may be newer.
-        """
+        """Store a new token, but no end, although the store was unreadable."""
         found = self.state.authorization
         if (
             isinstance(error, StoreUnreachableError)
@@ -515,7 +511,7 @@ class Account:
             raise
 
     def _check_process(self) -> None:
-        """Refuse to spend a refresh token that a fork has copied.
+        """Refuse to use a refresh token that a fork has copied.
 
         :raises ConfigurationError: this is another process, and there is
             no store that both share
@@ -562,7 +558,7 @@ class Account:
         )
 
     def _serves(self) -> bool:
-        """Return whether the present token has not expired."""
+        """Return whether the current token has not expired."""
         token = self._usable_token
         return token is not None and token.is_valid(self.clock())
 
@@ -573,7 +569,7 @@ class Account:
         return found.token if found is not None and header else None
 
     def _put_off(self, error: OAuth2Error) -> None:
-        """Go on with the old token, and try again later."""
+        """Keep using the old token, and try again later."""
         self._warn(error, f'The old token of {self.user} is still valid.')
         token = self._usable_token
         assert token is not None
@@ -587,19 +583,19 @@ class Account:
 
     @property
     def _key(self) -> tuple[str, str]:
-        """Under which account and client the store has it."""
+        """The account and the client under which it is stored."""
         return self.user or '', self.client.client_id
 
     def _take(
         self, data: Mapping[str, object] | None, refused: str | None = None
     ) -> bool:
-        """Adopt what is stored if it is newer than what is in memory.
+        """Adopt the stored authorization if it is newer than the current one.
 
-        If both have the same generation, as can happen when a lock was
-        lost, the stored one is adopted if there is no token in memory, or
-        if the wiki refused that token.
+        If both have the same generation, because a lock was lost, the stored
+        one is adopted if there is no token in memory, or if the wiki refused
+        that token.
 
-        :param data: what the store holds
+        :param data: what is stored
         :param refused: the Authorization header that the wiki refused
         :return: whether it was adopted
         :raises ConfigurationError: secrets would go to the wrong wiki
@@ -628,7 +624,7 @@ class Account:
         """Return a stored authorization after checking whose it is.
 
         :raises ConfigurationError: secrets would go to the wrong wiki
-        :raises StoreError: it is damaged, or another account's or client's
+        :raises StoreError: it is damaged, or is for another account or client
         """
         try:
             stored = Authorization.deserialize(data)
@@ -672,7 +668,7 @@ class Account:
         return State(self._ahead(following), is_saved=False)
 
     def _ahead(self, authorization: Authorization) -> Authorization:
-        """Let what a person did win over what any process has in memory."""
+        """Make a login or logout newer than the tokens of all processes."""
         step = _BY_A_PERSON if self._store.is_shared else 1
         return authorization._replace(
             generation=authorization.generation + step
@@ -681,14 +677,14 @@ class Account:
     def _save(
         self, save: Save | None, data: Mapping[str, object] | None = None
     ) -> None:
-        """Store what is in memory; if that fails, warn and go on."""
+        """Store the authorization; if that fails, only warn."""
         authorization = self.state.authorization
         if save is None or authorization is None:
             return
         try:
             save(data or authorization.serialize())
         except StoreError as error:
-            # Otherwise it would be due, and be spent, at the next request.
+            # Otherwise, it would be due, and be used up, at the next request.
             self._set(replace(self.state, is_saved=False))
             self._warn_unsaved(error)
         else:
@@ -697,7 +693,7 @@ class Account:
     # The state
 
     def _set(self, state: State) -> None:
-        """Replace the state, with what follows from it; nothing else may."""
+        """Replace the state; this is the only place that does."""
         authorization = state.authorization
         token = authorization.token if authorization else None
         header = None

@@ -1,4 +1,4 @@
-"""The value in authenticate, which finds the account of each request."""
+"""The value in authenticate, which selects the account of each request."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ if TYPE_CHECKING:
         clock: Callable[[], float]
 
 
-# If a wiki asks us to wait for longer than this, in seconds, we give up.
+# If a wiki asks to wait for longer than this, in seconds, there is no retry.
 _PATIENCE = 600
 
-# Something else uses the client if so many CSRF tokens are refused within so
-# many seconds, although the access token is the same.
+# Something else uses the client if this many CSRF tokens are refused within
+# this many seconds, although the access token is the same.
 _BAD_TOKENS, _BAD_TOKENS_WITHIN = 3, 600
 
 
@@ -85,7 +85,7 @@ class _BotPolicy(Policy):
     def trusts(self, wiki: str) -> bool:
         """Return whether authenticate names a wiki, and Pywikibot knows it.
 
-        The host alone would not do: it may have pages of other people.
+        The host alone is not enough: others may have pages there.
         """
         return (
             host.entry_for(wiki) is self._auth
@@ -93,7 +93,7 @@ class _BotPolicy(Policy):
         )
 
     def warn(self, error: OAuth2Error, note: str = '') -> None:
-        """Tell the bot owner, but not the same thing twice in a row."""
+        """Warn the bot owner, with advice."""
         text = messages.explain(error, self._auth.client)
         self.say(f'{text}\n{note}'.rstrip())
 
@@ -126,8 +126,8 @@ class _BotPolicy(Policy):
 class _BotAuth(BearerAuth):
     """Sends Pywikibot's requests for one account.
 
-    If there is no token, they are sent without one: a request that changes
-    something carries assert=user, and the login manager comes before it.
+    Without a token, requests are sent anyway: those that change something
+    carry assert=user, and the login manager runs before them.
     """
 
     needs_token = False
@@ -146,7 +146,7 @@ class _BotAuth(BearerAuth):
         if isinstance(error, EndpointError):
             raise messages.advised(error, self.account.client) from None
         if isinstance(error, ClientRefusedError):
-            # The login manager, which comes before any edit, has the advice.
+            # The login manager, which runs before any edit, has the advice.
             self.policy.say(f'{error} Requests are sent without a token.')
         elif error is not None:
             self.policy.warn(error)
@@ -173,10 +173,10 @@ class _BotAuth(BearerAuth):
             raise SystemExit(1)
 
     def _is_disturbed(self, action: str) -> bool:
-        """Return whether CSRF tokens are refused again and again.
+        """Return whether CSRF tokens are refused repeatedly.
 
-        After a renewal, by this or another process, one may be, and in an
-        upload that of every chunk, because they share the first one.
+        One may be refused after a renewal by this or another process, and in
+        an upload that of every chunk, because they share the first one.
 
         :param action: the action that was refused; '' for a chunk
         """
@@ -200,16 +200,16 @@ class OAuth2Auth(AuthBase):
 
     :param client_id: the client ID that the wiki gave at registration
     :param client_secret: the client secret; None for a public client
-    :param oauth1: not used; catches the four values of OAuth 1.0a
+    :param oauth1: not used; detects the four values of OAuth 1.0a
     :param redirect_uri: the callback URL, exactly as registered
     :param owner_only: whether the client is registered for its owner only
-    :param access_token: the access token of an owner-only client, which is
-        then all that is needed
-    :param login_timeout: seconds that ``pwb login`` waits for the browser
+    :param access_token: the access token of an owner-only client; nothing
+        else is needed then
+    :param login_timeout: seconds that ``pwb login`` waits for an answer
     :param store: where tokens are kept; by default in a file next to
         Pywikibot's cookies
     :param clock: returns the seconds since 1970 UTC; for tests
-    :raises ConfigurationError: a value cannot be right
+    :raises ConfigurationError: a value is invalid
     """
 
     #: Held during a login: a terminal can ask one question at a time.
@@ -260,7 +260,7 @@ class OAuth2Auth(AuthBase):
 
     @classmethod
     def from_environment(cls, **options: Unpack[Options]) -> Self:
-        """Take the credentials from environment variables.
+        """Read the credentials from environment variables.
 
         They are PYWIKIBOT_OAUTH2_CLIENT_ID, PYWIKIBOT_OAUTH2_CLIENT_SECRET
         and PYWIKIBOT_OAUTH2_ACCESS_TOKEN.
@@ -275,11 +275,11 @@ class OAuth2Auth(AuthBase):
 
     @classmethod
     def from_file(cls, name: str, **options: Unpack[Options]) -> Self:
-        """Take the credentials from a JSON file of mode 0600.
+        """Read the credentials from a JSON file of mode 0600.
 
         It holds client_id, client_secret or access_token.
 
-        :param name: the path; a relative path starts at the folder of
+        :param name: the path, which may be relative to the folder of
             user-config.py
         :param options: as for :meth:`from_environment`
         :raises ConfigurationError: there is no such file, others can read
@@ -296,7 +296,7 @@ class OAuth2Auth(AuthBase):
         client_id: str | None = None,
         **options: Unpack[Options],
     ) -> Self:
-        """Take the credentials from the output of a command.
+        """Read the credentials from the output of a command.
 
         :param command: the program and its arguments, such as
             ``['pass', 'show', 'bot/oauth2']``; no shell is used
@@ -313,8 +313,8 @@ class OAuth2Auth(AuthBase):
     def __len__(self) -> int:
         """Return 2, so that Pywikibot passes the object to requests as it is.
 
-        With 4, it would take the object for OAuth 1.0a and make each
-        request a POST; it refuses other lengths.
+        With 4, Pywikibot would assume OAuth 1.0a and make each request a
+        POST; it refuses other lengths.
         """
         return 2
 
@@ -336,7 +336,7 @@ class OAuth2Auth(AuthBase):
         return bearer.authenticate(request)
 
     def _authenticate(self, request: PreparedRequest) -> PreparedRequest:
-        """Authenticate a request for which a look-up is not enough."""
+        """Authenticate a request whose route is not known yet."""
         wiki = host.wiki_of(request.url or '')
         if wiki is None:
             return request
@@ -360,9 +360,9 @@ class OAuth2Auth(AuthBase):
     def _is_for(self, block: blocks.Block, wiki: str) -> bool:
         """Return whether a request belongs to the user of a block.
 
-        The wikis of a farm accept the tokens of one client; Pywikibot has
-        to know the one that is asked, and authenticate has to name it, not
-        by a wildcard that is too wide.
+        All wikis of a farm accept the tokens of one client, but Pywikibot
+        must know the wiki, and authenticate must name it without a wildcard
+        that is too wide.
         """
         return wiki == block.wiki or (
             block.client.same_registration(self.client)
@@ -372,11 +372,8 @@ class OAuth2Auth(AuthBase):
         )
 
     def _discover(self, wiki: str) -> _BotAuth | None:
-        """Find the account of a wiki that has not been asked before.
-
-        :return: None if the wiki is not one of ours
-        """
-        # Plugs the login manager in, which also ends with a problem.
+        """Find the account of a new wiki; None if the wiki is not ours."""
+        # Plugs the login manager in, which also reports a problem.
         site = host.admit(wiki, self)
         if site is None or site.username is None or not self._can_work():
             return None
@@ -396,11 +393,11 @@ class OAuth2Auth(AuthBase):
         return self.problem is None
 
     def _report(self, error: ConfigurationError) -> None:
-        """Warn of a problem, because of which no request gets a token."""
+        """Warn of a problem; from then on, no request gets a token."""
         from pywikibot.logging import warning
 
         warning(messages.explain(error, self.client))
-        # The login manager, which comes before any edit, raises it.
+        # The login manager, which runs before any edit, raises it.
         self.problem = error
 
     def check(self) -> None:
@@ -458,7 +455,7 @@ class OAuth2Auth(AuthBase):
         return bearer
 
     def bearer_for(self, wiki: str, username: str) -> _BotAuth:
-        """Return what sends the requests of an account; route nothing to it.
+        """Return the authentication for an account, without using it yet.
 
         :param wiki: the wiki to ask if no authorization is stored yet
         :param username: the account
@@ -497,11 +494,7 @@ class OAuth2Auth(AuthBase):
 
 
 def _credentials_in(path: Path) -> Credentials:
-    """Return the credentials in a JSON file that nobody else can read.
-
-    :raises ConfigurationError: the file is missing or is not a credentials
-        file, or others can read it
-    """
+    """Return the credentials in a JSON file that nobody else can read."""
     try:
         content = read_private(path)
     except OSError as error:
@@ -517,12 +510,9 @@ def _credentials_in(path: Path) -> Credentials:
 
 @contextlib.contextmanager
 def _no_traceback() -> Iterator[None]:
-    """End Pywikibot with a message if user-config.py is wrong.
+    """Exit with a message instead of an error if user-config.py is wrong.
 
-    A traceback would show the line, with the secrets in it.
-
-    :raises ConfigurationError: the object is not created by user-config.py
-    :raises SystemExit: it is
+    A traceback would show the line with the secrets.
     """
     try:
         yield
@@ -535,8 +525,7 @@ def _no_traceback() -> Iterator[None]:
 def _tell_if_unused(reference: weakref.ref[OAuth2Auth]) -> None:
     """Warn, when Python ends, of an entry that no request could match.
 
-    No request goes to a host that is misspelled, so that there is no
-    other moment at which it would be noticed.
+    No request is sent to a misspelled host, so nothing else would notice it.
     """
     auth = reference()
     if auth is None or not host.had_a_site():

@@ -65,7 +65,7 @@ class Authorization(NamedTuple):
         )
 
     def serialize(self) -> dict[str, object]:
-        """Return it as a JSON-able dict, which holds the tokens.
+        """Return it as a JSON-serializable dict, which holds the tokens.
 
         Its expires_at is in seconds since 1970 UTC, its lifetime in
         seconds.
@@ -86,7 +86,7 @@ class Authorization(NamedTuple):
 
     @classmethod
     def deserialize(cls, data: Mapping[str, object]) -> Authorization:
-        """Make an authorization from what :meth:`serialize` returned.
+        """Create an authorization from what :meth:`serialize` returned.
 
         :raises StoreError: it is not such a dict, or a newer release
             wrote it
@@ -122,7 +122,7 @@ class Authorization(NamedTuple):
 class PendingLogin:
     """A login that is not complete yet; no part of it may be shown.
 
-    :param state: what the callback must bring back
+    :param state: the state that the callback must contain
     :param verifier: the PKCE code verifier
     :param redirect_uri: the callback URL that was sent, or None
     """
@@ -132,12 +132,12 @@ class PendingLogin:
     redirect_uri: str | None = None
 
     def serialize(self) -> dict[str, str | None]:
-        """Return it as a JSON-able dict."""
+        """Return it as a JSON-serializable dict."""
         return dict(vars(self))
 
     @classmethod
     def deserialize(cls, data: object) -> PendingLogin | None:
-        """Make it from what :meth:`serialize` returned; None for None.
+        """Create it from what :meth:`serialize` returned; None for None.
 
         :raises StoreError: it is not such a dict
         """

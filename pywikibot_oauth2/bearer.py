@@ -1,4 +1,4 @@
-"""A request with an access token: its header, and one repetition."""
+"""Requests with an access token: the header, and one repetition."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         proxies: dict[str, str] | None
 
 
-# One object for all: an empty set takes 216 bytes.
+# Shared, because an empty set takes 216 bytes.
 _NO_WIKIS: frozenset[str] = frozenset()
 
 
@@ -61,7 +61,7 @@ class BearerAuth(AuthBase):
         return self.authenticate(request)
 
     def authenticate(self, request: PreparedRequest) -> PreparedRequest:
-        """Let a request carry the token, and only the cookies of the token.
+        """Add the token to a request, and only the cookies of the token.
 
         A cookie of another account, such as one from an old login by
         password, makes Wikimedia's wikis refuse the request.
@@ -70,12 +70,12 @@ class BearerAuth(AuthBase):
         :raises OAuth2Error: there is no token
         """
         headers = request.headers
-        # To ask whether there is one takes twice as long, because requests
-        # then raises a KeyError and catches it.
+        # Checking whether there is one takes twice as long, because requests
+        # raises and catches a KeyError.
         headers['Cookie'] = ''
         del headers['Cookie']
-        # The only place that reads the state without asking the account,
-        # because this runs for every request.
+        # Only here is the state read without asking the account, because
+        # this runs for every request.
         account = self.account
         state = account.state
         if account.clock() >= state.due:
@@ -117,7 +117,7 @@ class BearerAuth(AuthBase):
         return found is not None and found.is_complete
 
     def passed_on(self, response: Response) -> None:
-        """See an answer to a request that is not repeated; for subclasses."""
+        """Look at an answer to a request that is not repeated."""
 
     def _renewed(self, request: PreparedRequest, before: State) -> State:
         """Return the state after the account has renewed it if necessary."""
@@ -144,8 +144,8 @@ class BearerAuth(AuthBase):
     ) -> Response:
         """Send a request again if the wiki says that its token is dead.
 
-        This happens before Pywikibot sees the answer, which it would take
-        for the end of the authorization.
+        This happens before Pywikibot sees the answer, which it would treat
+        as the end of the authorization.
         """
         request = response.request
         sent = request.headers.get('Authorization')
@@ -189,8 +189,8 @@ class BearerAuth(AuthBase):
         if not account.is_automatic:
             return False
         if meaning is Meaning.PERHAPS_DEAD:
-            # Before Extension:OAuth of August 2026, rest.php said the same of
-            # a page that the user may not read: only the profile can tell.
+            # Before Extension:OAuth of August 2026, rest.php says the same
+            # about a page that the user may not read. The profile decides.
             if account.state.header != sent:
                 return True
             try:
@@ -244,9 +244,9 @@ class BearerAuth(AuthBase):
     def _take_cookies(self, response: Response, sent: str | None) -> None:
         """Keep cookies out of Pywikibot's jar, which all accounts share.
 
-        Those of an owner-only client go with its token from then on: on
-        Wikimedia they carry its rate-limit class, which the tokens of
-        other clients carry in themselves.
+        Those of an owner-only client are sent with its token from then on:
+        on Wikimedia, they carry its rate-limit class, which the tokens of
+        other clients contain.
         """
         if sent is not None and self.account.client.owner_only:
             self.account.keep_cookies(sent, response.cookies)
@@ -268,8 +268,8 @@ class _WithoutCookies:
 def _add_cookies(request: PreparedRequest, state: State) -> None:
     """Send the cookies that the wiki has set for the token.
 
-    The account's state may have been replaced since the request got its
-    header, so the cookies are taken from the same state as the header.
+    They are taken from the state that the header was taken from, because
+    the account may have replaced it since.
     """
     if state.cookies is None:
         return
@@ -281,10 +281,10 @@ def _add_cookies(request: PreparedRequest, state: State) -> None:
 
 
 def _detach(request: PreparedRequest, response: Response) -> None:
-    """Keep cookies, and elsewhere the token, out of a redirected request.
+    """Remove cookies and, for another wiki, the token before a redirect.
 
-    requests would add the cookies of Pywikibot's jar, and keeps the header
-    Authorization for any path of the same host.
+    requests would add the cookies of Pywikibot's jar, and keep the
+    Authorization header for any path of the same host.
     """
     request.prepare_cookies(
         RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
@@ -295,7 +295,7 @@ def _detach(request: PreparedRequest, response: Response) -> None:
 
 
 def _rewind(request: PreparedRequest) -> bool:
-    """Rewind the body of a request, to send it again, if possible."""
+    """Rewind the body of a request if possible, to send it again."""
     if isinstance(request.body, (bytes, str, type(None))):
         return True
     try:

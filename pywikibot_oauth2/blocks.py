@@ -1,4 +1,4 @@
-"""For whom Pywikibot acts within ``session.use()``."""
+"""Blocks of ``session.use()``, in which Pywikibot acts for one user."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 # in this process. Pywikibot itself does not load contextvars.
 _current_block: ContextVar[Block | None] | None = None
 
-# For wikis without an OAuth2Auth: the keys of authenticate with a stand-in,
+# The keys of authenticate with a stand-in, for wikis without an OAuth2Auth;
 # once for each open block.
 _stand_ins: list[str] = []
 
-#: What to do about work that is done in the wrong thread.
+#: Advice about work that is done in the wrong thread.
 ADVICE = (
     'Enter the block in the thread or task that does the work, and do not'
     ' save asynchronously (asynchronous=True).'
@@ -47,7 +47,7 @@ class _OwnAccount(threading.local):
     """Whether the current thread works for the configured account.
 
     In a process that has used blocks, a thread does so only if it has
-    logged the account in, or worked for it when there was a session but
+    logged in the account, or worked for it when there was a session but
     no block yet.
     """
 
@@ -58,9 +58,9 @@ own_account = _OwnAccount()
 
 
 class _StandIn(AuthBase):
-    """Stands in authenticate for a wiki without an OAuth2Auth.
+    """An entry of authenticate while a block for its wiki is open.
 
-    It is there only while a block for that wiki is open.
+    It is used for a wiki without an OAuth2Auth.
     """
 
     heeds_blocks = True
@@ -106,7 +106,7 @@ class Block:
 
         In Python without a global interpreter lock, a thread inherits the
         context in which it was started. The thread of an executor would
-        then act for whoever happened to need it first.
+        then act for the user who needed it first.
         """
         inherits = getattr(sys.flags, 'thread_inherit_context', False)
         return not self.has_ended and (
@@ -189,7 +189,7 @@ class Block:
             )
 
     def _withdraw(self) -> None:
-        """Leave nothing in authenticate when no block is open."""
+        """Remove the stand-in when its last block has ended."""
         from pywikibot import config
 
         if self.key is not None:
@@ -224,8 +224,9 @@ def current_block() -> Block | None:
 def refuse_stray_change(request: PreparedRequest) -> None:
     """Refuse a request that changes something but belongs to no user.
 
-    An executor knows nothing about the block in which a job was submitted,
-    and neither does the thread in which Pywikibot saves asynchronously.
+    The thread of an executor does not inherit the block in which a job was
+    submitted, and neither does the one in which Pywikibot saves
+    asynchronously.
 
     :raises ConfigurationError: the request carries a CSRF token
     """
@@ -242,7 +243,7 @@ def refuse_other_site(
 ) -> None:
     """Refuse a change by the configured account to the site of another.
 
-    The thread of an executor, and that in which Pywikibot saves
+    The thread of an executor, or the one in which Pywikibot saves
     asynchronously, may work for the account and then get a job from a block.
 
     :param wiki: the wiki that is asked
@@ -264,7 +265,7 @@ def refuse_other_site(
 
 
 def _place() -> tuple[int, object]:
-    """Return what distinguishes threads and tasks from each other."""
+    """Return the current thread and task."""
     task = None
     if 'asyncio' in sys.modules:
         import asyncio

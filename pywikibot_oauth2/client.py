@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-# What the names of the environment variables begin with.
+# The prefix of the environment variables.
 _PREFIX = 'PYWIKIBOT_OAUTH2_'
 
 # MediaWiki's client IDs (recorded).
 _CLIENT_ID = r'[0-9a-f]{32}'
 
-# Seconds that a command may take, including the time a person needs to
-# answer it.
+# Seconds that a command may take, including a person's answer to it.
 _COMMAND_TIMEOUT = 120
 
 
@@ -32,19 +31,19 @@ class OAuth2Client:
     """A client as registered at Special:OAuthConsumerRegistration.
 
     No representation of the object shows the client secret or the access
-    token. It is not a dataclass, because tools show the fields of those
-    whatever the representation is, as pytest does and encoders of JSON.
+    token. It is not a dataclass, because pytest and JSON encoders show the
+    fields of dataclasses regardless of ``repr``.
 
     :param client_id: the client ID (the wiki calls it "client application
         key"); may be omitted if there is an access token
     :param client_secret: the client secret; None for a public client
-    :param redirect_uri: the callback URL, exactly as registered; None not
-        to send one, in which case the wiki uses the registered one
+    :param redirect_uri: the callback URL, exactly as registered; if it is
+        None, the wiki uses the registered one
     :param owner_only: whether the client is registered for use by its
         owner only; such a client needs no browser
     :param access_token: the access token that the wiki showed when an
         owner-only client was registered; it has no practical expiry
-    :raises ConfigurationError: a value cannot be right
+    :raises ConfigurationError: a value is invalid
     """
 
     __slots__ = (
@@ -84,7 +83,7 @@ class OAuth2Client:
             raise ConfigurationError(reason, client_id=self.client_id or None)
 
     def _contradiction(self) -> str | None:
-        """Return why the values cannot be right together."""
+        """Return why the values do not fit together, or None."""
         token = self.access_token
         if token is None and not self.client_id:
             return 'There is neither a client ID nor an access token.'
@@ -120,8 +119,8 @@ class OAuth2Client:
     def check(self) -> None:
         """Check the values that a person may have mixed up or mistyped.
 
-        :raises ConfigurationError: the client ID or the callback URL does
-            not have the form that MediaWiki's have
+        :raises ConfigurationError: the client ID or the callback URL has a
+            form that MediaWiki does not use
         """
         if self.client_id and not re.fullmatch(_CLIENT_ID, self.client_id):
             raise ConfigurationError(
@@ -141,7 +140,7 @@ class OAuth2Client:
     def same_registration(self, other: OAuth2Client) -> bool:
         """Return whether another object stands for the same client.
 
-        A fixed access token without a client ID is a client by itself.
+        Without a client ID, the access tokens are compared.
         """
         return self.client_id == other.client_id and (
             self.client_id != '' or self.access_token == other.access_token
@@ -249,9 +248,9 @@ class Credentials(NamedTuple):
     def from_json(cls, content: bytes, what: str) -> Credentials:
         """Return the credentials in a JSON object.
 
-        :param what: what it is called in an error
-        :raises ConfigurationError: it is something else, which does not
-            appear in the error
+        :param what: its name in an error
+        :raises ConfigurationError: it is something else; the error does not
+            show it
         """
         with contextlib.suppress(ValueError, RecursionError):
             data = json.loads(content)
@@ -286,7 +285,7 @@ def _callback_error(url: str) -> str | None:
 
 
 def _text(name: str, value: str | None) -> str | None:
-    """Return a value without surrounding white space, as from copying."""
+    """Return a value without the white space around it."""
     if value is None:
         return None
     if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What can go wrong: errors that carry facts and leave advice to others."""
+"""Errors that carry facts; the advice is in other modules."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 class OAuth2Error(Error):
     """The base of all errors that this package raises.
 
-    The message is one neutral sentence. Everything else that is known is in
-    the attributes, so that a program can decide what to do.
+    The message is one neutral sentence. All other facts are in the
+    attributes, so that a program can decide what to do.
 
-    Subclasses that may come out of a request also derive from Pywikibot's
+    Subclasses that a request may raise also derive from Pywikibot's
     FatalServerError: Pywikibot prints any other exception and repeats the
     request up to 15 times, although waiting does not help.
 
@@ -110,14 +110,14 @@ class StoreError(OAuth2Error, FatalServerError):
 
 
 class StoreUnreachableError(StoreError):
-    """The store cannot be asked, and puts a new token somewhere else."""
+    """The store cannot be reached; a new token is kept somewhere else."""
 
 
 def printable(text: object) -> str:
-    """Return what a wiki said as one short line, safe for a terminal.
+    """Return a text from a wiki as one short line, safe for a terminal.
 
-    Control characters, which could move the cursor or change what is
-    already on the screen, become spaces.
+    Control characters, which could move the cursor or overwrite the
+    screen, become spaces.
     """
     line = [char if char.isprintable() else ' ' for char in str(text)[:1000]]
     return ' '.join(''.join(line).split())[:300]

@@ -1,4 +1,4 @@
-"""Everything that is known about Pywikibot and done to it."""
+"""Everything that depends on Pywikibot or changes it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
 
 
-# The address of a request as requests prepares it. Whatever does not look
-# like this is left alone, such as a backslash or an "@" in the host, which
-# urllib.parse and urllib3 take for different hosts. The patterns here
-# and elsewhere are compiled at their first use, not at import.
+# The address of a request as requests prepares it. Anything else is left
+# alone, such as a backslash or an "@" in the host, about which urllib.parse
+# and urllib3 disagree. The patterns here and elsewhere are compiled at their
+# first use, not at import.
 _PREPARED = (
     r'(?s)(?P<origin>https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d+)?)'
     r'(?P<folder>(?:/[^/?#\\]+)*?)'
@@ -100,7 +100,7 @@ def wiki_of(url: str) -> str | None:
 def wiki_at(url: str) -> str | None:
     """Return :func:`wiki_of` for an address that is not prepared yet.
 
-    A family may have a host in capitals, or a path with characters that
+    A family may have upper case in a host, or a path with characters that
     requests encodes.
     """
     from requests import PreparedRequest, RequestException
@@ -124,7 +124,7 @@ def wiki_of_site(site: BaseSite) -> str:
 
 
 def is_loopback(host: str | None) -> bool:
-    """Return whether a host name means this machine, without a look-up."""
+    """Return whether a host name means this machine, without resolving it."""
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host or '').is_loopback
     return (host or '').lower() == 'localhost'
@@ -133,7 +133,7 @@ def is_loopback(host: str | None) -> bool:
 def require_safe_transport(wiki: str) -> None:
     """Check that nobody can eavesdrop on the connection to a wiki.
 
-    :raises ConfigurationError: it is neither https nor this machine
+    :raises ConfigurationError: it is neither over https nor to this machine
     """
     with contextlib.suppress(ValueError):
         parts = urlsplit(wiki)
@@ -151,7 +151,7 @@ def require_safe_transport(wiki: str) -> None:
 def is_sent_through_proxy(wiki: str) -> bool:
     """Return whether Pywikibot would use a proxy for a wiki on this machine.
 
-    It does if there is HTTP_PROXY without NO_PROXY in the environment.
+    It does so if the environment has HTTP_PROXY without NO_PROXY.
     """
     if not is_loopback(urlsplit(wiki).hostname):
         return False
@@ -205,7 +205,7 @@ def _families(anywhere: bool = False) -> Iterator[Family]:
     if names.pop('*', '') is None or anywhere:
         names.update(dict.fromkeys(config.family_files))
     for name in names:
-        # Reporting a misspelled family in usernames is up to Pywikibot.
+        # Pywikibot reports a misspelled family in usernames.
         with contextlib.suppress(UnknownFamilyError):
             yield Family.load(name)
 
@@ -234,7 +234,9 @@ def central_wiki(wiki: str) -> str:
     """Return the wiki that has the pages about clients and grants.
 
     For the wikis of the Wikimedia Foundation, that is Meta; for its beta
-    wikis, it is their own Meta. Wikis are given by their script folders.
+    wikis, it is their own Meta.
+
+    :param wiki: the address of the wiki's script folder
     """
     from pywikibot.family import Family
 
@@ -251,10 +253,10 @@ def special_page(wiki: str, name: str) -> str:
 
 
 def user_override() -> str | None:
-    """Return the account that the global option ``-user`` chose, if any.
+    """Return the account that the global option ``-user`` selects, if any.
 
     Pywikibot 11 keeps it in ``bot._user_override``, for which there is no
-    public name; before that, it is found on the command line only.
+    public name; before that, it is only on the command line.
     """
     from pywikibot import bot
     from pywikibot.tools import normalize_username
@@ -297,9 +299,9 @@ def transport(wiki: str) -> Transport:
         verify = True
     if site and not site.family.verify_SSL_certificate(site.code):
         verify = False
-    # Proxies from the environment are not for this machine. Unlike
-    # "no_proxy", these do not make requests change the environment of the
-    # process meanwhile, which other threads may read.
+    # Do not use proxies from the environment for this machine. With
+    # "no_proxy" instead, requests would temporarily change the environment of
+    # the process, which other threads may read.
     is_local = is_loopback(urlsplit(wiki).hostname)
     direct = {'http': '', 'https': ''} if is_local else {}
     return Transport(
@@ -340,7 +342,7 @@ def drop_csrf_token_of_another(
     CSRF token that the request carries. The token is dropped, because it was
     not fetched by the account of the site.
 
-    :param wiki: the wiki that is asked
+    :param wiki: the wiki that the request goes to
     :param username: the account that the request would run under
     :return: the account of the site, if it is another one
     """
@@ -359,13 +361,11 @@ def drop_csrf_token_of_another(
 def _token_wallets(
     wikis: Iterable[str],
 ) -> Iterator[tuple[TokenWallet, str | None]]:
-    """Yield what sites keep their CSRF tokens in, and their accounts.
+    """Yield the token wallets of the sites of some wikis, and their accounts.
 
     Pywikibot has no public list of its sites, and a site need not have been
-    made by ``pywikibot.Site()``, so the garbage collector is asked. That
-    takes some milliseconds.
-
-    :param wikis: the wikis whose sites are meant
+    created by ``pywikibot.Site()``, so they are found through the garbage
+    collector, which takes some milliseconds.
     """
     if 'pywikibot.site' not in sys.modules:
         return
@@ -376,7 +376,7 @@ def _token_wallets(
 
     kind, addresses = site.TokenWallet, set(wikis)
     for wallet in [each for each in gc.get_objects() if type(each) is kind]:
-        # A site that is being made has nothing to drop yet.
+        # A site that is being created has nothing to drop yet.
         with contextlib.suppress(AttributeError):
             owner = wallet.site
             if wiki_at(owner.base_url(owner.apipath())) in addresses:
@@ -394,8 +394,8 @@ def entries_of(auth: object) -> list[str]:
 def entry_for(wiki: str) -> object:
     """Return the entry of authenticate that Pywikibot chooses for a wiki.
 
-    A specific host beats a wildcard. Unlike Pywikibot, this ignores the
-    case of letters and a default port.
+    A specific host takes precedence over a wildcard. Unlike Pywikibot, this
+    ignores case and a default port.
     """
     host = urlsplit(wiki).netloc.lower()
     matching = [item for item in entries().items() if is_match(item[0], host)]
@@ -413,7 +413,7 @@ def key_of(wiki: str) -> str:
 def is_match(key: str, host: str) -> bool:
     """Return whether a key of authenticate matches a host and port.
 
-    The case of letters and the port of https make no difference.
+    Case and the default port of https make no difference.
     """
     key, host = (name.lower().removesuffix(':443') for name in (key, host))
     return is_found(key, host)
@@ -451,8 +451,8 @@ def admit(wiki: str, auth: object) -> KnownSite | None:
 def check_wildcards(auth: object) -> None:
     """Refuse wildcards that match wikis of several operators.
 
-    With OAuth 1.0a a wildcard is harmless, because a signature is of no use
-    to the wiki that receives it. A bearer token is of use.
+    With OAuth 1.0a, a wildcard is harmless, because a signature is useless
+    to the wiki that receives it. A bearer token is not.
 
     :raises ConfigurationError: a wildcard is too wide; the hint has the
         keys to use instead
@@ -499,7 +499,7 @@ def narrow_key(wiki: str) -> str:
     return f'*.{parent}'
 
 
-# The one thing that is done to Pywikibot
+# The one change to Pywikibot
 
 
 def install_login_manager() -> None:
@@ -513,8 +513,8 @@ def install_login_manager() -> None:
     user-config.py imports this package. It is complete at the first
     request, and no login precedes that.
 
-    :raises SystemExit: this Pywikibot looks it up elsewhere, and would ask
-        for a password instead
+    :raises SystemExit: this Pywikibot looks up another class, and would ask
+        for a password
     """
     import pywikibot
     from pywikibot import login
@@ -538,7 +538,7 @@ def install_login_manager() -> None:
 def had_a_site() -> bool:
     """Return whether Pywikibot has used a site in this process."""
     http = sys.modules.get('pywikibot.comms.http')
-    # The cookie jar has a file name as soon as there has been a site.
+    # The cookie jar has a file name once there has been a site.
     return http is not None and bool(http.cookie_jar.filename)
 
 
@@ -551,7 +551,7 @@ def is_reading_user_config() -> bool:
 
 
 def is_running(script: str, option: str | None = None) -> bool:
-    """Return whether this script runs, if need be with this option."""
+    """Return whether this script runs, optionally with this option."""
     import pywikibot
     from pywikibot.bot import calledModuleName
 

@@ -28,8 +28,8 @@ _DELAYED = [
 class ForkSafeLock:
     """A reentrant lock that is free in a child process.
 
-    A thread that holds it while another thread forks does not exist in the
-    child process, where the lock would otherwise be held forever.
+    If one thread holds it while another thread forks, the holder does not
+    exist in the child process, where the lock would be held forever.
 
     :ivar held: the context in which it is held
     """
@@ -42,7 +42,7 @@ class ForkSafeLock:
 
 
 _locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
-#: How many forks lead to this process.
+#: The number of forks that led to this process.
 forks = 0
 
 
@@ -61,13 +61,12 @@ if hasattr(os, 'register_at_fork'):
 def undisturbed(lock: AbstractContextManager[None]) -> Iterator[None]:
     """Hold a lock, and delay SIGINT, SIGTERM and SIGHUP until its release.
 
-    From the moment the wiki is asked for a new token until that token is
-    stored, it exists nowhere else. A second signal takes effect at
-    once, for a person who does not want to wait for the wiki. Waiting for
-    the lock can be interrupted, and delayed signals take effect after it
-    has been released.
+    Until a new token is stored, it exists nowhere else. A second signal
+    takes effect at once, for a person who does not want to wait for the
+    wiki. Waiting for the lock can be interrupted, and delayed signals take
+    effect after it has been released.
 
-    Python runs signal handlers in the main thread only. While another
+    Python runs signal handlers only in the main thread. While another
     thread refreshes, a signal therefore takes effect at once; so does one
     that cannot be handled, such as SIGKILL.
     """

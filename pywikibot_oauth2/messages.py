@@ -151,7 +151,7 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
     'unreachable': 'Start it, unlock it or correct its address.',
     'unreadable': f'Start over {_AGAIN}',
 }  # fmt: skip
-# What the message says is enough, or only a program can do anything.
+# No advice: the message is enough, or only a program can react.
 _ADVICE |= dict.fromkeys(
     ('fork', 'no_choice', 'no_entry', 'no_username', 'not_pending',
      'other_block', 'password', 'refused'),
@@ -187,10 +187,9 @@ _NO_SECRET = (
 
 
 def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
-    """Return what went wrong and what a bot owner can do about it.
+    """Return the message of an error, with advice for a bot owner.
 
-    :param error: the error
-    :param client: the client that it is about, if known
+    :param client: the client that the error is about, if known
     """
     advice = _ADVICE.get(error.error or '')
     if isinstance(error, ClientRefusedError):
@@ -283,7 +282,7 @@ _API_ERRORS |= dict.fromkeys(
     _API_ERRORS['permissiondenied'],
 )  # fmt: skip
 
-# The right that an action of api.php, or an error code, is about.
+# The right that an error code is about; for others, the action names it.
 _RIGHTS = {
     'cantcreate': 'createpage',
     'nocreate-loggedin': 'createpage',
@@ -297,7 +296,7 @@ _RIGHTS = {
 def of_api_error(
     wiki: str, client: OAuth2Client, code: str, action: str
 ) -> str | None:
-    """Return what an error code of api.php means, and what to do.
+    """Return an explanation of an error code of api.php, with advice.
 
     :param wiki: the address of the wiki's script folder
     :param client: the client
@@ -323,7 +322,7 @@ def of_api_error(
 
 
 def grant_for(right: str) -> str | None:
-    """Return what the wiki calls the grant that gives a right."""
+    """Return the title of the grant that includes a right."""
     for title, rights, _use in GRANTS.values():
         if right in rights:
             return title
@@ -333,11 +332,9 @@ def grant_for(right: str) -> str | None:
 def missing_rights(
     account_rights: Iterable[str], token_rights: Iterable[str]
 ) -> dict[str, str]:
-    """Return what the account may do and the token does not allow.
+    """Return the rights that an account has but its token lacks.
 
-    :param account_rights: the rights of the account itself
-    :param token_rights: the rights that the token allows
-    :return: for each missing right, the title of the grant that gives it
+    :return: the title of the grant that includes it, for each right
     """
     missing = set(account_rights) - set(token_rights)
     return {
@@ -349,7 +346,7 @@ def missing_rights(
 
 
 def unused_entry(key: str, hosts: Iterable[str]) -> str:
-    """Return what to say about a key of authenticate without a site."""
+    """Return the warning about a key of authenticate without a site."""
     names = sorted(hosts)
     some = ', '.join(names[:5]) + (', …' if len(names) > 5 else '')
     return (
@@ -360,7 +357,7 @@ def unused_entry(key: str, hosts: Iterable[str]) -> str:
 
 
 def oauth1_option() -> str:
-    """Return what to say about "pwb login -oauth"."""
+    """Return the warning about "pwb login -oauth"."""
     return (
         'The option -oauth is for OAuth 1.0a. For OAuth 2.0, which'
         ' user-config.py is set up for, run "pwb login" without it.'
@@ -368,7 +365,7 @@ def oauth1_option() -> str:
 
 
 def through_proxy(wiki: str) -> str:
-    """Return what to say about requests to this machine through a proxy."""
+    """Return the warning about a proxy for a wiki on this machine."""
     return (
         f'Requests to {wiki}, which is on this machine, go through a proxy'
         ' because of the environment, and so does the access token. Set'

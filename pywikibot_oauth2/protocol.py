@@ -1,4 +1,4 @@
-"""What is said to ``rest.php/oauth2``, and what its answers mean."""
+"""Requests to ``rest.php/oauth2``, and the meaning of its answers."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ if TYPE_CHECKING:
 #: Seconds for a whole answer of the token endpoint.
 DEADLINE = 60.0
 
-# Bytes of an answer; that of the token endpoint has about 2,000.
+# The maximum size of an answer, in bytes; a new token takes about 2,000.
 _SIZE_LIMIT = 1 << 20
 
 # An authorization code consists of visible characters (RFC 6749, appendix
-# A.11); that of MediaWiki of 760 to 980 hexadecimal ones (recorded).
+# A.11); MediaWiki's has 760 to 980 hexadecimal digits (recorded).
 _CODE = r'[!-~]+'
 
-# The parameters of a list; the wiki has 50 clients in one by default.
+# The wiki lists 50 clients by default.
 _ALL = {'limit': 100}
 
 _E = TypeVar('_E', bound=OAuth2Error)
@@ -76,14 +76,14 @@ class Meaning(enum.Enum):
 
 
 class Row(NamedTuple):
-    """An answer that was recorded, and what it means.
+    """A recorded answer and its meaning.
 
-    :ivar to: what was asked: ``code``, ``refresh``, ``token`` (any
-        request for a token) or ``any`` (a request with an access token)
+    :ivar to: the request: ``code``, ``refresh``, ``token`` (any request
+        for a token) or ``any`` (a request with an access token)
     :ivar statuses: the HTTP statuses
     :ivar error: the error code
-    :ivar hint: how the hint begins
-    :ivar meaning: what the answer means
+    :ivar hint: the beginning of the hint
+    :ivar meaning: the meaning of the answer
     :ivar cases: cases of the recordings that show it, after the version
         if only one of them does
     """
@@ -98,8 +98,8 @@ class Row(NamedTuple):
 
 _DEAD = 'mwoauth-invalid-authorization'
 
-#: Every refusal that was recorded. The first row that matches counts. What
-#: matches none is a server in trouble: trying again later may work.
+#: Every recorded refusal. The first row that matches counts. An answer that
+#: matches none means a server in trouble: trying again later may work.
 REFUSALS = (
     # The access token, on api.php and rest.php and at Wikimedia's gateway.
     Row('any', (200, 403), _DEAD, '', Meaning.DEAD_TOKEN,
@@ -190,8 +190,8 @@ def meaning_of(to: str, status: int, error: str, hint: str) -> Meaning | None:
     :param to: ``code``, ``refresh``, ``credentials`` or ``any``
     :param status: the HTTP status
     :param error: the error code
-    :param hint: what else the answer says
-    :return: None if the answer is not a refusal, or a server in trouble
+    :param hint: the hint
+    :return: None if it is not a refusal, or the server is in trouble
     """
     kinds = (to,) if to == 'any' else (to, 'token')
     for row in REFUSALS:
@@ -206,10 +206,10 @@ def meaning_of(to: str, status: int, error: str, hint: str) -> Meaning | None:
 
 
 def meaning_of_response(response: requests.Response) -> Meaning | None:
-    """Return what an answer to a request with an access token means.
+    """Return the meaning of an answer to a request with an access token.
 
-    The content is read only where the status and the headers do not
-    decide. A new token does not help against any of the errors named
+    The content is read only if the status and the headers are not enough.
+    A new token does not help against any of the errors named
     mwoauth-invalid-authorization-….
 
     :param response: the answer of api.php or rest.php
@@ -417,10 +417,9 @@ class OAuth2Wiki:
 
         Any other client with the grant type client_credentials gets an
         anonymous token. With Extension:OAuth of August 2026, the profile
-        names the owner all the same (recorded), so that only the claims
-        show it.
+        names the owner nevertheless (recorded), so only the claims show it.
 
-        :param token: what :meth:`client_credentials` returned
+        :param token: the token that :meth:`client_credentials` returned
         :param user: the account that the owner has to be; None for any
         :raises ConfigurationError: it is not
         :raises OAuth2Error: as :meth:`profile`
@@ -450,8 +449,8 @@ class OAuth2Wiki:
         """Ask the wiki whose token it is, and what the token allows.
 
         :param header: the Authorization header
-        :return: the profile, among others username, groups, rights and
-            grants; None if the token is not accepted
+        :return: the profile with username, groups, rights and grants, among
+            others; None if the token is not accepted
         :raises ClientRefusedError: nobody may use the client
         :raises EndpointError: no usable answer came
         """
@@ -465,9 +464,9 @@ class OAuth2Wiki:
     def ignores_loopback_port(self) -> bool:
         """Return whether any port of 127.0.0.1 and [::1] is accepted.
 
-        Extension:OAuth of August 2026 accepts any. A wiki that has it can be
-        told by its answer to a request without a grant type, which has no
-        "message" (recorded).
+        Extension:OAuth of August 2026 accepts any. It can be recognized by
+        its answer to a request without a grant type, which has no "message"
+        (recorded).
 
         :raises EndpointError: no answer came
         """
@@ -555,8 +554,8 @@ class OAuth2Wiki:
         except TimeoutError:
             reason = f'no complete answer within {self._deadline:g} s'
         except (OSError, HTTPError) as error:
-            # Among them are those of requests, and a file of certificates
-            # that is missing.
+            # These include the errors of requests, and a missing file of
+            # certificates.
             reason = reason_of(error)
         except (ProtocolError, ValueError):
             reason = 'the request cannot be made'
@@ -568,7 +567,7 @@ class OAuth2Wiki:
     def _content(
         self, response: requests.Response, to: str
     ) -> dict[str, object]:
-        """Return the JSON object of an answer, or raise what it means."""
+        """Return the JSON object of an answer, or raise the fitting error."""
         body = _json_object(response.content)
         error, hint = _error_and_hint(body)
         if response.ok and body is not None and not error:
@@ -585,8 +584,8 @@ class OAuth2Wiki:
         )
         if isinstance(refusal, ClientRefusedError):
             refusal.is_unusable = meaning is Meaning.CLIENT_UNUSABLE
-            # Bodies have a "message" before Extension:OAuth of August 2026
-            # only, and there the refused refresh used the token up
+            # Only before Extension:OAuth of August 2026 do bodies have a
+            # "message", and there the refused refresh used up the token
             # (recorded).
             refusal.ends_refresh_token = refusal.is_unusable and 'message' in (
                 body or {}
@@ -628,10 +627,9 @@ class OAuth2Wiki:
     def _address(self, name: str) -> str:
         """Return an endpoint's address, always as https.
 
-        oauthlib refuses any other, even on this machine, unless an
-        environment variable allows it for the whole process. The
-        transport was checked when this object was created; the adapter of
-        :class:`_Exchange` uses http for this machine.
+        oauthlib refuses http, even on this machine, unless an environment
+        variable allows it for the whole process. The transport was checked
+        when this object was created; :class:`_PlainAdapter` uses http.
         """
         return (
             f'https://{self._wiki.partition("://")[2]}/rest.php/oauth2/{name}'
@@ -639,7 +637,7 @@ class OAuth2Wiki:
 
 
 class _Fields(dict[str, object]):
-    """What is sent, hidden from tools that show local variables."""
+    """The fields of a request, hidden from tools that show variables."""
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__}>'
@@ -648,16 +646,16 @@ class _Fields(dict[str, object]):
 class _Answered(Exception):  # noqa: N818 - nothing went wrong
     """Stops requests-oauthlib from reading an answer itself.
 
-    It would read without any limit. oauthlib does not pass the hint on, and
-    it rejects an answer whose expires_in is not a number, although the
-    refresh token in that answer is the only one left.
+    It would read without a limit. oauthlib does not pass the hint on, and it
+    rejects an answer whose expires_in is not a number, although the refresh
+    token in that answer is the only one left.
     """
 
 
 class _Exchange(Session):
-    """One exchange: without cookies, stored passwords and redirects.
+    """One exchange, without cookies, stored passwords and redirects.
 
-    :ivar answer: the answer, its content read as far as is allowed
+    :ivar answer: the answer; its content is empty if it was too large
     """
 
     answer: requests.Response | None = None
@@ -679,8 +677,8 @@ class _Exchange(Session):
     def _read(self, response: requests.Response, **_options: object) -> None:
         """Read an answer up to the limit, keep it, and stop.
 
-        :raises _Answered: always, before a redirect is followed, since
-            what is sent is meant for one host
+        :raises _Answered: always, before a redirect to another host could
+            be followed
         """
         content = response.raw.read(_SIZE_LIMIT + 1, decode_content=True)
         response.close()
@@ -705,13 +703,13 @@ class _PlainAdapter(HTTPAdapter):
 
 
 def _within(limit: float, run: Callable[[], None]) -> None:
-    """Run a function in a thread of its own, for a limited time.
+    """Run a function in a separate thread, for a limited time.
 
-    The timeouts of requests apply to each read, so that a server that sends
-    a byte now and then could hold up all bots for as long as it likes.
+    The timeouts of requests apply to each read, so a server that sends a
+    byte now and then could block all bots indefinitely.
 
     :param limit: seconds
-    :raises TimeoutError: it is still running, and is left to itself
+    :raises TimeoutError: the function is still running
     """
     outcome: list[BaseException | None] = []
 
@@ -725,7 +723,7 @@ def _within(limit: float, run: Callable[[], None]) -> None:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     deadline = time.monotonic() + limit
-    # In turns, because Python does not notice a signal that comes right
+    # Repeatedly, because Python does not notice a signal that arrives just
     # before it begins to wait.
     while thread.is_alive() and time.monotonic() < deadline:
         thread.join(0.2)
@@ -737,10 +735,10 @@ def _within(limit: float, run: Callable[[], None]) -> None:
 
 @contextlib.contextmanager
 def _unlogged() -> Iterator[None]:
-    """Keep requests-oauthlib from logging what this thread says.
+    """Keep requests-oauthlib from logging the exchanges of this thread.
 
-    At the level DEBUG, it logs whole requests and answers, with the client
-    secret and all tokens in them.
+    At the level DEBUG, it logs complete requests and answers, including the
+    client secret and all tokens.
     """
     thread = threading.get_ident()
     logger = logging.getLogger('requests_oauthlib.oauth2_session')
@@ -765,10 +763,10 @@ def _json_object(content: bytes) -> dict[str, object] | None:
 
 
 def _error_and_hint(body: Mapping[str, object] | None) -> tuple[str, str]:
-    """Return the error code of an answer and what is said about it.
+    """Return the error code of an answer and its hint.
 
-    The token endpoint has ``error``, rest.php ``errorKey`` and the
-    registration of clients ``message`` (recorded).
+    The code is ``error`` at the token endpoint, ``errorKey`` in rest.php and
+    ``message`` in the registration of clients (recorded).
     """
     body = body or {}
     hint = body.get('hint') or body.get('error_description') or ''

@@ -1,4 +1,4 @@
-"""The session: one user's authorization, which a program keeps."""
+"""The session: one user's authorization, for programs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pywikibot_oauth2.token import Token
 
     class Options(TypedDict, total=False):
-        """What a session takes besides its client, wiki and user."""
+        """The options of a session besides its client, wiki and user."""
 
         user_agent: str | None
         refreshes: bool
@@ -58,10 +58,10 @@ class OAuth2Session(AuthBase):
     user comes back. Then it has a token, until the user or the wiki ends it.
 
     As the ``auth`` of a request, it adds the token to requests to its own
-    wiki. All methods may be called by several threads at once.
+    wiki. Several threads may call all methods at once.
 
-    A session cannot be copied or pickled, because two copies would spend
-    the same refresh token; :meth:`serialize` moves it elsewhere.
+    A session cannot be copied or pickled, because two copies would use the
+    same refresh token; use :meth:`serialize` to move it elsewhere.
 
     :param client: the client that is authorized
     :param wiki: a Pywikibot site, or the address of an api.php
@@ -72,11 +72,11 @@ class OAuth2Session(AuthBase):
     :param asserts_user: whether requests to api.php fail rather than be
         anonymous (``assert=user``)
     :param on_change: called with the session whenever it has another token
-        or has ended, for the program to store what :meth:`serialize`
+        or has ended, so that the program can store what :meth:`serialize`
         returns. It is called while other threads wait for the session, and
-        must not send requests with it. If it raises an exception, that is
-        reported, and it is called again at the next change, or at the
-        next request after ten seconds.
+        must not send requests with it. If it raises an exception, a warning
+        is logged, and it is called again at the next change, or at the next
+        request after ten seconds.
     :param clock: returns the seconds since 1970 UTC
     :raises ConfigurationError: wiki is not the address of an api.php
     """
@@ -149,7 +149,7 @@ class OAuth2Session(AuthBase):
 
     @property
     def user(self) -> str | None:
-        """The account that it is for; None if not known yet."""
+        """The account; None if it is not known yet."""
         return self._account.user
 
     @user.setter
@@ -173,7 +173,7 @@ class OAuth2Session(AuthBase):
 
     @property
     def state(self) -> str | None:
-        """The state that the callback must bring back, if pending."""
+        """The state that the callback must contain, if pending."""
         return self._pending.state if self._pending else None
 
     def authorization_url(self, locale: str | None = None) -> str:
@@ -190,7 +190,7 @@ class OAuth2Session(AuthBase):
         return endpoints.authorization_url(self._pending, locale)
 
     def complete(self, callback: str) -> None:
-        """Take the address to which the user was sent back.
+        """Complete the login with the address the user was sent back to.
 
         :param callback: the callback URL, absolute or relative, or its
             query string beginning with a question mark
@@ -239,7 +239,7 @@ class OAuth2Session(AuthBase):
     def profile(self) -> dict[str, object] | None:
         """Ask the wiki who the user is and what the client may do.
 
-        :return: the profile, with username, groups, rights and grants among
+        :return: the profile with username, groups, rights and grants, among
             others; None if there is no token or the wiki does not accept it
         :raises ClientRefusedError: nobody may use the client
         :raises EndpointError: the wiki gave no usable answer
@@ -248,7 +248,7 @@ class OAuth2Session(AuthBase):
         return self._endpoints().profile(token.header) if token else None
 
     def serialize(self) -> dict[str, object]:
-        """Return the session as a JSON-able dict.
+        """Return the session as a JSON-serializable dict.
 
         It holds the tokens or, while pending, the code verifier: keep it
         as you would keep a password. The client secret is not in it.
@@ -265,9 +265,9 @@ class OAuth2Session(AuthBase):
         client: OAuth2Client,
         **options: Unpack[Options],
     ) -> OAuth2Session:
-        """Make a session from what :meth:`serialize` returned.
+        """Create a session from what :meth:`serialize` returned.
 
-        :param data: what :meth:`serialize` returned
+        :param data: the serialized session
         :param client: the client, with its secret
         :param options: user_agent, refreshes, asserts_user, on_change and
             clock, as for the class
@@ -309,8 +309,8 @@ class OAuth2Session(AuthBase):
         """Let Pywikibot act for this session within a ``with`` block.
 
         This applies to the current thread or task, and to tasks started
-        within the block; a new thread must enter a block of its own. Get
-        the site within the block, by ``pywikibot.Site(…, user=…)`` with the
+        within the block; a new thread must enter its own block. Create the
+        site within the block, with ``pywikibot.Site(…, user=…)`` and the
         name of the session's user. Do not hold the block across a
         ``yield``.
 
@@ -352,7 +352,7 @@ class OAuth2Session(AuthBase):
 
 
 class _OnChange(MemoryStore):
-    """Leaves it to the program to store the session."""
+    """A store that lets the program store the session."""
 
     __slots__ = ('_session',)
 

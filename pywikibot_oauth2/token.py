@@ -47,19 +47,19 @@ class Header(str):
 
 @dataclass(frozen=True, repr=False, slots=True)
 class Token:
-    """An access token with what is needed to renew it.
+    """An access token, with the refresh token that renews it.
 
     :param access_token: the access token
     :param refresh_token: the refresh token; None if there is none
     :param expires_at: when the access token expires, in seconds since
-        1970 UTC; None if that is never or unknown
+        1970 UTC; None for never or unknown
     :param lifetime: the lifetime of the access token when it was issued,
         in seconds; None if unknown
     :ivar header: the Authorization header; MediaWiki compares its scheme
         case-sensitively, and with "bearer" a request is silently anonymous
         (recorded)
     :ivar due: when to renew the token, in seconds since 1970 UTC
-    :ivar last_use: the time from which it may not last for one more request
+    :ivar last_use: the time after which it may expire during a request
     """
 
     access_token: str
@@ -85,7 +85,7 @@ class Token:
         now: float,
         previous: Token | None = None,
     ) -> Token:
-        """Make a token from an answer of the token endpoint.
+        """Create a token from an answer of the token endpoint.
 
         The expiry counts from the receipt of the answer. An expiry that
         makes no sense is treated as unknown, because the refresh token in
@@ -93,8 +93,8 @@ class Token:
 
         :param reply: the decoded JSON object
         :param now: the time of receipt, in seconds since 1970 UTC
-        :param previous: the refreshed token, whose refresh token is kept
-            if the answer holds none
+        :param previous: the old token, whose refresh token is kept if the
+            answer holds none
         :raises EndpointError: the answer holds no usable access token
         """
         access_token = reply.get('access_token')
@@ -137,7 +137,7 @@ class Token:
 
     @classmethod
     def deserialize(cls, data: object) -> Token:
-        """Make a token from its fields in a dict.
+        """Create a token from its fields in a dict.
 
         :raises StoreError: it is not such a dict
         """
@@ -176,7 +176,7 @@ def seconds(value: object) -> float | None:
 
 
 def _is_time(value: object) -> TypeGuard[float]:
-    """Return whether a value is a number that can be calculated with."""
+    """Return whether a value can be a time in seconds since 1970."""
     return (
         isinstance(value, (int, float))
         and not isinstance(value, bool)

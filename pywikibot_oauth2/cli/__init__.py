@@ -1,1 +1,1 @@
-"""What ``pwb oauth2`` does, apart from reading its options."""
+"""The actions of ``pwb oauth2``."""

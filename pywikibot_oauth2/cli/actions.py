@@ -1,4 +1,4 @@
-"""What is done to the authorization of one account."""
+"""Actions on the authorization of one account."""
 
 from __future__ import annotations
 
@@ -42,11 +42,9 @@ _MOVED = 'moved to another machine.'
 
 
 class Case(NamedTuple):
-    """What an action is about.
+    """The site and the account of an action.
 
-    :ivar site: the site
-    :ivar auth: what user-config.py has for it
-    :ivar account: the account
+    :ivar auth: the entry of user-config.py for the site
     :ivar options: the options of the command line
     """
 
@@ -74,7 +72,7 @@ def attempt(
     auth: OAuth2Auth,
     options: list[str],
 ) -> int:
-    """Do something for one account; report what failed."""
+    """Carry out an action for one account, and report errors."""
     try:
         return action(Case.of(site, auth, options))
     except OAuth2Error as error:
@@ -88,7 +86,7 @@ def login(case: Case) -> int:
     if examine(site, auth).state == 'authorized':
         return FINE
     if auth.client.owner_only:
-        # Nobody needs to click; only the logout has to be forgotten.
+        # Nobody needs to click; only a logout has to be undone.
         if auth.client.access_token is None:
             account.restart()
         return FINE
@@ -184,7 +182,7 @@ def token(case: Case) -> int:
 
 
 def export(case: Case) -> int:
-    """Write the authorization as one line; it is gone here afterwards."""
+    """Write the authorization as one line, and remove it here."""
     account = case.account
     if account.client.access_token is not None:
         raise impossible(
@@ -251,7 +249,7 @@ def _saved(account: Account) -> int:
 
 
 def _read_line() -> str:
-    """Return a line of standard input; a terminal does not show it."""
+    """Return a line of standard input, hidden if that is a terminal."""
     if not is_terminal():
         return sys.stdin.readline()
     if not can_paste():

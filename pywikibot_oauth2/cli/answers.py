@@ -1,4 +1,4 @@
-"""Answers to the questions of a command, by options or by a person."""
+"""Answers to the questions of a command, from options or a person."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pywikibot_oauth2.login.prompt import is_terminal
 
 
 def impossible(message: str) -> ConfigurationError:
-    """Return the error for a command that cannot be carried out like that."""
+    """Return the error for a command that cannot be carried out."""
     return ConfigurationError(message, error='no_choice')
 
 
 class Answers:
-    """Answers questions by options, or asks a person.
+    """Answers questions from options, or asks a person.
 
     The methods raise a ConfigurationError if nobody can be asked.
 
@@ -32,11 +32,11 @@ class Answers:
         )
 
     def given(self, name: str) -> str | None:
-        """Return what an option says, or None."""
+        """Return the value of an option, or None."""
         return self._given.get(name)
 
     def ask(self, name: str, question: str, default: str = '') -> str:
-        """Return the value of an option, or of an answer."""
+        """Return the value of an option, or ask for it."""
         if name in self._given:
             return self._given[name]
         if self.takes_all and default:
@@ -60,7 +60,7 @@ class Answers:
         return answer
 
     def hidden(self, question: str) -> str:
-        """Return a secret, which is not shown."""
+        """Ask for a secret, without showing it."""
         if self._reads_secrets:
             return sys.stdin.readline().rstrip('\n')
         return _input('stdin', question, password=True)
@@ -80,7 +80,7 @@ class Answers:
 def _input(
     name: str, question: str, default: str = '', *, password: bool = False
 ) -> str:
-    """Ask a person, who could have given an option instead."""
+    """Ask a person; the name is that of the option to use instead."""
     _require_terminal(name)
     answer: str = pywikibot.input(question, password, default)
     return answer.strip()

@@ -1,4 +1,4 @@
-"""Writing the configuration: the credentials, and two lines that read them."""
+"""Writing the configuration: the credentials, and lines that read them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def credentials_path(folder: Path, client_id: str | None = None) -> Path:
 
 
 def require_room(path: Path) -> None:
-    """Check that a file can be written, before there is its content.
+    """Check that a file can be written, before its content is known.
 
     :raises StoreError: it cannot
     """
@@ -63,7 +63,7 @@ def require_room(path: Path) -> None:
 def write_credentials(
     path: Path, credentials: Mapping[str, str | None]
 ) -> None:
-    """Write a credentials file of mode 0600 from its first byte.
+    """Write a credentials file, with mode 0600 from its first byte.
 
     :raises StoreError: it cannot be written
     """
@@ -89,15 +89,15 @@ def changed(
     A line that was written for the same credentials, or for the same keys
     of authenticate, is replaced. All other lines stay where they are.
 
-    :param before: the old one; may be empty
+    :param before: the old content, which may be empty
     :param family: the family of the site
     :param code: the code of the site
     :param username: the account
     :param keys: the keys of authenticate
     :param credentials: the name of the credentials file
-    :param options: the other arguments of from_file, or ''
-    :param family_url: the address of the api.php of a wiki that Pywikibot
-        has no family for
+    :param options: other arguments of from_file, or ''
+    :param family_url: the address of the api.php, if Pywikibot has no family
+        for the wiki
     """
     lines = before.rstrip().splitlines()
     if not lines:
@@ -116,7 +116,7 @@ def changed(
 def _with_entry(
     lines: list[str], keys: set[str], credentials: str, options: str
 ) -> list[str]:
-    """Return lines with one for authenticate, in place of an older one."""
+    """Add a line for authenticate, or replace an older one."""
     older: list[str] = []
     for line in lines:
         match = _ENTRY.fullmatch(line)
@@ -150,16 +150,14 @@ def diff(before: str, after: str) -> str:
 def replace(path: Path, content: str) -> Path | None:
     """Replace user-config.py, after Pywikibot has loaded the new one once.
 
-    :param path: the path of user-config.py
-    :param content: the new content
-    :return: where the old one is kept, if there was one
+    :return: the path of the backup, if there was an old one
     :raises ConfigurationError: Pywikibot cannot load the new one; nothing
         was changed
     """
     with _reported(path), draft(path, path.suffix) as (trial, put):
         trial.write_bytes(content.encode())
-        # Pywikibot takes the global option -config in any program. The folder,
-        # which is that of all other files, does not affect an absolute path.
+        # Pywikibot accepts the global option -config in any program. The
+        # option -dir does not affect an absolute path.
         result = run_python(
             path.parent,
             *('-c', 'import pywikibot', f'-config:{trial}'),
@@ -187,8 +185,6 @@ def run_python(
 ) -> subprocess.CompletedProcess[str]:
     """Run Python with the configuration in a folder.
 
-    :param folder: the folder of user-config.py
-    :param arguments: the arguments
     :param is_captured: whether the output is returned, not shown
     """
     environment = {**os.environ, 'PYWIKIBOT_DIR': str(folder)}

@@ -1,4 +1,4 @@
-"""Finding the wiki to set up, and checking what it has."""
+"""Finding the wiki to set up, and its version of Extension:OAuth."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from pywikibot_oauth2.cli.answers import Answers
 
 
-# So that redirects in a circle end.
+# The limit for circular redirects.
 _MOST_GUESSES = 12
 
 
 def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
     """Return the site to set up.
 
-    :param answers: answers the question which one
+    :param answers: answers the question for the wiki
     :param folder: the folder of user-config.py
     :return: the site, and the address of its api.php if Pywikibot has no
         family for it
@@ -65,7 +65,7 @@ def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
 def _is_site_chosen() -> bool:
     """Return whether a global option names a site.
 
-    Without user-config.py, Pywikibot takes Test Wikipedia.
+    Without user-config.py, Pywikibot uses Test Wikipedia by default.
     """
     names = '-site:', '-family:', '-code:', '-lang:'
     return (config.family, config.mylang) != ('wikipedia', 'test') or any(
@@ -86,8 +86,8 @@ def _checked(address: str) -> str:
 def _known_site(address: str) -> BaseSite | None:
     """Return the site at an address, if Pywikibot has a family for it.
 
-    ``pywikibot.Site(url=…)`` would make requests, and a family of its own
-    for any other wiki.
+    ``pywikibot.Site(url=…)`` would send requests, and create a family for
+    any other wiki.
     """
     netloc = urlsplit(address).netloc.lower()
     wiki = host.wiki_at(address)
@@ -106,10 +106,10 @@ def _known_site(address: str) -> BaseSite | None:
 def _find_api(address: str) -> str:
     """Return the address of the api.php of a wiki.
 
-    Redirects are followed, but nothing is asked by http: whoever listens
-    there could send the password to a wiki of theirs.
+    Redirects are followed, but only over https: anyone who answers over
+    http could redirect the password to their own wiki.
 
-    :param address: that of any page of the wiki
+    :param address: the address of any page of the wiki
     :raises EndpointError: it is not where it usually is
     """
     wikis = _guesses(address)

@@ -1,4 +1,4 @@
-"""Registering a client: by the wiki's form, or by its REST API."""
+"""Registering a client with the wiki's form or its REST API."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ def form_address(
 ) -> str:
     """Return the address of the form with its fields filled in.
 
-    The form takes text, check boxes and the grant types from the address,
-    but neither the grants (a matrix of check boxes) nor the agreement,
-    which the person has to tick.
+    The address can hold text, check boxes and the grant types, but neither
+    the grants (a matrix of check boxes) nor the agreement.
 
     :param wiki: the address of the wiki's script folder
     :param username: the account that registers the client
@@ -61,7 +60,7 @@ def proposal(
     *,
     owner_only: bool,
 ) -> dict[str, object]:
-    """Return the fields that register a client by the REST API (recorded).
+    """Return the fields that register a client with the REST API (recorded).
 
     :param username: the account that registers the client
     :param email: its confirmed e-mail address

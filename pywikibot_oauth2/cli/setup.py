@@ -1,4 +1,4 @@
-"""Setting OAuth 2.0 up: from nothing to the first edit."""
+"""Setting up OAuth 2.0."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Setup:
         return self.answers.given('callback-url') or registration.CALLBACK_URL
 
     def _register(self) -> OAuth2Client:
-        """Register a client by the REST API."""
+        """Register a client with the REST API."""
         grants = self._grants()
         policy = host.special_page(
             self.wiki, 'OAuthConsumerRegistration/propose/oauth2'
@@ -258,7 +258,7 @@ class Setup:
                 )
 
     def _plan(self, client_id: str | None, callback_url: str | None) -> Plan:
-        """Show what will be written for a client, and ask.
+        """Show the changes for a client, and ask for consent.
 
         :param client_id: None if it is not registered yet
         :param callback_url: None for an owner-only client
@@ -328,7 +328,7 @@ def _folder() -> Path:
 def _session(
     wiki: str, username: str, site: BaseSite, answers: Answers
 ) -> WikiSession:
-    """Return a session, logged in by what Pywikibot has or a person says."""
+    """Return a session, logged in with stored or entered credentials."""
     session = WikiSession(wiki, username)
     if session.borrow():
         pywikibot.info("Using Pywikibot's stored login.")
@@ -343,11 +343,7 @@ def _session(
 
 
 def run(options: list[str]) -> int:
-    """Set OAuth 2.0 up.
-
-    :param options: the options of the command line
-    :return: the exit status
-    """
+    """Set up OAuth 2.0, and return the exit status."""
     setup = Setup(Answers(options))
     setup.run()
     command = ['-m', 'pywikibot_oauth2', '-login', f'-site:{setup.site}']
@@ -366,7 +362,7 @@ def run(options: list[str]) -> int:
 
 
 def reset(case: Case) -> int:
-    """Get an owner-only client a new access token."""
+    """Get a new access token or client secret for an owner-only client."""
     site, auth, account, options = case
     client = auth.client
     token = client.access_token

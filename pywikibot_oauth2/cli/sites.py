@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class _NoSiteinfo:
-    """What Pywikibot knows about a wiki without asking it."""
+    """Stands for information about a wiki that was not requested."""
 
     def is_cached(self, _key: str) -> bool:
         """Return False."""
@@ -31,9 +31,9 @@ class _NoSiteinfo:
 
 
 class OfflineSite(BaseSite):
-    """A site that sends no request when it is made.
+    """A site that sends no request when it is created.
 
-    :cvar siteinfo: what Pywikibot 9 looks at for the User-Agent
+    :cvar siteinfo: used by Pywikibot 9 for the User-Agent
     """
 
     siteinfo = _NoSiteinfo()
@@ -42,10 +42,7 @@ class OfflineSite(BaseSite):
 def offline_site(
     code: str | None = None, family: Family | str | None = None
 ) -> BaseSite:
-    """Return a site without a request.
-
-    By default, it is the one that the global options, or user-config.py,
-    name.
+    """Return a site without a request, by default the current one.
 
     :raises UnknownSiteError: the family has no such code
     """
@@ -90,8 +87,8 @@ def account_of(site: BaseSite, auth: OAuth2Auth) -> Account:
 def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
     """Yield the sites in usernames with OAuth 2.0 in user-config.py.
 
-    An account for all codes of a family counts for each of them; one for all
-    families would be endless, and is left out.
+    An account for all codes of a family counts for each of them; accounts
+    for all families are left out.
     """
     for name in list(config.usernames):
         codes: dict[str, str] = config.usernames[name]

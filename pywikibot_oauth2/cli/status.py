@@ -1,4 +1,4 @@
-"""What is known about the authorization for one site; nothing secret."""
+"""The status of the authorization for one site, without secrets."""
 
 from __future__ import annotations
 
@@ -72,8 +72,7 @@ _REFUSALS = (
     'permissiondenied',
 )
 
-# The rights that make a difference to every bot, and the limits that a
-# bot runs into; -json has them all.
+# The rights and limits that matter to every bot; -json has them all.
 _RIGHTS = 'bot', 'apihighlimits', 'noratelimit', 'edit', 'createpage', 'move'
 _LIMITS = 'edit', 'move', 'upload', 'rollback', 'purge'
 
@@ -83,7 +82,7 @@ _PRACTICALLY_FOREVER = 100 * 365 * 86400
 
 @dataclass
 class Registration:
-    """What the wiki says about the client."""
+    """The client as the wiki describes it."""
 
     name: str
     stage: str
@@ -95,12 +94,12 @@ class Registration:
 
 @dataclass
 class Status:
-    """What is known about the authorization for one site.
+    """The status of the authorization for one site.
 
     :ivar expires_at: when the access token expires, in seconds since 1970
         UTC
     :ivar missing: for each right that the account has and the token
-        lacks, the grant that gives it
+        lacks, the grant that includes it
     """
 
     site: str
@@ -120,23 +119,23 @@ class Status:
     client: Registration | None = None
 
     def refuse(self, reason: str) -> None:
-        """Set that the wiki does not accept the token."""
+        """Record that the wiki does not accept the token."""
         self.state, self.reason, self.accepted = 'refused', reason, False
 
     @property
     def exit_status(self) -> int:
-        """The exit status that goes with the state."""
+        """The exit status for the state."""
         return EXITS[self.state]
 
     def serialize(self) -> dict[str, object]:
-        """Return it as a JSON-able dict, with times in ISO 8601 format."""
+        """Return a JSON-serializable dict, with times in ISO 8601 format."""
         data = asdict(self)
         data['access_token_expires_at'] = iso(data.pop('expires_at'))
         return {**data, 'exit_status': self.exit_status}
 
 
 def state_of(error: OAuth2Error) -> str:
-    """Return the state of an authorization that an error means."""
+    """Return the state of an authorization after an error."""
     for kind, state in _STATES.items():
         if isinstance(error, kind):
             return state
@@ -144,10 +143,10 @@ def state_of(error: OAuth2Error) -> str:
 
 
 def examine(site: BaseSite, auth: OAuth2Auth) -> Status:
-    """Find out everything about the authorization for a site.
+    """Return the status of the authorization for a site.
 
-    A token that is due is renewed, as for any other script; nothing is
-    tried twice, and nobody is asked a question.
+    A token that is due is renewed, as with any other script. Nothing is
+    tried twice, and no question is asked.
     """
     name = site.username()
     kept_in = name and auth.store.where(name)
@@ -173,7 +172,7 @@ def examine(site: BaseSite, auth: OAuth2Auth) -> Status:
 
 
 def _read_token(status: Status, account: Account) -> None:
-    """Note what the token itself says."""
+    """Record the claims of the token itself."""
     found = account.authorization
     if found is None or found.token is None:
         return
@@ -187,7 +186,7 @@ def _read_token(status: Status, account: Account) -> None:
 
 
 def _printable(names: object) -> list[str] | None:
-    """Return what a list holds, safe for a terminal; None for others."""
+    """Return a list of names, safe for a terminal; None for anything else."""
     return list(map(printable, names)) if isinstance(names, list) else None
 
 
@@ -214,7 +213,7 @@ def _examine(status: Status, site: BaseSite, account: Account) -> None:
 
 
 def _explain_lack(status: Status, site: BaseSite, account: Account) -> None:
-    """Set why there is no token, and what to run."""
+    """Record why there is no token, and which command to run."""
     found = account.authorization
     if found is not None and found.ended is not None:
         is_out = found.ended == LOGGED_OUT
@@ -271,7 +270,7 @@ def _own_rights(site: BaseSite, username: str) -> list[str]:
 def _registration(
     endpoints: OAuth2Wiki, header: Header, account: Account
 ) -> Registration | None:
-    """Return what the wiki says about the client, if the account owns it."""
+    """Return the wiki's data about the client, if the account owns it."""
     client = account.client
     for entry in endpoints.own_clients(header):
         if entry.get('client_key') == client.client_id:
@@ -301,7 +300,7 @@ def _registration(
 
 
 def _proposal(registered: str) -> str:
-    """Return what to say about a client that is not approved yet."""
+    """Return the note about a client that is not approved yet."""
     expiry = f'{_PROPOSAL_DAYS} days after that'
     with contextlib.suppress(ValueError):
         day = datetime.strptime(registered, '%H:%M, %d %B %Y')
@@ -323,9 +322,8 @@ def iso(time: float | None) -> str | None:
 
 
 def text(status: Status, now: float) -> str:
-    """Return what is known about an authorization, as lines of text.
+    """Return the status of an authorization as lines of text.
 
-    :param status: what is known
     :param now: the time, in seconds since 1970 UTC
     """
     client = f'{status.client_id or "-"} ({status.client_kind})'
@@ -379,9 +377,9 @@ def _missing(missing: dict[str, str] | None) -> str | None:
 
 
 def _limits(limits: dict[str, object] | None) -> str | None:
-    """Return the limits that the wiki reports for some actions.
+    """Return the limits for some actions.
 
-    Of those that apply to an account, the wiki uses the highest.
+    If several limits apply to an account, the wiki uses the highest.
     """
     if limits is None:
         return None
@@ -399,7 +397,7 @@ def _limits(limits: dict[str, object] | None) -> str | None:
 
 
 def _rate(limit: dict[str, object]) -> tuple[float, float, float] | None:
-    """Return hits per second, hits and seconds; None if it is no limit."""
+    """Return hits per second, hits and seconds; None without a limit."""
     hits, seconds = limit.get('hits'), limit.get('seconds')
     if not isinstance(hits, (int, float)):
         return None
@@ -421,7 +419,7 @@ def _expiry(time: float | None, now: float) -> str | None:
 
 
 def _span(seconds: float) -> str:
-    """Return a span of time in two units at most."""
+    """Return a duration in at most two units."""
     minutes = math.ceil(seconds / 60)
     days, hours = minutes // 1440, minutes // 60 % 24
     if days:

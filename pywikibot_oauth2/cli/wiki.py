@@ -1,4 +1,4 @@
-"""What a command asks a wiki, besides what belongs to OAuth 2.0."""
+"""Requests of commands to a wiki, apart from OAuth 2.0."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ _FORMAT = {'format': 'json', 'formatversion': '2'}
 
 
 def part(data: object, *names: str) -> dict[str, object]:
-    """Return a JSON object that lies in another, or {} if none does."""
+    """Return a nested JSON object, or {} if there is none."""
     for name in names:
         data = data.get(name) if isinstance(data, dict) else None
     return data if isinstance(data, dict) else {}
 
 
 def query(site: BaseSite, **parameters: str) -> dict[str, object]:
-    """Return the answer to a query, sent as any other script would.
+    """Return the answer to a query, sent as by any other script.
 
     :raises EndpointError: there is no usable answer
-    :raises OAuth2Error: as for any request that is authenticated
+    :raises OAuth2Error: as for any authenticated request
     """
     wiki = host.wiki_of_site(site)
     response = http.fetch(
@@ -68,10 +68,10 @@ def query(site: BaseSite, **parameters: str) -> dict[str, object]:
 
 
 class WikiSession(requests.Session):
-    """A session on a wiki, by cookies that are not stored.
+    """A session on a wiki, with cookies that are not stored.
 
     :param wiki: the address of the wiki's script folder
-    :param username: the account, if any is to be logged in
+    :param username: the account to log in, if any
     """
 
     def __init__(self, wiki: str, username: str = '') -> None:
@@ -98,9 +98,8 @@ class WikiSession(requests.Session):
         return False
 
     def log_in(self, password: str, ask: Callable[[str], str]) -> None:
-        """Log in, and answer whatever else the wiki asks for.
+        """Log in, and answer the questions of the wiki.
 
-        :param password: the password
         :param ask: asks for a second factor or an e-mailed code, hidden
         :raises AuthorizationError: the wiki refuses
         :raises EndpointError: the wiki gave no usable answer
@@ -134,7 +133,7 @@ class WikiSession(requests.Session):
         )
 
     def userinfo(self) -> Mapping[str, object]:
-        """Return what the wiki says about the account, with its e-mail."""
+        """Return information about the account, with its e-mail address."""
         answer = self.api(action='query', meta='userinfo', uiprop='email')
         return part(answer, 'query', 'userinfo')
 
@@ -180,7 +179,7 @@ class WikiSession(requests.Session):
         data: dict[str, str] | None = None,
         json: Mapping[str, object] | None = None,
     ) -> dict[str, object]:
-        """Post fields or a JSON object, and return the JSON object answered.
+        """Post fields or a JSON object, and return the JSON answer.
 
         :raises EndpointError: the wiki gave no usable answer
         """

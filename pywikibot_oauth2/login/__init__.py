@@ -1,4 +1,4 @@
-"""The login manager that takes the place of Pywikibot's own."""
+"""The login manager that replaces Pywikibot's own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
-    """Logs in by OAuth 2.0 where user-config.py says so.
+    """Logs in with OAuth 2.0 to the sites with an OAuth2Auth.
 
     For all other sites, it works like Pywikibot's own login manager.
 
@@ -110,7 +110,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             )
 
     def _check_no_block(self, wiki: str) -> None:
-        """Check that the site is not one for a block of another thread.
+        """Check that the site does not belong to a block of another thread.
 
         Otherwise a program that works for its users would be asked to
         authorize one of them, or for a password.
@@ -133,8 +133,8 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         """Get a token for the account, from the store or from a person."""
         if auth.problem is not None:
             raise auth.problem
-        # Where there has been a block, a login precedes the first request
-        # that would have checked it.
+        # After a block, a login precedes the first request that would check
+        # it.
         auth.check()
         account = auth.bearer_for(wiki, self.username).account
         if self._is_accepted(account):
@@ -206,9 +206,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         )
 
     def _is_accepted(self, account: Account) -> bool:
-        """Return whether there is a token that is the account's.
+        """Return whether there is a valid token of the account.
 
-        :raises OAuth2Error: that is not known, and nobody should be asked
+        :raises OAuth2Error: that is unknown, and nobody should be asked
         """
         try:
             refusal = account.state.error()
@@ -236,10 +236,10 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         return True
 
     def _begins_anew(self, error: OAuth2Error) -> bool:
-        """Return whether a person is asked in spite of an error.
+        """Return whether to ask a person despite an error.
 
-        It would not help if the wiki cannot be reached at all, or if a
-        stored token that cannot be read is in the way.
+        That would not help if the wiki cannot be reached or the stored
+        token cannot be read.
         """
         if not (self.starts_anew or host.is_running('login')):
             return False
@@ -255,7 +255,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _check_user(
         self, profile: Mapping[str, object], wiki: str, message: str
     ) -> None:
-        """Check whose token it is; the message says what is wrong."""
+        """Check whose token it is."""
         name = normalize_username(str(profile.get('username'))) or ''
         if name == self.username:
             return
@@ -277,7 +277,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         blocks.own_account.is_used = True
 
     def _describe(self, profile: Mapping[str, object]) -> str:
-        """Describe what a token allows, and what it lacks."""
+        """Describe the grants of a token, and those that it lacks."""
         grants, rights = profile.get('grants'), profile.get('rights')
         names = grants if isinstance(grants, list) else ['?']
         text = (
@@ -327,8 +327,8 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _has_only_password(self, auth: OAuth2Auth, wiki: str) -> bool:
         """Return whether -user names an account that has only a password.
 
-        The password must be in the password file: nobody is asked for
-        one because of a token that is missing.
+        The password must be in the password file: nobody is asked for it
+        because a token is missing.
         """
         if not self.password or host.user_override() != self.username:
             return False

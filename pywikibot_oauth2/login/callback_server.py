@@ -1,4 +1,4 @@
-"""The server on this machine that the browser is sent back to."""
+"""The server on this machine that receives the callback."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ h1 { font-size: 1.5rem; line-height: 1.25 }
 
 
 class _Answer(NamedTuple):
-    """What the browser shows."""
+    """A page for the browser."""
 
     status: HTTPStatus
     title: str
@@ -129,11 +129,11 @@ def owner_of_port(port: int) -> str | None:
 class CallbackServer:
     """Listens on a callback URL while a login is pending.
 
-    The browser gets a fixed page at once. Only the terminal says what became
+    The browser gets a fixed page at once. Only the terminal shows the result
     of the login.
 
     :param redirect_uri: the callback URL
-    :param is_answer: tells whether a callback belongs to the pending login
+    :param is_answer: returns whether a callback belongs to the pending login
     :raises OSError: the port cannot be listened on
     :raises ValueError: the callback URL has no :func:`loopback_address`
     :ivar callbacks: the callbacks that belong to the login, in order;
@@ -153,7 +153,7 @@ class CallbackServer:
         self._fields = set(parse_qsl(parts.query, keep_blank_values=True))
         self._is_answer = is_answer
         self.callbacks: queue.SimpleQueue[str] = queue.SimpleQueue()
-        # Browsers take 'localhost' for both addresses (RFC 6761).
+        # Browsers use both addresses for 'localhost' (RFC 6761).
         hosts = ('127.0.0.1', '::1') if host == 'localhost' else (host,)
         self._servers = self._listen(hosts)
         name = f'[{host}]' if ':' in host else host
@@ -194,10 +194,9 @@ class CallbackServer:
             server.server_close()
 
     def reply(self, target: str, headers: Message) -> _Answer:
-        """Decide about a request.
+        """Return the answer to a request.
 
-        :param target: path and query string
-        :param headers: the header fields
+        :param target: the path and the query string
         """
         hosts = headers.get_all('Host', [])
         if len(hosts) != 1 or hosts[0].strip().lower() not in self._names:
@@ -221,8 +220,8 @@ class CallbackServer:
 def _is_navigation(headers: Message) -> bool:
     """Return whether a person may have opened the address.
 
-    Any web page can embed it as an image, which browsers mark (Fetch
-    Metadata). Requests that do not come from a browser have no such marks.
+    Any web page can embed it as an image, but browsers then say so (Fetch
+    Metadata). Requests that do not come from a browser lack these headers.
     """
     return (
         headers.get('Sec-Fetch-Mode', 'navigate') == 'navigate'
@@ -233,7 +232,7 @@ def _is_navigation(headers: Message) -> bool:
 class _Server(ThreadingTCPServer):
     """Gives each connection a thread: browsers open some in advance."""
 
-    # On Windows, it would let a program take over another one's port.
+    # On Windows, this would let a program take over the port of another.
     allow_reuse_address = os.name != 'nt'
 
     def __init__(self, host: str, port: int, owner: CallbackServer) -> None:
@@ -275,7 +274,7 @@ class _Server(ThreadingTCPServer):
         request: socket.socket | tuple[bytes, socket.socket],
         client_address: object,
     ) -> None:
-        """Say nothing if a browser is slow or gone."""
+        """Ignore a browser that is slow or gone."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -284,7 +283,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Answers the one request of a connection."""
 
     server: _Server
-    # Whatever is not HTTP/1 gets an HTTP/1 answer, too.
+    # Anything that is not HTTP/1 gets an HTTP/1 answer, too.
     protocol_version = default_request_version = 'HTTP/1.1'
     timeout = _SOCKET_SECONDS
 
@@ -293,7 +292,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(self.server.owner.reply(self.path, self.headers))
 
     def send_error(self, code: int, *_: str | None) -> None:
-        """Answer what is not a GET or not HTTP at all."""
+        """Answer anything that is not a GET, or not HTTP at all."""
         status = HTTPStatus(code)
         if status is HTTPStatus.NOT_IMPLEMENTED:
             status = HTTPStatus.METHOD_NOT_ALLOWED

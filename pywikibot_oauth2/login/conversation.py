@@ -48,8 +48,8 @@ _BARE_CODE = re.compile(r'[0-9a-fA-F]{64,}')
 class Conversation:
     """One login: the question in the browser, and the answer to it.
 
-    The answer comes back to a server on this machine or is pasted into the
-    terminal, whichever is first.
+    The answer is sent to a server on this machine or pasted into the
+    terminal, whichever comes first.
 
     :param client: the client
     :param endpoints: the OAuth 2.0 endpoints of the wiki
@@ -110,7 +110,7 @@ class Conversation:
             return self._wait(server, line, timeout)
 
     def _listen(self) -> CallbackServer | None:
-        """Listen for the browser, if it is sent to this machine."""
+        """Listen for the browser, if the callback URL is on this machine."""
         redirect_uri = self._client.redirect_uri
         address = loopback_address(redirect_uri)
         if redirect_uri is None or address is None:
@@ -153,7 +153,7 @@ class Conversation:
         return True
 
     def _explain(self, url: str, timeout: float, *, is_served: bool) -> None:
-        """Explain what to do, and what may go wrong."""
+        """Tell the person what to do."""
         paste = (
             'If the browser runs on another computer, its last page does not'
             ' load. In that case, paste'

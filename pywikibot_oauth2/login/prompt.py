@@ -1,4 +1,4 @@
-"""A hidden line from the terminal, while something else may come first."""
+"""A hidden line from the terminal, read without blocking."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ try:
     import select
     import termios
 except ImportError:
-    # Windows, where there is no known way to wait for a paste and for the
+    # On Windows, there is no known way to wait for a paste and for the
     # browser at the same time.
     termios = None  # type: ignore[assignment] # tested where it is used
 
 if TYPE_CHECKING:
     from types import FrameType
 
-# What a terminal sends for a key or around a paste.
+# The sequences that a terminal sends for a key or around a paste.
 _SEQUENCE = re.compile(r'\x1b\[[0-9;?]*[ -/]*[@-~]|\x1bO.')
 
 
 def is_terminal() -> bool:
-    """Return whether there is a person at standard input to be asked."""
+    """Return whether standard input is a terminal."""
     try:
         return sys.stdin is not None and sys.stdin.isatty()
     except ValueError:  # it was closed
@@ -36,7 +36,7 @@ def is_terminal() -> bool:
 
 
 def can_paste() -> bool:
-    """Return whether this system has what :class:`HiddenLine` needs."""
+    """Return whether this system supports :class:`HiddenLine`."""
     return termios is not None
 
 
@@ -44,9 +44,8 @@ class HiddenLine:
     """Reads lines of any length, without showing them, from a terminal.
 
     A terminal in canonical mode truncates lines: after 1,024 bytes on macOS,
-    and after 4,096 on Linux. So the mode is switched off, and the little
-    editing that a callback URL needs is done here: removing the last
-    character or all of them.
+    and after 4,096 on Linux. Therefore, the mode is switched off, and the
+    necessary editing is done here: deleting the last character or all.
 
     :raises OSError: on entering, if standard input is not a terminal
     """
@@ -96,7 +95,7 @@ class HiddenLine:
     def poll(self, timeout: float) -> str | None:
         """Wait for a line.
 
-        :param timeout: seconds to wait for more of it
+        :param timeout: seconds to wait for more input
         :return: the line without its end, or None if it is not complete
         :raises EOFError: end of file on an empty line, or the terminal is
             gone
@@ -124,7 +123,7 @@ class HiddenLine:
         return self._decoder.decode(keys)
 
     def _is_complete(self) -> bool:
-        """Work through the keys; return whether a line has ended."""
+        """Process the keys; return whether a line has ended."""
         text = _SEQUENCE.sub('', self._unread)
         keys, end, self._unread = _partition(text)
         for key in keys:
@@ -148,8 +147,8 @@ class HiddenLine:
 def _partition(text: str) -> tuple[str, str, str]:
     """Split keys at the first end of a line.
 
-    :return: what precedes it, the end, and what is not to be looked at
-        yet: what follows, or the beginning of a sequence
+    :return: the text before it, the end, and the text to process later: what
+        follows, or an incomplete sequence
     """
     found = re.search(r'[\r\n]', text)
     if found is not None:

@@ -1,9 +1,4 @@
-#
-# (C) pywikibot-oauth2 authors, 2026
-#
-# Distributed under the terms of the MIT license.
-#
-"""The scripts that pwb finds here: "pwb oauth2"."""
+"""The scripts for pwb: "pwb oauth2"."""
 
 from __future__ import annotations
 
@@ -21,15 +16,15 @@ else:
 class _Folder(_Path):
     """A folder for the entry point "scriptspath" of Pywikibot.
 
-    Where pwb has found a script, it imports the package of messages by
-    the stem of the folder, as if no folder lay in another package.
+    pwb imports the package with the messages of a script by the stem of
+    its folder, as if that were always a top-level package.
     """
 
     __slots__ = ()
 
     @property
     def stem(self) -> str:
-        """The name of this package, or of a file what it is called."""
+        """The name of this package; for a file, its own stem."""
         return super().stem if self.suffix else __name__
 
 

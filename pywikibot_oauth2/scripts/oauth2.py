@@ -1,58 +1,58 @@
-"""Sets up, shows, renews and ends authorizations by OAuth 2.0.
+"""Sets up, shows, renews and removes OAuth 2.0 authorizations.
 
-Without an option of its own it shows what is known of the authorization
-for the current site: the account, the client and its stage, the grants,
-the rights and limits that the wiki reports, when the access token expires,
-where it is kept, and whether the wiki accepts it. A token that is due is
-renewed, as by any other script.
+Without any of the following options, it shows the status of the
+authorization for the current site: the account, the client and its stage,
+the grants, the rights and limits that the wiki reports, when the access
+token expires, where it is kept, and whether the wiki accepts it. A token
+that is due is renewed, as with any other script.
 
 The following parameters are supported:
 
 -setup       Set OAuth 2.0 up: register a client, write the configuration,
-             and log in. Each question can be answered by an option:
+             and log in. Each question can be answered with an option:
              -kind:browser or -kind:owner-only, -by:api, -by:form or
              -by:id, -client-id:…, -callback-url:…, -wiki:…,
-             -grants:editpage,highvolume, and -yes for all that is left.
+             -grants:editpage,highvolume, and -yes for everything else.
              With -stdin, passwords and secrets are read from standard
-             input, a line each.
+             input, one per line.
 
 -all         Do it for all sites that a username is defined for in the
              user config file (user-config.py) and that have an
              OAuth2Auth there.
 
--login       Authorize in a browser, as "pwb login" does. If there is an
-             authorization already, nothing is asked. With -no-browser, no
+-login       Authorize in a browser, as "pwb login" does. If there already
+             is an authorization, nothing is asked. With -no-browser, no
              browser is opened on this machine.
 
--refresh     Get a new token now, although the old one is still valid. It
-             is needed after the account was given a right, because some
-             limits are fixed in a token when it is issued.
+-refresh     Get a new token now, although the old one is still valid. This
+             is necessary after the account was given a right, because
+             some limits are fixed in a token when it is issued.
 
--logout      Forget the token here; bots that run at the same time do not
-             bring it back. The page of the wiki that revokes the
-             authorization itself is shown, since that cannot be done
-             from here.
+-logout      Remove the token from this machine; running bots do not
+             restore it. The page of the wiki where you can revoke the
+             authorization itself is shown.
 
 -token       Write a fresh access token to standard output, and nothing
              else, for other programs such as curl; with -json also its
              expiry.
 
 -export      Write the authorization as one line, to be read by -import on
-             another machine. It is gone here afterwards, because two
-             holders of one refresh token throw each other out.
+             another machine. It is removed from this machine, because two
+             machines cannot use the same refresh token.
 
 -import      Read such a line from standard input, and store it.
 
--reset       Get a new access token for an owner-only client, when the old
-             one leaked or was lost. The old one stops working at once.
+-reset       Get a new access token or client secret for an owner-only
+             client, if the old one leaked or was lost. The old one stops
+             working at once.
 
 -register    Show how to register a client by hand: the address of the
-             wiki's form, filled in as far as it can be, and what the
-             grants are good for.
+             wiki's form, with most fields filled in, and what the grants
+             are used for.
 
--json        Write a JSON object to standard output in place of text. Its
+-json        Write a JSON object to standard output instead of text. Its
              "sites" is a list with an object for each site. Times are
-             UTC in ISO 8601 format, and what is not known is null.
+             UTC in ISO 8601 format, and unknown values are null.
 
 Only one of the actions can be given. All other output goes to standard
 error.
@@ -63,15 +63,15 @@ Exit statuses; with -all the highest counts:
 1   not authorized, logged out, or the wiki does not accept it any more
 2   wrong options, or user-config.py has to be corrected
 3   the wiki cannot be reached, or gave no usable answer
-4   what is stored cannot be read or written
+4   the stored token cannot be read, or a new one cannot be stored
 130 interrupted by Ctrl-C
 
 .. hint:: Use :ref:`global options` ``-code``, ``-family``, ``-site`` or
-   ``-user`` to determine the site and the account, and put them behind
+   ``-user`` to determine the site and the account, and put them after
    the name of the script.
 
 Before Pywikibot 9.4, or if Pywikibot is not installed as a package, pwb
-does not find this script; then it is run by::
+does not find this script. Run it with::
 
     python3 -m pywikibot_oauth2
 """
@@ -104,13 +104,13 @@ if TYPE_CHECKING:
     from pywikibot_oauth2.auth import OAuth2Auth
 
 
-# What is done for each of the sites, and before their status is shown.
+# Actions for each of the sites, before its status is shown.
 _FOR_SITES = {
     '-login': actions.login,
     '-refresh': actions.refresh,
     '-logout': actions.logout,
 }
-# What is done for the current site alone.
+# Actions for the current site only.
 _FOR_ONE: dict[str, Callable[[actions.Case], int]] = {
     '-token': actions.token,
     '-export': actions.export,
@@ -167,9 +167,8 @@ def _is_known(option: str) -> bool:
 def _options(args: tuple[str, ...]) -> list[str]:
     """Let Pywikibot take its options, and return the others.
 
-    Pywikibot asks the current wiki who it is at that moment, and if that
-    is down repeats it for the better part of an hour. Here everything is
-    tried once.
+    Pywikibot contacts the current wiki at that moment and, if the wiki is
+    down, tries again for most of an hour. Here, everything is tried once.
     """
     if pywikibot.argvu[0] == '-m':
         # "python3 -m" imports Pywikibot before the script has its name.
@@ -179,11 +178,11 @@ def _options(args: tuple[str, ...]) -> list[str]:
     config.max_retries = 0
     try:
         rest: list[str] = pywikibot.handle_args(args, do_help=False)
-    except SystemExit:  # an unknown family or site; it was said
+    except SystemExit:  # an unknown family or site, already reported
         sys.exit(WRONG)
     except (Error, requests.RequestException, OSError, AssertionError):
-        # A site of Wikibase is contacted all the same, after all options
-        # have been taken.
+        # A Wikibase site is contacted anyway, after all options have been
+        # taken.
         rest = list(filter(_is_known, args or pywikibot.argvu[1:]))
     finally:
         config.site_interface = interface
@@ -226,7 +225,7 @@ def _register(*, is_json: bool) -> int:
 
 
 def _for_sites(action: str, options: list[str]) -> int:
-    """Do something for the selected sites, and show their status."""
+    """Carry out an action for the selected sites, and show their status."""
     is_json = '-json' in options
     exits = [FINE]
     shown: list[dict[str, object]] = []

@@ -1,4 +1,4 @@
-"""Where authorizations are kept, and what a store must promise."""
+"""Stores, which keep authorizations, and what they must guarantee."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class Store(ABC):
     """Keeps the authorization of each client of each account.
 
     Processes that share a store share the authorizations in it. A store
-    promises:
+    guarantees that:
 
-    * Several threads and processes may call every method at once.
+    * several threads and processes may call every method at once;
     * :meth:`save` replaces an authorization as a whole or not at all; a
-      concurrent :meth:`load` returns the old one or the new one.
+      concurrent :meth:`load` returns the old one or the new one;
     * :meth:`lock` excludes every other holder for the same account and
       client, on all machines that share the store. It ends with the
       process that holds it, or after a time that is longer than a token
-      request takes.
-    * Nobody but the owner of the account can read what is stored, from
-      its first byte.
-    * What cannot be read is left as it is and reported.
+      request takes;
+    * only the owner of the account can read what is stored, from its first
+      byte;
+    * data that cannot be read is left as it is and reported.
 
-    An authorization is a JSON-able dict. A store need not know what is in
-    it, and returns what it was given; the caller checks whose it is.
+    An authorization is a JSON-serializable dict. A store does not need to
+    know what is in it; the caller checks whose it is.
 
     :cvar is_shared: whether other processes see what is stored
     """
@@ -61,14 +61,14 @@ class Store(ABC):
 
     @abstractmethod
     def save(self, account: str, client_id: str, authorization: Data) -> None:
-        """Store an authorization in place of the one before.
+        """Store an authorization, and replace the previous one.
 
         The caller holds the lock.
 
         :param account: the name of the account
         :param client_id: the client ID
-        :param authorization: what to store
-        :raises StoreError: it could not be stored; the one before is
+        :param authorization: the authorization
+        :raises StoreError: it could not be stored; the previous one is
             still there
         """
 
@@ -91,24 +91,23 @@ class Store(ABC):
         """
 
     def reserve(self, account: str, client_id: str) -> Save:
-        """Secure the place for an authorization that is about to come.
+        """Reserve the place for a new authorization.
 
-        The wiki is asked for a new token only when there is a place for the
-        answer, because the old token is of no use afterwards. The
-        caller holds the lock; what was reserved and not used is given
-        back with it. A store that cannot secure anything in advance
-        inherits this method.
+        The wiki is asked for a new token only if there is a place for the
+        answer, because the old token is useless afterwards. The caller holds
+        the lock; a reservation that was not used ends with it. A store that
+        cannot reserve anything inherits this method.
 
         :param account: the name of the account
         :param client_id: the client ID
-        :return: stores an authorization in that place
+        :return: a function that stores an authorization in that place
         :raises StoreError: there is no place
         """
         return partial(self.save, account, client_id)
 
 
 class MemoryStore(Store):
-    """Keeps nothing: the authorization lives in memory alone."""
+    """Stores nothing: the authorization is only in memory."""
 
     __slots__ = ()
 
@@ -122,7 +121,7 @@ class MemoryStore(Store):
 
     @contextlib.contextmanager
     def lock(self, account: str, client_id: str) -> Iterator[None]:
-        """Exclude nobody: the account excludes other threads itself."""
+        """Do not lock: the account excludes other threads itself."""
         yield
 
     def where(self, account: str) -> str:
@@ -152,9 +151,6 @@ def parse(content: str | bytes | None, place: str) -> Data | None:
 
 
 def left_alone(place: str, code: str, what: str) -> StoreError:
-    """Return the error for content that cannot be used and is left alone.
-
-    :param what: the rest of the sentence that begins with the place
-    """
+    """Return the error for content that cannot be used and is left alone."""
     message = f'{place} {what}. It was left as it is.'
     return StoreError(message, error=code, hint=place)

@@ -34,7 +34,7 @@ _SPACE = 1 << 16
 # No file of this package is larger, in bytes.
 _SIZE_LIMIT = 1 << 20
 
-# A temporary file that is older, in seconds, does not belong to a process.
+# Temporary files that are older than this, in seconds, are left over.
 _SWEEP_AGE = 3600
 
 # Seconds between two attempts to take a lock that someone else holds.
@@ -49,12 +49,12 @@ _CODES = {
 
 
 class FileStore(Store):
-    """One file for each account, named after its cookie jar.
+    """Keeps authorizations in a file for each account.
 
-    For pywikibot-Bot.lwp it is pywikibot-Bot.oauth2.json. Its mode is
-    0600 from its first byte, and a new version replaces it as a whole.
-    Processes exclude each other by a lock of the operating system on a
-    file beside it, which ends with the process that holds it.
+    Beside the cookie jar pywikibot-Bot.lwp, it is pywikibot-Bot.oauth2.json.
+    Its mode is 0600 from its first byte, and a new version replaces it as a
+    whole. Processes exclude each other with a lock of the operating system
+    on a file beside it, which ends with the process that holds it.
 
     :param folder: the folder of the files, which is created if necessary;
         by default the one that the environment variable
@@ -105,10 +105,7 @@ class FileStore(Store):
     ) -> Callable[[Data | None], None]:
         """Create the next version of the file; see :meth:`Store.reserve`.
 
-        It has the mode and the space that it needs, and can replace the
-        file.
-
-        :return: stores an authorization; None removes it
+        :return: a function that stores an authorization; None removes it
         """
         path = self.path(account)
         # What is stored for other clients must be kept.
@@ -151,8 +148,8 @@ class FileStore(Store):
 
         path = self.path(account)
         name = f'{os.path.realpath(path)}.lock'
-        # A file in place of the lock, to which filelock falls back by
-        # default, would be left behind by a process that is killed.
+        # By default, filelock falls back to a file that stands for the lock,
+        # which a killed process would leave behind.
         lock = FileLock(
             name, self._lock_timeout, mode=0o600, fallback_to_soft=False
         )
@@ -271,7 +268,7 @@ def _content(path: Path) -> bytes:
 
 @contextlib.contextmanager
 def _reported(path: Path, done: str, error: str) -> Iterator[None]:
-    """Translate what can go wrong when a token file is read or written."""
+    """Turn an error of the operating system into a StoreError."""
     try:
         yield
     except OSError as failure:
@@ -321,13 +318,13 @@ def draft(
 ) -> Iterator[tuple[Path, Callable[[bytes], None]]]:
     """Reserve the place for the next version of a file.
 
-    A temporary file in the same folder has the space that is needed, and
-    can replace the file. Its mode is 0600 from the start. Provide its path
-    and what replaces the file by it, as a whole or not at all; at most once.
+    Create a temporary file in the same folder, with mode 0600 and the space
+    that is needed. Provide its path, and a function that writes the content
+    and replaces the file as a whole or not at all; it may be called once.
 
-    :param suffix: how the name of the temporary file ends
-    :raises OSError: the place cannot be reserved; EBUSY if the file is a
-        mount of its own, over which nothing can be renamed
+    :param suffix: the suffix of the temporary file
+    :raises OSError: the place cannot be reserved; EBUSY if the file itself
+        is a mount, which cannot be replaced
     """
     # A symbolic link stays one. Before Python 3.13, Path.resolve raises
     # RuntimeError on a loop.
@@ -366,12 +363,12 @@ def draft(
 
 
 def _is_mount(path: Path) -> bool:
-    """Return whether a file is a mount, as by ``docker -v file:file``.
+    """Return whether a file is a mount, as with ``docker -v file:file``.
 
     os.path.ismount compares device numbers. They are equal if the file was
     mounted from the same file system, and on overlayfs those of a file and
     its folder differ although neither is a mount. The list of all mounts
-    has those that another one hides, too.
+    also contains hidden ones.
     """
     try:
         return _mount_id(path) != _mount_id(path.parent)
@@ -381,7 +378,7 @@ def _is_mount(path: Path) -> bool:
 
 
 def _mount_id(path: Path) -> list[bytes]:
-    """Return the number of the mount that a path is in."""
+    """Return the mount ID of a path."""
     descriptor = os.open(path, os.O_PATH)
     try:
         facts = Path(f'/proc/self/fdinfo/{descriptor}').read_bytes()
@@ -391,7 +388,7 @@ def _mount_id(path: Path) -> list[bytes]:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what was left by processes that were killed while writing."""
+    """Remove temporary files of processes that were killed while writing."""
     for left in path.parent.glob('*.tmp'):
         if left.name.startswith(f'{path.name}.'):
             with contextlib.suppress(OSError):
@@ -400,7 +397,7 @@ def _sweep(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name survive a power cut, if folders can be synced."""
+    """Make a new name survive a power failure, if folders can be synced."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

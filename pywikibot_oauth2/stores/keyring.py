@@ -1,4 +1,4 @@
-"""The keyring of the operating system as the store."""
+"""A store in the keyring of the operating system."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class KeyringStore(Store):
-    """Keeps authorizations in the system keyring; see the extra "keyring".
+    """Keeps authorizations in the system keyring; needs extra "keyring".
 
-    Processes exclude each other by the lock of the token file. A token
-    that the keyring does not take goes to that file, so that no login is
-    lost; it moves to the keyring as soon as that can be written again.
+    Processes exclude each other with the lock of the token file. A token
+    that the keyring does not accept is kept in that file, so that no login
+    is lost; it moves to the keyring as soon as that can be written again.
 
-    The credential manager of Windows is refused: tokens do not fit in it.
+    The Windows Credential Manager is refused: tokens do not fit in it.
 
     :param service: the name under which the keyring shows the entries
     """
@@ -48,7 +48,7 @@ class KeyringStore(Store):
 
     def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization; see :meth:`Store.load`."""
-        # What the keyring did not take is newer than what it holds.
+        # A token that the keyring did not accept is newer than the one in it.
         left = self._files.load(account, client_id)
         if left is not None:
             return left
@@ -98,7 +98,7 @@ def _keyring() -> Iterator[KeyringBackend]:
     """Provide the keyring that the package keyring has chosen.
 
     The package does not translate all errors of its backends: those of
-    D-Bus and of Windows derive from Exception alone.
+    D-Bus and of Windows derive directly from Exception.
 
     :raises StoreUnreachableError: the keyring cannot be used
     :raises StoreError: it is too small
@@ -130,7 +130,7 @@ def _keyring() -> Iterator[KeyringBackend]:
 
 
 def _is_of_windows(backend: KeyringBackend) -> bool:
-    """Return whether a keyring is the credential manager of Windows.
+    """Return whether a keyring is the Windows Credential Manager.
 
     If several keyrings can be used, the package keyring returns a chain of
     them, and the first one stores.

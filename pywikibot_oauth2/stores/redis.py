@@ -1,4 +1,4 @@
-"""A Redis server as the store, for bots on several machines."""
+"""A store in a Redis server, for bots on several machines."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from pywikibot_oauth2.stores import Data
 
 
-# Seconds that the server has for an answer. All threads of a bot wait
-# meanwhile.
+# Seconds to wait for an answer. All threads of a bot wait meanwhile.
 _TIMEOUT = 5.0
 
 # Seconds between two attempts to take a lock that someone else holds.
@@ -40,15 +39,15 @@ return 1
 class RedisStore(Store):
     """Keeps authorizations in a Redis server; requires the extra "redis".
 
-    The lock expires by itself, so that a holder that died blocks nobody. A
-    holder that slept for longer has lost the lock: it can neither release
-    the lock of another holder nor store anything.
+    The lock expires, so a holder that fails does not block the others. A
+    holder that sleeps for longer loses the lock: it can neither release the
+    lock of another holder nor store anything.
 
     Nobody else may have access to the server.
 
     :param url: the address of the server, such as
         redis://:password@127.0.0.1:6379/0, or rediss://… for TLS
-    :param prefix: what the names of all keys begin with
+    :param prefix: the prefix of the names of all keys
     :param lock_timeout: seconds after which the lock expires; more than a
         token request takes
     """
@@ -63,7 +62,7 @@ class RedisStore(Store):
         self._url = url
         self._prefix = prefix
         self._lock_timeout = lock_timeout
-        # redis-py connects anew by itself after a fork.
+        # redis-py reconnects after a fork.
         self._connected: redis.Redis | None = None
         self._held = threading.local()
 
@@ -131,9 +130,9 @@ class RedisStore(Store):
         return f'{self._prefix}{account}:{client_id}'
 
     def _server(self) -> str:
-        """Return the address without anything that may belong to a password.
+        """Return the address without any part of a password.
 
-        A password with a slash that is not written %2F looks like a part
+        A password with a slash that is not written as %2F looks like a part
         of the host, the port or the path.
         """
         with contextlib.suppress(ValueError):
@@ -146,7 +145,7 @@ class RedisStore(Store):
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[redis.Redis]:
-        """Provide the client, and translate what can go wrong with it."""
+        """Provide the client, and turn its errors into a StoreError."""
         try:
             from redis.exceptions import RedisError
         except ImportError:
