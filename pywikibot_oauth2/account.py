@@ -396,7 +396,7 @@ class Account:
             self._take(self._store.load(*self._key))
 
     def _renew(self, user_agent: str | None, refused: str | None) -> None:
-        """Renew the token, or go on with the old one while it is valid."""
+        """Renew the token, or keep using the old one while it is valid."""
         attempt = 0
         while True:
             try:

@@ -51,11 +51,11 @@ _DEFAULT_GRANTS = 'highvolume,editpage,createeditmovepage'
 
 
 class Plan(NamedTuple):
-    """What will be written.
+    """The changes to be written.
 
     :ivar path: the path of user-config.py
-    :ivar before: what it holds
-    :ivar after: what it will hold
+    :ivar before: its current content
+    :ivar after: its new content
     :ivar credentials: the path of the credentials file
     """
 

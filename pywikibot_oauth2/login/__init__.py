@@ -271,7 +271,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         )
 
     def _route(self, auth: OAuth2Auth, wiki: str) -> None:
-        """Let requests to the wiki run under the account."""
+        """Make requests to the wiki run under the account."""
         auth.route(wiki, self.username)
         # This thread may act outside blocks although the process uses them.
         blocks.own_account.is_used = True

@@ -74,7 +74,7 @@ class HiddenLine:
         return self
 
     def _end_on_signals(self) -> None:
-        """Let SIGTERM and SIGHUP end Python, which restores the echo."""
+        """Make SIGTERM and SIGHUP end Python, which restores the echo."""
         if threading.current_thread() is not threading.main_thread():
             return
 

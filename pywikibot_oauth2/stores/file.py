@@ -274,9 +274,7 @@ def _reported(path: Path, done: str, error: str) -> Iterator[None]:
     except OSError as failure:
         reason = failure.strerror or failure
         if failure.errno == errno.EBUSY:
-            reason = (
-                'it is mounted by itself; its folder has to be mounted instead'
-            )
+            reason = 'the file itself is mounted, so it cannot be replaced'
         code = _CODES.get(failure.errno or 0, error)
         what = f'cannot be {done}: {reason}'
         raise left_alone(str(path), code, what) from None

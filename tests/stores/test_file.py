@@ -518,7 +518,7 @@ def test_a_token_file_that_is_a_mount_of_its_own_is_refused_in_advance(
     before = state(path)
     with mount('--bind', str(outside), str(path)):
         assert store.load(ACCOUNT, CLIENT) == authorization()
-        with pytest.raises(StoreError, match='mounted by itself') as info:
+        with pytest.raises(StoreError, match='file itself is mounted') as info:
             store.reserve(ACCOUNT, CLIENT)
         assert info.value.error == 'not_replaceable'
         assert not drafts(folder)
