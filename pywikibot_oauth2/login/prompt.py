@@ -1,4 +1,4 @@
-"""A hidden line from the terminal, read without blocking."""
+"""A hidden line from the terminal, read with a timeout."""
 
 from __future__ import annotations
 
