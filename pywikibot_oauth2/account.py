@@ -367,11 +367,7 @@ class Account:
 
     @property
     def _is_busy(self) -> bool:
-        """Whether this thread is renewing the token right now.
-
-        A signal handler that calls this object meanwhile uses the current
-        header.
-        """
+        """Whether a signal handler interrupted the renewal in this thread."""
         return self._busy_pid == os.getpid()
 
     def _needs_care(self, refused: str | None) -> bool:
@@ -444,19 +440,13 @@ class Account:
     def _go_without_store(
         self, error: StoreError, refused: str | None
     ) -> None:
-        """Warn of an unusable store if the wiki has to be asked anyway.
-
-        :raises StoreError: the current token is still valid
-        """
+        """Warn of the store, or raise if the current token is still valid."""
         if refused is None and self._serves():
             raise error
         self._warn(error)
 
     def _place(self, refused: str | None) -> Save | None:
-        """Reserve the place for the wiki's answer, if that is possible.
-
-        :raises StoreError: it is not, and the current token is still valid
-        """
+        """Reserve the place for the wiki's answer, if that is possible."""
         try:
             return self._store.reserve(*self._key)
         except StoreError as error:
@@ -511,11 +501,7 @@ class Account:
             raise
 
     def _check_process(self) -> None:
-        """Refuse to use a refresh token that a fork has copied.
-
-        :raises ConfigurationError: this is another process, and there is
-            no store that both share
-        """
+        """Refuse to use a refresh token that a fork has copied."""
         if (
             self._forks != locks.forks
             and not self._store.is_shared

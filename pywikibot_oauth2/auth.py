@@ -71,11 +71,7 @@ def _action(request: PreparedRequest) -> str:
 
 
 class _BotPolicy(Policy):
-    """Waits and reports to the bot owner as Pywikibot itself does.
-
-    :param auth: the value in authenticate
-    :param user: the account
-    """
+    """Waits and reports to the bot owner as Pywikibot itself does."""
 
     def __init__(self, auth: OAuth2Auth, user: str) -> None:
         self._auth = auth

@@ -58,10 +58,7 @@ own_account = _OwnAccount()
 
 
 class _StandIn(AuthBase):
-    """An entry of authenticate while a block for its wiki is open.
-
-    It is used for a wiki without an OAuth2Auth.
-    """
+    """The entry of a wiki without an OAuth2Auth while a block is open."""
 
     heeds_blocks = True
 

@@ -675,11 +675,7 @@ class _Exchange(Session):
             self.mount('https://', _PlainAdapter())
 
     def _read(self, response: requests.Response, **_options: object) -> None:
-        """Read an answer up to the limit, keep it, and stop.
-
-        :raises _Answered: always, before a redirect to another host could
-            be followed
-        """
+        """Read an answer up to the limit, and follow no redirect."""
         content = response.raw.read(_SIZE_LIMIT + 1, decode_content=True)
         response.close()
         if len(content) > _SIZE_LIMIT:

@@ -583,7 +583,7 @@ def test_a_pywikibot_without_the_place_is_named_and_not_used(
     assert process.returncode == 1
     assert 'Traceback' not in said
     assert 'pywikibot-oauth2 does not support Pywikibot 99.1' in said
-    assert 'Run "pip install --upgrade pywikibot-oauth2", or' in said
+    assert 'Run "pip install --upgrade pywikibot-oauth2" or' in said
     assert 'Password' not in said
     assert not wiki.requests
 

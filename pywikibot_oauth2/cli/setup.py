@@ -258,11 +258,7 @@ class Setup:
                 )
 
     def _plan(self, client_id: str | None, callback_url: str | None) -> Plan:
-        """Show the changes for a client, and ask for consent.
-
-        :param client_id: None if it is not registered yet
-        :param callback_url: None for an owner-only client
-        """
+        """Show the changes for a client, and ask for consent."""
         path = self.folder / 'user-config.py'
         before = path.read_text('utf-8') if path.exists() else ''
         credentials = config_file.credentials_path(self.folder, client_id)
@@ -283,10 +279,7 @@ class Setup:
         return Plan(path, before, after, credentials)
 
     def _keys(self) -> set[str]:
-        """Return the keys of authenticate for the wiki and its sisters.
-
-        On Wikimedia, those are the other wikis of the same account.
-        """
+        """Return the keys for the wiki and, on Wikimedia, its sisters."""
         if not host.is_wikimedia(self.site):
             return {urlsplit(self.wiki).netloc}
         sisters = (

@@ -377,10 +377,7 @@ def _missing(missing: dict[str, str] | None) -> str | None:
 
 
 def _limits(limits: dict[str, object] | None) -> str | None:
-    """Return the limits for some actions.
-
-    If several limits apply to an account, the wiki uses the highest.
-    """
+    """Return the limits for some actions; the highest of each applies."""
     if limits is None:
         return None
     found = []

@@ -251,10 +251,7 @@ def _for_sites(action: str, options: list[str]) -> int:
 
 
 def _selected(*, is_for_all: bool) -> list[tuple[BaseSite, OAuth2Auth]]:
-    """Return the selected sites, each with its OAuth2Auth.
-
-    :raises ConfigurationError: there is none
-    """
+    """Return the selected sites, each with its OAuth2Auth."""
     if not is_for_all:
         site = sites.offline_site()
         return [(site, sites.authentication(site))]

@@ -192,10 +192,7 @@ class FileStore(Store):
             )
 
     def _read(self, path: Path, account: str) -> dict[str, Data]:
-        """Return the authorizations in a token file by client ID.
-
-        :raises StoreError: it cannot be read
-        """
+        """Return the authorizations in a token file by client ID."""
         with (
             _reported(path, 'read', error='unreadable'),
             contextlib.suppress(FileNotFoundError),
@@ -253,10 +250,7 @@ def _authorizations(path: Path, account: str) -> dict[str, Data]:
 
 
 def _content(path: Path) -> bytes:
-    """Return the content of a token file; make it private if it is not.
-
-    :raises OSError: it cannot be read
-    """
+    """Return the content of a token file; make it private if it is not."""
     with contextlib.suppress(ExposedFileError):
         return read_private(path)
     from pywikibot.logging import warning
