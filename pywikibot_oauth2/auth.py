@@ -252,7 +252,8 @@ class OAuth2Auth(AuthBase):
         self.problem: ConfigurationError | None = None
         self._bearers: dict[str, _BotAuth] = {}
         self._routes: dict[str, _BotAuth] = {}
-        self._off: set[str] = set()
+        # The accounts that have logged in without OAuth 2.0, by their wikis.
+        self._off: dict[str, str] = {}
         self._lock = ForkSafeLock()
         self._is_checked = False
         atexit.register(_tell_if_unused, weakref.ref(self))
@@ -342,18 +343,22 @@ class OAuth2Auth(AuthBase):
         if blocks.used_wikis:
             block = blocks.current_block()
             if block is not None and self._is_for(block, wiki):
-                return block.auth(request)
+                # Threads without a block work on this wiki, too.
+                blocks.used_wikis.add(wiki)
+                return block.authenticate(request)
         if wiki in blocks.used_wikis and not blocks.own_account.is_used:
             blocks.refuse_stray_change(request)
             return request
         blocks.own_account.is_used = True
         if wiki in self._off:
+            if wiki in blocks.used_wikis:
+                blocks.refuse_other_site(request, wiki, self._off[wiki])
             return request
         bearer = self._routes.get(f'{wiki}/api.php') or self._discover(wiki)
         if bearer is None:
             return request
         if wiki in blocks.used_wikis:
-            blocks.refuse_other_site(request, wiki, bearer.account.user or '')
+            blocks.refuse_other_site(request, wiki, bearer.account.user)
         return bearer(request)
 
     def _is_for(self, block: blocks.Block, wiki: str) -> bool:
@@ -443,7 +448,7 @@ class OAuth2Auth(AuthBase):
             before = self._routes.get(f'{wiki}/api.php')
             self._routes[f'{wiki}/api.php'] = bearer
             bearer.wikis |= {wiki}
-            self._off.discard(wiki)
+            self._off.pop(wiki, None)
         if before is None:
             if is_exposed:
                 bearer.policy.say(messages.through_proxy(wiki))
@@ -478,13 +483,14 @@ class OAuth2Auth(AuthBase):
                 self._bearers[username] = bearer
             return bearer
 
-    def unroute(self, wiki: str) -> None:
+    def unroute(self, wiki: str, username: str) -> None:
         """Switch OAuth 2.0 off for a wiki.
 
         :param wiki: the address of the wiki's script folder
+        :param username: the account that logs in with a password instead
         """
         with self._lock.held:
-            self._off.add(wiki)
+            self._off[wiki] = username
             self._routes.pop(f'{wiki}/api.php', None)
 
     def wikis(self) -> list[str]:

@@ -76,7 +76,7 @@ class _StandIn(AuthBase):
         """
         block = current_block()
         if block is not None and host.wiki_of(request.url or '') == block.wiki:
-            return block.auth(request)
+            return block.authenticate(request)
         refuse_stray_change(request)
         return request
 
@@ -91,10 +91,13 @@ class Block:
     def __init__(
         self, auth: AuthBase, client: OAuth2Client, wiki: str, user: str | None
     ) -> None:
+        from pywikibot.tools import normalize_username
+
         self.auth = auth
         self.client = client
         self.wiki = wiki
-        self.user = user
+        # As the sites of Pywikibot have it.
+        self.user = user and normalize_username(user)
         self.key: str | None = None
         self.outer: Block | None = None
         self.place = _place()
@@ -112,6 +115,23 @@ class Block:
         return not self.has_ended and (
             not inherits or self.place[0] == threading.get_ident()
         )
+
+    def authenticate(self, request: PreparedRequest) -> PreparedRequest:
+        """Authenticate a request for the user.
+
+        :raises ConfigurationError: the site of another user makes a change
+        """
+        if self.user is not None:
+            other = _other_account(request, self.user)
+            if other is not None:
+                raise ConfigurationError(
+                    f'The site is for {other}, but Pywikibot acts for'
+                    f' {self.user} here. Get and use it within "with'
+                    f' session.use():" of a session of {other}.',
+                    wiki=self.wiki,
+                    account=other,
+                )
+        return self.auth(request)
 
     def is_authorized(self) -> bool:
         """Return whether the user has a token."""
@@ -238,7 +258,7 @@ def refuse_stray_change(request: PreparedRequest) -> None:
 
 
 def refuse_other_site(
-    request: PreparedRequest, wiki: str, username: str
+    request: PreparedRequest, wiki: str, username: str | None
 ) -> None:
     """Refuse a change by the configured account to the site of another.
 
@@ -250,9 +270,7 @@ def refuse_other_site(
     :raises ConfigurationError: the site that makes the change is not that
         of the account
     """
-    if not host.carries_csrf_token(request):
-        return
-    other = host.drop_csrf_token_of_another(request, wiki, username)
+    other = _other_account(request, username)
     if other is not None:
         raise ConfigurationError(
             'This thread or task is not within a "with session.use()" block,'
@@ -261,6 +279,25 @@ def refuse_other_site(
             wiki=wiki,
             account=other,
         )
+
+
+def _other_account(
+    request: PreparedRequest, username: str | None
+) -> str | None:
+    """Return the account of the site that makes a change, if it is another.
+
+    The CSRF tokens of the site are dropped: they may have been fetched here.
+
+    :param username: the account that the change would be made by
+    """
+    if not host.carries_csrf_token(request):
+        return None
+    site = host.sending_site()
+    if site is None or site.username() == username:
+        return None
+    site.tokens.clear()
+    other: str | None = site.username()
+    return other
 
 
 def _place() -> tuple[int, object]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from publicsuffixlist import PublicSuffixList
     from pywikibot.family import Family
-    from pywikibot.site import BaseSite, TokenWallet
+    from pywikibot.site import BaseSite
     from requests import PreparedRequest
 
 
@@ -319,68 +319,55 @@ def carries_csrf_token(request: PreparedRequest) -> bool:
     return isinstance(body, bytes) and bool(re.search(_CSRF_TOKEN, body))
 
 
+def sending_site() -> BaseSite | None:
+    """Return the site that sends the request which is being prepared.
+
+    A request does not say which site it comes from, and its CSRF token does
+    not, either: the site may have fetched it as another account, or have
+    dropped it since. But all that sites send passes ``http.request()``,
+    which is then among the callers of this function.
+
+    :return: None if the request does not come from a site
+    """
+    http = sys.modules.get('pywikibot.comms.http')
+    method = inspect.unwrap(http.request) if http is not None else None
+    code, frame = getattr(method, '__code__', None), inspect.currentframe()
+    while frame is not None:
+        if frame.f_code is code:
+            site: BaseSite | None = frame.f_locals.get('site')
+            return site
+        frame = frame.f_back
+    return None
+
+
 def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     """Make sites fetch new CSRF tokens after an access token was renewed.
 
     A CSRF token belongs to the access token with which it was fetched
     (recorded: badtoken). Otherwise Pywikibot would notice only when an edit
     fails, and print a warning.
-    """
-    for wallet, site_user in _token_wallets(wikis):
-        if site_user == username:
-            wallet.clear()
-
-
-def drop_csrf_token_of_another(
-    request: PreparedRequest, wiki: str, username: str
-) -> str | None:
-    """Find out whether a request comes from the site of another account.
-
-    A request does not say which site it comes from, but that site has the
-    CSRF token that the request carries. The token is dropped, because it was
-    not fetched by the account of the site.
-
-    :param wiki: the wiki that is asked
-    :param username: the account that the request would run under
-    :return: the account of the site, if it is another one
-    """
-    body = request.body or b''
-    if isinstance(body, str):
-        body = body.encode()
-    for wallet, site_user in _token_wallets([wiki]):
-        # The hexadecimal part of a token looks the same in any body.
-        tokens = re.findall(rb'[0-9a-f]{32,}', str(wallet).encode())
-        if site_user != username and any(token in body for token in tokens):
-            wallet.clear()
-            return site_user
-    return None
-
-
-def _token_wallets(
-    wikis: Iterable[str],
-) -> Iterator[tuple[TokenWallet, str | None]]:
-    """Yield what sites keep their CSRF tokens in, and their accounts.
 
     Pywikibot has no public list of its sites, and a site need not have been
-    made by ``pywikibot.Site()``, so the garbage collector is asked. That
-    takes some milliseconds.
-
-    :param wikis: the wikis whose sites are meant
+    made by ``pywikibot.Site()``, so the garbage collector is asked for the
+    objects that keep their tokens. That takes some milliseconds each time a
+    token is renewed.
     """
     if 'pywikibot.site' not in sys.modules:
         return
     # Pywikibot does not load this module.
     import gc
 
-    from pywikibot import site
+    from pywikibot.site import TokenWallet
 
-    kind, addresses = site.TokenWallet, set(wikis)
-    for wallet in [each for each in gc.get_objects() if type(each) is kind]:
+    addresses = set(wikis)
+    wallets = [each for each in gc.get_objects() if type(each) is TokenWallet]
+    for wallet in wallets:
         # A site that is being made has nothing to drop yet.
         with contextlib.suppress(AttributeError):
-            owner = wallet.site
-            if wiki_at(owner.base_url(owner.apipath())) in addresses:
-                yield wallet, owner.username()
+            site = wallet.site
+            address = site.base_url(site.apipath())
+            if site.username() == username and wiki_at(address) in addresses:
+                wallet.clear()
 
 
 # The entries of authenticate, which user-config.py makes

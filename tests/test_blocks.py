@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import pywikibot
@@ -86,6 +87,17 @@ class Tool:
         auth.bearer_for(self.wiki.url, 'Bot').account.adopt(given)
         return auth
 
+    def let_bot_use_a_password(self, monkeypatch):
+        """Let user-config.py name an account that has only a password."""
+        path = Path(config.base_dir, 'passwords')
+        path.write_text(repr(('Bot', self.wiki.password('Bot'))))
+        path.chmod(0o600)
+        monkeypatch.setattr(config, 'password_file', str(path))
+        monkeypatch.setattr(host, 'user_override', lambda: 'Bot')
+        config.usernames['sandbox']['en'] = 'Bot'
+        auth = OAuth2Auth(self.client.client_id)
+        config.authenticate[self.wiki.netloc] = auth
+
     @property
     def editors(self):
         """Who has edited, in order."""
@@ -104,6 +116,25 @@ def edit(user, title='Sandbox', code='en'):
     page = pywikibot.Page(site, title)
     page.text = f'{user} was here, edit {next(NUMBERS)}'
     page.save(summary=user, quiet=True)
+
+
+def append(user, code='en'):
+    """Edit a page as the web tool of the examples does, with one request."""
+    site = pywikibot.Site(code, 'sandbox', user=user)
+    page = pywikibot.Page(site, 'Sandbox')
+    options = {'minor': False, 'bot': False}
+    site.editpage(page, user, appendtext=str(next(NUMBERS)), **options)
+
+
+def save_later(user, code='en'):
+    """Save a page asynchronously, and return the error, if any."""
+    results = queue.Queue()
+    site = pywikibot.Site(code, 'sandbox', user=user)
+    page = pywikibot.Page(site, 'Sandbox')
+    page.text = f'later, edit {next(NUMBERS)}'
+    options = {'callback': lambda *result: results.put(result)}
+    page.save(summary=user, quiet=True, asynchronous=True, **options)
+    return results.get(timeout=20)[1]
 
 
 def edit_plainly(http_session, session):
@@ -330,15 +361,6 @@ def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
 @pytest.mark.parametrize('knows_site', [False, True])
 @pytest.mark.parametrize('how', ['executor', 'asynchronous'])
 def test_a_thread_of_the_bot_edits_for_no_user(tool, wiki, how, knows_site):
-    def save_later(user):
-        results = queue.Queue()
-        site = pywikibot.Site('en', 'sandbox', user=user)
-        page = pywikibot.Page(site, 'Sandbox')
-        page.text = f'later, edit {next(NUMBERS)}'
-        options = {'callback': lambda *result: results.put(result)}
-        page.save(summary=user, quiet=True, asynchronous=True, **options)
-        return results.get(timeout=20)[1]
-
     def work(user):
         return pool.submit(edit, user).exception()
 
@@ -359,16 +381,84 @@ def test_a_thread_of_the_bot_edits_for_no_user(tool, wiki, how, knows_site):
     check_that_all_belongs_together(wiki)
 
 
+@pytest.mark.parametrize('how', ['executor', 'asynchronous', 'after'])
+@pytest.mark.parametrize('bot', ['of the farm', 'with a password'])
+def test_no_other_bot_edits_for_a_user(tool, wiki, how, bot, monkeypatch):
+    session = tool.session()
+    if bot == 'with a password':
+        code = 'en'
+        tool.let_bot_use_a_password(monkeypatch)
+    else:
+        auth = tool.configure_bot()
+        wiki, code = tool.other, 'de'
+        wiki.oauth, wiki.accounts = tool.wiki.oauth, tool.wiki.accounts
+        config.usernames['sandbox']['de'] = 'Bot'
+        config.authenticate[wiki.netloc] = auth
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(append, 'Bot', code).exception() is None
+        append('Bot', code)
+        with session.use():
+            append(session.user, code)
+            if how == 'executor':
+                error = pool.submit(append, session.user, code).exception()
+            elif how == 'asynchronous':
+                error = save_later(session.user, code)
+        if how == 'after':
+            with pytest.raises(Error) as caught:
+                append(session.user, code)
+            error = caught.value
+        assert 'not within a "with session.use()" block' in str(error)
+        append('Bot', code)
+    users = ['Bot', 'Bot', session.user, 'Bot']
+    assert [each.user for each in wiki.edits] == users
+
+
+def test_a_change_that_waited_in_the_wrong_thread_is_refused(tool, wiki):
+    def prepare():
+        append('Bot')
+        site = pywikibot.Site('en', 'sandbox', user=session.user)
+        form = {**FORM, 'text': 'late', 'token': site.tokens['csrf']}
+        return site.simple_request(**form)
+
+    tool.configure_bot()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(append, 'Bot').result()
+        session = tool.session()
+        with session.use():
+            append(session.user)
+            site = pywikibot.Site('en', 'sandbox', user=session.user)
+            site.tokens.clear()
+            request = pool.submit(prepare).result()
+            # Its CSRF token, which is that of the bot, is dropped meanwhile.
+            site.tokens.clear()
+            error = pool.submit(request.submit).exception()
+    assert f'a change for {session.user} would be made by Bot' in str(error)
+    assert tool.editors == ['Bot', session.user, 'Bot']
+
+
+def test_a_block_edits_with_the_sites_of_no_other_account(tool, wiki):
+    tool.configure_bot()
+    session, another = tool.session(), tool.session()
+    append('Bot')
+    with another.use():
+        append(another.user)
+    for user in (another.user, 'Bot'):
+        with session.use(), pytest.raises(ConfigurationError) as caught:
+            append(user)
+        text = f'site is for {user}, but Pywikibot acts for {session.user}'
+        assert text in str(caught.value)
+    assert tool.editors == ['Bot', another.user]
+    # The name need not be written as Pywikibot writes it.
+    session.user = session.user.replace(' ', '_')
+    with session.use():
+        append(session.user.replace('_', ' '))
+    check_that_all_belongs_together(wiki)
+
+
 def test_a_bot_with_a_password_is_not_who_edits_for_a_user(
-    tool, wiki, tmp_path, monkeypatch
+    tool, wiki, monkeypatch
 ):
-    config.usernames['sandbox']['en'] = 'Bot'
-    config.authenticate[wiki.netloc] = OAuth2Auth(tool.client.client_id)
-    passwords = tmp_path / 'passwords'
-    passwords.write_text(repr(('Bot', wiki.password('Bot'))))
-    passwords.chmod(0o600)
-    monkeypatch.setattr(config, 'password_file', str(passwords))
-    monkeypatch.setattr(host, 'user_override', lambda: 'Bot')
+    tool.let_bot_use_a_password(monkeypatch)
     session = tool.session()
     edit('Bot')
     with session.use():

@@ -72,7 +72,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                 return bool(super().login(retry=retry, autocreate=autocreate))
             with auth.login_lock.held:
                 if self._has_only_password(auth, wiki):
-                    auth.unroute(wiki)
+                    auth.unroute(wiki, self.username)
                     blocks.own_account.is_used = True
                     pywikibot.info(
                         f'{self.username} has no OAuth 2.0 token, but a'
