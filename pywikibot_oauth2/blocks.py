@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 # in this process. Pywikibot itself does not load contextvars.
 _current_block: ContextVar[Block | None] | None = None
 
-# For wikis without an OAuth2Auth: the keys of authenticate with a stand-in,
-# once for each open block.
+# The keys of authenticate with a stand-in, once for each open block.
 _stand_ins: list[str] = []
 
 #: What to do about work that is done in the wrong thread.
@@ -41,6 +40,8 @@ _lock = ForkSafeLock()
 are_possible = False
 #: The wikis for which there has been a block in this process.
 used_wikis: set[str] = set()
+#: The users for whom there has been one.
+used_names: set[str] = set()
 
 
 class _OwnAccount(threading.local):
@@ -60,10 +61,15 @@ own_account = _OwnAccount()
 class _StandIn(AuthBase):
     """Stands in authenticate for a wiki without an OAuth2Auth.
 
-    It is there only while a block for that wiki is open.
+    It is there from the first block for that wiki on. A change that was
+    begun in a block may be sent after it, with the cookies of an account
+    that has logged in with a password.
     """
 
     heeds_blocks = True
+
+    def __init__(self, key: str) -> None:
+        self._key = key
 
     def __len__(self) -> int:
         """Return 2; see :meth:`OAuth2Auth.__len__`."""
@@ -75,9 +81,18 @@ class _StandIn(AuthBase):
         :raises ConfigurationError: it would change something outside a block
         """
         block = current_block()
-        if block is not None and host.wiki_of(request.url or '') == block.wiki:
+        wiki = host.wiki_of(request.url or '')
+        if block is not None and wiki == block.wiki:
             return block.authenticate(request)
-        refuse_stray_change(request)
+        if wiki is not None and host.carries_csrf_token(request):
+            site = host.sending_site()
+            name = site and site.username()
+            known = host.known_site(wiki)
+            own = host.user_override(), known and known.username
+            if (name is None or name not in own) and (
+                self._key in _stand_ins or name in used_names
+            ):
+                refuse_stray_change(request)
         return request
 
 
@@ -165,6 +180,8 @@ class Block:
                 )
             self._stand_in()
             used_wikis.add(self.wiki)
+            if self.user is not None:
+                used_names.add(self.user)
             self.outer = outer
             _current_block.set(self)
         return self
@@ -199,7 +216,7 @@ class Block:
         entry = host.entry_for(self.wiki)
         if entry is None or isinstance(entry, _StandIn):
             self.key = key = host.key_of(self.wiki)
-            config.authenticate.setdefault(key, _StandIn())  # type: ignore[arg-type] # what Pywikibot passes to requests as it is
+            config.authenticate.setdefault(key, _StandIn(key))  # type: ignore[arg-type] # what Pywikibot passes to requests as it is
             _stand_ins.append(key)
         elif not getattr(entry, 'heeds_blocks', False):
             raise ConfigurationError(
@@ -209,13 +226,9 @@ class Block:
             )
 
     def _withdraw(self) -> None:
-        """Leave nothing in authenticate when no block is open."""
-        from pywikibot import config
-
+        """Tell the stand-in that the block is no longer open."""
         if self.key is not None:
             _stand_ins.remove(self.key)
-            if self.key not in _stand_ins:
-                config.authenticate.pop(self.key, None)
             self.key = None
 
 

@@ -221,6 +221,7 @@ def set_up_pywikibot(monkeypatch, folder, **wikis):
     monkeypatch.setattr(CachedRequest, '_get_cache_dir', cache)
     monkeypatch.setattr(blocks, 'are_possible', False)
     monkeypatch.setattr(blocks, 'used_wikis', set())
+    monkeypatch.setattr(blocks, 'used_names', set())
     monkeypatch.setattr(blocks, 'own_account', blocks._OwnAccount())
 
 

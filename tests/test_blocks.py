@@ -241,7 +241,6 @@ def test_outside_of_the_block_nothing_of_the_session_is_used(tool, wiki):
             assert used is session
             assert who(wiki) == session.user
             1 // (not fails)
-        assert config.authenticate == {}, 'a password bot could not log in'
         wiki.requests.clear()
         assert who(wiki) is None
         (request,) = wiki.requests
@@ -263,7 +262,6 @@ def test_the_host_of_a_family_need_not_be_in_normal_form(
     for _ in range(2):
         with session.use():
             edit('Bot')
-        assert config.authenticate == {}
     assert [each.user for each in wiki.edits] == ['Bot', 'Bot']
 
 
@@ -382,12 +380,14 @@ def test_a_thread_of_the_bot_edits_for_no_user(tool, wiki, how, knows_site):
 
 
 @pytest.mark.parametrize('how', ['executor', 'asynchronous', 'after'])
-@pytest.mark.parametrize('bot', ['of the farm', 'with a password'])
+@pytest.mark.parametrize('bot', ['of the farm', 'off', 'without an entry'])
 def test_no_other_bot_edits_for_a_user(tool, wiki, how, bot, monkeypatch):
     session = tool.session()
-    if bot == 'with a password':
+    if bot != 'of the farm':
         code = 'en'
         tool.let_bot_use_a_password(monkeypatch)
+        if bot == 'without an entry':
+            config.authenticate.clear()
     else:
         auth = tool.configure_bot()
         wiki, code = tool.other, 'de'
@@ -411,6 +411,23 @@ def test_no_other_bot_edits_for_a_user(tool, wiki, how, bot, monkeypatch):
         append('Bot', code)
     users = ['Bot', 'Bot', session.user, 'Bot']
     assert [each.user for each in wiki.edits] == users
+
+
+def test_a_bot_with_a_password_works_while_a_block_is_open(
+    tool, wiki, monkeypatch
+):
+    tool.let_bot_use_a_password(monkeypatch)
+    config.authenticate.clear()
+    session = tool.session()
+    with session.use():
+        append(session.user)
+        in_thread(append, 'Bot')
+        with pytest.raises(ConfigurationError, match='wrong account'):
+            in_thread(append, session.user)
+    in_thread(append, 'Bot')
+    with pytest.raises(ConfigurationError, match='wrong account'):
+        append(session.user)
+    assert tool.editors == [session.user, 'Bot', 'Bot']
 
 
 def test_a_change_that_waited_in_the_wrong_thread_is_refused(tool, wiki):
@@ -510,7 +527,6 @@ def test_interleaved_generators_never_act_for_each_other(tool, wiki):
     assert next(first) == session.user
     first.close()
     assert who(wiki) is None
-    assert config.authenticate == {}
 
 
 def test_a_block_that_is_left_out_of_order_says_so_and_is_not_restored(
@@ -526,7 +542,6 @@ def test_a_block_that_is_left_out_of_order_says_so_and_is_not_restored(
     inner.__exit__(None, None, None)
     assert blocks.current_block() is None
     assert who(wiki) is None
-    assert config.authenticate == {}
 
 
 def test_a_block_that_is_left_in_another_thread_says_so(tool):
@@ -534,7 +549,6 @@ def test_a_block_that_is_left_in_another_thread_says_so(tool):
     block.__enter__()
     with pytest.raises(ConfigurationError, match='out of order'):
         in_thread(block.__exit__, None, None, None)
-    assert config.authenticate == {}
     with pytest.raises(ConfigurationError, match='has ended'):
         blocks.current_block()
     blocks._current_block.set(None)
