@@ -148,6 +148,12 @@ class Block:
                 )
         return self.auth(request)
 
+    def _is_for_user_of(self, other: Block) -> bool:
+        """Return whether another block is surely for the same user."""
+        if self.user is None:
+            return self.auth is other.auth
+        return self.user == other.user
+
     def is_authorized(self) -> bool:
         """Return whether the user has a token."""
         return bool(getattr(self.auth, 'is_authorized', True))
@@ -169,7 +175,7 @@ class Block:
                 outer is not None
                 and outer.is_usable
                 and outer.place == self.place
-                and outer.user != self.user
+                and not self._is_for_user_of(outer)
             ):
                 raise ConfigurationError(
                     f'A block of {outer.user} is open here, and one of'

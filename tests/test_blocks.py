@@ -513,18 +513,22 @@ def test_blocks_of_one_user_and_of_no_other_can_be_nested(tool, wiki):
     assert tool.editors == ['Editor'] * 2
 
 
-def test_interleaved_generators_never_act_for_each_other(tool, wiki):
+@pytest.mark.parametrize('is_named', [True, False])
+def test_interleaved_generators_never_act_for_each_other(tool, wiki, is_named):
     def work(session):
-        with session.use():
+        with session.use(), session.use():
             while True:
                 yield who(wiki)
 
-    session = tool.session()
-    first, second = work(session), work(tool.session())
-    assert next(first) == session.user
+    session, another = tool.session(), tool.session()
+    name = session.user
+    if not is_named:
+        session.user = another.user = None
+    first, second = work(session), work(another)
+    assert next(first) == name
     with pytest.raises(ConfigurationError, match='across a "yield"'):
         next(second)
-    assert next(first) == session.user
+    assert next(first) == name
     first.close()
     assert who(wiki) is None
 
