@@ -279,8 +279,10 @@ class OAuth2Session(AuthBase):
             raise StoreError('it belongs to another client')
         session = cls(client, f'{found.wiki}/api.php', **options)
         session._pending = PendingLogin.deserialize(data.get('pending'))
-        if client.access_token is None:
-            session._begin(found.user, found)
+        # A fixed access token is that of the client, not of the data.
+        session._begin(
+            found.user, found if client.access_token is None else None
+        )
         return session
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
