@@ -346,7 +346,11 @@ class OAuth2Auth(AuthBase):
                 # Threads without a block work on this wiki, too.
                 blocks.used_wikis.add(wiki)
                 return block.authenticate(request)
-        if wiki in blocks.used_wikis and not blocks.own_account.is_used:
+        if (
+            wiki in blocks.used_wikis
+            and not blocks.own_account.is_used
+            and not self._is_of_own_site(wiki)
+        ):
             blocks.refuse_stray_change(request)
             return request
         blocks.own_account.is_used = True
@@ -373,6 +377,20 @@ class OAuth2Auth(AuthBase):
             and host.entry_for(wiki) is self
             and host.known_site(wiki) is not None
             and self._can_work()
+        )
+
+    def _is_of_own_site(self, wiki: str) -> bool:
+        """Return whether a site of the account makes the present request.
+
+        If the site is logged in, to log in again in another thread does
+        nothing.
+        """
+        bearer = self._routes.get(f'{wiki}/api.php')
+        site = host.sending_site()
+        return (
+            bearer is not None
+            and site is not None
+            and site.username() == bearer.account.user
         )
 
     def _discover(self, wiki: str) -> _BotAuth | None:

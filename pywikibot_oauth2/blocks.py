@@ -48,8 +48,8 @@ class _OwnAccount(threading.local):
     """Whether the current thread works for the configured account.
 
     In a process that has used blocks, a thread does so only if it has
-    logged the account in, or worked for it when there was a session but
-    no block yet.
+    logged the account in or used a site of it, or worked for it when there
+    was a session but no block yet.
     """
 
     is_used = False

@@ -356,6 +356,20 @@ def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
     assert in_thread(who, wiki) is None
 
 
+def test_the_bot_edits_in_any_thread(tool, wiki):
+    tool.configure_bot()
+    append('Bot')
+    session = tool.session()
+    with session.use():
+        append(session.user)
+        in_thread(append, 'Bot')
+    append('Bot')
+    in_thread(append, 'Bot')
+    assert save_later('Bot') is None
+    assert tool.editors == [*['Bot', session.user], *['Bot'] * 4]
+    check_that_all_belongs_together(wiki)
+
+
 @pytest.mark.parametrize('knows_site', [False, True])
 @pytest.mark.parametrize('how', ['executor', 'asynchronous'])
 def test_a_thread_of_the_bot_edits_for_no_user(tool, wiki, how, knows_site):
