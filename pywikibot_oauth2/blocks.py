@@ -84,7 +84,7 @@ class _StandIn(AuthBase):
         wiki = host.wiki_of(request.url or '')
         if block is not None and wiki == block.wiki:
             return block.authenticate(request)
-        if wiki is not None and host.carries_csrf_token(request):
+        if wiki is not None and host.leads_to_change(request):
             site = host.sending_site()
             name = site and site.username()
             known = host.known_site(wiki)
@@ -266,9 +266,16 @@ def refuse_stray_change(request: PreparedRequest) -> None:
     An executor knows nothing about the block in which a job was submitted,
     and neither does the thread in which Pywikibot saves asynchronously.
 
-    :raises ConfigurationError: the request carries a CSRF token
+    A site that asks for a CSRF token would get one that is of no use to it.
+    For the anonymous one, Pywikibot before version 11 raises a KeyError, of
+    which the thread that saves asynchronously dies.
+
+    :raises ConfigurationError: the request carries a CSRF token, or a site
+        asks for one
     """
-    if host.carries_csrf_token(request):
+    if host.carries_csrf_token(request) or (
+        host.leads_to_change(request) and host.sending_site() is not None
+    ):
         raise ConfigurationError(
             'This thread or task is not within a "with session.use()" block'
             ' and has not logged an account in itself, so the change would'
@@ -305,16 +312,13 @@ def _other_account(
 ) -> str | None:
     """Return the account of the site that makes a change, if it is another.
 
-    The CSRF tokens of the site are dropped: they may have been fetched here.
-
     :param username: the account that the change would be made by
     """
-    if not host.carries_csrf_token(request):
+    if not host.leads_to_change(request):
         return None
     site = host.sending_site()
     if site is None or site.username() == username:
         return None
-    site.tokens.clear()
     other: str | None = site.username()
     return other
 

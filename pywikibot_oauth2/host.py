@@ -311,6 +311,18 @@ def transport(wiki: str) -> Transport:
     )
 
 
+def leads_to_change(request: PreparedRequest) -> bool:
+    """Return whether a request carries a CSRF token, or asks for one."""
+    if carries_csrf_token(request):
+        return True
+    query, body = (request.url or '').partition('?')[2], request.body
+    form = f'{query}&{body}' if isinstance(body, str) else query
+    return bool(
+        re.search(r'(?:^|&)meta=[^&]*\btokens\b', form)
+        and not re.search(r'(?:^|&)type=login(?:&|$)', form)
+    )
+
+
 def carries_csrf_token(request: PreparedRequest) -> bool:
     """Return whether a request carries a CSRF token, as every change does."""
     body = request.body
