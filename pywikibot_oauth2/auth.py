@@ -345,6 +345,8 @@ class OAuth2Auth(AuthBase):
             if block is not None and self._is_for(block, wiki):
                 # Threads without a block work on this wiki, too.
                 blocks.used_wikis.add(wiki)
+                if isinstance(block.auth, BearerAuth):
+                    block.auth.wikis |= {wiki}
                 return block.authenticate(request)
         if (
             wiki in blocks.used_wikis

@@ -229,7 +229,10 @@ class OAuth2Session(AuthBase):
         """
         reason: str | None = 'There is nothing to refresh the token with.'
         if self._account.can_renew:
+            before = self._account.state.header
             self._account.refresh(self._user_agent)
+            if self._auth.wikis and before is not None:
+                self._auth.notice_renewal(before)
             reason = self.ended
         if reason is not None:
             raise AuthorizationEndedError(

@@ -568,6 +568,26 @@ def test_a_block_that_is_left_in_another_thread_says_so(tool):
     blocks._current_block.set(None)
 
 
+@pytest.mark.parametrize('how', ['expired', 'refreshed'])
+def test_no_csrf_token_outlives_its_access_token(tool, wiki, how):
+    other, session = tool.other, tool.session()
+    other.oauth, other.accounts = wiki.oauth, wiki.accounts
+    config.authenticate[other.netloc] = tool.configure_bot()
+    with session.use():
+        append(session.user)
+        append(session.user, 'de')
+        if how == 'refreshed':
+            session.refresh()
+        else:
+            wiki.clock.advance(HOUR)
+            assert who(wiki) == session.user
+        append(session.user)
+        append(session.user, 'de')
+    for each in (wiki, other):
+        assert [edit.user for edit in each.edits] == [session.user] * 2
+        assert {request.error for request in each.requests} == {None}
+
+
 # Asynchronous code
 
 
