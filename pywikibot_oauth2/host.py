@@ -394,12 +394,19 @@ def entry_for(wiki: str) -> object:
     """Return the entry of authenticate that Pywikibot chooses for a wiki.
 
     A specific host beats a wildcard. Unlike Pywikibot, this ignores the
-    case of letters and a default port.
+    case of letters and a default port, and lets whatever a program puts
+    there beat the stand-in of a block.
     """
     host = urlsplit(wiki).netloc.lower()
     matching = [item for item in entries().items() if is_match(item[0], host)]
     # The longest wildcard is the most specific.
-    matching.sort(key=lambda item: (item[0][:1] != '*', len(item[0])))
+    matching.sort(
+        key=lambda item: (
+            not getattr(item[1], 'is_stand_in', False),
+            item[0][:1] != '*',
+            len(item[0]),
+        )
+    )
     return matching[-1][1] if matching else None
 
 

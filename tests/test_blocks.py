@@ -444,6 +444,23 @@ def test_a_bot_with_a_password_works_while_a_block_is_open(
     assert tool.editors == [session.user, 'Bot', 'Bot']
 
 
+def test_a_wildcard_may_be_added_after_a_block(tool, wiki):
+    session = tool.session()
+    with session.use():
+        append(session.user)
+    auth = tool.configure_bot()
+    del config.authenticate[wiki.netloc]
+    with session.use():
+        append(session.user)
+    config.authenticate[f'*.0.0.1:{wiki.netloc.partition(":")[2]}'] = auth
+    append('Bot')
+    with session.use():
+        append(session.user)
+    append('Bot')
+    users = [session.user] * 2 + ['Bot', session.user, 'Bot']
+    assert tool.editors == users
+
+
 def test_the_csrf_token_of_the_bot_helps_no_other_site(tool, wiki):
     def prepare():
         append('Bot')
