@@ -331,8 +331,6 @@ class OAuth2Auth(AuthBase):
         bearer = routes.get(url) or routes.get(url.partition('?')[0])
         if bearer is None or blocks.used_wikis:
             return self._authenticate(request)
-        if blocks.are_possible:
-            blocks.own_account.is_used = True
         return bearer.authenticate(request)
 
     def _authenticate(self, request: PreparedRequest) -> PreparedRequest:
@@ -340,32 +338,19 @@ class OAuth2Auth(AuthBase):
         wiki = host.wiki_of(request.url or '')
         if wiki is None:
             return request
-        if blocks.used_wikis:
-            block = blocks.current_block()
-            if block is not None and self._is_for(block, wiki):
-                # Threads without a block work on this wiki, too.
-                blocks.used_wikis.add(wiki)
-                if isinstance(block.auth, BearerAuth):
-                    block.auth.wikis |= {wiki}
-                return block.authenticate(request)
-        if (
-            wiki in blocks.used_wikis
-            and not blocks.own_account.is_used
-            and not self._is_of_own_site(wiki)
+        block = blocks.current_block()
+        if block is not None and self._is_for(block, wiki):
+            return block.authenticate(request, wiki)
+        bearer, user = None, self._off.get(wiki)
+        if user is None:
+            bearer = self._routes.get(f'{wiki}/api.php')
+            bearer = bearer or self._discover(wiki)
+            user = bearer.account.user if bearer is not None else None
+        if blocks.used_wikis and not blocks.is_sent_by_site_of(
+            (user,), request
         ):
-            blocks.refuse_stray_change(request)
             return request
-        blocks.own_account.is_used = True
-        if wiki in self._off:
-            if wiki in blocks.used_wikis:
-                blocks.refuse_other_site(request, wiki, self._off[wiki])
-            return request
-        bearer = self._routes.get(f'{wiki}/api.php') or self._discover(wiki)
-        if bearer is None:
-            return request
-        if wiki in blocks.used_wikis:
-            blocks.refuse_other_site(request, wiki, bearer.account.user)
-        return bearer(request)
+        return request if bearer is None else bearer(request)
 
     def _is_for(self, block: blocks.Block, wiki: str) -> bool:
         """Return whether a request belongs to the user of a block.
@@ -379,20 +364,6 @@ class OAuth2Auth(AuthBase):
             and host.entry_for(wiki) is self
             and host.known_site(wiki) is not None
             and self._can_work()
-        )
-
-    def _is_of_own_site(self, wiki: str) -> bool:
-        """Return whether a site of the account makes the present request.
-
-        If the site is logged in, to log in again in another thread does
-        nothing.
-        """
-        bearer = self._routes.get(f'{wiki}/api.php')
-        site = host.sending_site()
-        return (
-            bearer is not None
-            and site is not None
-            and site.username() == bearer.account.user
         )
 
     def _discover(self, wiki: str) -> _BotAuth | None:

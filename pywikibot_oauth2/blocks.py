@@ -15,19 +15,18 @@ from pywikibot_oauth2.locks import ForkSafeLock
 
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from contextvars import ContextVar
 
     from requests import PreparedRequest
 
+    from pywikibot_oauth2.bearer import BearerAuth
     from pywikibot_oauth2.client import OAuth2Client
 
 
 # The innermost block of the current thread or task; None until there is one
 # in this process. Pywikibot itself does not load contextvars.
 _current_block: ContextVar[Block | None] | None = None
-
-# The keys of authenticate with a stand-in, once for each open block.
-_stand_ins: list[str] = []
 
 #: What to do about work that is done in the wrong thread.
 ADVICE = (
@@ -36,41 +35,20 @@ ADVICE = (
 )
 
 _lock = ForkSafeLock()
-#: Whether this process has sessions, so that there may be blocks.
-are_possible = False
 #: The wikis for which there has been a block in this process.
 used_wikis: set[str] = set()
-#: The users for whom there has been one.
-used_names: set[str] = set()
-
-
-class _OwnAccount(threading.local):
-    """Whether the current thread works for the configured account.
-
-    In a process that has used blocks, a thread does so only if it has
-    logged the account in or used a site of it, or worked for it when there
-    was a session but no block yet.
-    """
-
-    is_used = False
-
-
-own_account = _OwnAccount()
 
 
 class _StandIn(AuthBase):
     """Stands in authenticate for a wiki without an OAuth2Auth.
 
-    It is there from the first block for that wiki on. A change that was
-    begun in a block may be sent after it, with the cookies of an account
+    It is there from the first block for that wiki on, because a change may
+    be begun in a block and sent after it, with the cookies of an account
     that has logged in with a password.
     """
 
     heeds_blocks = True
     is_stand_in = True
-
-    def __init__(self, key: str) -> None:
-        self._key = key
 
     def __len__(self) -> int:
         """Return 2; see :meth:`OAuth2Auth.__len__`."""
@@ -87,17 +65,11 @@ class _StandIn(AuthBase):
             # A wildcard that the program has added since.
             return entry(request)
         block = current_block()
+        if wiki is None:
+            return request
         if block is not None and wiki == block.wiki:
-            return block.authenticate(request)
-        if wiki is not None and host.leads_to_change(request):
-            site = host.sending_site()
-            name = site and site.username()
-            known = host.known_site(wiki)
-            own = host.user_override(), known and known.username
-            if (name is None or name not in own) and (
-                self._key in _stand_ins or name in used_names
-            ):
-                refuse_stray_change(request)
+            return block.authenticate(request, wiki)
+        is_sent_by_site_of(host.own_users(wiki), request)
         return request
 
 
@@ -109,7 +81,11 @@ class Block:
     """
 
     def __init__(
-        self, auth: AuthBase, client: OAuth2Client, wiki: str, user: str | None
+        self,
+        auth: BearerAuth,
+        client: OAuth2Client,
+        wiki: str,
+        user: str | None,
     ) -> None:
         from pywikibot.tools import normalize_username
 
@@ -118,7 +94,6 @@ class Block:
         self.wiki = wiki
         # As the sites of Pywikibot have it.
         self.user = user and normalize_username(user)
-        self.key: str | None = None
         self.outer: Block | None = None
         self.place = _place()
         self.has_ended = False
@@ -136,21 +111,28 @@ class Block:
             not inherits or self.place[0] == threading.get_ident()
         )
 
-    def authenticate(self, request: PreparedRequest) -> PreparedRequest:
+    def authenticate(
+        self, request: PreparedRequest, wiki: str
+    ) -> PreparedRequest:
         """Authenticate a request for the user.
 
+        :param wiki: the wiki that is asked, this or another one of a farm
         :raises ConfigurationError: the site of another user makes a change
         """
-        if self.user is not None:
-            other = _other_account(request, self.user)
-            if other is not None:
-                raise ConfigurationError(
-                    f'The site is for {other}, but Pywikibot acts for'
-                    f' {self.user} here. Get and use it within "with'
-                    f' session.use():" of a session of {other}.',
-                    wiki=self.wiki,
-                    account=other,
-                )
+        other = host.sending_user()
+        if (
+            other is not None
+            and self.user not in (other, None)
+            and host.leads_to_change(request)
+        ):
+            raise ConfigurationError(
+                f'The site is for {other}, but Pywikibot acts for'
+                f' {self.user} here. Get and use it within "with'
+                f' session.use():" of a session of {other}.',
+                wiki=wiki,
+                account=other,
+            )
+        self.auth.wikis |= {wiki}
         return self.auth(request)
 
     def _is_for_user_of(self, other: Block) -> bool:
@@ -158,10 +140,6 @@ class Block:
         if self.user is None:
             return self.auth is other.auth
         return self.user == other.user
-
-    def is_authorized(self) -> bool:
-        """Return whether the user has a token."""
-        return bool(getattr(self.auth, 'is_authorized', True))
 
     def __enter__(self) -> Block:
         """Begin to act for the user.
@@ -191,8 +169,6 @@ class Block:
                 )
             self._stand_in()
             used_wikis.add(self.wiki)
-            if self.user is not None:
-                used_names.add(self.user)
             self.outer = outer
             _current_block.set(self)
         return self
@@ -206,7 +182,6 @@ class Block:
         assert _current_block is not None
         with _lock.held:
             self.has_ended = True
-            self._withdraw()
             if _current_block.get() is not self:
                 raise ConfigurationError(
                     f'The block of {self.user} was left out of order: blocks'
@@ -226,27 +201,14 @@ class Block:
 
         entry = host.entry_for(self.wiki)
         if entry is None or isinstance(entry, _StandIn):
-            self.key = key = host.key_of(self.wiki)
-            config.authenticate.setdefault(key, _StandIn(key))  # type: ignore[arg-type] # what Pywikibot passes to requests as it is
-            _stand_ins.append(key)
+            key = host.key_of(self.wiki)
+            config.authenticate.setdefault(key, _StandIn())  # type: ignore[arg-type] # what Pywikibot passes to requests as it is
         elif not getattr(entry, 'heeds_blocks', False):
             raise ConfigurationError(
                 f'authenticate has an entry for {self.wiki} that is not an'
                 ' OAuth2Auth.',
                 wiki=self.wiki,
             )
-
-    def _withdraw(self) -> None:
-        """Tell the stand-in that the block is no longer open."""
-        if self.key is not None:
-            _stand_ins.remove(self.key)
-            self.key = None
-
-
-def expect_blocks() -> None:
-    """Note which threads work for the configured account from now on."""
-    global are_possible
-    are_possible = True
 
 
 def current_block() -> Block | None:
@@ -265,67 +227,29 @@ def current_block() -> Block | None:
     return block
 
 
-def refuse_stray_change(request: PreparedRequest) -> None:
-    """Refuse a request that changes something but belongs to no user.
+def is_sent_by_site_of(
+    users: Collection[str | None], request: PreparedRequest
+) -> bool:
+    """Return whether a request outside of blocks comes from an own site.
 
-    An executor knows nothing about the block in which a job was submitted,
-    and neither does the thread in which Pywikibot saves asynchronously.
+    Which thread sends it says nothing: that of an executor, and that in
+    which Pywikibot saves asynchronously, do not know the block in which they
+    were given their work, and may have worked for an own account before.
 
-    A site that asks for a CSRF token would get one that is of no use to it.
-    For the anonymous one, Pywikibot before version 11 raises a KeyError, of
-    which the thread that saves asynchronously dies.
-
-    :raises ConfigurationError: the request carries a CSRF token, or a site
-        asks for one
+    :param users: the own accounts
+    :raises ConfigurationError: another site makes a change
     """
-    if host.carries_csrf_token(request) or (
-        host.leads_to_change(request) and host.sending_site() is not None
-    ):
+    user = host.sending_user()
+    if user is not None and user in users:
+        return True
+    if host.leads_to_change(request):
         raise ConfigurationError(
             'This thread or task is not within a "with session.use()" block'
-            ' and has not logged an account in itself, so the change would'
-            f' be made by the wrong account. {ADVICE}'
-        )
-
-
-def refuse_other_site(
-    request: PreparedRequest, wiki: str, username: str | None
-) -> None:
-    """Refuse a change by the configured account to the site of another.
-
-    The thread of an executor, and that in which Pywikibot saves
-    asynchronously, may work for the account and then get a job from a block.
-
-    :param wiki: the wiki that is asked
-    :param username: the configured account
-    :raises ConfigurationError: the site that makes the change is not that
-        of the account
-    """
-    other = _other_account(request, username)
-    if other is not None:
-        raise ConfigurationError(
-            'This thread or task is not within a "with session.use()" block,'
-            f' so a change for {other} would be made by {username}, the'
+            f' of {user or "a user"}, so the change would be made by the'
             f' wrong account. {ADVICE}',
-            wiki=wiki,
-            account=other,
+            account=user,
         )
-
-
-def _other_account(
-    request: PreparedRequest, username: str | None
-) -> str | None:
-    """Return the account of the site that makes a change, if it is another.
-
-    :param username: the account that the change would be made by
-    """
-    if not host.leads_to_change(request):
-        return None
-    site = host.sending_site()
-    if site is None or site.username() == username:
-        return None
-    other: str | None = site.username()
-    return other
+    return False
 
 
 def _place() -> tuple[int, object]:

@@ -180,6 +180,12 @@ def known_site(wiki: str, *, anywhere: bool = False) -> KnownSite | None:
     return None
 
 
+def own_users(wiki: str) -> tuple[str | None, ...]:
+    """Return the accounts that user-config.py and ``-user`` name."""
+    site = known_site(wiki)
+    return user_override(), None if site is None else site.username
+
+
 def configured_sites() -> Iterator[KnownSite]:
     """Yield the sites for which usernames has an account."""
     for family in _families():
@@ -331,25 +337,24 @@ def carries_csrf_token(request: PreparedRequest) -> bool:
     return isinstance(body, bytes) and bool(re.search(_CSRF_TOKEN, body))
 
 
-def sending_site() -> BaseSite | None:
-    """Return the site that sends the request which is being prepared.
+def sending_user() -> str | None:
+    """Return the account of the site that sends the present request.
 
-    A request does not say which site it comes from, and its CSRF token does
-    not, either: the site may have fetched it as another account, or have
-    dropped it since. But all that sites send passes ``http.request()``,
-    which is then among the callers of this function.
+    A request does not say which site it comes from, and neither does its
+    CSRF token: the site may have fetched it as another account. But
+    ``http.request()``, which is passed the site, is then among the callers
+    of this function.
 
     :return: None if the request does not come from a site
     """
     http = sys.modules.get('pywikibot.comms.http')
     method = inspect.unwrap(http.request) if http is not None else None
     code, frame = getattr(method, '__code__', None), inspect.currentframe()
-    while frame is not None:
-        if frame.f_code is code:
-            site: BaseSite | None = frame.f_locals.get('site')
-            return site
+    while frame is not None and frame.f_code is not code:
         frame = frame.f_back
-    return None
+    site = None if frame is None else frame.f_locals.get('site')
+    name: str | None = None if site is None else site.username()
+    return name
 
 
 def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:

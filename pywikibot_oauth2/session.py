@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from requests.auth import AuthBase
 
-from pywikibot_oauth2 import blocks, host
+from pywikibot_oauth2 import host
 from pywikibot_oauth2.account import Account, Policy
 from pywikibot_oauth2.authorization import Authorization, PendingLogin
 from pywikibot_oauth2.bearer import BearerAuth
@@ -115,7 +115,6 @@ class OAuth2Session(AuthBase):
             raise ConfigurationError(
                 f'{wiki!r} is not the address of an api.php.'
             )
-        blocks.expect_blocks()
         self.client = client
         self.asserts_user = asserts_user
         self.on_change = on_change
@@ -325,7 +324,6 @@ class OAuth2Session(AuthBase):
         """
         host.require_safe_transport(self._wiki)
         host.install_login_manager()
-        self._auth.wikis |= {self._wiki}
         with Block(self._auth, self.client, self._wiki, self.user):
             yield self
 

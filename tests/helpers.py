@@ -219,10 +219,7 @@ def set_up_pywikibot(monkeypatch, folder, **wikis):
     monkeypatch.setattr(pywikibot.login, 'ClientLoginManager', manager)
     cache = CachedRequest._get_cache_dir
     monkeypatch.setattr(CachedRequest, '_get_cache_dir', cache)
-    monkeypatch.setattr(blocks, 'are_possible', False)
     monkeypatch.setattr(blocks, 'used_wikis', set())
-    monkeypatch.setattr(blocks, 'used_names', set())
-    monkeypatch.setattr(blocks, 'own_account', blocks._OwnAccount())
 
 
 def leave_pywikibot():

@@ -104,9 +104,14 @@ class Tool:
         return [edit.user for edit in self.wiki.edits]
 
 
-def who(wiki):
-    """Return whom Pywikibot acts for, None for nobody."""
-    info = http.fetch(wiki.api_url, params=WHO).json()['query']['userinfo']
+def who(wiki, user=None):
+    """Return whom Pywikibot, or the site of a user, acts for."""
+    if user is None:
+        answer = http.fetch(wiki.api_url, params=WHO)
+    else:
+        site = pywikibot.Site('en', 'sandbox', user=user)
+        answer = http.request(site, site.apipath(), params=WHO)
+    info = answer.json()['query']['userinfo']
     return None if 'anon' in info else info['name']
 
 
@@ -297,7 +302,7 @@ def test_blocks_of_several_threads_do_not_meet(tool, wiki):
 def test_a_thread_without_a_block_changes_nothing(tool, wiki, how, has_bot):
     if has_bot:
         tool.configure_bot()
-        assert who(wiki) == 'Bot'
+        assert who(wiki, 'Bot') == 'Bot'
     session = tool.session()
 
     def change():
@@ -332,7 +337,7 @@ def test_a_thread_without_a_block_changes_nothing(tool, wiki, how, has_bot):
         steps[how]()
     assert 'asynchronous=True' in str(caught.value)
     assert wiki.edits == []
-    assert who(wiki) == ('Bot' if has_bot else None)
+    assert who(wiki, 'Bot') == ('Bot' if has_bot else None)
 
 
 def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
@@ -340,12 +345,12 @@ def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
     session = tool.session()
 
     def work(_):
-        assert who(wiki) == 'Bot'
+        assert who(wiki, 'Bot') == 'Bot'
         barrier.wait(20)  # all have worked as the bot, and no block was open
         with session.use():
             edit(session.user, 'Theirs')
         edit('Bot', 'Ours')
-        return who(wiki)
+        return who(wiki, 'Bot')
 
     barrier = threading.Barrier(4)
     assert at_once(4, work) == ['Bot'] * 4
@@ -476,7 +481,9 @@ def test_the_csrf_token_of_the_bot_helps_no_other_site(tool, wiki):
             append(session.user)
             request = pool.submit(prepare).result()
             error = pool.submit(request.submit).exception()
-    assert f'a change for {session.user} would be made by Bot' in str(error)
+    assert f'not within a "with session.use()" block of {session.user}' in str(
+        error
+    )
     assert tool.editors == ['Bot', session.user, 'Bot']
 
 
@@ -518,7 +525,7 @@ def test_a_wiki_for_which_there_was_no_block_is_not_concerned(tool):
     client = client_of(tool.other.register())
     elsewhere = tool.session(wiki=tool.other, client=client)
     with elsewhere.use():
-        assert in_thread(who, tool.wiki) == 'Bot'
+        assert in_thread(who, tool.wiki, 'Bot') == 'Bot'
         assert in_thread(edit, 'Bot') is None
     assert tool.editors == ['Bot']
 
