@@ -249,7 +249,8 @@ class OAuth2Auth(AuthBase):
         self.problem: ConfigurationError | None = None
         self._bearers: dict[str, _BotAuth] = {}
         self._routes: dict[str, _BotAuth] = {}
-        self._off: set[str] = set()
+        # The accounts that have logged in without OAuth 2.0, by their wikis.
+        self._off: dict[str, str] = {}
         self._lock = ForkSafeLock()
         self._is_checked = False
         atexit.register(_tell_if_unused, weakref.ref(self))
@@ -327,8 +328,6 @@ class OAuth2Auth(AuthBase):
         bearer = routes.get(url) or routes.get(url.partition('?')[0])
         if bearer is None or blocks.used_wikis:
             return self._authenticate(request)
-        if blocks.are_possible:
-            blocks.own_account.is_used = True
         return bearer.authenticate(request)
 
     def _authenticate(self, request: PreparedRequest) -> PreparedRequest:
@@ -336,22 +335,19 @@ class OAuth2Auth(AuthBase):
         wiki = host.wiki_of(request.url or '')
         if wiki is None:
             return request
-        if blocks.used_wikis:
-            block = blocks.current_block()
-            if block is not None and self._is_for(block, wiki):
-                return block.auth(request)
-        if wiki in blocks.used_wikis and not blocks.own_account.is_used:
-            blocks.refuse_stray_change(request)
+        block = blocks.current_block()
+        if block is not None and self._is_for(block, wiki):
+            return block.authenticate(request, wiki)
+        bearer, user = None, self._off.get(wiki)
+        if user is None:
+            bearer = self._routes.get(f'{wiki}/api.php')
+            bearer = bearer or self._discover(wiki)
+            user = bearer.account.user if bearer is not None else None
+        if blocks.used_wikis and not blocks.is_sent_by_site_of(
+            (user,), request
+        ):
             return request
-        blocks.own_account.is_used = True
-        if wiki in self._off:
-            return request
-        bearer = self._routes.get(f'{wiki}/api.php') or self._discover(wiki)
-        if bearer is None:
-            return request
-        if wiki in blocks.used_wikis:
-            blocks.refuse_other_site(request, wiki, bearer.account.user or '')
-        return bearer(request)
+        return request if bearer is None else bearer(request)
 
     def _is_for(self, block: blocks.Block, wiki: str) -> bool:
         """Return whether a request belongs to the user of a block.
@@ -437,7 +433,7 @@ class OAuth2Auth(AuthBase):
             before = self._routes.get(f'{wiki}/api.php')
             self._routes[f'{wiki}/api.php'] = bearer
             bearer.wikis |= {wiki}
-            self._off.discard(wiki)
+            self._off.pop(wiki, None)
         if before is None:
             if is_exposed:
                 bearer.policy.say(messages.through_proxy(wiki))
@@ -472,13 +468,14 @@ class OAuth2Auth(AuthBase):
                 self._bearers[username] = bearer
             return bearer
 
-    def unroute(self, wiki: str) -> None:
+    def unroute(self, wiki: str, username: str) -> None:
         """Switch OAuth 2.0 off for a wiki.
 
         :param wiki: the address of the wiki's script folder
+        :param username: the account that logs in with a password instead
         """
         with self._lock.held:
-            self._off.add(wiki)
+            self._off[wiki] = username
             self._routes.pop(f'{wiki}/api.php', None)
 
     def wikis(self) -> list[str]:

@@ -131,11 +131,14 @@ class BearerAuth(AuthBase):
         except OAuth2Error as error:
             self.without_token(error)
         if self.wikis and before.header is not None:
-            self._notice_renewal(before.header)
+            self.notice_renewal(before.header)
         return self.account.state
 
-    def _notice_renewal(self, before: str) -> None:
-        """Make Pywikibot fetch new CSRF tokens if it may hold old ones."""
+    def notice_renewal(self, before: str) -> None:
+        """Make Pywikibot fetch new CSRF tokens if it may hold old ones.
+
+        :param before: the Authorization header before the renewal
+        """
         if self.account.state.header not in (before, None):
             host.clear_csrf_tokens(self.wikis, self.account.user)
 
@@ -207,7 +210,7 @@ class BearerAuth(AuthBase):
         except OAuth2Error as error:
             self.without_token(error)
             return None
-        self._notice_renewal(sent)
+        self.notice_renewal(sent)
         if header == sent:
             # A fixed access token, which cannot be replaced.
             return sent if self.needs_token else None

@@ -15,10 +15,12 @@ from pywikibot_oauth2.locks import ForkSafeLock
 
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from contextvars import ContextVar
 
     from requests import PreparedRequest
 
+    from pywikibot_oauth2.bearer import BearerAuth
     from pywikibot_oauth2.client import OAuth2Client
 
 
@@ -26,41 +28,27 @@ if TYPE_CHECKING:
 # in this process. Pywikibot itself does not load contextvars.
 _current_block: ContextVar[Block | None] | None = None
 
-# The keys of authenticate with a stand-in, for wikis without an OAuth2Auth;
-# once for each open block.
-_stand_ins: list[str] = []
-
-#: Advice about work that is done in the wrong thread.
+#: What to do about work that is done in the wrong thread.
 ADVICE = (
     'Enter the block in the thread or task that does the work, and do not'
     ' save asynchronously (asynchronous=True).'
 )
 
 _lock = ForkSafeLock()
-#: Whether this process has sessions, so that there may be blocks.
-are_possible = False
 #: The wikis for which there has been a block in this process.
 used_wikis: set[str] = set()
 
 
-class _OwnAccount(threading.local):
-    """Whether the current thread works for the configured account.
+class _StandIn(AuthBase):
+    """Stands in authenticate for a wiki without an OAuth2Auth.
 
-    In a process that has used blocks, a thread does so only if it has
-    logged in the account, or worked for it when there was a session but
-    no block yet.
+    It is there from the first block for that wiki on, because a change may
+    be begun in a block and sent after it, with the cookies of an account
+    that has logged in with a password.
     """
 
-    is_used = False
-
-
-own_account = _OwnAccount()
-
-
-class _StandIn(AuthBase):
-    """The entry of a wiki without an OAuth2Auth while a block is open."""
-
     heeds_blocks = True
+    is_stand_in = True
 
     def __len__(self) -> int:
         """Return 2; see :meth:`OAuth2Auth.__len__`."""
@@ -71,10 +59,17 @@ class _StandIn(AuthBase):
 
         :raises ConfigurationError: it would change something outside a block
         """
+        wiki = host.wiki_of(request.url or '')
+        entry = None if wiki is None else host.entry_for(wiki)
+        if isinstance(entry, AuthBase) and not isinstance(entry, _StandIn):
+            # A wildcard that the program has added since.
+            return entry(request)
         block = current_block()
-        if block is not None and host.wiki_of(request.url or '') == block.wiki:
-            return block.auth(request)
-        refuse_stray_change(request)
+        if wiki is None:
+            return request
+        if block is not None and wiki == block.wiki:
+            return block.authenticate(request, wiki)
+        is_sent_by_site_of(host.own_users(wiki), request)
         return request
 
 
@@ -86,13 +81,19 @@ class Block:
     """
 
     def __init__(
-        self, auth: AuthBase, client: OAuth2Client, wiki: str, user: str | None
+        self,
+        auth: BearerAuth,
+        client: OAuth2Client,
+        wiki: str,
+        user: str | None,
     ) -> None:
+        from pywikibot.tools import normalize_username
+
         self.auth = auth
         self.client = client
         self.wiki = wiki
-        self.user = user
-        self.key: str | None = None
+        # As the sites of Pywikibot have it.
+        self.user = user and normalize_username(user)
         self.outer: Block | None = None
         self.place = _place()
         self.has_ended = False
@@ -110,9 +111,35 @@ class Block:
             not inherits or self.place[0] == threading.get_ident()
         )
 
-    def is_authorized(self) -> bool:
-        """Return whether the user has a token."""
-        return bool(getattr(self.auth, 'is_authorized', True))
+    def authenticate(
+        self, request: PreparedRequest, wiki: str
+    ) -> PreparedRequest:
+        """Authenticate a request for the user.
+
+        :param wiki: the wiki that is asked, this or another one of a farm
+        :raises ConfigurationError: the site of another user makes a change
+        """
+        other = host.sending_user()
+        if (
+            other is not None
+            and self.user not in (other, None)
+            and host.leads_to_change(request)
+        ):
+            raise ConfigurationError(
+                f'The site is for {other}, but Pywikibot acts for'
+                f' {self.user} here. Get and use it within "with'
+                f' session.use():" of a session of {other}.',
+                wiki=wiki,
+                account=other,
+            )
+        self.auth.wikis |= {wiki}
+        return self.auth(request)
+
+    def _is_for_user_of(self, other: Block) -> bool:
+        """Return whether another block is surely for the same user."""
+        if self.user is None:
+            return self.auth is other.auth
+        return self.user == other.user
 
     def __enter__(self) -> Block:
         """Begin to act for the user.
@@ -131,7 +158,7 @@ class Block:
                 outer is not None
                 and outer.is_usable
                 and outer.place == self.place
-                and outer.user != self.user
+                and not self._is_for_user_of(outer)
             ):
                 raise ConfigurationError(
                     f'A block of {outer.user} is open here, and a block of'
@@ -155,7 +182,6 @@ class Block:
         assert _current_block is not None
         with _lock.held:
             self.has_ended = True
-            self._withdraw()
             if _current_block.get() is not self:
                 raise ConfigurationError(
                     f'The block of {self.user} was left out of order: blocks'
@@ -175,31 +201,14 @@ class Block:
 
         entry = host.entry_for(self.wiki)
         if entry is None or isinstance(entry, _StandIn):
-            self.key = key = host.key_of(self.wiki)
+            key = host.key_of(self.wiki)
             config.authenticate.setdefault(key, _StandIn())  # type: ignore[arg-type] # what Pywikibot passes to requests as it is
-            _stand_ins.append(key)
         elif not getattr(entry, 'heeds_blocks', False):
             raise ConfigurationError(
                 f'authenticate has an entry for {self.wiki} that is not an'
                 ' OAuth2Auth.',
                 wiki=self.wiki,
             )
-
-    def _withdraw(self) -> None:
-        """Remove the stand-in when its last block has ended."""
-        from pywikibot import config
-
-        if self.key is not None:
-            _stand_ins.remove(self.key)
-            if self.key not in _stand_ins:
-                config.authenticate.pop(self.key, None)
-            self.key = None
-
-
-def expect_blocks() -> None:
-    """Note which threads work for the configured account from now on."""
-    global are_possible
-    are_possible = True
 
 
 def current_block() -> Block | None:
@@ -218,47 +227,29 @@ def current_block() -> Block | None:
     return block
 
 
-def refuse_stray_change(request: PreparedRequest) -> None:
-    """Refuse a request that changes something but belongs to no user.
+def is_sent_by_site_of(
+    users: Collection[str | None], request: PreparedRequest
+) -> bool:
+    """Return whether a request outside of blocks comes from an own site.
 
-    The thread of an executor does not inherit the block in which a job was
-    submitted, and neither does the one in which Pywikibot saves
-    asynchronously.
+    Which thread sends it says nothing: that of an executor, and that in
+    which Pywikibot saves asynchronously, do not know the block in which they
+    were given their work, and may have worked for an own account before.
 
-    :raises ConfigurationError: the request carries a CSRF token
+    :param users: the own accounts
+    :raises ConfigurationError: another site makes a change
     """
-    if host.carries_csrf_token(request):
+    user = host.sending_user()
+    if user is not None and user in users:
+        return True
+    if host.leads_to_change(request):
         raise ConfigurationError(
             'This thread or task is not within a "with session.use()" block'
-            ' and has not itself logged in an account, so the change would'
-            f' be made by the wrong account. {ADVICE}'
-        )
-
-
-def refuse_other_site(
-    request: PreparedRequest, wiki: str, username: str
-) -> None:
-    """Refuse a change by the configured account to the site of another.
-
-    The thread of an executor, or the one in which Pywikibot saves
-    asynchronously, may work for the account and then get a job from a block.
-
-    :param wiki: the wiki that is asked
-    :param username: the configured account
-    :raises ConfigurationError: the site that makes the change is not that
-        of the account
-    """
-    if not host.carries_csrf_token(request):
-        return
-    other = host.drop_csrf_token_of_another(request, wiki, username)
-    if other is not None:
-        raise ConfigurationError(
-            'This thread or task is not within a "with session.use()" block,'
-            f' so a change for {other} would be made by {username}, the'
+            f' of {user or "a user"}, so the change would be made by the'
             f' wrong account. {ADVICE}',
-            wiki=wiki,
-            account=other,
+            account=user,
         )
+    return False
 
 
 def _place() -> tuple[int, object]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from publicsuffixlist import PublicSuffixList
     from pywikibot.family import Family
-    from pywikibot.site import BaseSite, TokenWallet
+    from pywikibot.site import BaseSite
     from requests import PreparedRequest
 
 
@@ -180,6 +180,12 @@ def known_site(wiki: str, *, anywhere: bool = False) -> KnownSite | None:
     return None
 
 
+def own_users(wiki: str) -> tuple[str | None, ...]:
+    """Return the accounts that user-config.py and ``-user`` name."""
+    site = known_site(wiki)
+    return user_override(), None if site is None else site.username
+
+
 def configured_sites() -> Iterator[KnownSite]:
     """Yield the sites for which usernames has an account."""
     for family in _families():
@@ -313,6 +319,18 @@ def transport(wiki: str) -> Transport:
     )
 
 
+def leads_to_change(request: PreparedRequest) -> bool:
+    """Return whether a request carries a CSRF token, or asks for one."""
+    if carries_csrf_token(request):
+        return True
+    query, body = (request.url or '').partition('?')[2], request.body
+    form = f'{query}&{body}' if isinstance(body, str) else query
+    return bool(
+        re.search(r'(?:^|&)meta=[^&]*\btokens\b', form)
+        and not re.search(r'(?:^|&)type=login(?:&|$)', form)
+    )
+
+
 def carries_csrf_token(request: PreparedRequest) -> bool:
     """Return whether a request carries a CSRF token, as every change does."""
     body = request.body
@@ -321,66 +339,54 @@ def carries_csrf_token(request: PreparedRequest) -> bool:
     return isinstance(body, bytes) and bool(re.search(_CSRF_TOKEN, body))
 
 
+def sending_user() -> str | None:
+    """Return the account of the site that sends the present request.
+
+    A request does not say which site it comes from, and neither does its
+    CSRF token: the site may have fetched it as another account. But
+    ``http.request()``, which is passed the site, is then among the callers
+    of this function.
+
+    :return: None if the request does not come from a site
+    """
+    http = sys.modules.get('pywikibot.comms.http')
+    method = inspect.unwrap(http.request) if http is not None else None
+    code, frame = getattr(method, '__code__', None), inspect.currentframe()
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    site = None if frame is None else frame.f_locals.get('site')
+    name: str | None = None if site is None else site.username()
+    return name
+
+
 def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     """Make sites fetch new CSRF tokens after an access token was renewed.
 
     A CSRF token belongs to the access token with which it was fetched
     (recorded: badtoken). Otherwise Pywikibot would notice only when an edit
     fails, and print a warning.
-    """
-    for wallet, site_user in _token_wallets(wikis):
-        if site_user == username:
-            wallet.clear()
-
-
-def drop_csrf_token_of_another(
-    request: PreparedRequest, wiki: str, username: str
-) -> str | None:
-    """Find out whether a request comes from the site of another account.
-
-    A request does not say which site it comes from, but that site has the
-    CSRF token that the request carries. The token is dropped, because it was
-    not fetched by the account of the site.
-
-    :param wiki: the wiki that the request goes to
-    :param username: the account that the request would run under
-    :return: the account of the site, if it is another one
-    """
-    body = request.body or b''
-    if isinstance(body, str):
-        body = body.encode()
-    for wallet, site_user in _token_wallets([wiki]):
-        # The hexadecimal part of a token looks the same in any body.
-        tokens = re.findall(rb'[0-9a-f]{32,}', str(wallet).encode())
-        if site_user != username and any(token in body for token in tokens):
-            wallet.clear()
-            return site_user
-    return None
-
-
-def _token_wallets(
-    wikis: Iterable[str],
-) -> Iterator[tuple[TokenWallet, str | None]]:
-    """Yield the token wallets of the sites of some wikis, and their accounts.
 
     Pywikibot has no public list of its sites, and a site need not have been
-    created by ``pywikibot.Site()``, so they are found through the garbage
-    collector, which takes some milliseconds.
+    made by ``pywikibot.Site()``, so the garbage collector is asked for the
+    objects that keep their tokens. That takes some milliseconds each time a
+    token is renewed.
     """
     if 'pywikibot.site' not in sys.modules:
         return
     # Pywikibot does not load this module.
     import gc
 
-    from pywikibot import site
+    from pywikibot.site import TokenWallet
 
-    kind, addresses = site.TokenWallet, set(wikis)
-    for wallet in [each for each in gc.get_objects() if type(each) is kind]:
-        # A site that is being created has nothing to drop yet.
+    addresses = set(wikis)
+    wallets = [each for each in gc.get_objects() if type(each) is TokenWallet]
+    for wallet in wallets:
+        # A site that is being made has nothing to drop yet.
         with contextlib.suppress(AttributeError):
-            owner = wallet.site
-            if wiki_at(owner.base_url(owner.apipath())) in addresses:
-                yield wallet, owner.username()
+            site = wallet.site
+            address = site.base_url(site.apipath())
+            if site.username() == username and wiki_at(address) in addresses:
+                wallet.clear()
 
 
 # The entries of authenticate, which user-config.py makes
@@ -394,13 +400,20 @@ def entries_of(auth: object) -> list[str]:
 def entry_for(wiki: str) -> object:
     """Return the entry of authenticate that Pywikibot chooses for a wiki.
 
-    A specific host takes precedence over a wildcard. Unlike Pywikibot, this
-    ignores case and a default port.
+    A specific host beats a wildcard. Unlike Pywikibot, this ignores the
+    case of letters and a default port, and lets whatever a program puts
+    there beat the stand-in of a block.
     """
     host = urlsplit(wiki).netloc.lower()
     matching = [item for item in entries().items() if is_match(item[0], host)]
     # The longest wildcard is the most specific.
-    matching.sort(key=lambda item: (item[0][:1] != '*', len(item[0])))
+    matching.sort(
+        key=lambda item: (
+            not getattr(item[1], 'is_stand_in', False),
+            item[0][:1] != '*',
+            len(item[0]),
+        )
+    )
     return matching[-1][1] if matching else None
 
 

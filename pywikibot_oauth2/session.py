@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from requests.auth import AuthBase
 
-from pywikibot_oauth2 import blocks, host
+from pywikibot_oauth2 import host
 from pywikibot_oauth2.account import Account, Policy
 from pywikibot_oauth2.authorization import Authorization, PendingLogin
 from pywikibot_oauth2.bearer import BearerAuth
@@ -115,7 +115,6 @@ class OAuth2Session(AuthBase):
             raise ConfigurationError(
                 f'{wiki!r} is not the address of an api.php.'
             )
-        blocks.expect_blocks()
         self.client = client
         self.asserts_user = asserts_user
         self.on_change = on_change
@@ -229,7 +228,10 @@ class OAuth2Session(AuthBase):
         """
         reason: str | None = 'There is nothing to refresh the token with.'
         if self._account.can_renew:
+            before = self._account.state.header
             self._account.refresh(self._user_agent)
+            if self._auth.wikis and before is not None:
+                self._auth.notice_renewal(before)
             reason = self.ended
         if reason is not None:
             raise AuthorizationEndedError(
@@ -279,8 +281,10 @@ class OAuth2Session(AuthBase):
             raise StoreError('it belongs to another client')
         session = cls(client, f'{found.wiki}/api.php', **options)
         session._pending = PendingLogin.deserialize(data.get('pending'))
-        if client.access_token is None:
-            session._begin(found.user, found)
+        # A fixed access token is that of the client, not of the data.
+        session._begin(
+            found.user, found if client.access_token is None else None
+        )
         return session
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
@@ -320,7 +324,6 @@ class OAuth2Session(AuthBase):
         """
         host.require_safe_transport(self._wiki)
         host.install_login_manager()
-        self._auth.wikis |= {self._wiki}
         with Block(self._auth, self.client, self._wiki, self.user):
             yield self
 

@@ -220,7 +220,6 @@ def set_up_pywikibot(monkeypatch, folder, **wikis):
     cache = CachedRequest._get_cache_dir
     monkeypatch.setattr(CachedRequest, '_get_cache_dir', cache)
     monkeypatch.setattr(blocks, 'used_wikis', set())
-    monkeypatch.setattr(blocks, 'own_account', blocks._OwnAccount())
 
 
 def leave_pywikibot():

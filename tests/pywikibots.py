@@ -26,6 +26,7 @@ TOP = Path(__file__).parent.parent
 CACHE = TOP / '.venv' / 'pywikibots'
 TESTS = (
     'tests/test_auth.py',
+    'tests/test_blocks.py',
     'tests/login/test_manager.py',
     'tests/cli/test_commands.py',
 )

@@ -287,7 +287,7 @@ def test_a_wiki_without_an_account_is_left_as_it_is(live, reason):
         config.usernames.clear()
     else:
         assert live.who() == 'Bot'
-        live.auth.unroute(live.wiki.url)
+        live.auth.unroute(live.wiki.url, 'Bot')
     rest = f'{live.wiki.url}/rest.php/v1/page/Sandbox'
     assert live.who() == 'Admin'
     assert live.header_for(rest) is None

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import pywikibot
@@ -86,15 +87,31 @@ class Tool:
         auth.bearer_for(self.wiki.url, 'Bot').account.adopt(given)
         return auth
 
+    def let_bot_use_a_password(self, monkeypatch):
+        """Let user-config.py name an account that has only a password."""
+        path = Path(config.base_dir, 'passwords')
+        path.write_text(repr(('Bot', self.wiki.password('Bot'))))
+        path.chmod(0o600)
+        monkeypatch.setattr(config, 'password_file', str(path))
+        monkeypatch.setattr(host, 'user_override', lambda: 'Bot')
+        config.usernames['sandbox']['en'] = 'Bot'
+        auth = OAuth2Auth(self.client.client_id)
+        config.authenticate[self.wiki.netloc] = auth
+
     @property
     def editors(self):
         """Who has edited, in order."""
         return [edit.user for edit in self.wiki.edits]
 
 
-def who(wiki):
-    """Return whom Pywikibot acts for, None for nobody."""
-    info = http.fetch(wiki.api_url, params=WHO).json()['query']['userinfo']
+def who(wiki, user=None):
+    """Return whom Pywikibot, or the site of a user, acts for."""
+    if user is None:
+        answer = http.fetch(wiki.api_url, params=WHO)
+    else:
+        site = pywikibot.Site('en', 'sandbox', user=user)
+        answer = http.request(site, site.apipath(), params=WHO)
+    info = answer.json()['query']['userinfo']
     return None if 'anon' in info else info['name']
 
 
@@ -104,6 +121,25 @@ def edit(user, title='Sandbox', code='en'):
     page = pywikibot.Page(site, title)
     page.text = f'{user} was here, edit {next(NUMBERS)}'
     page.save(summary=user, quiet=True)
+
+
+def append(user, code='en'):
+    """Edit a page as the web tool of the examples does, with one request."""
+    site = pywikibot.Site(code, 'sandbox', user=user)
+    page = pywikibot.Page(site, 'Sandbox')
+    options = {'minor': False, 'bot': False}
+    site.editpage(page, user, appendtext=str(next(NUMBERS)), **options)
+
+
+def save_later(user, code='en'):
+    """Save a page asynchronously, and return the error, if any."""
+    results = queue.Queue()
+    site = pywikibot.Site(code, 'sandbox', user=user)
+    page = pywikibot.Page(site, 'Sandbox')
+    page.text = f'later, edit {next(NUMBERS)}'
+    options = {'callback': lambda *result: results.put(result)}
+    page.save(summary=user, quiet=True, asynchronous=True, **options)
+    return results.get(timeout=20)[1]
 
 
 def edit_plainly(http_session, session):
@@ -210,7 +246,6 @@ def test_outside_of_the_block_nothing_of_the_session_is_used(tool, wiki):
             assert used is session
             assert who(wiki) == session.user
             1 // (not fails)
-        assert config.authenticate == {}, 'a password bot could not log in'
         wiki.requests.clear()
         assert who(wiki) is None
         (request,) = wiki.requests
@@ -232,7 +267,6 @@ def test_the_host_of_a_family_need_not_be_in_normal_form(
     for _ in range(2):
         with session.use():
             edit('Bot')
-        assert config.authenticate == {}
     assert [each.user for each in wiki.edits] == ['Bot', 'Bot']
 
 
@@ -268,7 +302,7 @@ def test_blocks_of_several_threads_do_not_meet(tool, wiki):
 def test_a_thread_without_a_block_changes_nothing(tool, wiki, how, has_bot):
     if has_bot:
         tool.configure_bot()
-        assert who(wiki) == 'Bot'
+        assert who(wiki, 'Bot') == 'Bot'
     session = tool.session()
 
     def change():
@@ -303,7 +337,7 @@ def test_a_thread_without_a_block_changes_nothing(tool, wiki, how, has_bot):
         steps[how]()
     assert 'asynchronous=True' in str(caught.value)
     assert wiki.edits == []
-    assert who(wiki) == ('Bot' if has_bot else None)
+    assert who(wiki, 'Bot') == ('Bot' if has_bot else None)
 
 
 def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
@@ -311,12 +345,12 @@ def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
     session = tool.session()
 
     def work(_):
-        assert who(wiki) == 'Bot'
+        assert who(wiki, 'Bot') == 'Bot'
         barrier.wait(20)  # all have worked as the bot, and no block was open
         with session.use():
             edit(session.user, 'Theirs')
         edit('Bot', 'Ours')
-        return who(wiki)
+        return who(wiki, 'Bot')
 
     barrier = threading.Barrier(4)
     assert at_once(4, work) == ['Bot'] * 4
@@ -327,18 +361,23 @@ def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
     assert in_thread(who, wiki) is None
 
 
+def test_the_bot_edits_in_any_thread(tool, wiki):
+    tool.configure_bot()
+    append('Bot')
+    session = tool.session()
+    with session.use():
+        append(session.user)
+        in_thread(append, 'Bot')
+    append('Bot')
+    in_thread(append, 'Bot')
+    assert save_later('Bot') is None
+    assert tool.editors == [*['Bot', session.user], *['Bot'] * 4]
+    check_that_all_belongs_together(wiki)
+
+
 @pytest.mark.parametrize('knows_site', [False, True])
 @pytest.mark.parametrize('how', ['executor', 'asynchronous'])
 def test_a_thread_of_the_bot_edits_for_no_user(tool, wiki, how, knows_site):
-    def save_later(user):
-        results = queue.Queue()
-        site = pywikibot.Site('en', 'sandbox', user=user)
-        page = pywikibot.Page(site, 'Sandbox')
-        page.text = f'later, edit {next(NUMBERS)}'
-        options = {'callback': lambda *result: results.put(result)}
-        page.save(summary=user, quiet=True, asynchronous=True, **options)
-        return results.get(timeout=20)[1]
-
     def work(user):
         return pool.submit(edit, user).exception()
 
@@ -359,16 +398,118 @@ def test_a_thread_of_the_bot_edits_for_no_user(tool, wiki, how, knows_site):
     check_that_all_belongs_together(wiki)
 
 
-def test_a_bot_with_a_password_is_not_who_edits_for_a_user(
-    tool, wiki, tmp_path, monkeypatch
+@pytest.mark.parametrize('how', ['executor', 'asynchronous', 'after'])
+@pytest.mark.parametrize('bot', ['of the farm', 'off', 'without an entry'])
+def test_no_other_bot_edits_for_a_user(tool, wiki, how, bot, monkeypatch):
+    session = tool.session()
+    if bot != 'of the farm':
+        code = 'en'
+        tool.let_bot_use_a_password(monkeypatch)
+        if bot == 'without an entry':
+            config.authenticate.clear()
+    else:
+        auth = tool.configure_bot()
+        wiki, code = tool.other, 'de'
+        wiki.oauth, wiki.accounts = tool.wiki.oauth, tool.wiki.accounts
+        config.usernames['sandbox']['de'] = 'Bot'
+        config.authenticate[wiki.netloc] = auth
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(append, 'Bot', code).exception() is None
+        append('Bot', code)
+        with session.use():
+            append(session.user, code)
+            if how == 'executor':
+                error = pool.submit(append, session.user, code).exception()
+            elif how == 'asynchronous':
+                error = save_later(session.user, code)
+        if how == 'after':
+            with pytest.raises(Error) as caught:
+                append(session.user, code)
+            error = caught.value
+        assert 'not within a "with session.use()" block' in str(error)
+        append('Bot', code)
+    users = ['Bot', 'Bot', session.user, 'Bot']
+    assert [each.user for each in wiki.edits] == users
+
+
+def test_a_bot_with_a_password_works_while_a_block_is_open(
+    tool, wiki, monkeypatch
 ):
-    config.usernames['sandbox']['en'] = 'Bot'
-    config.authenticate[wiki.netloc] = OAuth2Auth(tool.client.client_id)
-    passwords = tmp_path / 'passwords'
-    passwords.write_text(repr(('Bot', wiki.password('Bot'))))
-    passwords.chmod(0o600)
-    monkeypatch.setattr(config, 'password_file', str(passwords))
-    monkeypatch.setattr(host, 'user_override', lambda: 'Bot')
+    tool.let_bot_use_a_password(monkeypatch)
+    config.authenticate.clear()
+    session = tool.session()
+    with session.use():
+        append(session.user)
+        in_thread(append, 'Bot')
+        with pytest.raises(ConfigurationError, match='wrong account'):
+            in_thread(append, session.user)
+    in_thread(append, 'Bot')
+    with pytest.raises(ConfigurationError, match='wrong account'):
+        append(session.user)
+    assert tool.editors == [session.user, 'Bot', 'Bot']
+
+
+def test_a_wildcard_may_be_added_after_a_block(tool, wiki):
+    session = tool.session()
+    with session.use():
+        append(session.user)
+    auth = tool.configure_bot()
+    del config.authenticate[wiki.netloc]
+    with session.use():
+        append(session.user)
+    config.authenticate[f'*.0.0.1:{wiki.netloc.partition(":")[2]}'] = auth
+    append('Bot')
+    with session.use():
+        append(session.user)
+    append('Bot')
+    users = [session.user] * 2 + ['Bot', session.user, 'Bot']
+    assert tool.editors == users
+
+
+def test_the_csrf_token_of_the_bot_helps_no_other_site(tool, wiki):
+    def prepare():
+        append('Bot')
+        token = pywikibot.Site('en', 'sandbox', user='Bot').tokens['csrf']
+        site = pywikibot.Site('en', 'sandbox', user=session.user)
+        return site.simple_request(**{**FORM, 'text': 'x', 'token': token})
+
+    tool.configure_bot()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(append, 'Bot').result()
+        session = tool.session()
+        with session.use():
+            append(session.user)
+            request = pool.submit(prepare).result()
+            error = pool.submit(request.submit).exception()
+    assert f'not within a "with session.use()" block of {session.user}' in str(
+        error
+    )
+    assert tool.editors == ['Bot', session.user, 'Bot']
+
+
+def test_a_block_edits_with_the_sites_of_no_other_account(tool, wiki):
+    tool.configure_bot()
+    session, another = tool.session(), tool.session()
+    append('Bot')
+    with another.use():
+        append(another.user)
+    for user in (another.user, 'Bot'):
+        with session.use(), pytest.raises(ConfigurationError) as caught:
+            append(user)
+        text = f'site is for {user}, but Pywikibot acts for {session.user}'
+        assert text in str(caught.value)
+    assert tool.editors == ['Bot', another.user]
+    # The name need not be written as Pywikibot writes it.
+    session.user = session.user.replace(' ', '_')
+    with session.use():
+        append(session.user.replace('_', ' '))
+    check_that_all_belongs_together(wiki)
+
+
+def test_a_bot_with_a_password_is_not_who_edits_for_a_user(
+    tool, wiki, monkeypatch
+):
+    tool.let_bot_use_a_password(monkeypatch)
     session = tool.session()
     edit('Bot')
     with session.use():
@@ -384,7 +525,7 @@ def test_a_wiki_for_which_there_was_no_block_is_not_concerned(tool):
     client = client_of(tool.other.register())
     elsewhere = tool.session(wiki=tool.other, client=client)
     with elsewhere.use():
-        assert in_thread(who, tool.wiki) == 'Bot'
+        assert in_thread(who, tool.wiki, 'Bot') == 'Bot'
         assert in_thread(edit, 'Bot') is None
     assert tool.editors == ['Bot']
 
@@ -406,21 +547,24 @@ def test_blocks_of_one_user_and_of_no_other_can_be_nested(tool, wiki):
     assert tool.editors == ['Editor'] * 2
 
 
-def test_interleaved_generators_never_act_for_each_other(tool, wiki):
+@pytest.mark.parametrize('is_named', [True, False])
+def test_interleaved_generators_never_act_for_each_other(tool, wiki, is_named):
     def work(session):
-        with session.use():
+        with session.use(), session.use():
             while True:
                 yield who(wiki)
 
-    session = tool.session()
-    first, second = work(session), work(tool.session())
-    assert next(first) == session.user
+    session, another = tool.session(), tool.session()
+    name = session.user
+    if not is_named:
+        session.user = another.user = None
+    first, second = work(session), work(another)
+    assert next(first) == name
     with pytest.raises(ConfigurationError, match='across a "yield"'):
         next(second)
-    assert next(first) == session.user
+    assert next(first) == name
     first.close()
     assert who(wiki) is None
-    assert config.authenticate == {}
 
 
 def test_a_block_that_is_left_out_of_order_says_so_and_is_not_restored(
@@ -436,7 +580,6 @@ def test_a_block_that_is_left_out_of_order_says_so_and_is_not_restored(
     inner.__exit__(None, None, None)
     assert blocks.current_block() is None
     assert who(wiki) is None
-    assert config.authenticate == {}
 
 
 def test_a_block_that_is_left_in_another_thread_says_so(tool):
@@ -444,10 +587,29 @@ def test_a_block_that_is_left_in_another_thread_says_so(tool):
     block.__enter__()
     with pytest.raises(ConfigurationError, match='out of order'):
         in_thread(block.__exit__, None, None, None)
-    assert config.authenticate == {}
     with pytest.raises(ConfigurationError, match='has ended'):
         blocks.current_block()
     blocks._current_block.set(None)
+
+
+@pytest.mark.parametrize('how', ['expired', 'refreshed'])
+def test_no_csrf_token_outlives_its_access_token(tool, wiki, how):
+    other, session = tool.other, tool.session()
+    other.oauth, other.accounts = wiki.oauth, wiki.accounts
+    config.authenticate[other.netloc] = tool.configure_bot()
+    with session.use():
+        append(session.user)
+        append(session.user, 'de')
+        if how == 'refreshed':
+            session.refresh()
+        else:
+            wiki.clock.advance(HOUR)
+            assert who(wiki) == session.user
+        append(session.user)
+        append(session.user, 'de')
+    for each in (wiki, other):
+        assert [edit.user for edit in each.edits] == [session.user] * 2
+        assert {request.error for request in each.requests} == {None}
 
 
 # Asynchronous code

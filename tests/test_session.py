@@ -309,6 +309,15 @@ def test_what_is_not_a_session_of_the_client_is_a_store_error(
     assert session.token.access_token not in str(caught.value)
 
 
+def test_a_stored_session_of_a_fixed_token_knows_its_user(wiki):
+    fixed, new = (OAuth2Client(access_token=text) for text in ('a.b', 'c.d'))
+    session = OAuth2Session(fixed, wiki.api_url, user='Owner')
+    again = OAuth2Session.deserialize(session.serialize(), new)
+    assert again.user == again.serialize()['user'] == 'Owner'
+    # A token that was reset counts, not the one that was stored.
+    assert again.token.access_token == 'c.d'
+
+
 @pytest.mark.parametrize('copying', [pickle.dumps, copy.copy, copy.deepcopy])
 def test_a_session_can_be_neither_pickled_nor_copied(complete, copying):
     session = complete()

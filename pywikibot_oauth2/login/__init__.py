@@ -72,8 +72,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                 return bool(super().login(retry=retry, autocreate=autocreate))
             with auth.login_lock.held:
                 if self._has_only_password(auth, wiki):
-                    auth.unroute(wiki)
-                    blocks.own_account.is_used = True
+                    auth.unroute(wiki, self.username)
                     pywikibot.info(
                         f'{self.username} has no OAuth 2.0 token, but has a'
                         ' password in the password file: OAuth 2.0 is'
@@ -101,7 +100,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                 f' session.use():" for a session of {self.username}.',
                 error='other_block',
             )
-        if not block.is_authorized():
+        if not block.auth.is_authorized:
             raise AuthorizationError(
                 f'{block.user} has not authorized the client, or the'
                 ' authorization has ended. Send the user to'
@@ -115,11 +114,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         Otherwise a program that works for its users would be asked to
         authorize one of them, or for a password.
         """
-        site = host.known_site(wiki)
-        own = host.user_override(), site and site.username
         if (
             wiki in blocks.used_wikis
-            and self.username not in own
+            and self.username not in host.own_users(wiki)
             and not self.password
         ):
             raise AuthorizationError(
@@ -273,8 +270,6 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _route(self, auth: OAuth2Auth, wiki: str) -> None:
         """Make requests to the wiki run under the account."""
         auth.route(wiki, self.username)
-        # This thread may act outside blocks although the process uses them.
-        blocks.own_account.is_used = True
 
     def _describe(self, profile: Mapping[str, object]) -> str:
         """Describe the grants of a token, and those that it lacks."""
