@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # in this process. Pywikibot itself does not load contextvars.
 _current_block: ContextVar[Block | None] | None = None
 
-#: What to do about work that is done in the wrong thread.
+#: Advice about work that is done in the wrong thread.
 ADVICE = (
     'Enter the block in the thread or task that does the work, and do not'
     ' save asynchronously (asynchronous=True).'
@@ -40,11 +40,11 @@ used_wikis: set[str] = set()
 
 
 class _StandIn(AuthBase):
-    """Stands in authenticate for a wiki without an OAuth2Auth.
+    """The entry of a wiki without an OAuth2Auth after its first block.
 
-    It is there from the first block for that wiki on, because a change may
-    be begun in a block and sent after it, with the cookies of an account
-    that has logged in with a password.
+    It remains after the block, because a change may be started in a block
+    and sent after it, with the cookies of an account that has logged in with
+    a password.
     """
 
     heeds_blocks = True
@@ -232,9 +232,9 @@ def is_sent_by_site_of(
 ) -> bool:
     """Return whether a request outside of blocks comes from an own site.
 
-    Which thread sends it says nothing: that of an executor, and that in
-    which Pywikibot saves asynchronously, do not know the block in which they
-    were given their work, and may have worked for an own account before.
+    The thread that sends it does not matter: that of an executor, or the one
+    in which Pywikibot saves asynchronously, does not inherit the block in
+    which its work was submitted, and may have worked for an own account.
 
     :param users: the own accounts
     :raises ConfigurationError: another site makes a change

@@ -367,9 +367,8 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     fails, and print a warning.
 
     Pywikibot has no public list of its sites, and a site need not have been
-    made by ``pywikibot.Site()``, so the garbage collector is asked for the
-    objects that keep their tokens. That takes some milliseconds each time a
-    token is renewed.
+    created by ``pywikibot.Site()``, so they are found through the garbage
+    collector, which takes some milliseconds for each renewal.
     """
     if 'pywikibot.site' not in sys.modules:
         return
@@ -381,7 +380,7 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     addresses = set(wikis)
     wallets = [each for each in gc.get_objects() if type(each) is TokenWallet]
     for wallet in wallets:
-        # A site that is being made has nothing to drop yet.
+        # A site that is being created has nothing to drop yet.
         with contextlib.suppress(AttributeError):
             site = wallet.site
             address = site.base_url(site.apipath())
@@ -400,9 +399,9 @@ def entries_of(auth: object) -> list[str]:
 def entry_for(wiki: str) -> object:
     """Return the entry of authenticate that Pywikibot chooses for a wiki.
 
-    A specific host beats a wildcard. Unlike Pywikibot, this ignores the
-    case of letters and a default port, and lets whatever a program puts
-    there beat the stand-in of a block.
+    A specific host takes precedence over a wildcard. Unlike Pywikibot, this
+    ignores case and a default port, and an entry that a program adds takes
+    precedence over the stand-in of a block.
     """
     host = urlsplit(wiki).netloc.lower()
     matching = [item for item in entries().items() if is_match(item[0], host)]
