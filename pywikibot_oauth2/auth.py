@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import re
 import time
 import weakref
@@ -23,7 +24,7 @@ from pywikibot_oauth2.errors import (
     OAuth2Error,
 )
 from pywikibot_oauth2.locks import ForkSafeLock
-from pywikibot_oauth2.stores import MemoryStore
+from pywikibot_oauth2.stores import MemoryStore, Store
 from pywikibot_oauth2.stores.file import (
     ExposedFileError,
     FileStore,
@@ -37,9 +38,7 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from requests import PreparedRequest, Response
-    from typing_extensions import Self, Unpack
-
-    from pywikibot_oauth2.stores import Store
+    from typing_extensions import Never, Self, Unpack
 
     class Options(TypedDict, total=False):
         """What an OAuth2Auth takes besides its credentials."""
@@ -209,6 +208,7 @@ class OAuth2Auth(AuthBase):
     :param store: where tokens are kept; by default in a file next to
         Pywikibot's cookies
     :param clock: returns the seconds since 1970 UTC; for tests
+    :param unknown: not used; catches misspelled options
     :raises ConfigurationError: a value cannot be right
     """
 
@@ -229,8 +229,15 @@ class OAuth2Auth(AuthBase):
         login_timeout: float = 300,
         store: Store | None = None,
         clock: Callable[[], float] = time.time,
+        **unknown: Never,
     ) -> None:
         with _no_traceback():
+            if unknown:
+                # Python's own error would be a traceback.
+                raise ConfigurationError(
+                    f'There is no option {", ".join(unknown)} of OAuth2Auth.'
+                )
+            _check_types(owner_only, login_timeout, store, clock)
             if oauth1 or isinstance(client_id, (tuple, list)):
                 raise ConfigurationError(
                     'These are values of OAuth 1.0a. OAuth 2.0 uses others.',
@@ -274,7 +281,9 @@ class OAuth2Auth(AuthBase):
         return cls(**found._asdict(), **options)
 
     @classmethod
-    def from_file(cls, name: str, **options: Unpack[Options]) -> Self:
+    def from_file(
+        cls, name: str | os.PathLike[str], **options: Unpack[Options]
+    ) -> Self:
         """Take the credentials from a JSON file of mode 0600.
 
         It holds client_id, client_secret or access_token.
@@ -286,7 +295,12 @@ class OAuth2Auth(AuthBase):
             it, or it holds something else
         """
         with _no_traceback():
-            found = _credentials_in(host.config_path(name))
+            if not isinstance(name, (str, os.PathLike)):
+                raise ConfigurationError(
+                    'The name of the credentials file must be a string, not'
+                    f' {type(name).__name__}.'
+                )
+            found = _credentials_in(host.config_path(os.fspath(name)))
         return cls(**found._asdict(), **options)
 
     @classmethod
@@ -490,6 +504,32 @@ class OAuth2Auth(AuthBase):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self.client!r})'
+
+
+def _check_types(
+    owner_only: object, login_timeout: object, store: object, clock: object
+) -> None:
+    """Check the types of options, which nothing else does before their use.
+
+    :raises ConfigurationError: one is of another type
+    """
+    is_number = isinstance(login_timeout, (int, float))
+    for name, value, is_right, what in (
+        ('owner_only', owner_only, isinstance(owner_only, bool), 'a bool'),
+        ('login_timeout', login_timeout, is_number, 'a number'),
+        (
+            'store',
+            store,
+            store is None or isinstance(store, Store),
+            'a store such as FileStore()',
+        ),
+        ('clock', clock, callable(clock), 'a function'),
+    ):
+        if not is_right:
+            raise ConfigurationError(
+                f'The option {name} must be {what}, not'
+                f' {type(value).__name__}.'
+            )
 
 
 def _credentials_in(path: Path) -> Credentials:

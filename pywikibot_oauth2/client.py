@@ -221,7 +221,8 @@ class Credentials(NamedTuple):
         """
         import subprocess
 
-        if isinstance(command, str) or not command:
+        is_list = isinstance(command, (list, tuple)) and bool(command)
+        if not is_list or not all(isinstance(part, str) for part in command):
             raise ConfigurationError(
                 'The command for the credentials must be a list of strings.'
             )

@@ -20,6 +20,7 @@ from pywikibot.exceptions import FatalServerError
 
 from pywikibot_oauth2 import (
     ConfigurationError,
+    FileStore,
     OAuth2Auth,
     OAuth2Client,
     OAuth2Error,
@@ -153,6 +154,39 @@ def test_values_that_contradict_each_other_are_refused(values, words):
     assert 'user-config' not in str(info.value)
 
 
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('owner_only', 'False'),
+        ('login_timeout', '300'),
+        ('store', 3),
+        ('store', FileStore),
+        ('clock', 3),
+    ],
+)
+def test_an_option_of_another_type_is_named_at_once(name, value):
+    with pytest.raises(ConfigurationError) as info:
+        OAuth2Auth(CLIENT_ID, SECRET, **{name: value})
+    kind = type(value).__name__
+    assert str(info.value).startswith(f'The option {name} must be ')
+    assert str(info.value).endswith(f', not {kind}.')
+
+
+def test_a_misspelled_option_does_not_show_the_line_with_the_secret(
+    tmp_path, wiki
+):
+    owner = Owner(tmp_path, wiki, options=', redirect_url=3')
+    done = owner.alone('oauth2')
+    assert 'There is no option redirect_url of OAuth2Auth.' in done.stdout
+    assert 'Traceback' not in done.stdout
+    assert owner.client.secret not in done.stdout
+
+
+def test_the_name_of_a_credentials_file_is_a_string():
+    with pytest.raises(ConfigurationError, match='a string, not int'):
+        OAuth2Auth.from_file(3)
+
+
 NO_URL = 'does not begin with http:// or https://'
 MISSPELLED = {
     'nonsense': "'nonsense' is not a client ID, which",
@@ -247,6 +281,8 @@ FAILING = f'import sys; print({SECRET!r}); sys.exit(3)'
         ([sys.executable, 'a\0b'], 'cannot be run (ValueError)'),
         ('pass show bot', 'must be a list of strings'),
         ([], 'must be a list of strings'),
+        ([5, SECRET], 'must be a list of strings'),
+        (5, 'must be a list of strings'),
     ],
 )
 def test_a_command_that_fails_is_reported(command, words):
