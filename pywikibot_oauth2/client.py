@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 # What the names of the environment variables begin with.
 _PREFIX = 'PYWIKIBOT_OAUTH2_'
 
-# MediaWiki's client IDs (recorded).
+# MediaWiki's client IDs (recorded). Its client secrets are longer.
 _CLIENT_ID = r'[0-9a-f]{32}'
+_ID_LENGTH = 32
 
 # Seconds that a command may take, including the time a person needs to
 # answer it.
@@ -117,6 +118,17 @@ class OAuth2Client:
             return 'owner-only'
         return 'confidential' if self.is_confidential else 'public'
 
+    @property
+    def shown_id(self) -> str:
+        """The client ID as it may be shown.
+
+        Where a longer value stands in its place, that may be the client
+        secret or the access token.
+        """
+        if len(self.client_id) <= _ID_LENGTH:
+            return self.client_id
+        return f'({len(self.client_id)} characters)'
+
     def check(self) -> None:
         """Check the values that a person may have mixed up or mistyped.
 
@@ -124,10 +136,13 @@ class OAuth2Client:
             not have the form that MediaWiki's have
         """
         if self.client_id and not re.fullmatch(_CLIENT_ID, self.client_id):
+            value = repr(self.client_id)
+            if self.shown_id != self.client_id:
+                value = f'A value of {len(self.client_id)} characters'
             raise ConfigurationError(
-                f'{self.client_id!r} is not a client ID, which consists of'
-                ' 32 digits and letters from a to f.',
-                client_id=self.client_id,
+                f'{value} is not a client ID, which consists of'
+                f' {_ID_LENGTH} digits and letters from a to f.',
+                client_id=self.shown_id,
                 error='client_id',
             )
         reason = self.redirect_uri and _callback_error(self.redirect_uri)
@@ -178,7 +193,7 @@ class OAuth2Client:
 
     def __repr__(self) -> str:
         return (
-            f'<{type(self).__name__} {self.client_id!r} ({self.kind}),'
+            f'<{type(self).__name__} {self.shown_id!r} ({self.kind}),'
             f' redirect_uri={self.redirect_uri!r}>'
         )
 

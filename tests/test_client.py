@@ -212,6 +212,17 @@ def test_a_misspelled_value_is_found_when_it_is_checked(value):
         client.check()
 
 
+@pytest.mark.parametrize(
+    'values', [(SECRET * 3, CLIENT_ID), (CLIENT_ID + SECRET, None)]
+)
+def test_a_secret_in_the_place_of_the_client_id_is_not_shown(values):
+    client = OAuth2Client(*values)
+    with pytest.raises(ConfigurationError, match='A value of .* is not') as e:
+        client.check()
+    session = OAuth2Session(client, 'https://wiki.example/w/api.php')
+    assert SECRET not in f'{e.value} {vars(e.value)} {client!r} {session!r}'
+
+
 # What is the same client
 
 

@@ -155,7 +155,7 @@ def examine(site: BaseSite, auth: OAuth2Auth) -> Status:
         kept_in = 'the configuration (access_token)'
     client = auth.client
     status = Status(
-        str(site), name, client.client_id or None, client.kind, kept_in
+        str(site), name, client.shown_id or None, client.kind, kept_in
     )
     try:
         account = account_of(site, auth)

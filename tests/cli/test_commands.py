@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 
@@ -323,3 +324,16 @@ def test_nothing_secret_is_written_anywhere_else(tmp_path, wiki):
     shown += [path.read_text() for path in files]
     assert len(wiki.secrets) > 8
     assert not [text for text in shown if any(s in text for s in wiki.secrets)]
+
+
+@pytest.mark.parametrize('option', ['-json', '-login', '-refresh', '-token'])
+def test_a_secret_in_the_place_of_the_client_id_is_not_shown(
+    tmp_path, wiki, option
+):
+    owner = Owner(tmp_path, wiki, has_oauth=False)
+    client = copy.copy(owner.client)
+    client.id = client.secret
+    owner.use_oauth(client=client)
+    status, shown = command(owner, option)
+    assert status in (1, 2)
+    assert client.secret not in shown
