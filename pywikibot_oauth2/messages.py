@@ -80,7 +80,9 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         ' callback URL is like http://127.0.0.1:8080/callback.'),
     'owner_only':
         'See "pwb oauth2" for the reason, and your clients at\n  {clients}',
-    'not_loadable': 'user-config.py was left as it is.',
+    'not_loadable': (
+        'user-config.py was left as it is. Correct it, and run the command'
+        ' again.'),
     'email_not_confirmed':
         'Set and confirm it in the preferences of the account.',
     'cancelled': 'To start again, run:\n  {login}',

@@ -16,6 +16,7 @@ from pywikibot_oauth2 import host
 from pywikibot_oauth2.cli import config_file, registration
 from pywikibot_oauth2.cli.answers import Answers, impossible
 from pywikibot_oauth2.cli.discovery import extension_version, find_site
+from pywikibot_oauth2.cli.sites import configured_account
 from pywikibot_oauth2.cli.wiki import WikiSession
 from pywikibot_oauth2.client import OAuth2Client
 from pywikibot_oauth2.errors import (
@@ -56,12 +57,14 @@ class Plan(NamedTuple):
     :ivar path: the path of user-config.py
     :ivar before: what it holds
     :ivar after: what it will hold
+    :ivar encoding: in which encoding
     :ivar credentials: the path of the credentials file
     """
 
     path: Path
     before: str
     after: str
+    encoding: str
     credentials: Path
 
 
@@ -106,7 +109,6 @@ class Setup:
             plan = self._plan(
                 None, None if self._is_owner_only else self._callback_url
             )
-            config_file.require_room(plan.credentials)
             client = self._register()
         else:
             client = self._ask_for_values(by_form=way == 'form')
@@ -264,23 +266,31 @@ class Setup:
         :param callback_url: None for an owner-only client
         """
         path = self.folder / 'user-config.py'
-        before = path.read_text('utf-8') if path.exists() else ''
+        before, encoding = config_file.read(path)
         credentials = config_file.credentials_path(self.folder, client_id)
+        is_known = bool(before.strip()) and bool(configured_account(self.site))
         after = config_file.changed(
             before,
             family=self.site.family.name,
             code=self.site.code,
-            username=self.username,
+            username=None if is_known else self.username,
             keys=self._keys(),
             credentials=credentials.name,
             options=f'redirect_uri={callback_url!r}' if callback_url else '',
             family_url=self._family_url,
         )
+        config_file.rehearse(
+            path,
+            after,
+            encoding,
+            credentials,
+            is_owner_only=self._is_owner_only,
+        )
         changes = config_file.diff(before, after)
         if changes:
             pywikibot.info(f'\nThis changes in {path}:\n\n{changes}')
             self.answers.agree('Write it?')
-        return Plan(path, before, after, credentials)
+        return Plan(path, before, after, encoding, credentials)
 
     def _keys(self) -> set[str]:
         """Return the keys of authenticate for the wiki and its sisters.
@@ -288,7 +298,8 @@ class Setup:
         On Wikimedia, those are the other wikis of the same account.
         """
         if not host.is_wikimedia(self.site):
-            return {urlsplit(self.wiki).netloc}
+            # As Pywikibot looks it up: a family may have it in capitals.
+            return {urlsplit(self.site.base_url('')).netloc}
         sisters = (
             site.wiki
             for site in host.configured_sites()
@@ -306,7 +317,7 @@ class Setup:
         )
         pywikibot.info(f'The credentials are kept in {plan.credentials}')
         if plan.after != plan.before:
-            backup = config_file.replace(plan.path, plan.after)
+            backup = config_file.replace(plan.path, plan.after, plan.encoding)
             if backup is not None:
                 pywikibot.info(f'The old file is kept as {backup}')
 

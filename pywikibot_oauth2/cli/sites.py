@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from typing import TYPE_CHECKING
 
 import pywikibot
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pywikibot_oauth2.account import Account
+
+
+# What user-config.py says. The global option -user, which is read after
+# this module was imported, changes the original.
+_USERNAMES = copy.deepcopy(config.usernames)
 
 
 class _NoSiteinfo:
@@ -85,6 +91,15 @@ def account_of(site: BaseSite, auth: OAuth2Auth) -> Account:
             error='no_username',
         )
     return auth.route(host.wiki_of_site(site), username).account
+
+
+def configured_account(site: BaseSite) -> str | None:
+    """Return the account of a site whatever the global option -user says."""
+    names: dict[str, str] = {
+        **_USERNAMES.get('*', {}),
+        **_USERNAMES.get(site.family.name, {}),
+    }
+    return names.get(site.code) or names.get('*')
 
 
 def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:

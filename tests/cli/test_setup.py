@@ -187,6 +187,41 @@ def test_the_callback_url_of_the_option_is_registered(owner, wiki):
     assert f'redirect_uri={url!r}' in owner.config.read_text()
 
 
+def test_no_client_is_registered_for_a_file_that_would_not_load(owner, wiki):
+    # The import is there, but within a string.
+    owner.configure('_x = """\nimport pywikibot_oauth2 as _oauth2\n"""\n')
+    before, clients = files(owner), list(wiki.oauth.clients)
+    status, shown = run(owner, *BY_API, keys=wiki.password('Bot') + '\n')
+    assert status == 2
+    assert "name '_oauth2' is not defined" in shown
+    assert files(owner) == before
+    assert list(wiki.oauth.clients) == clients
+
+
+@pytest.mark.parametrize(
+    'entry', ["['*']['*'] = 'Bot'", "['sandbox'] = {'en': 'Bot'}"]
+)
+def test_an_account_stays_however_it_is_configured(owner, wiki, entry):
+    owner.config.write_text(
+        owner.config.read_text().replace("['sandbox']['en'] = 'Bot'", entry)
+    )
+    keys = wiki.password('Bot') + '\n'
+    unattended(owner, keys=keys)
+    assert owner.config.read_text().count('usernames') == 1
+
+
+def test_the_key_is_what_pywikibot_looks_up(owner, wiki):
+    # requests would prepare the address as the one of the wiki.
+    family = owner.folder / 'sandbox_family.py'
+    port = wiki.netloc.partition(':')[2]
+    family.write_text(
+        family.read_text().replace(wiki.netloc, f'LocalHost:{port}')
+    )
+    unattended(owner, keys=wiki.password('Bot') + '\n')
+    assert f"authenticate['LocalHost:{port}']" in owner.config.read_text()
+    assert owner.edit() == ''
+
+
 def test_the_form_is_opened_filled_in(owner, wiki):
     with setup(owner, '-kind:owner-only', '-by:form') as terminal:
         terminal.expect('Client ID:')
