@@ -269,13 +269,23 @@ def user_override() -> str | None:
         override = bot._user_override  # noqa: SLF001 - see above
         chosen = override[2] if override else ''
     else:
-        # pwb takes the options that precede the name of the script.
-        wrapper = sys.modules.get('pywikibot.scripts.wrapper')
-        arguments = [*getattr(wrapper, 'global_args', ()), *sys.argv]
-        options = [text for text in arguments if text.startswith('-user:')]
+        options = _global_options('-user:')
         chosen = options[0].partition(':')[2] if options else ''
     username: str | None = normalize_username(chosen) if chosen else None
     return username
+
+
+def folder_option() -> list[str]:
+    """Return the global option ``-dir`` as it was given, or nothing."""
+    return _global_options('-dir:')[:1]
+
+
+def _global_options(start: str) -> list[str]:
+    """Return the options of the command line that begin like this."""
+    # pwb takes the options that precede the name of the script.
+    wrapper = sys.modules.get('pywikibot.scripts.wrapper')
+    arguments = [*getattr(wrapper, 'global_args', ()), *sys.argv]
+    return [text for text in arguments if text.startswith(start)]
 
 
 def config_path(name: str) -> Path:

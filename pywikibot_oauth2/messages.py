@@ -143,6 +143,7 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
     'not_replaceable': (
         'Mount its folder, or set PYWIKIBOT_OAUTH2_FOLDER to another folder'
         ' in the environment.'),
+    'no_folder': 'Create the folder:\n  mkdir -p {folder}',
     'not_writable': (
         'The account that runs the bot must own the folder; see:\n'
         '  ls -ld {folder}'),
@@ -244,7 +245,7 @@ def login_command(wiki: str | None, account: str | None = None) -> str:
     command = f'pwb login -site:{site.name}' if site else 'pwb login'
     if account is not None and account == host.user_override():
         command += f' {shlex.quote(f"-user:{account}")}'
-    return command
+    return ' '.join([command, *map(shlex.quote, host.folder_option())])
 
 
 # What an error code of api.php may mean under OAuth 2.0.

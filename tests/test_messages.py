@@ -93,6 +93,7 @@ ADVICE = {
     'newer_release': 'pip install --upgrade pywikibot-oauth2',
     'no_answer': 'when the wiki answers',
     'no_credentials': "ls -l '/a b/c'",
+    'no_folder': "mkdir -p '/a b'",
     'no_space': "df -h '/a b'",
     'no_terminal': LOGIN,
     'not_answerable': 'Close the program that listens there',

@@ -17,6 +17,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from pywikibot_oauth2.errors import ConfigurationError, StoreError
+from pywikibot_oauth2.login.prompt import is_terminal
 from pywikibot_oauth2.stores.file import draft
 
 
@@ -28,6 +29,15 @@ if TYPE_CHECKING:
 #: The file that holds the credentials. PAWS publishes home folders, except
 #: for files whose names begin with a dot.
 CREDENTIALS = '.pywikibot-oauth2.json'
+
+# What to say about an error of the operating system; by default, that the
+# folder is not writable.
+_CODES = {
+    errno.EDQUOT: 'no_space',
+    errno.EFBIG: 'no_space',
+    errno.ENOENT: 'no_folder',
+    errno.ENOSPC: 'no_space',
+}
 
 _IMPORT = 'import pywikibot_oauth2 as _oauth2'
 _KEY = re.compile(r"authenticate\['([^']+)'\] = ")
@@ -283,6 +293,8 @@ def run_python(
     return subprocess.run(
         [sys.executable, *arguments, f'-dir:{folder}'],
         env=environment,
+        # What is piped is for the questions of this process.
+        stdin=None if is_terminal() else subprocess.DEVNULL,
         capture_output=is_captured,
         text=True,
         check=False,
@@ -295,10 +307,9 @@ def _reported(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as failure:
-        is_full = failure.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise StoreError(
             f'{path} cannot be written: {failure.strerror or failure}.',
-            error='no_space' if is_full else 'not_writable',
+            error=_CODES.get(failure.errno or 0, 'not_writable'),
             hint=str(path),
         ) from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 import pywikibot
 from pywikibot import config
 from pywikibot.login import ClientLoginManager
+from pywikibot.tools import as_filename, normalize_username
 
-from pywikibot_oauth2 import host
+from pywikibot_oauth2 import host, messages
+from pywikibot_oauth2.auth import OAuth2Auth
 from pywikibot_oauth2.cli import config_file, registration
 from pywikibot_oauth2.cli.answers import Answers, impossible
 from pywikibot_oauth2.cli.discovery import extension_version, find_site
@@ -86,6 +88,31 @@ class Setup:
             or answers.ask('user', f'Account of the bot on {self.site}:')
         )
         self._is_owner_only = False
+        self._require_no_other_account()
+
+    def _require_no_other_account(self) -> None:
+        """Refuse to take the client of another account away.
+
+        There is one entry of authenticate for a wiki.
+
+        :raises ConfigurationError: another account uses it
+        """
+        other = normalize_username(configured_account(self.site) or '')
+        if other in (None, '', self.username) or not isinstance(
+            host.entry_for(self.wiki), OAuth2Auth
+        ):
+            return
+        login = messages.login_command(self.wiki, self.username)
+        folder = shlex.quote(as_filename(self.username))
+        raise impossible(
+            f'user-config.py has a client for {self.site} already, which'
+            f' {other} uses. If it is approved and not owner-only, it serves'
+            f' {self.username}, too:\n  {login}\nA client of its own goes into'
+            f' a folder of its own:\n  mkdir {folder}\n'
+            f'  python3 -m pywikibot_oauth2 -setup -dir:{folder}'
+            f' {shlex.quote(f"-user:{self.username}")}'
+            f' -wiki:{self.wiki}/api.php'
+        )
 
     def run(self) -> None:
         """Get a client and write the configuration for it.
@@ -279,6 +306,9 @@ class Setup:
             options=f'redirect_uri={callback_url!r}' if callback_url else '',
             family_url=self._family_url,
         )
+        changes = config_file.diff(before, after)
+        if changes:
+            pywikibot.info(f'\nThis changes in {path}:\n\n{changes}')
         config_file.rehearse(
             path,
             after,
@@ -286,9 +316,7 @@ class Setup:
             credentials,
             is_owner_only=self._is_owner_only,
         )
-        changes = config_file.diff(before, after)
         if changes:
-            pywikibot.info(f'\nThis changes in {path}:\n\n{changes}')
             self.answers.agree('Write it?')
         return Plan(path, before, after, encoding, credentials)
 
@@ -300,13 +328,26 @@ class Setup:
         if not host.is_wikimedia(self.site):
             # As Pywikibot looks it up: a family may have it in capitals.
             return {urlsplit(self.site.base_url('')).netloc}
-        sisters = (
+        sites = list(host.configured_sites())
+        wikis = {self.wiki} | {
             site.wiki
-            for site in host.configured_sites()
-            if host.is_wikimedia(site) and site.username == self.username
-        )
+            for site in sites
+            if site.wiki
+            and host.is_wikimedia(site)
+            and site.username == self.username
+        }
+        others = [
+            host.netloc_of(site)
+            for site in sites
+            if site.username != self.username and site.wiki != self.wiki
+        ]
+        keys = {wiki: host.narrow_key(wiki) for wiki in wikis}
+        # The wikis of other accounts keep the clients that they have.
         return {
-            host.narrow_key(wiki) for wiki in (self.wiki, *sisters) if wiki
+            urlsplit(wiki).netloc
+            if any(host.is_match(key, other) for other in others)
+            else key
+            for wiki, key in keys.items()
         }
 
     def _write(self, plan: Plan, client: OAuth2Client) -> None:
@@ -330,8 +371,8 @@ def _folder() -> Path:
     """
     folder = Path(config.base_dir)
     wanted = os.environ.get('PYWIKIBOT_DIR')
-    has_option = any(arg.startswith('-dir:') for arg in sys.argv)
-    if wanted and not has_option and not (folder / 'user-config.py').exists():
+    exists = (folder / 'user-config.py').exists()
+    if wanted and not host.folder_option() and not exists:
         return Path(wanted).absolute()
     return folder
 
@@ -369,9 +410,13 @@ def run(options: list[str]) -> int:
     pywikibot.info('\nLogging in with the new configuration:')
     status = config_file.run_python(setup.folder, *command).returncode
     if status == 0:
+        command = ['pwb', 'touch', f'-site:{setup.site}', '-page:Sandbox']
+        own = configured_account(setup.site) or setup.username
+        if normalize_username(own) != setup.username:
+            command.append(f'-user:{setup.username}')
+        command += host.folder_option()
         pywikibot.info(
-            '\nEverything is set up. Try it:\n  pwb touch'
-            f' -site:{setup.site} -page:Sandbox'
+            f'\nEverything is set up. Try it:\n  {shlex.join(command)}'
         )
     return status
 

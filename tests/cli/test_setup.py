@@ -13,6 +13,8 @@ from pywikibot import config
 
 from pywikibot_oauth2.cli import discovery
 from pywikibot_oauth2.cli.answers import Answers
+from pywikibot_oauth2.cli.setup import Setup
+from pywikibot_oauth2.cli.sites import offline_site
 from tests.harness import Owner, Terminal, editors, wait_until
 from tests.sandbox import Sandbox
 
@@ -319,6 +321,54 @@ def test_a_second_wiki_leaves_the_first_one_as_it_is(tmp_path, wiki):
             unattended(owner, f'-site:sandbox:{site}', keys=keys)
         owner.edit(1, 'en', 'de')
         assert editors(wiki) == editors(other) == ['Bot']
+
+
+def test_another_account_does_not_take_the_client_of_the_first(owner, wiki):
+    unattended(owner, keys=wiki.password('Bot') + '\n')
+    before = files(owner)
+    keys = wiki.password('Admin') + '\n'
+    status, shown = run(owner, *BY_API, '-user:Admin', keys=keys)
+    assert status == 2
+    assert 'which Bot uses' in shown
+    assert files(owner) == before
+    # What it says to run works, and so does what that says to run.
+    folder, command = shown.splitlines()[-2:]
+    assert folder.strip() == 'mkdir Admin'
+    (owner.folder / 'Admin').mkdir()
+    assert command.startswith('  python3 -m pywikibot_oauth2 -setup ')
+    status, shown = run(owner, *BY_API, *command.split()[4:], keys=keys)
+    assert status == 0, shown
+    assert shown.splitlines()[-1].endswith(' -page:Sandbox -dir:Admin')
+    *options, _page, folder = shown.splitlines()[-1].split()[2:]
+    assert 'authorized' in owner.alone('oauth2', *options, folder).stdout
+    assert owner.edit() == ''
+    assert editors(wiki) == ['Bot']
+
+
+def test_a_folder_that_is_missing_is_named(owner, wiki):
+    forget_configuration(owner)
+    folder = owner.folder / 'none'
+    owner.environment['PYWIKIBOT_DIR'] = str(folder)
+    options = '-user:Bot', f'-wiki:{wiki.url}'
+    keys = wiki.password('Bot') + '\n'
+    status, shown = run(owner, *BY_API, *options, keys=keys)
+    assert status == 4
+    assert f'  mkdir -p {folder}' in shown
+    folder.mkdir()
+    assert run(owner, *BY_API, *options, keys=keys)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ('username', 'key'),
+    [('Bot', '*.wikipedia.org'), ('De', 'de.wikipedia.org')],
+)
+def test_a_key_is_narrow_enough_for_the_accounts(monkeypatch, username, key):
+    names = {'de': username, 'en': 'Bot'}
+    monkeypatch.setitem(config.usernames, 'wikipedia', names)
+    one = object.__new__(Setup)
+    one.site = offline_site('de', 'wikipedia')
+    one.wiki, one.username = 'https://de.wikipedia.org/w', username
+    assert one._keys() == {key}
 
 
 def test_a_second_client_is_registered_under_another_name(owner, wiki):
