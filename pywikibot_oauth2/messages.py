@@ -155,8 +155,8 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
 }  # fmt: skip
 # What the message says is enough, or only a program can do anything.
 _ADVICE |= dict.fromkeys(
-    ('fork', 'no_choice', 'no_entry', 'no_username', 'not_pending',
-     'other_block', 'password', 'refused'),
+    ('fork', 'no_choice', 'no_entry', 'no_output', 'no_username',
+     'not_pending', 'other_block', 'password', 'refused'),
     '',
 )  # fmt: skip
 

@@ -71,7 +71,8 @@ def codes_in(path):
 
 CODES = {c for path in PACKAGE.rglob('*.py') for c in codes_in(path)} - OTHERS
 SILENT = {
-    'fork', 'no_choice', 'no_entry', 'no_username', 'not_pending',
+    'fork', 'no_choice', 'no_entry', 'no_output', 'no_username',
+    'not_pending',
     'other_block', 'password', 'refused',
 }  # fmt: skip
 # What the advice contains, with a hint that needs quotes.

@@ -199,10 +199,11 @@ def test_an_authorization_is_imported_again_by_a_hidden_paste(owner, exported):
     assert command(owner)[0] == 0
 
 
-def test_an_export_that_nobody_reads_is_taken_back(owner):
+@pytest.mark.parametrize('option', ['-export', '-token', '-json', '-all'])
+def test_output_that_nobody_reads_is_reported_and_no_export(owner, option):
     with open('/dev/full', 'w') as full:
         done = subprocess.run(
-            pwb('oauth2', '-export'),
+            pwb('oauth2', option),
             env=owner.environment,
             cwd=owner.folder,
             stdout=full,
@@ -210,8 +211,23 @@ def test_an_export_that_nobody_reads_is_taken_back(owner):
             text=True,
         )
     assert done.returncode == 4, done.stderr
+    assert 'No space left on device' in done.stderr
     assert 'Traceback' not in done.stderr
+    assert 'Exception ignored' not in done.stderr
     assert command(owner)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ('option', 'redirection', 'status'),
+    [('-import', '<&-', 2), ('-token', '>&-', 4), ('-token', '2>&-', 0)],
+)
+def test_a_closed_stream_is_no_traceback(owner, option, redirection, status):
+    shell = f'exec "$@" {redirection}'
+    done = owner._complete(
+        ['sh', '-c', shell, 'sh', *pwb('oauth2', option)], '', {}
+    )
+    assert done.returncode == status
+    assert 'Traceback' not in done.stdout
 
 
 @pytest.mark.parametrize(

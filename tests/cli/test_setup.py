@@ -259,6 +259,33 @@ def test_ctrl_c_at_each_question_leaves_nothing_half_done(owner, wiki, last):
     assert list(wiki.oauth.clients) == clients
 
 
+@pytest.mark.parametrize('last', QUESTIONS)
+def test_ctrl_d_at_each_question_leaves_nothing_half_done(owner, wiki, last):
+    before, clients = files(owner), list(wiki.oauth.clients)
+    with setup(owner) as terminal:
+        for question in QUESTIONS:
+            terminal.expect(question)
+            if question == last:
+                break
+            terminal.type('2\n' if question == 'Which one' else '\n')
+        terminal.type('\x04')
+        shown = terminal.wait()
+        assert terminal.process.returncode == 2
+        assert terminal.is_restored()
+    assert 'There was no answer.' in shown
+    assert 'Traceback' not in shown
+    assert files(owner) == before
+    assert list(wiki.oauth.clients) == clients
+
+
+@pytest.mark.parametrize('redirection', ['<&-', '</dev/null'])
+def test_a_password_that_is_not_piped_is_missed(owner, wiki, redirection):
+    wrapper = 'sh', '-c', f'exec "$@" {redirection}', 'sh'
+    status, shown = run(owner, *BY_API, wrapper=wrapper)
+    assert status == 2
+    assert 'Standard input has no line for that.' in shown
+
+
 def test_what_is_not_agreed_to_is_not_written_or_registered(owner, wiki):
     before, clients = files(owner), list(wiki.oauth.clients)
     with setup(owner, '-kind:owner-only', '-by:api') as terminal:
