@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import re
+import sys
 import time
 import weakref
 from typing import TYPE_CHECKING
@@ -417,7 +418,11 @@ class OAuth2Auth(AuthBase):
 
         :raises ConfigurationError: it cannot work
         """
-        self.client.check()
+        try:
+            self.client.check()
+        except ConfigurationError as error:
+            error.wiki = self._a_wiki()
+            raise
         if host.is_running('login', '-oauth'):
             from pywikibot.logging import warning
 
@@ -438,6 +443,13 @@ class OAuth2Auth(AuthBase):
                     error='two_clients',
                 )
         self._is_checked = True
+
+    def _a_wiki(self) -> str | None:
+        """Return a wiki that the client is for, if there is a site of it."""
+        for site in host.configured_sites():
+            if site.wiki and host.entry_for(site.wiki) is self:
+                return site.wiki
+        return None
 
     def route(self, wiki: str, username: str) -> _BotAuth:
         """Make requests to a wiki run under an account from now on.
@@ -541,11 +553,15 @@ def _credentials_in(path: Path) -> Credentials:
     try:
         content = read_private(path)
     except OSError as error:
-        is_exposed = isinstance(error, ExposedFileError)
+        code = 'no_credentials'
+        if isinstance(error, ExposedFileError):
+            code = 'exposed_file'
+        elif isinstance(error, FileNotFoundError):
+            code = 'missing_file'
         raise ConfigurationError(
             f'The credentials file {path} cannot be used:'
             f' {error.strerror or error}.',
-            error='exposed_file' if is_exposed else 'no_credentials',
+            error=code,
             hint=str(path),
         ) from None
     return Credentials.from_json(content, f'The credentials file {path}')
@@ -564,7 +580,9 @@ def _no_traceback() -> Iterator[None]:
         yield
     except ConfigurationError as error:
         if host.is_reading_user_config():
-            raise SystemExit(messages.explain(error)) from None
+            sys.stderr.write(f'{messages.explain(error)}\n')
+            # As "pwb oauth2" ends if user-config.py has to be corrected.
+            raise SystemExit(2) from None
         raise
 
 

@@ -448,10 +448,17 @@ def is_found(key: str, host: str) -> bool:
 
 
 def entries() -> dict[str, object]:
-    """Return the entries of authenticate by their keys."""
+    """Return the entries of authenticate by their keys.
+
+    Pywikibot cannot find any under a key that is not a string.
+    """
     from pywikibot import config
 
-    return dict(config.authenticate)
+    # It is whatever user-config.py says.
+    found: object = config.authenticate
+    if not isinstance(found, dict):
+        return {}
+    return {key: found[key] for key in found if isinstance(key, str)}
 
 
 def admit(wiki: str, auth: object) -> KnownSite | None:

@@ -111,8 +111,8 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         'Name the wikis in user-config.py instead; these keys of'
         ' authenticate are narrow enough:\n  {hint}'),
     'oauth1': (
-        'Register a client of OAuth 2.0 with "pwb oauth2 -setup", and give'
-        ' its client ID and client secret to OAuth2Auth.'),
+        'Take the line with them out of user-config.py, without which'
+        ' Pywikibot starts again, and run:\n  pwb oauth2 -setup'),
     'two_clients':
         'Put one OAuth2Auth object under both keys in user-config.py.',
     'client_id': (
@@ -124,6 +124,10 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
     'damaged': f'If it is a file, start over {_AGAIN}',
     'no_credentials':
         'The account that runs the bot must own it; see:\n  ls -l {hint}',
+    'missing_file': (
+        'Put it there again. Or take the line that names it out of'
+        ' user-config.py, without which Pywikibot starts again, and run:\n'
+        '  pwb oauth2 -setup'),
     'newer_release': 'Run:\n  pip install --upgrade pywikibot-oauth2',
     # The stores
     'bad_url': 'Correct the URL of RedisStore in user-config.py.',

@@ -355,24 +355,30 @@ def test_a_file_that_holds_something_else_is_not_quoted(path, content):
 
 
 @pytest.mark.parametrize(
-    ('put', 'words'),
+    ('put', 'words', 'code'),
     [
-        (lambda path: None, 'No such file'),
-        (os.mkdir, 'not a regular file'),
+        (lambda path: None, 'No such file', 'missing_file'),
+        (os.mkdir, 'not a regular file', 'no_credentials'),
         # It is not waited for.
-        (os.mkfifo, 'not a regular file'),
-        (lambda path: path.write_bytes(bytes(1 << 21)), 'too large'),
+        (os.mkfifo, 'not a regular file', 'no_credentials'),
+        (
+            lambda path: path.write_bytes(bytes(1 << 21)),
+            'too large',
+            'no_credentials',
+        ),
     ],
     ids=['missing', 'folder', 'pipe', 'large'],
 )
-def test_a_file_that_cannot_be_read_is_reported_at_once(path, put, words):
+def test_a_file_that_cannot_be_read_is_reported_at_once(
+    path, put, words, code
+):
     path.unlink()
     put(path)
     if path.is_file():
         path.chmod(0o600)
     with pytest.raises(ConfigurationError, match=words) as info:
         OAuth2Auth.from_file(path.name)
-    assert (info.value.error, info.value.hint) == ('no_credentials', str(path))
+    assert (info.value.error, info.value.hint) == (code, str(path))
 
 
 @pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid(), reason='root')
@@ -391,7 +397,10 @@ def test_a_file_of_another_user_is_refused(path):
         (f"OAuth2Auth('', '{SECRET}')", 'Correct user-config.py.'),
         (f"OAuth2Auth('k', '{SECRET}', 'c', 'd')", 'pwb oauth2 -setup'),
         (f"OAuth2Auth(('k', '{SECRET}', 'c', 'd'))", 'pwb oauth2 -setup'),
-        (f"OAuth2Auth.from_file('x', redirect_uri='{SECRET}')", 'ls -l '),
+        (
+            f"OAuth2Auth.from_file('x', redirect_uri='{SECRET}')",
+            'oauth2 -setup',
+        ),
         ('OAuth2Auth.from_environment()', 'Correct user-config.py.'),
         (f"OAuth2Auth.from_command(['x'], '{SECRET}')", 'user-config.py.'),
     ],
@@ -407,7 +416,7 @@ def test_a_wrong_value_ends_pywikibot_without_showing_the_line(
     command = [sys.executable, '-c', 'import pywikibot']
     with owner.start(*command) as process:
         shown = process.communicate('')[0]
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert advice in ' '.join(shown.split())
     assert 'Traceback' not in shown
     assert SECRET not in shown

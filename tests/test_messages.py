@@ -91,6 +91,7 @@ ADVICE = {
     'lock_lost': 'a longer lock_timeout',
     'lock_timeout': "lsof '/a b/c'",
     'missing_package': "pip install 'pywikibot-oauth2[/a b/c]'",
+    'missing_file': '  pwb oauth2 -setup',
     'newer_release': 'pip install --upgrade pywikibot-oauth2',
     'no_answer': 'when the wiki answers',
     'no_credentials': "ls -l '/a b/c'",

@@ -113,6 +113,33 @@ def test_without_an_authorization_the_status_says_what_to_run(
     assert advice in shown
 
 
+ENTRY = "_oauth2.OAuth2Auth('{id}', 'secret', redirect_uri='127.0.0.1:80')"
+
+
+@pytest.mark.parametrize(
+    ('line', 'words'),
+    [
+        (f"authenticate[('{{netloc}}',)] = {ENTRY}", 'has no OAuth2Auth'),
+        (f'authenticate[b"x"] = {ENTRY}', 'has no OAuth2Auth'),
+        (f'authenticate = {ENTRY}', 'has no OAuth2Auth'),
+        # The link is one that can be opened.
+        (f"authenticate['{{netloc}}'] = {ENTRY}", '  http://127.0.0.1:'),
+        ("_oauth2.OAuth2Auth('a', 'b', 'c', 'd')", '\n  pwb oauth2 -setup\n'),
+        ("_oauth2.OAuth2Auth.from_file('x')", '\n  pwb oauth2 -setup\n'),
+        ('_oauth2.OAuth2Auth()', 'Correct user-config.py'),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_status_2(
+    tmp_path, wiki, line, words
+):
+    owner = Owner(tmp_path, wiki, has_oauth=False)
+    line = line.format(netloc=wiki.netloc, id=owner.client.id)
+    owner.configure(f'import pywikibot_oauth2 as _oauth2\n{line}\n')
+    status, shown = command(owner)
+    assert status == 2
+    assert words in shown
+
+
 @pytest.mark.parametrize('option', ['-logout', '-login', '-refresh', '-token'])
 def test_an_account_that_is_missing_is_named(owner, option):
     line = "usernames['sandbox']['en'] = 'Bot'"
