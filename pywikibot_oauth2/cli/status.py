@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from pywikibot.comms import http
 
 from pywikibot_oauth2 import host, messages
+from pywikibot_oauth2.api import own_rights, part, query
 from pywikibot_oauth2.authorization import LOGGED_OUT
 from pywikibot_oauth2.cli.sites import account_of
-from pywikibot_oauth2.cli.wiki import part, query
 from pywikibot_oauth2.errors import (
     ClientRefusedError,
     ConfigurationError,
@@ -209,7 +209,7 @@ def _examine(status: Status, site: BaseSite, account: Account) -> None:
     with contextlib.suppress(EndpointError, ClientRefusedError):
         status.client = _registration(endpoints, header, account)
     if status.rights is not None:
-        own = _own_rights(site, status.account or '')
+        own = own_rights(site, status.account or '')
         status.missing = messages.missing_rights(own, status.rights)
 
 
@@ -256,16 +256,6 @@ def _ask_api(status: Status, site: BaseSite, account: Account) -> None:
         # PHP encodes an empty object as a list.
         status.ratelimits = part(info, 'ratelimits')
         status.blocked = 'blockid' in info and not info.get('blockpartial')
-
-
-def _own_rights(site: BaseSite, username: str) -> list[str]:
-    """Return the rights of the account, whatever the token allows."""
-    with contextlib.suppress(OAuth2Error):
-        data = query(site, list='users', ususers=username, usprop='rights')
-        users = part(data, 'query').get('users')
-        user = users[0] if isinstance(users, list) and users else None
-        return _printable(part(user).get('rights')) or []
-    return []
 
 
 def _registration(
