@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pywikibot
 from pywikibot import config
@@ -66,6 +67,7 @@ def authentication(site: BaseSite) -> OAuth2Auth:
     """
     found = host.entry_for(host.wiki_of_site(site))
     if isinstance(found, OAuth2Auth):
+        _require_spelling(site, host.entries_of(found))
         return found
     if isinstance(found, tuple) and len(found) == 4:
         what = 'has four values of OAuth 1.0a'
@@ -76,6 +78,21 @@ def authentication(site: BaseSite) -> OAuth2Auth:
         f'  pwb oauth2 -setup -site:{site}',
         error='no_entry',
     )
+
+
+def _require_spelling(site: BaseSite, keys: list[str]) -> None:
+    """Check that Pywikibot finds one of the keys for a site.
+
+    :raises ConfigurationError: a capital letter or a port is different
+    """
+    netloc = urlsplit(site.base_url('')).netloc
+    if not any(host.is_found(key, netloc) for key in keys):
+        raise ConfigurationError(
+            f'Pywikibot does not find authenticate[{keys[0]!r}] for {site}.'
+            ' Write the key in user-config.py like this:\n'
+            f'  authenticate[{netloc!r}]',
+            error='no_entry',
+        )
 
 
 def account_of(site: BaseSite, auth: OAuth2Auth) -> Account:
@@ -122,7 +139,7 @@ def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
                     site = offline_site(code, family)
                     found = host.entry_for(host.wiki_of_site(site))
                     if isinstance(found, OAuth2Auth):
-                        yield site, found
+                        yield site, authentication(site)
 
 
 @contextlib.contextmanager

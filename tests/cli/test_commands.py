@@ -380,3 +380,20 @@ def test_a_secret_in_the_place_of_the_client_id_is_not_shown(
     status, shown = command(owner, option)
     assert status in (1, 2)
     assert client.secret not in shown
+
+
+@pytest.mark.parametrize('option', ['-json', '-all', '-login', '-token'])
+def test_a_key_that_pywikibot_does_not_find_is_named(owner, wiki, option):
+    port = wiki.netloc.partition(':')[2]
+    family = owner.folder / 'sandbox_family.py'
+    for path, name in (family, 'localhost'), (owner.config, 'LocalHost'):
+        text = path.read_text().replace(wiki.netloc, f'{name}:{port}')
+        path.write_text(text)
+    status, shown = command(owner, option)
+    assert status == 2
+    assert "Pywikibot does not find authenticate['LocalHost:" in shown
+    key = f"authenticate['localhost:{port}']"
+    assert f'  {key}\n' in shown
+    wrong = f"authenticate['LocalHost:{port}']"
+    owner.config.write_text(owner.config.read_text().replace(wrong, key))
+    assert 'does not find' not in command(owner, option)[1]
