@@ -280,7 +280,8 @@ class Credentials(NamedTuple):
                 return cls(**data)
         raise ConfigurationError(
             f'{what} must be a JSON object with strings for some of'
-            f' {", ".join(cls._fields)}, and nothing else.'
+            f' {", ".join(cls._fields)}, and nothing else.',
+            error='bad_credentials',
         )
 
     def __repr__(self) -> str:

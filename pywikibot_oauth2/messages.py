@@ -83,6 +83,9 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
     'not_loadable': (
         'user-config.py was left as it is. Correct it, and run the command'
         ' again.'),
+    'bad_callback_url': (
+        'It needs a path, and https unless it is on this machine; for'
+        ' instance:\n  -callback-url:http://127.0.0.1:8080/callback'),
     'email_not_confirmed':
         'Set and confirm it in the preferences of the account.',
     'cancelled': 'To start again, run:\n  {login}',
@@ -159,8 +162,8 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
 }  # fmt: skip
 # What the message says is enough, or only a program can do anything.
 _ADVICE |= dict.fromkeys(
-    ('fork', 'no_choice', 'no_entry', 'no_output', 'no_username',
-     'not_pending', 'other_block', 'password', 'refused'),
+    ('bad_credentials', 'fork', 'no_choice', 'no_entry', 'no_output',
+     'no_username', 'not_pending', 'other_block', 'password', 'refused'),
     '',
 )  # fmt: skip
 
@@ -183,6 +186,10 @@ _WRONG_SECRET = (
     ' those that the wiki showed at registration. If you no longer have'
     ' them, look the client up at\n  {clients}\nAfter a correction, run:\n'
     '  {login}'
+)
+_NOT_OWNER_ONLY = (
+    'If the client is not registered for its owner only, remove'
+    ' owner_only=True from user-config.py. Otherwise, do this: '
 )
 _NO_SECRET = (
     'user-config.py has no client secret. A client that is registered as'
@@ -231,6 +238,8 @@ def _of_refused_client(
         return _UNUSABLE + (_USED_UP if error.ends_refresh_token else '')
     if client is not None and not client.is_confidential:
         return _NO_SECRET
+    if client is not None and client.owner_only:
+        return _NOT_OWNER_ONLY + _WRONG_SECRET
     return _WRONG_SECRET
 
 

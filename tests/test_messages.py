@@ -71,12 +71,13 @@ def codes_in(path):
 
 CODES = {c for path in PACKAGE.rglob('*.py') for c in codes_in(path)} - OTHERS
 SILENT = {
-    'fork', 'no_choice', 'no_entry', 'no_output', 'no_username',
-    'not_pending',
+    'bad_credentials', 'fork', 'no_choice', 'no_entry', 'no_output',
+    'no_username', 'not_pending',
     'other_block', 'password', 'refused',
 }  # fmt: skip
 # What the advice contains, with a hint that needs quotes.
 ADVICE = {
+    'bad_callback_url': '  -callback-url:http://127.0.0.1:8080/callback',
     'bad_url': 'the URL of RedisStore',
     'cancelled': LOGIN,
     'client_id': '"client application key"',
@@ -190,6 +191,9 @@ def test_a_refused_client_gets_the_advice_that_fits():
     assert used_up.startswith(unusable)
     assert 'used up the refresh token' in used_up
     assert used_up.endswith(LOGIN)
+    owner_only = OAuth2Client('a', 'b', owner_only=True)
+    text = messages.explain(ClientRefusedError('Refused.'), owner_only)
+    assert 'remove owner_only=True' in text
     unknown = messages.explain(ClientRefusedError('Refused.'), CLIENT)
     assert 'the wiki' in unknown
 

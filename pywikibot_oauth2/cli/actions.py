@@ -15,7 +15,7 @@ from pywikibot_oauth2 import host, messages
 from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.cli.answers import impossible, read_line
 from pywikibot_oauth2.cli.sites import account_of
-from pywikibot_oauth2.cli.status import EXITS, examine, iso, state_of
+from pywikibot_oauth2.cli.status import EXITS, examine, explain, iso, state_of
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     ConfigurationError,
@@ -78,7 +78,7 @@ def attempt(
     try:
         return action(Case.of(site, auth, options))
     except OAuth2Error as error:
-        pywikibot.error(f'{site}: {messages.explain(error, auth.client)}')
+        pywikibot.error(f'{site}: {explain(error, site, auth.client)}')
         return EXITS[state_of(error)]
 
 

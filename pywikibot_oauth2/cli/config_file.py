@@ -58,8 +58,9 @@ def credentials_path(folder: Path, client_id: str | None = None) -> Path:
     """
     stem = CREDENTIALS.removesuffix('.json')
     for path in sorted(folder.glob(f'{stem}*.json')):
-        if client_id and client_id in path.read_text(errors='replace'):
-            return path
+        with contextlib.suppress(OSError):
+            if client_id and client_id in path.read_text(errors='replace'):
+                return path
     return _free_path(folder / CREDENTIALS, f'{stem}-{{}}.json', 2)
 
 

@@ -24,6 +24,8 @@ from pywikibot_oauth2.client import OAuth2Client
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     AuthorizationError,
+    ClientRefusedError,
+    ConfigurationError,
     printable,
 )
 from pywikibot_oauth2.login.conversation import open_browser
@@ -138,8 +140,7 @@ class Setup:
             )
             client = self._register()
         else:
-            client = self._ask_for_values(by_form=way == 'form')
-            self._try(client)
+            client = self._usable_client(by_form=way == 'form')
             plan = self._plan(client.client_id, client.redirect_uri)
         self._write(plan, client)
 
@@ -226,6 +227,27 @@ class Setup:
                 f'Not a grant that bots usually need: {", ".join(unknown)}'
             )
         return grants
+
+    def _usable_client(self, *, by_form: bool) -> OAuth2Client:
+        """Ask for the values of a client, and try them.
+
+        :raises OAuth2Error: it does not; no file has the values yet
+        """
+        try:
+            client = self._ask_for_values(by_form=by_form)
+            self._try(client)
+        except (ClientRefusedError, ConfigurationError) as error:
+            is_unusable = getattr(error, 'is_unusable', False)
+            if is_unusable or error.error == 'no_choice':
+                raise
+            clients = host.special_page(
+                self.wiki, 'OAuthConsumerRegistration/list'
+            )
+            raise impossible(
+                f'{error}\nNothing was written. Compare the values with those'
+                f' at\n  {clients}\nand run the command again.'
+            ) from None
+        return client
 
     def _ask_for_values(self, *, by_form: bool) -> OAuth2Client:
         """Ask for the values that the wiki showed at registration."""

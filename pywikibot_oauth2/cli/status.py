@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pywikibot_oauth2.account import Account
     from pywikibot_oauth2.auth import OAuth2Auth
+    from pywikibot_oauth2.client import OAuth2Client
     from pywikibot_oauth2.token import Header
 
 
@@ -143,6 +144,15 @@ def state_of(error: OAuth2Error) -> str:
     return 'not authorized'
 
 
+def explain(error: OAuth2Error, site: BaseSite, client: OAuth2Client) -> str:
+    """Return what went wrong for a site and what can be done about it."""
+    if isinstance(error, StoreError):
+        # A store does not know for which wiki it is asked.
+        error.wiki = error.wiki or host.wiki_of_site(site)
+        error.account = error.account or site.username()
+    return messages.explain(error, client)
+
+
 def examine(site: BaseSite, auth: OAuth2Auth) -> Status:
     """Find out everything about the authorization for a site.
 
@@ -166,7 +176,7 @@ def examine(site: BaseSite, auth: OAuth2Auth) -> Status:
             _read_token(status, account)
     except OAuth2Error as error:
         status.state = state_of(error)
-        status.reason = messages.explain(error, client)
+        status.reason = explain(error, site, client)
         if isinstance(error, ClientRefusedError):
             status.accepted = False
     return status

@@ -178,11 +178,12 @@ class WikiSession(requests.Session):
         )
 
     def _refused(self, code: object, words: object) -> AuthorizationError:
+        is_callback_url = code == 'invalid_callback_url'
         return AuthorizationError(
             f'{self._wiki} refused: {printable(words or code)}',
             wiki=self._wiki,
             account=self._username,
-            error='refused',
+            error='bad_callback_url' if is_callback_url else 'refused',
             hint=printable(code),
         )
 

@@ -311,6 +311,7 @@ def test_a_damaged_token_file_is_status_4_and_left_alone(owner, option):
     owner.token_file().write_text('{"version": 1, "auth')
     status, shown = command(owner, option)
     assert status == 4
+    assert 'pwb login -site:sandbox:en' in shown.replace('\\"', '"')
     assert 'It was left as it is.' in shown
     assert owner.token_file().read_text() == '{"version": 1, "auth'
 

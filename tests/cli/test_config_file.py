@@ -118,6 +118,7 @@ def test_a_client_finds_its_credentials_and_another_one_a_free_path(tmp_path):
     config_file.write_credentials(first, {'client_id': 'a' * 32})
     assert first.stat().st_mode & 0o777 == 0o600
     assert config_file.credentials_path(tmp_path, 'a' * 32) == first
+    (tmp_path / '.pywikibot-oauth2-a.json').mkdir()
     for client_id in ('b' * 32, None):
         path = config_file.credentials_path(tmp_path, client_id)
         assert path.name == '.pywikibot-oauth2-2.json'

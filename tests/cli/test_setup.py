@@ -175,7 +175,17 @@ def test_what_is_wrong_is_refused_before_anything_is_written(
     status, shown = run(owner, *options, keys=f'{keys}\n')
     assert status in statuses
     assert words in shown
+    # Neither the file nor the login has anything to do with it.
+    assert 'user-config.py and run' not in shown
+    assert 'pwb login' not in shown
     assert files(owner) == before
+
+
+def test_a_callback_url_without_a_path_is_explained(owner, wiki):
+    options = '-kind:browser', *BY_API[1:], '-callback-url:http://[::1]:80/'
+    status, shown = run(owner, *options, keys=wiki.password('Bot') + '\n')
+    assert status == 1
+    assert '  -callback-url:http://127.0.0.1:8080/callback\n' in shown
 
 
 def test_the_callback_url_of_the_option_is_registered(owner, wiki):
@@ -268,6 +278,9 @@ def test_ctrl_d_at_each_question_leaves_nothing_half_done(owner, wiki, last):
             if question == last:
                 break
             terminal.type('2\n' if question == 'Which one' else '\n')
+        if last.startswith('Password'):
+            # What is typed before the terminal hides it is discarded.
+            wait_until(lambda: not terminal.is_restored())
         terminal.type('\x04')
         shown = terminal.wait()
         assert terminal.process.returncode == 2
