@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import re
+import sys
 import time
 import weakref
 from typing import TYPE_CHECKING
@@ -23,7 +25,7 @@ from pywikibot_oauth2.errors import (
     OAuth2Error,
 )
 from pywikibot_oauth2.locks import ForkSafeLock
-from pywikibot_oauth2.stores import MemoryStore
+from pywikibot_oauth2.stores import MemoryStore, Store
 from pywikibot_oauth2.stores.file import (
     ExposedFileError,
     FileStore,
@@ -37,9 +39,7 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from requests import PreparedRequest, Response
-    from typing_extensions import Self, Unpack
-
-    from pywikibot_oauth2.stores import Store
+    from typing_extensions import Never, Self, Unpack
 
     class Options(TypedDict, total=False):
         """What an OAuth2Auth takes besides its credentials."""
@@ -205,6 +205,7 @@ class OAuth2Auth(AuthBase):
     :param store: where tokens are kept; by default in a file next to
         Pywikibot's cookies
     :param clock: returns the seconds since 1970 UTC; for tests
+    :param unknown: not used; detects misspelled options
     :raises ConfigurationError: a value is invalid
     """
 
@@ -225,8 +226,15 @@ class OAuth2Auth(AuthBase):
         login_timeout: float = 300,
         store: Store | None = None,
         clock: Callable[[], float] = time.time,
+        **unknown: Never,
     ) -> None:
         with _no_traceback():
+            if unknown:
+                # Python's own error would be a traceback.
+                raise ConfigurationError(
+                    f'There is no option {", ".join(unknown)} of OAuth2Auth.'
+                )
+            _check_types(owner_only, login_timeout, store, clock)
             if oauth1 or isinstance(client_id, (tuple, list)):
                 raise ConfigurationError(
                     'These are OAuth 1.0a credentials. OAuth 2.0 uses'
@@ -271,7 +279,9 @@ class OAuth2Auth(AuthBase):
         return cls(**found._asdict(), **options)
 
     @classmethod
-    def from_file(cls, name: str, **options: Unpack[Options]) -> Self:
+    def from_file(
+        cls, name: str | os.PathLike[str], **options: Unpack[Options]
+    ) -> Self:
         """Read the credentials from a JSON file of mode 0600.
 
         It holds client_id, client_secret or access_token.
@@ -283,7 +293,12 @@ class OAuth2Auth(AuthBase):
             it, or it holds something else
         """
         with _no_traceback():
-            found = _credentials_in(host.config_path(name))
+            if not isinstance(name, (str, os.PathLike)):
+                raise ConfigurationError(
+                    'The name of the credentials file must be a string, not'
+                    f' {type(name).__name__}.'
+                )
+            found = _credentials_in(host.config_path(os.fspath(name)))
         return cls(**found._asdict(), **options)
 
     @classmethod
@@ -397,7 +412,11 @@ class OAuth2Auth(AuthBase):
 
         :raises ConfigurationError: it cannot work
         """
-        self.client.check()
+        try:
+            self.client.check()
+        except ConfigurationError as error:
+            error.wiki = self._a_wiki()
+            raise
         if host.is_running('login', '-oauth'):
             from pywikibot.logging import warning
 
@@ -418,6 +437,13 @@ class OAuth2Auth(AuthBase):
                     error='two_clients',
                 )
         self._is_checked = True
+
+    def _a_wiki(self) -> str | None:
+        """Return a wiki that the client is for, if there is a site of it."""
+        for site in host.configured_sites():
+            if site.wiki and host.entry_for(site.wiki) is self:
+                return site.wiki
+        return None
 
     def route(self, wiki: str, username: str) -> _BotAuth:
         """Make requests to a wiki run under an account from now on.
@@ -486,16 +512,46 @@ class OAuth2Auth(AuthBase):
         return f'{type(self).__name__}({self.client!r})'
 
 
+def _check_types(
+    owner_only: object, login_timeout: object, store: object, clock: object
+) -> None:
+    """Check the types of options, which nothing else does before their use.
+
+    :raises ConfigurationError: one is of another type
+    """
+    is_number = isinstance(login_timeout, (int, float))
+    for name, value, is_right, what in (
+        ('owner_only', owner_only, isinstance(owner_only, bool), 'a bool'),
+        ('login_timeout', login_timeout, is_number, 'a number'),
+        (
+            'store',
+            store,
+            store is None or isinstance(store, Store),
+            'a store such as FileStore()',
+        ),
+        ('clock', clock, callable(clock), 'a function'),
+    ):
+        if not is_right:
+            raise ConfigurationError(
+                f'The option {name} must be {what}, not'
+                f' {type(value).__name__}.'
+            )
+
+
 def _credentials_in(path: Path) -> Credentials:
     """Return the credentials in a JSON file that nobody else can read."""
     try:
         content = read_private(path)
     except OSError as error:
-        is_exposed = isinstance(error, ExposedFileError)
+        code = 'no_credentials'
+        if isinstance(error, ExposedFileError):
+            code = 'exposed_file'
+        elif isinstance(error, FileNotFoundError):
+            code = 'missing_file'
         raise ConfigurationError(
             f'The credentials file {path} cannot be used:'
             f' {error.strerror or error}.',
-            error='exposed_file' if is_exposed else 'no_credentials',
+            error=code,
             hint=str(path),
         ) from None
     return Credentials.from_json(content, f'The credentials file {path}')
@@ -511,7 +567,9 @@ def _no_traceback() -> Iterator[None]:
         yield
     except ConfigurationError as error:
         if host.is_reading_user_config():
-            raise SystemExit(messages.explain(error)) from None
+            sys.stderr.write(f'{messages.explain(error)}\n')
+            # As "pwb oauth2" ends if user-config.py has to be corrected.
+            raise SystemExit(2) from None
         raise
 
 

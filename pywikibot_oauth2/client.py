@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 # The prefix of the environment variables.
 _PREFIX = 'PYWIKIBOT_OAUTH2_'
 
-# MediaWiki's client IDs (recorded).
+# MediaWiki's client IDs (recorded). Its client secrets are longer.
 _CLIENT_ID = r'[0-9a-f]{32}'
+_ID_LENGTH = 32
 
 # Seconds that a command may take, including a person's answer to it.
 _COMMAND_TIMEOUT = 120
@@ -116,6 +117,17 @@ class OAuth2Client:
             return 'owner-only'
         return 'confidential' if self.is_confidential else 'public'
 
+    @property
+    def shown_id(self) -> str:
+        """The client ID as it may be shown.
+
+        Where a longer value stands in its place, that may be the client
+        secret or the access token.
+        """
+        if len(self.client_id) <= _ID_LENGTH:
+            return self.client_id
+        return f'({len(self.client_id)} characters)'
+
     def check(self) -> None:
         """Check the values that a person may have mixed up or mistyped.
 
@@ -123,10 +135,13 @@ class OAuth2Client:
             form that MediaWiki does not use
         """
         if self.client_id and not re.fullmatch(_CLIENT_ID, self.client_id):
+            value = repr(self.client_id)
+            if self.shown_id != self.client_id:
+                value = f'A value of {len(self.client_id)} characters'
             raise ConfigurationError(
-                f'{self.client_id!r} is not a client ID, which consists of'
-                ' 32 digits and letters from a to f.',
-                client_id=self.client_id,
+                f'{value} is not a client ID, which consists of'
+                f' {_ID_LENGTH} digits and letters from a to f.',
+                client_id=self.shown_id,
                 error='client_id',
             )
         reason = self.redirect_uri and _callback_error(self.redirect_uri)
@@ -177,7 +192,7 @@ class OAuth2Client:
 
     def __repr__(self) -> str:
         return (
-            f'<{type(self).__name__} {self.client_id!r} ({self.kind}),'
+            f'<{type(self).__name__} {self.shown_id!r} ({self.kind}),'
             f' redirect_uri={self.redirect_uri!r}>'
         )
 
@@ -220,7 +235,8 @@ class Credentials(NamedTuple):
         """
         import subprocess
 
-        if isinstance(command, str) or not command:
+        is_list = isinstance(command, (list, tuple)) and bool(command)
+        if not is_list or not all(isinstance(part, str) for part in command):
             raise ConfigurationError(
                 'The command for the credentials must be a list of strings.'
             )
@@ -263,7 +279,8 @@ class Credentials(NamedTuple):
                 return cls(**data)
         raise ConfigurationError(
             f'{what} must be a JSON object with strings for some of'
-            f' {", ".join(cls._fields)}, and nothing else.'
+            f' {", ".join(cls._fields)}, and nothing else.',
+            error='bad_credentials',
         )
 
     def __repr__(self) -> str:

@@ -271,13 +271,23 @@ def user_override() -> str | None:
         override = bot._user_override  # noqa: SLF001 - see above
         chosen = override[2] if override else ''
     else:
-        # pwb takes the options that precede the name of the script.
-        wrapper = sys.modules.get('pywikibot.scripts.wrapper')
-        arguments = [*getattr(wrapper, 'global_args', ()), *sys.argv]
-        options = [text for text in arguments if text.startswith('-user:')]
+        options = _global_options('-user:')
         chosen = options[0].partition(':')[2] if options else ''
     username: str | None = normalize_username(chosen) if chosen else None
     return username
+
+
+def folder_option() -> list[str]:
+    """Return the global option ``-dir`` as it was given, or nothing."""
+    return _global_options('-dir:')[:1]
+
+
+def _global_options(start: str) -> list[str]:
+    """Return the options of the command line that begin like this."""
+    # pwb takes the options that precede the name of the script.
+    wrapper = sys.modules.get('pywikibot.scripts.wrapper')
+    arguments = [*getattr(wrapper, 'global_args', ()), *sys.argv]
+    return [text for text in arguments if text.startswith(start)]
 
 
 def config_path(name: str) -> Path:
@@ -439,10 +449,17 @@ def is_found(key: str, host: str) -> bool:
 
 
 def entries() -> dict[str, object]:
-    """Return the entries of authenticate by their keys."""
+    """Return the entries of authenticate by their keys.
+
+    Pywikibot cannot find any under a key that is not a string.
+    """
     from pywikibot import config
 
-    return dict(config.authenticate)
+    # It is whatever user-config.py says.
+    found: object = config.authenticate
+    if not isinstance(found, dict):
+        return {}
+    return {key: found[key] for key in found if isinstance(key, str)}
 
 
 def admit(wiki: str, auth: object) -> KnownSite | None:

@@ -80,7 +80,12 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         ' callback URL is like http://127.0.0.1:8080/callback.'),
     'owner_only':
         'See "pwb oauth2" for the reason, and your clients at\n  {clients}',
-    'not_loadable': 'user-config.py was left as it is.',
+    'not_loadable': (
+        'user-config.py was left as it is. Correct it, and run the command'
+        ' again.'),
+    'bad_callback_url': (
+        'It needs a path, and https unless it is on this machine; for'
+        ' instance:\n  -callback-url:http://127.0.0.1:8080/callback'),
     'email_not_confirmed':
         'Set and confirm it in the preferences of the account.',
     'cancelled': 'To start again, run:\n  {login}',
@@ -110,8 +115,8 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
         'Name the wikis in user-config.py instead; these keys of'
         ' authenticate are narrow enough:\n  {hint}'),
     'oauth1': (
-        'Register an OAuth 2.0 client with "pwb oauth2 -setup", and give'
-        ' its client ID and client secret to OAuth2Auth.'),
+        'Remove the line with them from user-config.py, so that Pywikibot'
+        ' starts again, and run:\n  pwb oauth2 -setup'),
     'two_clients':
         'Put one OAuth2Auth object under both keys in user-config.py.',
     'client_id': (
@@ -123,6 +128,10 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
     'damaged': f'If it is a file, start over {_AGAIN}',
     'no_credentials':
         'The account that runs the bot must own it; see:\n  ls -l {hint}',
+    'missing_file': (
+        'Put it there again. Or take the line that names it out of'
+        ' user-config.py, without which Pywikibot starts again, and run:\n'
+        '  pwb oauth2 -setup'),
     'newer_release': 'Run:\n  pip install --upgrade pywikibot-oauth2',
     # The stores
     'bad_url': 'Correct the URL of RedisStore in user-config.py.',
@@ -142,6 +151,7 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
     'not_replaceable': (
         'Mount its folder, or set PYWIKIBOT_OAUTH2_FOLDER to another folder'
         ' in the environment.'),
+    'no_folder': 'Create the folder:\n  mkdir -p {folder}',
     'not_writable': (
         'The account that runs the bot must own the folder; see:\n'
         '  ls -ld {folder}'),
@@ -153,8 +163,8 @@ _ADVICE: dict[type[OAuth2Error] | str, str] = {
 }  # fmt: skip
 # No advice: the message is enough, or only a program can react.
 _ADVICE |= dict.fromkeys(
-    ('fork', 'no_choice', 'no_entry', 'no_username', 'not_pending',
-     'other_block', 'password', 'refused'),
+    ('bad_credentials', 'fork', 'no_choice', 'no_entry', 'no_output',
+     'no_username', 'not_pending', 'other_block', 'password', 'refused'),
     '',
 )  # fmt: skip
 
@@ -177,6 +187,10 @@ _WRONG_SECRET = (
     ' those that the wiki showed at registration. If you no longer have'
     ' them, look the client up at\n  {clients}\nAfter a correction, run:\n'
     '  {login}'
+)
+_NOT_OWNER_ONLY = (
+    'If the client is not registered for its owner only, remove'
+    ' owner_only=True from user-config.py. Otherwise, do this: '
 )
 _NO_SECRET = (
     'user-config.py has no client secret. A client that is registered as'
@@ -224,6 +238,8 @@ def _of_refused_client(
         return _UNUSABLE + (_USED_UP if error.ends_refresh_token else '')
     if client is not None and not client.is_confidential:
         return _NO_SECRET
+    if client is not None and client.owner_only:
+        return _NOT_OWNER_ONLY + _WRONG_SECRET
     return _WRONG_SECRET
 
 
@@ -242,7 +258,7 @@ def login_command(wiki: str | None, account: str | None = None) -> str:
     command = f'pwb login -site:{site.name}' if site else 'pwb login'
     if account is not None and account == host.user_override():
         command += f' {shlex.quote(f"-user:{account}")}'
-    return command
+    return ' '.join([command, *map(shlex.quote, host.folder_option())])
 
 
 # What an error code of api.php may mean under OAuth 2.0.

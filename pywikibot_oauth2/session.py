@@ -350,7 +350,7 @@ class OAuth2Session(AuthBase):
             status = 'ended' if self.ended else 'complete'
         return (
             f'<{type(self).__name__} of {self.user!r} on {self._wiki},'
-            f' client {self.client.client_id}, {status}>'
+            f' client {self.client.shown_id}, {status}>'
         )
 
 

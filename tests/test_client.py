@@ -20,6 +20,7 @@ from pywikibot.exceptions import FatalServerError
 
 from pywikibot_oauth2 import (
     ConfigurationError,
+    FileStore,
     OAuth2Auth,
     OAuth2Client,
     OAuth2Error,
@@ -153,6 +154,39 @@ def test_values_that_contradict_each_other_are_refused(values, words):
     assert 'user-config' not in str(info.value)
 
 
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('owner_only', 'False'),
+        ('login_timeout', '300'),
+        ('store', 3),
+        ('store', FileStore),
+        ('clock', 3),
+    ],
+)
+def test_an_option_of_another_type_is_named_at_once(name, value):
+    with pytest.raises(ConfigurationError) as info:
+        OAuth2Auth(CLIENT_ID, SECRET, **{name: value})
+    kind = type(value).__name__
+    assert str(info.value).startswith(f'The option {name} must be ')
+    assert str(info.value).endswith(f', not {kind}.')
+
+
+def test_a_misspelled_option_does_not_show_the_line_with_the_secret(
+    tmp_path, wiki
+):
+    owner = Owner(tmp_path, wiki, options=', redirect_url=3')
+    done = owner.alone('oauth2')
+    assert 'There is no option redirect_url of OAuth2Auth.' in done.stdout
+    assert 'Traceback' not in done.stdout
+    assert owner.client.secret not in done.stdout
+
+
+def test_the_name_of_a_credentials_file_is_a_string():
+    with pytest.raises(ConfigurationError, match='a string, not int'):
+        OAuth2Auth.from_file(3)
+
+
 NO_URL = 'does not begin with http:// or https://'
 MISSPELLED = {
     'nonsense': "'nonsense' is not a client ID, which",
@@ -176,6 +210,17 @@ def test_a_misspelled_value_is_found_when_it_is_checked(value):
     assert info.value.error == name
     for client in make_client(), OAuth2Client(access_token='abc'):
         client.check()
+
+
+@pytest.mark.parametrize(
+    'values', [(SECRET * 3, CLIENT_ID), (CLIENT_ID + SECRET, None)]
+)
+def test_a_secret_in_the_place_of_the_client_id_is_not_shown(values):
+    client = OAuth2Client(*values)
+    with pytest.raises(ConfigurationError, match='A value of .* is not') as e:
+        client.check()
+    session = OAuth2Session(client, 'https://wiki.example/w/api.php')
+    assert SECRET not in f'{e.value} {vars(e.value)} {client!r} {session!r}'
 
 
 # What is the same client
@@ -247,6 +292,8 @@ FAILING = f'import sys; print({SECRET!r}); sys.exit(3)'
         ([sys.executable, 'a\0b'], 'cannot be run (ValueError)'),
         ('pass show bot', 'must be a list of strings'),
         ([], 'must be a list of strings'),
+        ([5, SECRET], 'must be a list of strings'),
+        (5, 'must be a list of strings'),
     ],
 )
 def test_a_command_that_fails_is_reported(command, words):
@@ -308,24 +355,30 @@ def test_a_file_that_holds_something_else_is_not_quoted(path, content):
 
 
 @pytest.mark.parametrize(
-    ('put', 'words'),
+    ('put', 'words', 'code'),
     [
-        (lambda path: None, 'No such file'),
-        (os.mkdir, 'not a regular file'),
+        (lambda path: None, 'No such file', 'missing_file'),
+        (os.mkdir, 'not a regular file', 'no_credentials'),
         # It is not waited for.
-        (os.mkfifo, 'not a regular file'),
-        (lambda path: path.write_bytes(bytes(1 << 21)), 'too large'),
+        (os.mkfifo, 'not a regular file', 'no_credentials'),
+        (
+            lambda path: path.write_bytes(bytes(1 << 21)),
+            'too large',
+            'no_credentials',
+        ),
     ],
     ids=['missing', 'folder', 'pipe', 'large'],
 )
-def test_a_file_that_cannot_be_read_is_reported_at_once(path, put, words):
+def test_a_file_that_cannot_be_read_is_reported_at_once(
+    path, put, words, code
+):
     path.unlink()
     put(path)
     if path.is_file():
         path.chmod(0o600)
     with pytest.raises(ConfigurationError, match=words) as info:
         OAuth2Auth.from_file(path.name)
-    assert (info.value.error, info.value.hint) == ('no_credentials', str(path))
+    assert (info.value.error, info.value.hint) == (code, str(path))
 
 
 @pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid(), reason='root')
@@ -344,7 +397,10 @@ def test_a_file_of_another_user_is_refused(path):
         (f"OAuth2Auth('', '{SECRET}')", 'Correct user-config.py.'),
         (f"OAuth2Auth('k', '{SECRET}', 'c', 'd')", 'pwb oauth2 -setup'),
         (f"OAuth2Auth(('k', '{SECRET}', 'c', 'd'))", 'pwb oauth2 -setup'),
-        (f"OAuth2Auth.from_file('x', redirect_uri='{SECRET}')", 'ls -l '),
+        (
+            f"OAuth2Auth.from_file('x', redirect_uri='{SECRET}')",
+            'oauth2 -setup',
+        ),
         ('OAuth2Auth.from_environment()', 'Correct user-config.py.'),
         (f"OAuth2Auth.from_command(['x'], '{SECRET}')", 'user-config.py.'),
     ],
@@ -360,7 +416,7 @@ def test_a_wrong_value_ends_pywikibot_without_showing_the_line(
     command = [sys.executable, '-c', 'import pywikibot']
     with owner.start(*command) as process:
         shown = process.communicate('')[0]
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert advice in ' '.join(shown.split())
     assert 'Traceback' not in shown
     assert SECRET not in shown

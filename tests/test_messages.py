@@ -71,11 +71,13 @@ def codes_in(path):
 
 CODES = {c for path in PACKAGE.rglob('*.py') for c in codes_in(path)} - OTHERS
 SILENT = {
-    'fork', 'no_choice', 'no_entry', 'no_username', 'not_pending',
+    'bad_credentials', 'fork', 'no_choice', 'no_entry', 'no_output',
+    'no_username', 'not_pending',
     'other_block', 'password', 'refused',
 }  # fmt: skip
 # What the advice contains, with a hint that needs quotes.
 ADVICE = {
+    'bad_callback_url': '  -callback-url:http://127.0.0.1:8080/callback',
     'bad_url': 'the URL of RedisStore',
     'cancelled': LOGIN,
     'client_id': '"client application key"',
@@ -90,9 +92,11 @@ ADVICE = {
     'lock_lost': 'a longer lock_timeout',
     'lock_timeout': "lsof '/a b/c'",
     'missing_package': "pip install 'pywikibot-oauth2[/a b/c]'",
+    'missing_file': '  pwb oauth2 -setup',
     'newer_release': 'pip install --upgrade pywikibot-oauth2',
     'no_answer': 'when the wiki answers',
     'no_credentials': "ls -l '/a b/c'",
+    'no_folder': "mkdir -p '/a b'",
     'no_space': "df -h '/a b'",
     'no_terminal': LOGIN,
     'not_answerable': 'Close the program that listens there',
@@ -187,6 +191,9 @@ def test_a_refused_client_gets_the_advice_that_fits():
     assert used_up.startswith(unusable)
     assert 'used up the refresh token' in used_up
     assert used_up.endswith(LOGIN)
+    owner_only = OAuth2Client('a', 'b', owner_only=True)
+    text = messages.explain(ClientRefusedError('Refused.'), owner_only)
+    assert 'remove owner_only=True' in text
     unknown = messages.explain(ClientRefusedError('Refused.'), CLIENT)
     assert 'the wiki' in unknown
 

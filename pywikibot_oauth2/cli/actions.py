@@ -13,9 +13,9 @@ from pywikibot.exceptions import NoUsernameError
 
 from pywikibot_oauth2 import host, messages
 from pywikibot_oauth2.authorization import Authorization
-from pywikibot_oauth2.cli.answers import impossible
+from pywikibot_oauth2.cli.answers import impossible, read_line
 from pywikibot_oauth2.cli.sites import account_of
-from pywikibot_oauth2.cli.status import EXITS, examine, iso, state_of
+from pywikibot_oauth2.cli.status import EXITS, examine, explain, iso, state_of
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     ConfigurationError,
@@ -76,7 +76,7 @@ def attempt(
     try:
         return action(Case.of(site, auth, options))
     except OAuth2Error as error:
-        pywikibot.error(f'{site}: {messages.explain(error, auth.client)}')
+        pywikibot.error(f'{site}: {explain(error, site, auth.client)}')
         return EXITS[state_of(error)]
 
 
@@ -166,7 +166,7 @@ def token(case: Case) -> int:
     found = account.authorization
     if header is None or found is None or found.token is None:
         raise _not_authorized(account)
-    if sys.stdout.isatty():
+    if sys.stdout and sys.stdout.isatty():
         pywikibot.warning(
             f'Anyone who sees this token can act as {account.user} until it'
             ' expires.'
@@ -176,9 +176,34 @@ def token(case: Case) -> int:
         text = json.dumps(
             {'access_token': text, 'expires_at': iso(found.token.expires_at)}
         )
-    # Pywikibot would write it to its log file, too.
-    sys.stdout.write(f'{text}\n')
+    write(text)
     return FINE
+
+
+def write(text: str) -> None:
+    """Write lines to standard output.
+
+    Pywikibot would write them to its log file, too, and show a traceback
+    when nobody reads them, as in "pwb oauth2 | head".
+
+    :raises StoreError: they cannot be written
+    """
+    try:
+        if sys.stdout is None:
+            raise OSError('it is closed')
+        encoding = sys.stdout.encoding or 'utf-8'
+        text = text.encode(encoding, 'backslashreplace').decode(encoding)
+        sys.stdout.write(f'{text}\n')
+        sys.stdout.flush()
+    except OSError as error:
+        if sys.stdout is not None:
+            # Python would try again at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise StoreError(
+            'Standard output cannot be written to:'
+            f' {error.strerror or error}.',
+            error='no_output',
+        ) from None
 
 
 def export(case: Case) -> int:
@@ -192,14 +217,11 @@ def export(case: Case) -> int:
     if found is None:
         raise _not_authorized(account)
     try:
-        sys.stdout.write(json.dumps(found.serialize()) + '\n')
-        sys.stdout.flush()
-    except OSError:
+        write(json.dumps(found.serialize()))
+    except StoreError as error:
         account.adopt(found)
-        # Python would try again at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise StoreError(
-            'The line could not be written. The authorization is still here.'
+            f'{error} The authorization is still here.', error='no_output'
         ) from None
     pywikibot.info(
         f'The authorization of {account.user} on {case.site} is no longer'
@@ -251,7 +273,7 @@ def _saved(account: Account) -> int:
 def _read_line() -> str:
     """Return a line of standard input, hidden if that is a terminal."""
     if not is_terminal():
-        return sys.stdin.readline()
+        return read_line()
     if not can_paste():
         line: str = pywikibot.input('Paste the line', password=True)
         return line

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from typing import TYPE_CHECKING
 
 import pywikibot
 
@@ -10,9 +12,25 @@ from pywikibot_oauth2.errors import ConfigurationError
 from pywikibot_oauth2.login.prompt import is_terminal
 
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
 def impossible(message: str) -> ConfigurationError:
     """Return the error for a command that cannot be carried out."""
     return ConfigurationError(message, error='no_choice')
+
+
+def read_line() -> str:
+    """Return a line of standard input.
+
+    :raises ConfigurationError: there is none
+    """
+    # It is None if it was closed.
+    line = sys.stdin.readline() if sys.stdin else ''
+    if not line:
+        raise impossible('Standard input has no line for that.')
+    return line
 
 
 class Answers:
@@ -62,7 +80,7 @@ class Answers:
     def hidden(self, question: str) -> str:
         """Ask for a secret, without showing it."""
         if self._reads_secrets:
-            return sys.stdin.readline().rstrip('\n')
+            return read_line().rstrip('\n')
         return _input('stdin', question, password=True)
 
     def agree(self, question: str) -> None:
@@ -73,8 +91,9 @@ class Answers:
         if self.takes_all:
             return
         _require_terminal('yes')
-        if not pywikibot.input_yn(question, default=True):
-            raise impossible('Nothing was changed.')
+        with _answered():
+            if not pywikibot.input_yn(question, default=True):
+                raise impossible('Nothing was changed.')
 
 
 def _input(
@@ -82,8 +101,18 @@ def _input(
 ) -> str:
     """Ask a person; the name is that of the option to use instead."""
     _require_terminal(name)
-    answer: str = pywikibot.input(question, password, default)
+    with _answered():
+        answer: str = pywikibot.input(question, password, default)
     return answer.strip()
+
+
+@contextlib.contextmanager
+def _answered() -> Iterator[None]:
+    """Report that the input ended, as by Ctrl-D, in place of an answer."""
+    try:
+        yield
+    except EOFError:
+        raise impossible('There was no answer.') from None
 
 
 def _require_terminal(name: str) -> None:

@@ -12,9 +12,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tokenize
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from pywikibot_oauth2.errors import ConfigurationError, StoreError
+from pywikibot_oauth2.login.prompt import is_terminal
 from pywikibot_oauth2.stores.file import draft
 
 
@@ -26,6 +29,15 @@ if TYPE_CHECKING:
 #: The file that holds the credentials. PAWS publishes home folders, except
 #: for files whose names begin with a dot.
 CREDENTIALS = '.pywikibot-oauth2.json'
+
+# What to say about an error of the operating system; by default, that the
+# folder is not writable.
+_CODES = {
+    errno.EDQUOT: 'no_space',
+    errno.EFBIG: 'no_space',
+    errno.ENOENT: 'no_folder',
+    errno.ENOSPC: 'no_space',
+}
 
 _IMPORT = 'import pywikibot_oauth2 as _oauth2'
 _KEY = re.compile(r"authenticate\['([^']+)'\] = ")
@@ -46,8 +58,9 @@ def credentials_path(folder: Path, client_id: str | None = None) -> Path:
     """
     stem = CREDENTIALS.removesuffix('.json')
     for path in sorted(folder.glob(f'{stem}*.json')):
-        if client_id and client_id in path.read_text(errors='replace'):
-            return path
+        with contextlib.suppress(OSError):
+            if client_id and client_id in path.read_text(errors='replace'):
+                return path
     return _free_path(folder / CREDENTIALS, f'{stem}-{{}}.json', 2)
 
 
@@ -73,12 +86,39 @@ def write_credentials(
         put(content.encode())
 
 
+def read(path: Path) -> tuple[str, str]:
+    """Return what user-config.py holds, and its encoding.
+
+    Line ends are left as they are.
+
+    :raises ConfigurationError: Python could not read it, either
+    :raises StoreError: it cannot be read
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return '', 'utf-8'
+    except OSError as failure:
+        raise StoreError(
+            f'{path} cannot be read: {failure.strerror or failure}.',
+            error='not_writable',
+            hint=str(path),
+        ) from None
+    try:
+        encoding = tokenize.detect_encoding(BytesIO(content).readline)[0]
+        return content.decode(encoding), encoding
+    except (SyntaxError, UnicodeError) as error:
+        raise ConfigurationError(
+            f'{path} cannot be decoded: {error}', error='not_loadable'
+        ) from None
+
+
 def changed(
     before: str,
     *,
     family: str,
     code: str,
-    username: str,
+    username: str | None,
     keys: Iterable[str],
     credentials: str,
     options: str = '',
@@ -92,34 +132,41 @@ def changed(
     :param before: the old content, which may be empty
     :param family: the family of the site
     :param code: the code of the site
-    :param username: the account
+    :param username: the account; None if one is configured
     :param keys: the keys of authenticate
     :param credentials: the name of the credentials file
     :param options: other arguments of from_file, or ''
     :param family_url: the address of the api.php, if Pywikibot has no family
         for the wiki
     """
-    lines = before.rstrip().splitlines()
-    if not lines:
-        lines = [f'family = {family!r}', f'mylang = {code!r}']
+    # Only at line feeds: a string or a comment may hold what else
+    # str.splitlines takes for the end of a line. A carriage return stays.
+    lines = before.split('\n') if before.strip() else []
+    end = '\r' if lines and lines[0].endswith('\r') else ''
+    if lines and not lines[-1]:
+        lines.pop()
+    elif lines:
+        lines[-1] += end
     wanted = [_IMPORT]
-    pattern = rf'^usernames\[.{family}.\]\[.(?:{re.escape(code)}|\*).\]\s*='
-    if not re.search(pattern, before, re.MULTILINE):
+    if username is not None:
         wanted.insert(0, f'usernames[{family!r}][{code!r}] = {username!r}')
     if family_url is not None:
         wanted.insert(0, f'family_files[{family!r}] = {family_url!r}')
-    lines += [line for line in wanted if line not in lines]
-    lines = _with_entry(lines, set(keys), credentials, options)
+    if not lines:
+        wanted[:0] = [f'family = {family!r}', f'mylang = {code!r}']
+    present = {line.removesuffix('\r') for line in lines}
+    lines += [line + end for line in wanted if line not in present]
+    lines = _with_entry(lines, set(keys), credentials, options, end)
     return '\n'.join(lines) + '\n'
 
 
 def _with_entry(
-    lines: list[str], keys: set[str], credentials: str, options: str
+    lines: list[str], keys: set[str], credentials: str, options: str, end: str
 ) -> list[str]:
     """Add a line for authenticate, or replace an older one."""
     older: list[str] = []
     for line in lines:
-        match = _ENTRY.fullmatch(line)
+        match = _ENTRY.fullmatch(line.removesuffix('\r'))
         its_keys = set(_KEY.findall(line))
         if match and match['credentials'] == credentials:
             keys = keys | its_keys
@@ -130,9 +177,9 @@ def _with_entry(
     entry = ''.join(f'authenticate[{key!r}] = ' for key in sorted(keys)) + (
         f'_oauth2.OAuth2Auth.from_file({arguments})'
     )
-    if older == [entry]:
+    if [line.removesuffix('\r') for line in older] == [entry]:
         return lines
-    return [*(line for line in lines if line not in older), entry]
+    return [*(line for line in lines if line not in older), entry + end]
 
 
 def diff(before: str, after: str) -> str:
@@ -147,28 +194,45 @@ def diff(before: str, after: str) -> str:
     )
 
 
-def replace(path: Path, content: str) -> Path | None:
+def rehearse(
+    path: Path,
+    content: str,
+    encoding: str,
+    credentials: Path,
+    *,
+    is_owner_only: bool,
+) -> None:
+    """Check that both files can be written, and that Pywikibot loads them.
+
+    :param path: the path of user-config.py
+    :param content: the new content
+    :param encoding: its encoding
+    :param credentials: the path of the credentials file
+    :param is_owner_only: whether that is going to hold an access token
+    :raises ConfigurationError: Pywikibot could not load the new one
+    :raises StoreError: one of them cannot be written
+    """
+    names = ['access_token'] if is_owner_only else ['client_id']
+    with _reported(credentials), draft(credentials) as (stand_in, _):
+        stand_in.write_text(json.dumps(dict.fromkeys(names, 'none')))
+        trial = content.replace(repr(credentials.name), repr(stand_in.name))
+        with _reported(path), draft(path, path.suffix) as (temporary, _):
+            temporary.write_bytes(_encoded(path, trial, encoding))
+            _require_loadable(path, temporary)
+
+
+def replace(path: Path, content: str, encoding: str = 'utf-8') -> Path | None:
     """Replace user-config.py, after Pywikibot has loaded the new one once.
 
+    :param encoding: the encoding of the file
     :return: the path of the backup, if there was an old one
     :raises ConfigurationError: Pywikibot cannot load the new one; nothing
         was changed
     """
+    encoded = _encoded(path, content, encoding)
     with _reported(path), draft(path, path.suffix) as (trial, put):
-        trial.write_bytes(content.encode())
-        # Pywikibot accepts the global option -config in any program. The
-        # option -dir does not affect an absolute path.
-        result = run_python(
-            path.parent,
-            *('-c', 'import pywikibot', f'-config:{trial}'),
-            is_captured=True,
-        )
-        if result.returncode:
-            words = (result.stderr.strip().splitlines() or ['?'])[-1]
-            raise ConfigurationError(
-                f'Pywikibot cannot load the new {path}: {words}',
-                error='not_loadable',
-            )
+        trial.write_bytes(encoded)
+        _require_loadable(path, trial)
         backup = None
         if path.exists():
             backup = _free_path(
@@ -176,8 +240,42 @@ def replace(path: Path, content: str) -> Path | None:
             )
             backup.touch(mode=0o600)
             shutil.copy2(path, backup)
-        put(content.encode())
+        put(encoded)
     return backup
+
+
+def _encoded(path: Path, content: str, encoding: str) -> bytes:
+    try:
+        return content.encode(encoding)
+    except UnicodeError:
+        raise ConfigurationError(
+            f'{path} is encoded in {encoding}, which lacks a character of'
+            ' the account or of the site. Save it in UTF-8.',
+            error='not_loadable',
+        ) from None
+
+
+def _require_loadable(path: Path, trial: Path) -> None:
+    """Check that Pywikibot loads the next version of user-config.py.
+
+    :raises ConfigurationError: it does not
+    """
+    # Pywikibot takes the global option -config in any program. The folder,
+    # which is that of all other files, does not affect an absolute path.
+    result = run_python(
+        path.parent,
+        *('-c', 'import pywikibot', f'-config:{trial}'),
+        is_captured=True,
+    )
+    if result.returncode:
+        words = result.stderr.strip() or '?'
+        if 'Traceback' in words:
+            # The lines before may hold a secret.
+            words = words.splitlines()[-1]
+        raise ConfigurationError(
+            f'Pywikibot cannot load the new {path}: {words}',
+            error='not_loadable',
+        )
 
 
 def run_python(
@@ -192,6 +290,8 @@ def run_python(
     return subprocess.run(
         [sys.executable, *arguments, f'-dir:{folder}'],
         env=environment,
+        # What is piped is for the questions of this process.
+        stdin=None if is_terminal() else subprocess.DEVNULL,
         capture_output=is_captured,
         text=True,
         check=False,
@@ -204,10 +304,9 @@ def _reported(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as failure:
-        is_full = failure.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise StoreError(
             f'{path} cannot be written: {failure.strerror or failure}.',
-            error='no_space' if is_full else 'not_writable',
+            error=_CODES.get(failure.errno or 0, 'not_writable'),
             hint=str(path),
         ) from None
 

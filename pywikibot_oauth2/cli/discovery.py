@@ -13,9 +13,10 @@ from pywikibot.exceptions import UnknownFamilyError
 from pywikibot.family import Family
 
 from pywikibot_oauth2 import host
+from pywikibot_oauth2.api import part
 from pywikibot_oauth2.cli.answers import impossible
 from pywikibot_oauth2.cli.sites import offline_site
-from pywikibot_oauth2.cli.wiki import WikiSession, part
+from pywikibot_oauth2.cli.wiki import WikiSession
 from pywikibot_oauth2.errors import EndpointError, printable
 
 

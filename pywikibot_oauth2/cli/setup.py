@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -11,16 +11,21 @@ from urllib.parse import urlsplit
 import pywikibot
 from pywikibot import config
 from pywikibot.login import ClientLoginManager
+from pywikibot.tools import as_filename, normalize_username
 
-from pywikibot_oauth2 import host
+from pywikibot_oauth2 import host, messages
+from pywikibot_oauth2.auth import OAuth2Auth
 from pywikibot_oauth2.cli import config_file, registration
 from pywikibot_oauth2.cli.answers import Answers, impossible
 from pywikibot_oauth2.cli.discovery import extension_version, find_site
+from pywikibot_oauth2.cli.sites import configured_account
 from pywikibot_oauth2.cli.wiki import WikiSession
 from pywikibot_oauth2.client import OAuth2Client
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     AuthorizationError,
+    ClientRefusedError,
+    ConfigurationError,
     printable,
 )
 from pywikibot_oauth2.login.conversation import open_browser
@@ -56,12 +61,14 @@ class Plan(NamedTuple):
     :ivar path: the path of user-config.py
     :ivar before: its current content
     :ivar after: its new content
+    :ivar encoding: its encoding
     :ivar credentials: the path of the credentials file
     """
 
     path: Path
     before: str
     after: str
+    encoding: str
     credentials: Path
 
 
@@ -83,6 +90,31 @@ class Setup:
             or answers.ask('user', f'Account of the bot on {self.site}:')
         )
         self._is_owner_only = False
+        self._require_no_other_account()
+
+    def _require_no_other_account(self) -> None:
+        """Refuse to take the client of another account away.
+
+        There is one entry of authenticate for a wiki.
+
+        :raises ConfigurationError: another account uses it
+        """
+        other = normalize_username(configured_account(self.site) or '')
+        if other in (None, '', self.username) or not isinstance(
+            host.entry_for(self.wiki), OAuth2Auth
+        ):
+            return
+        login = messages.login_command(self.wiki, self.username)
+        folder = shlex.quote(as_filename(self.username))
+        raise impossible(
+            f'user-config.py has a client for {self.site} already, which'
+            f' {other} uses. If it is approved and not owner-only, it serves'
+            f' {self.username}, too:\n  {login}\nA client of its own goes into'
+            f' a folder of its own:\n  mkdir {folder}\n'
+            f'  python3 -m pywikibot_oauth2 -setup -dir:{folder}'
+            f' {shlex.quote(f"-user:{self.username}")}'
+            f' -wiki:{self.wiki}/api.php'
+        )
 
     def run(self) -> None:
         """Get a client and write the configuration for it.
@@ -106,11 +138,9 @@ class Setup:
             plan = self._plan(
                 None, None if self._is_owner_only else self._callback_url
             )
-            config_file.require_room(plan.credentials)
             client = self._register()
         else:
-            client = self._ask_for_values(by_form=way == 'form')
-            self._try(client)
+            client = self._usable_client(by_form=way == 'form')
             plan = self._plan(client.client_id, client.redirect_uri)
         self._write(plan, client)
 
@@ -198,6 +228,27 @@ class Setup:
             )
         return grants
 
+    def _usable_client(self, *, by_form: bool) -> OAuth2Client:
+        """Ask for the values of a client, and try them.
+
+        :raises OAuth2Error: it does not; no file has the values yet
+        """
+        try:
+            client = self._ask_for_values(by_form=by_form)
+            self._try(client)
+        except (ClientRefusedError, ConfigurationError) as error:
+            is_unusable = getattr(error, 'is_unusable', False)
+            if is_unusable or error.error == 'no_choice':
+                raise
+            clients = host.special_page(
+                self.wiki, 'OAuthConsumerRegistration/list'
+            )
+            raise impossible(
+                f'{error}\nNothing was written. Compare the values with those'
+                f' at\n  {clients}\nand run the command again.'
+            ) from None
+        return client
+
     def _ask_for_values(self, *, by_form: bool) -> OAuth2Client:
         """Ask for the values that the wiki showed at registration."""
         ask, hidden = self.answers.ask, self.answers.hidden
@@ -260,13 +311,14 @@ class Setup:
     def _plan(self, client_id: str | None, callback_url: str | None) -> Plan:
         """Show the changes for a client, and ask for consent."""
         path = self.folder / 'user-config.py'
-        before = path.read_text('utf-8') if path.exists() else ''
+        before, encoding = config_file.read(path)
         credentials = config_file.credentials_path(self.folder, client_id)
+        is_known = bool(before.strip()) and bool(configured_account(self.site))
         after = config_file.changed(
             before,
             family=self.site.family.name,
             code=self.site.code,
-            username=self.username,
+            username=None if is_known else self.username,
             keys=self._keys(),
             credentials=credentials.name,
             options=f'redirect_uri={callback_url!r}' if callback_url else '',
@@ -275,20 +327,42 @@ class Setup:
         changes = config_file.diff(before, after)
         if changes:
             pywikibot.info(f'\nChanges to {path}:\n\n{changes}')
+        config_file.rehearse(
+            path,
+            after,
+            encoding,
+            credentials,
+            is_owner_only=self._is_owner_only,
+        )
+        if changes:
             self.answers.agree('Write these changes?')
-        return Plan(path, before, after, credentials)
+        return Plan(path, before, after, encoding, credentials)
 
     def _keys(self) -> set[str]:
         """Return the keys for the wiki and, on Wikimedia, its sisters."""
         if not host.is_wikimedia(self.site):
-            return {urlsplit(self.wiki).netloc}
-        sisters = (
+            # As Pywikibot looks it up: a family may have it in capitals.
+            return {urlsplit(self.site.base_url('')).netloc}
+        sites = list(host.configured_sites())
+        wikis = {self.wiki} | {
             site.wiki
-            for site in host.configured_sites()
-            if host.is_wikimedia(site) and site.username == self.username
-        )
+            for site in sites
+            if site.wiki
+            and host.is_wikimedia(site)
+            and site.username == self.username
+        }
+        others = [
+            host.netloc_of(site)
+            for site in sites
+            if site.username != self.username and site.wiki != self.wiki
+        ]
+        keys = {wiki: host.narrow_key(wiki) for wiki in wikis}
+        # The wikis of other accounts keep the clients that they have.
         return {
-            host.narrow_key(wiki) for wiki in (self.wiki, *sisters) if wiki
+            urlsplit(wiki).netloc
+            if any(host.is_match(key, other) for other in others)
+            else key
+            for wiki, key in keys.items()
         }
 
     def _write(self, plan: Plan, client: OAuth2Client) -> None:
@@ -299,7 +373,7 @@ class Setup:
         )
         pywikibot.info(f'The credentials are kept in {plan.credentials}')
         if plan.after != plan.before:
-            backup = config_file.replace(plan.path, plan.after)
+            backup = config_file.replace(plan.path, plan.after, plan.encoding)
             if backup is not None:
                 pywikibot.info(f'The old file is kept as {backup}')
 
@@ -312,8 +386,8 @@ def _folder() -> Path:
     """
     folder = Path(config.base_dir)
     wanted = os.environ.get('PYWIKIBOT_DIR')
-    has_option = any(arg.startswith('-dir:') for arg in sys.argv)
-    if wanted and not has_option and not (folder / 'user-config.py').exists():
+    exists = (folder / 'user-config.py').exists()
+    if wanted and not host.folder_option() and not exists:
         return Path(wanted).absolute()
     return folder
 
@@ -347,9 +421,13 @@ def run(options: list[str]) -> int:
     pywikibot.info('\nLogging in with the new configuration:')
     status = config_file.run_python(setup.folder, *command).returncode
     if status == 0:
+        command = ['pwb', 'touch', f'-site:{setup.site}', '-page:Sandbox']
+        own = configured_account(setup.site) or setup.username
+        if normalize_username(own) != setup.username:
+            command.append(f'-user:{setup.username}')
+        command += host.folder_option()
         pywikibot.info(
-            '\nEverything is set up. Try it:\n  pwb touch'
-            f' -site:{setup.site} -page:Sandbox'
+            f'\nEverything is set up. Try it:\n  {shlex.join(command)}'
         )
     return status
 

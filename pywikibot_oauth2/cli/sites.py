@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pywikibot
 from pywikibot import config
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pywikibot_oauth2.account import Account
+
+
+# What user-config.py says. The global option -user, which is read after
+# this module was imported, changes the original.
+_USERNAMES = copy.deepcopy(config.usernames)
 
 
 class _NoSiteinfo:
@@ -57,6 +64,7 @@ def authentication(site: BaseSite) -> OAuth2Auth:
     """
     found = host.entry_for(host.wiki_of_site(site))
     if isinstance(found, OAuth2Auth):
+        _require_spelling(site, host.entries_of(found))
         return found
     if isinstance(found, tuple) and len(found) == 4:
         what = 'has OAuth 1.0a credentials'
@@ -67,6 +75,21 @@ def authentication(site: BaseSite) -> OAuth2Auth:
         f'  pwb oauth2 -setup -site:{site}',
         error='no_entry',
     )
+
+
+def _require_spelling(site: BaseSite, keys: list[str]) -> None:
+    """Check that Pywikibot finds one of the keys for a site.
+
+    :raises ConfigurationError: a capital letter or a port is different
+    """
+    netloc = urlsplit(site.base_url('')).netloc
+    if not any(host.is_found(key, netloc) for key in keys):
+        raise ConfigurationError(
+            f'Pywikibot does not find authenticate[{keys[0]!r}] for {site}.'
+            ' Write the key in user-config.py like this:\n'
+            f'  authenticate[{netloc!r}]',
+            error='no_entry',
+        )
 
 
 def account_of(site: BaseSite, auth: OAuth2Auth) -> Account:
@@ -82,6 +105,15 @@ def account_of(site: BaseSite, auth: OAuth2Auth) -> Account:
             error='no_username',
         )
     return auth.route(host.wiki_of_site(site), username).account
+
+
+def configured_account(site: BaseSite) -> str | None:
+    """Return the account of a site whatever the global option -user says."""
+    names: dict[str, str] = {
+        **_USERNAMES.get('*', {}),
+        **_USERNAMES.get(site.family.name, {}),
+    }
+    return names.get(site.code) or names.get('*')
 
 
 def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
@@ -104,7 +136,7 @@ def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
                     site = offline_site(code, family)
                     found = host.entry_for(host.wiki_of_site(site))
                     if isinstance(found, OAuth2Auth):
-                        yield site, found
+                        yield site, authentication(site)
 
 
 @contextlib.contextmanager

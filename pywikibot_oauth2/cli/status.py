@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from pywikibot.comms import http
 
 from pywikibot_oauth2 import host, messages
+from pywikibot_oauth2.api import own_rights, part, query
 from pywikibot_oauth2.authorization import LOGGED_OUT
 from pywikibot_oauth2.cli.sites import account_of
-from pywikibot_oauth2.cli.wiki import part, query
 from pywikibot_oauth2.errors import (
     ClientRefusedError,
     ConfigurationError,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pywikibot_oauth2.account import Account
     from pywikibot_oauth2.auth import OAuth2Auth
+    from pywikibot_oauth2.client import OAuth2Client
     from pywikibot_oauth2.token import Header
 
 
@@ -142,6 +143,15 @@ def state_of(error: OAuth2Error) -> str:
     return 'not authorized'
 
 
+def explain(error: OAuth2Error, site: BaseSite, client: OAuth2Client) -> str:
+    """Return what went wrong for a site and what can be done about it."""
+    if isinstance(error, StoreError):
+        # A store does not know for which wiki it is asked.
+        error.wiki = error.wiki or host.wiki_of_site(site)
+        error.account = error.account or site.username()
+    return messages.explain(error, client)
+
+
 def examine(site: BaseSite, auth: OAuth2Auth) -> Status:
     """Return the status of the authorization for a site.
 
@@ -154,7 +164,7 @@ def examine(site: BaseSite, auth: OAuth2Auth) -> Status:
         kept_in = 'the configuration (access_token)'
     client = auth.client
     status = Status(
-        str(site), name, client.client_id or None, client.kind, kept_in
+        str(site), name, client.shown_id or None, client.kind, kept_in
     )
     try:
         account = account_of(site, auth)
@@ -165,7 +175,7 @@ def examine(site: BaseSite, auth: OAuth2Auth) -> Status:
             _read_token(status, account)
     except OAuth2Error as error:
         status.state = state_of(error)
-        status.reason = messages.explain(error, client)
+        status.reason = explain(error, site, client)
         if isinstance(error, ClientRefusedError):
             status.accepted = False
     return status
@@ -208,7 +218,7 @@ def _examine(status: Status, site: BaseSite, account: Account) -> None:
     with contextlib.suppress(EndpointError, ClientRefusedError):
         status.client = _registration(endpoints, header, account)
     if status.rights is not None:
-        own = _own_rights(site, status.account or '')
+        own = own_rights(site, status.account or '')
         status.missing = messages.missing_rights(own, status.rights)
 
 
@@ -255,16 +265,6 @@ def _ask_api(status: Status, site: BaseSite, account: Account) -> None:
         # PHP encodes an empty object as a list.
         status.ratelimits = part(info, 'ratelimits')
         status.blocked = 'blockid' in info and not info.get('blockpartial')
-
-
-def _own_rights(site: BaseSite, username: str) -> list[str]:
-    """Return the rights of the account, whatever the token allows."""
-    with contextlib.suppress(OAuth2Error):
-        data = query(site, list='users', ususers=username, usprop='rights')
-        users = part(data, 'query').get('users')
-        user = users[0] if isinstance(users, list) and users else None
-        return _printable(part(user).get('rights')) or []
-    return []
 
 
 def _registration(

@@ -9,62 +9,19 @@ from urllib.parse import urljoin
 
 import requests
 from pywikibot import config
-from pywikibot.comms import http
 from pywikibot.tools import as_filename
 
 from pywikibot_oauth2 import host
+from pywikibot_oauth2.api import FORMAT, part
 from pywikibot_oauth2.errors import (
     AuthorizationError,
     EndpointError,
-    OAuth2Error,
     printable,
-    reason_of,
 )
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from pywikibot.site import BaseSite
-
-
-_FORMAT = {'format': 'json', 'formatversion': '2'}
-
-
-def part(data: object, *names: str) -> dict[str, object]:
-    """Return a nested JSON object, or {} if there is none."""
-    for name in names:
-        data = data.get(name) if isinstance(data, dict) else None
-    return data if isinstance(data, dict) else {}
-
-
-def query(site: BaseSite, **parameters: str) -> dict[str, object]:
-    """Return the answer to a query, sent as by any other script.
-
-    :raises EndpointError: there is no usable answer
-    :raises OAuth2Error: as for any authenticated request
-    """
-    wiki = host.wiki_of_site(site)
-    response = http.fetch(
-        site.base_url(site.apipath()),
-        params={'action': 'query', **parameters, **_FORMAT},
-        headers={'user-agent': http.user_agent(site)},
-        verify=site.verify_SSL_certificate(),
-        default_error_handling=False,
-    )
-    if isinstance(response, OAuth2Error):
-        raise response
-    if isinstance(response, Exception):
-        raise EndpointError(f'{wiki}: {reason_of(response)}', wiki=wiki)
-    with contextlib.suppress(ValueError, RecursionError):
-        data = response.json()
-        if isinstance(data, dict):
-            return data
-    raise EndpointError(
-        f'{wiki}: HTTP status {response.status_code} with an answer that is'
-        ' not a JSON object',
-        wiki=wiki,
-    )
 
 
 class WikiSession(requests.Session):
@@ -142,7 +99,7 @@ class WikiSession(requests.Session):
 
         :raises EndpointError: the wiki gave no usable answer
         """
-        return self.call('api.php', data={**fields, **_FORMAT})
+        return self.call('api.php', data={**fields, **FORMAT})
 
     def api(self, **fields: str) -> dict[str, object]:
         """Return the answer of api.php.
@@ -220,11 +177,12 @@ class WikiSession(requests.Session):
         )
 
     def _refused(self, code: object, words: object) -> AuthorizationError:
+        is_callback_url = code == 'invalid_callback_url'
         return AuthorizationError(
             f'{self._wiki} refused: {printable(words or code)}',
             wiki=self._wiki,
             account=self._username,
-            error='refused',
+            error='bad_callback_url' if is_callback_url else 'refused',
             hint=printable(code),
         )
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import pywikibot
 import pywikibot.login
 from pywikibot.comms import http
-from pywikibot.exceptions import Error, NoUsernameError
+from pywikibot.exceptions import NoUsernameError
 from pywikibot.site import APISite
 from pywikibot.tools import normalize_username
 
 from pywikibot_oauth2 import blocks, host, messages
+from pywikibot_oauth2.api import own_rights
 from pywikibot_oauth2.auth import OAuth2Auth
 from pywikibot_oauth2.authorization import LOGGED_OUT, Authorization
 from pywikibot_oauth2.errors import (
@@ -279,9 +279,11 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             f'{self.username} has authorized the client on {self.site} with'
             f' the grants {", ".join(map(printable, names))}.'
         )
-        if not isinstance(rights, list):
+        if not isinstance(rights, list) or not isinstance(self.site, APISite):
+            # In "pwb oauth2", the status lists them.
             return text
-        missing = messages.missing_rights(self._own_rights(), map(str, rights))
+        own = own_rights(self.site, self.username)
+        missing = messages.missing_rights(own, map(str, rights))
         if not missing:
             return text
         lacks = '; '.join(
@@ -294,21 +296,6 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             f'{text}\nThe account itself may do more, which would need the'
             f' grants {lacks}.'
         )
-
-    def _own_rights(self) -> list[str]:
-        """Return the rights of the account, whatever the token allows."""
-        if not isinstance(self.site, APISite):
-            # In "pwb oauth2", the status lists them.
-            return []
-        with contextlib.suppress(Error, KeyError, TypeError, AssertionError):
-            request = self.site.simple_request(
-                action='query',
-                list='users',
-                ususers=self.username,
-                usprop='rights',
-            )
-            return list(request.submit()['query']['users'][0]['rights'])
-        return []
 
     def _check_place(self, auth: OAuth2Auth) -> None:
         """Warn before the login if the token could not be stored."""

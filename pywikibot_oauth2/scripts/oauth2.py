@@ -220,7 +220,7 @@ def _register(*, is_json: bool) -> int:
         }
         _write_json({'site': str(site), 'url': url, 'grants': grants})
     else:
-        pywikibot.stdout(registration.text(site, url))
+        actions.write(registration.text(site, url))
     return FINE
 
 
@@ -244,7 +244,7 @@ def _for_sites(action: str, options: list[str]) -> int:
             exits.append(status.exit_status)
         shown.append(status.serialize())
         if not is_json:
-            pywikibot.stdout(text(status, auth.clock()))
+            actions.write(text(status, auth.clock()))
     if is_json:
         _write_json({'sites': shown})
     return max(exits)
@@ -266,7 +266,7 @@ def _selected(*, is_for_all: bool) -> list[tuple[BaseSite, OAuth2Auth]]:
 
 
 def _write_json(data: dict[str, object]) -> None:
-    pywikibot.stdout(json.dumps(data, indent=1))
+    actions.write(json.dumps(data, indent=1))
 
 
 def run() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 
@@ -112,6 +113,33 @@ def test_without_an_authorization_the_status_says_what_to_run(
     assert advice in shown
 
 
+ENTRY = "_oauth2.OAuth2Auth('{id}', 'secret', redirect_uri='127.0.0.1:80')"
+
+
+@pytest.mark.parametrize(
+    ('line', 'words'),
+    [
+        (f"authenticate[('{{netloc}}',)] = {ENTRY}", 'has no OAuth2Auth'),
+        (f'authenticate[b"x"] = {ENTRY}', 'has no OAuth2Auth'),
+        (f'authenticate = {ENTRY}', 'has no OAuth2Auth'),
+        # The link is one that can be opened.
+        (f"authenticate['{{netloc}}'] = {ENTRY}", '  http://127.0.0.1:'),
+        ("_oauth2.OAuth2Auth('a', 'b', 'c', 'd')", '\n  pwb oauth2 -setup\n'),
+        ("_oauth2.OAuth2Auth.from_file('x')", '\n  pwb oauth2 -setup\n'),
+        ('_oauth2.OAuth2Auth()', 'Correct user-config.py'),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_status_2(
+    tmp_path, wiki, line, words
+):
+    owner = Owner(tmp_path, wiki, has_oauth=False)
+    line = line.format(netloc=wiki.netloc, id=owner.client.id)
+    owner.configure(f'import pywikibot_oauth2 as _oauth2\n{line}\n')
+    status, shown = command(owner)
+    assert status == 2
+    assert words in shown
+
+
 @pytest.mark.parametrize('option', ['-logout', '-login', '-refresh', '-token'])
 def test_an_account_that_is_missing_is_named(owner, option):
     line = "usernames['sandbox']['en'] = 'Bot'"
@@ -198,10 +226,11 @@ def test_an_authorization_is_imported_again_by_a_hidden_paste(owner, exported):
     assert command(owner)[0] == 0
 
 
-def test_an_export_that_nobody_reads_is_taken_back(owner):
+@pytest.mark.parametrize('option', ['-export', '-token', '-json', '-all'])
+def test_output_that_nobody_reads_is_reported_and_no_export(owner, option):
     with open('/dev/full', 'w') as full:
         done = subprocess.run(
-            pwb('oauth2', '-export'),
+            pwb('oauth2', option),
             env=owner.environment,
             cwd=owner.folder,
             stdout=full,
@@ -209,8 +238,23 @@ def test_an_export_that_nobody_reads_is_taken_back(owner):
             text=True,
         )
     assert done.returncode == 4, done.stderr
+    assert 'No space left on device' in done.stderr
     assert 'Traceback' not in done.stderr
+    assert 'Exception ignored' not in done.stderr
     assert command(owner)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ('option', 'redirection', 'status'),
+    [('-import', '<&-', 2), ('-token', '>&-', 4), ('-token', '2>&-', 0)],
+)
+def test_a_closed_stream_is_no_traceback(owner, option, redirection, status):
+    shell = f'exec "$@" {redirection}'
+    done = owner._complete(
+        ['sh', '-c', shell, 'sh', *pwb('oauth2', option)], '', {}
+    )
+    assert done.returncode == status
+    assert 'Traceback' not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -267,6 +311,7 @@ def test_a_damaged_token_file_is_status_4_and_left_alone(owner, option):
     owner.token_file().write_text('{"version": 1, "auth')
     status, shown = command(owner, option)
     assert status == 4
+    assert 'pwb login -site:sandbox:en' in shown.replace('\\"', '"')
     assert 'It was left as it is.' in shown
     assert owner.token_file().read_text() == '{"version": 1, "auth'
 
@@ -323,3 +368,33 @@ def test_nothing_secret_is_written_anywhere_else(tmp_path, wiki):
     shown += [path.read_text() for path in files]
     assert len(wiki.secrets) > 8
     assert not [text for text in shown if any(s in text for s in wiki.secrets)]
+
+
+@pytest.mark.parametrize('option', ['-json', '-login', '-refresh', '-token'])
+def test_a_secret_in_the_place_of_the_client_id_is_not_shown(
+    tmp_path, wiki, option
+):
+    owner = Owner(tmp_path, wiki, has_oauth=False)
+    client = copy.copy(owner.client)
+    client.id = client.secret
+    owner.use_oauth(client=client)
+    status, shown = command(owner, option)
+    assert status in (1, 2)
+    assert client.secret not in shown
+
+
+@pytest.mark.parametrize('option', ['-json', '-all', '-login', '-token'])
+def test_a_key_that_pywikibot_does_not_find_is_named(owner, wiki, option):
+    port = wiki.netloc.partition(':')[2]
+    family = owner.folder / 'sandbox_family.py'
+    for path, name in (family, 'localhost'), (owner.config, 'LocalHost'):
+        text = path.read_text().replace(wiki.netloc, f'{name}:{port}')
+        path.write_text(text)
+    status, shown = command(owner, option)
+    assert status == 2
+    assert "Pywikibot does not find authenticate['LocalHost:" in shown
+    key = f"authenticate['localhost:{port}']"
+    assert f'  {key}\n' in shown
+    wrong = f"authenticate['LocalHost:{port}']"
+    owner.config.write_text(owner.config.read_text().replace(wrong, key))
+    assert 'does not find' not in command(owner, option)[1]

@@ -62,10 +62,55 @@ def test_an_older_line_for_the_same_client_or_wiki_is_replaced(changes, keys):
         assert f'authenticate[{key!r}]' in after
 
 
-@pytest.mark.parametrize('code', ['en', '*'])
-def test_an_account_that_is_configured_stays(code):
-    before = f"usernames['wikipedia'][{code!r}] = 'Other'\n"
-    assert 'Bot' not in changed(before)
+def test_an_account_that_is_configured_stays():
+    assert 'Bot' not in changed('# mine\n', username=None)
+
+
+@pytest.mark.parametrize(
+    'before',
+    [
+        '# mine\r\nfamily = "wikipedia"\r\n\r\n',
+        '\n# no line feed at the end',
+        '# a page\x0cbreak\n_x = "a\u2028b"\n\n',
+        '# one\r\n# two\n',
+    ],
+)
+def test_what_is_there_stays_to_the_last_byte(before):
+    after = changed(before)
+    assert after.startswith(before)
+    assert changed(after) == after
+    if before.startswith('# mine'):
+        assert after.count('\n') == after.count('\r\n')
+
+
+@pytest.mark.parametrize(
+    ('content', 'encoding'),
+    [
+        (b'\xef\xbb\xbf# \xc3\xb6\r\n', 'utf-8-sig'),
+        (b'# -*- coding: latin-1 -*-\n# \xf6\n', 'iso-8859-1'),
+        (b'', 'utf-8'),
+    ],
+)
+def test_the_encoding_of_the_file_is_kept(tmp_path, content, encoding):
+    path = tmp_path / 'user-config.py'
+    path.write_bytes(content)
+    before, found = config_file.read(path)
+    assert found == encoding
+    config_file.replace(path, before + '# more\n', found)
+    assert path.read_bytes() == content + b'# more\n'
+
+
+def test_a_character_that_the_encoding_lacks_is_reported(tmp_path):
+    path = tmp_path / 'user-config.py'
+    with pytest.raises(ConfigurationError, match='Save it in UTF-8'):
+        config_file.replace(path, '# 日本\n', 'latin-1')
+
+
+def test_a_file_that_python_cannot_decode_is_reported(tmp_path):
+    path = tmp_path / 'user-config.py'
+    path.write_bytes(b'# coding: nonsense\n')
+    with pytest.raises(ConfigurationError, match='cannot be decoded'):
+        config_file.read(path)
 
 
 def test_a_client_finds_its_credentials_and_another_one_a_free_path(tmp_path):
@@ -73,6 +118,7 @@ def test_a_client_finds_its_credentials_and_another_one_a_free_path(tmp_path):
     config_file.write_credentials(first, {'client_id': 'a' * 32})
     assert first.stat().st_mode & 0o777 == 0o600
     assert config_file.credentials_path(tmp_path, 'a' * 32) == first
+    (tmp_path / '.pywikibot-oauth2-a.json').mkdir()
     for client_id in ('b' * 32, None):
         path = config_file.credentials_path(tmp_path, client_id)
         assert path.name == '.pywikibot-oauth2-2.json'

@@ -13,6 +13,8 @@ from pywikibot import config
 
 from pywikibot_oauth2.cli import discovery
 from pywikibot_oauth2.cli.answers import Answers
+from pywikibot_oauth2.cli.setup import Setup
+from pywikibot_oauth2.cli.sites import offline_site
 from tests.harness import Owner, Terminal, editors, wait_until
 from tests.sandbox import Sandbox
 
@@ -173,7 +175,17 @@ def test_what_is_wrong_is_refused_before_anything_is_written(
     status, shown = run(owner, *options, keys=f'{keys}\n')
     assert status in statuses
     assert words in shown
+    # Neither the file nor the login has anything to do with it.
+    assert 'user-config.py and run' not in shown
+    assert 'pwb login' not in shown
     assert files(owner) == before
+
+
+def test_a_callback_url_without_a_path_is_explained(owner, wiki):
+    options = '-kind:browser', *BY_API[1:], '-callback-url:http://[::1]:80/'
+    status, shown = run(owner, *options, keys=wiki.password('Bot') + '\n')
+    assert status == 1
+    assert '  -callback-url:http://127.0.0.1:8080/callback\n' in shown
 
 
 def test_the_callback_url_of_the_option_is_registered(owner, wiki):
@@ -185,6 +197,41 @@ def test_the_callback_url_of_the_option_is_registered(owner, wiki):
     assert client is not owner.client
     assert client.redirect_uri == url
     assert f'redirect_uri={url!r}' in owner.config.read_text()
+
+
+def test_no_client_is_registered_for_a_file_that_would_not_load(owner, wiki):
+    # The import is there, but within a string.
+    owner.configure('_x = """\nimport pywikibot_oauth2 as _oauth2\n"""\n')
+    before, clients = files(owner), list(wiki.oauth.clients)
+    status, shown = run(owner, *BY_API, keys=wiki.password('Bot') + '\n')
+    assert status == 2
+    assert "name '_oauth2' is not defined" in shown
+    assert files(owner) == before
+    assert list(wiki.oauth.clients) == clients
+
+
+@pytest.mark.parametrize(
+    'entry', ["['*']['*'] = 'Bot'", "['sandbox'] = {'en': 'Bot'}"]
+)
+def test_an_account_stays_however_it_is_configured(owner, wiki, entry):
+    owner.config.write_text(
+        owner.config.read_text().replace("['sandbox']['en'] = 'Bot'", entry)
+    )
+    keys = wiki.password('Bot') + '\n'
+    unattended(owner, keys=keys)
+    assert owner.config.read_text().count('usernames') == 1
+
+
+def test_the_key_is_what_pywikibot_looks_up(owner, wiki):
+    # requests would prepare the address as the one of the wiki.
+    family = owner.folder / 'sandbox_family.py'
+    port = wiki.netloc.partition(':')[2]
+    family.write_text(
+        family.read_text().replace(wiki.netloc, f'LocalHost:{port}')
+    )
+    unattended(owner, keys=wiki.password('Bot') + '\n')
+    assert f"authenticate['LocalHost:{port}']" in owner.config.read_text()
+    assert owner.edit() == ''
 
 
 def test_the_form_is_opened_filled_in(owner, wiki):
@@ -220,6 +267,36 @@ def test_ctrl_c_at_each_question_leaves_nothing_half_done(owner, wiki, last):
     assert 'Traceback' not in shown
     assert files(owner) == before
     assert list(wiki.oauth.clients) == clients
+
+
+@pytest.mark.parametrize('last', QUESTIONS)
+def test_ctrl_d_at_each_question_leaves_nothing_half_done(owner, wiki, last):
+    before, clients = files(owner), list(wiki.oauth.clients)
+    with setup(owner) as terminal:
+        for question in QUESTIONS:
+            terminal.expect(question)
+            if question == last:
+                break
+            terminal.type('2\n' if question == 'Which one' else '\n')
+        if last.startswith('Password'):
+            # What is typed before the terminal hides it is discarded.
+            wait_until(lambda: not terminal.is_restored())
+        terminal.type('\x04')
+        shown = terminal.wait()
+        assert terminal.process.returncode == 2
+        assert terminal.is_restored()
+    assert 'There was no answer.' in shown
+    assert 'Traceback' not in shown
+    assert files(owner) == before
+    assert list(wiki.oauth.clients) == clients
+
+
+@pytest.mark.parametrize('redirection', ['<&-', '</dev/null'])
+def test_a_password_that_is_not_piped_is_missed(owner, wiki, redirection):
+    wrapper = 'sh', '-c', f'exec "$@" {redirection}', 'sh'
+    status, shown = run(owner, *BY_API, wrapper=wrapper)
+    assert status == 2
+    assert 'Standard input has no line for that.' in shown
 
 
 def test_what_is_not_agreed_to_is_not_written_or_registered(owner, wiki):
@@ -284,6 +361,54 @@ def test_a_second_wiki_leaves_the_first_one_as_it_is(tmp_path, wiki):
             unattended(owner, f'-site:sandbox:{site}', keys=keys)
         owner.edit(1, 'en', 'de')
         assert editors(wiki) == editors(other) == ['Bot']
+
+
+def test_another_account_does_not_take_the_client_of_the_first(owner, wiki):
+    unattended(owner, keys=wiki.password('Bot') + '\n')
+    before = files(owner)
+    keys = wiki.password('Admin') + '\n'
+    status, shown = run(owner, *BY_API, '-user:Admin', keys=keys)
+    assert status == 2
+    assert 'which Bot uses' in shown
+    assert files(owner) == before
+    # What it says to run works, and so does what that says to run.
+    folder, command = shown.splitlines()[-2:]
+    assert folder.strip() == 'mkdir Admin'
+    (owner.folder / 'Admin').mkdir()
+    assert command.startswith('  python3 -m pywikibot_oauth2 -setup ')
+    status, shown = run(owner, *BY_API, *command.split()[4:], keys=keys)
+    assert status == 0, shown
+    assert shown.splitlines()[-1].endswith(' -page:Sandbox -dir:Admin')
+    *options, _page, folder = shown.splitlines()[-1].split()[2:]
+    assert 'authorized' in owner.alone('oauth2', *options, folder).stdout
+    assert owner.edit() == ''
+    assert editors(wiki) == ['Bot']
+
+
+def test_a_folder_that_is_missing_is_named(owner, wiki):
+    forget_configuration(owner)
+    folder = owner.folder / 'none'
+    owner.environment['PYWIKIBOT_DIR'] = str(folder)
+    options = '-user:Bot', f'-wiki:{wiki.url}'
+    keys = wiki.password('Bot') + '\n'
+    status, shown = run(owner, *BY_API, *options, keys=keys)
+    assert status == 4
+    assert f'  mkdir -p {folder}' in shown
+    folder.mkdir()
+    assert run(owner, *BY_API, *options, keys=keys)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ('username', 'key'),
+    [('Bot', '*.wikipedia.org'), ('De', 'de.wikipedia.org')],
+)
+def test_a_key_is_narrow_enough_for_the_accounts(monkeypatch, username, key):
+    names = {'de': username, 'en': 'Bot'}
+    monkeypatch.setitem(config.usernames, 'wikipedia', names)
+    one = object.__new__(Setup)
+    one.site = offline_site('de', 'wikipedia')
+    one.wiki, one.username = 'https://de.wikipedia.org/w', username
+    assert one._keys() == {key}
 
 
 def test_a_second_client_is_registered_under_another_name(owner, wiki):

@@ -1,0 +1,74 @@
+"""What api.php says about an account, asked as any script would."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from pywikibot.comms import http
+
+from pywikibot_oauth2 import host
+from pywikibot_oauth2.errors import (
+    EndpointError,
+    OAuth2Error,
+    printable,
+    reason_of,
+)
+
+
+if TYPE_CHECKING:
+    from pywikibot.site import BaseSite
+
+
+#: How the answers are to be written.
+FORMAT = {'format': 'json', 'formatversion': '2'}
+
+
+def part(data: object, *names: str) -> dict[str, object]:
+    """Return a JSON object that lies in another, or {} if none does."""
+    for name in names:
+        data = data.get(name) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def query(site: BaseSite, **parameters: str) -> dict[str, object]:
+    """Return the answer to a query, sent as any other script would.
+
+    :raises EndpointError: there is no usable answer
+    :raises OAuth2Error: as for any request that is authenticated
+    """
+    wiki = host.wiki_of_site(site)
+    response = http.fetch(
+        site.base_url(site.apipath()),
+        params={'action': 'query', **parameters, **FORMAT},
+        headers={'user-agent': http.user_agent(site)},
+        verify=site.verify_SSL_certificate(),
+        default_error_handling=False,
+    )
+    if isinstance(response, OAuth2Error):
+        raise response
+    if isinstance(response, Exception):
+        raise EndpointError(f'{wiki}: {reason_of(response)}', wiki=wiki)
+    with contextlib.suppress(ValueError, RecursionError):
+        data = response.json()
+        if isinstance(data, dict):
+            return data
+    raise EndpointError(
+        f'{wiki}: HTTP status {response.status_code} with an answer that is'
+        ' not a JSON object',
+        wiki=wiki,
+    )
+
+
+def own_rights(site: BaseSite, username: str) -> list[str]:
+    """Return the rights of an account, whatever its token allows.
+
+    :return: nothing if the wiki does not say
+    """
+    with contextlib.suppress(OAuth2Error):
+        data = query(site, list='users', ususers=username, usprop='rights')
+        users = part(data, 'query').get('users')
+        user = users[0] if isinstance(users, list) and users else None
+        rights = part(user).get('rights')
+        return list(map(printable, rights)) if isinstance(rights, list) else []
+    return []
