@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import copy
 import math
@@ -42,6 +43,8 @@ _SAVE_AGAIN = 10
 _BY_A_PERSON = 1 << 20
 # More generations than there can be in a store that cannot be read.
 _UNKNOWN = 1 << 40
+# Seconds for which a process that ends tries to store its tokens.
+_LAST_SECONDS = 5
 # Seconds for which a client that the wiki refused is not tried again.
 _REFUSED_PAUSE = 60
 
@@ -337,6 +340,34 @@ class Account:
             self._store.save(*self._key, ended.serialize())
             self._set(State(ended))
             return authorization
+
+    def store_at_exit(self) -> OAuth2Error | None:
+        """Store what is only in memory, because the process ends.
+
+        :return: why that is impossible, or None
+        """
+        # A thread that waits for the wiki may hold it for long.
+        if not self._lock.held.acquire(timeout=_LAST_SECONDS):
+            return None
+        key = self._key
+        try:
+            with undisturbed(self._store.lock(*key)):
+                self._take(self._store.load(*key))
+                found = self.state.authorization
+                if found is not None and not self.state.is_saved:
+                    self._store.reserve(*key)(found.serialize())
+                self._set(replace(self.state, is_saved=True))
+        except OAuth2Error as error:
+            return error.about(self.user, self.client.client_id)
+        finally:
+            self._lock.held.release()
+        return None
+
+    def report_loss(self, error: OAuth2Error) -> None:
+        """Report that a token is lost, because the process ends."""
+        found = self.state.authorization
+        if found is not None and found.is_complete:
+            self._warn(error, f'The new token of {self.user} is lost.')
 
     def identify(self, user: str) -> None:
         """Record whose authorization it is."""
@@ -695,6 +726,7 @@ class Account:
             if not state.is_saved:
                 due = min(due, self.clock() + _SAVE_AGAIN)
         self.state = replace(state, header=header, due=due)
+        (_unsaved.discard if state.is_saved else _unsaved.add)(self)
 
     def _is_renewable(self, authorization: Authorization | None) -> bool:
         if authorization is None or authorization.ended is not None:
@@ -727,3 +759,28 @@ class Account:
             client_id=self.client.client_id,
             error=error,
         )
+
+
+# They must not vanish before they are stored.
+_unsaved: set[Account] = set()
+
+
+@atexit.register
+def _store_the_rest() -> None:
+    """Store what could not be stored before, so that nothing is lost.
+
+    A script often ends before the next attempt to store a token, and a
+    server that is started again takes some seconds.
+    """
+    end = time.monotonic() + _LAST_SECONDS
+    while True:
+        errors = {
+            account: error
+            for account in _unsaved.copy()
+            if (error := account.store_at_exit()) is not None
+        }
+        if not errors or time.monotonic() > end:
+            break
+        time.sleep(0.5)
+    for account, error in errors.items():
+        account.report_loss(error)

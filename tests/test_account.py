@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -968,3 +970,51 @@ def test_an_account_may_be_named_later(bot):
     assert (account.user, account.authorization.user) == ('Bot', 'Bot')
     assert account.header() == header
     assert client_of(bot.registered) == account.client
+
+
+# When the process ends
+
+
+BRIEF = """
+import sys
+from pywikibot_oauth2 import FileStore, OAuth2Client
+from pywikibot_oauth2.account import Account, Policy
+from pywikibot_oauth2.errors import StoreError
+
+class Busy(FileStore):
+    def reserve(self, *key):
+        save = super().reserve(*key)
+
+        def refuse(data):
+            global left
+            left -= 1
+            if left >= 0:
+                raise StoreError('The server is starting.')
+            save(data)
+
+        return refuse
+
+folder, wiki, client_id, secret, left = sys.argv[1:]
+left = int(left)
+client = OAuth2Client(client_id, secret, redirect_uri='http://127.0.0.1/x')
+account = Account(client, Busy(folder), 'Bot', wiki, policy=Policy())
+assert account.header()
+"""
+
+
+@pytest.mark.parametrize(
+    ('times', 'is_kept'), [(1, True), (3, True), (99, False)]
+)
+def test_a_token_that_could_not_be_stored_is_stored_as_the_process_ends(
+    wiki, bot, tmp_path, times, is_kept
+):
+    wiki.clock.advance(-HOUR)
+    old = bot.log_in()
+    wiki.clock.advance(HOUR)
+    command = [sys.executable, '-c', BRIEF, tmp_path, wiki.url]
+    command += [bot.client.client_id, bot.client.client_secret, str(times)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 'only in memory' in done.stderr
+    assert ('is lost' not in done.stderr) == is_kept, done.stderr
+    assert (bot.stored.token.header != old) == is_kept
+    assert bot.asked == 1
