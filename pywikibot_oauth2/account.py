@@ -548,18 +548,16 @@ class Account:
     def _end(self, error: AuthorizationEndedError, save: Save | None) -> None:
         """Record that the authorization has ended, if it really has.
 
-        If the store lock was lost, someone else may have renewed the token
-        in the meantime, so the store is read again first.
+        If the store lock was lost, or the store could not be read a moment
+        ago, someone else may have renewed the token in the meantime, so the
+        store is read again first.
         """
         before = self.state.authorization
         assert before is not None
         assert before.token is not None
-        if save is not None:
-            with contextlib.suppress(OAuth2Error):
-                if self._take(
-                    self._store.load(*self._key), before.token.header
-                ):
-                    return
+        with contextlib.suppress(OAuth2Error):
+            if self._take(self._store.load(*self._key), before.token.header):
+                return
         reason = str(error)
         if self._lost_answer and self._lost_answer[0] is before.token:
             reason += (

@@ -405,6 +405,28 @@ def test_an_end_does_not_overwrite_the_token_of_who_was_faster(due):
     assert due.accepts(due.stored.token.header)
 
 
+class Hiccup(FileStore):
+    """A store that cannot be read once, if *is_due*."""
+
+    is_due = False
+
+    def load(self, account, client_id):
+        if self.is_due:
+            self.is_due = False
+            raise StoreError('The server did not answer.')
+        return super().load(account, client_id)
+
+
+def test_nothing_has_ended_because_the_store_could_not_be_read_once(due):
+    store = Hiccup(due.path.parent)
+    account = due.another(store)
+    account.load()
+    new = due.account.header()
+    store.is_due = True
+    assert account.header() == new
+    assert 'ended' not in due.said
+
+
 @pytest.mark.parametrize('like', ['master'])
 def test_of_two_winners_the_one_that_the_wiki_accepts_is_adopted(due, like):
     store = Raced(due.path.parent)
