@@ -405,7 +405,11 @@ class Account:
         """Return whether no other thread or process has renewed the token."""
         if refused is not None:
             return self.state.header == refused
-        return self.clock() >= self.state.due
+        state, now = self.state, self.clock()
+        if state.refusal is not None:
+            # A clock that is set back must not make the pause longer.
+            return not 0 < state.not_before - now <= _REFUSED_PAUSE
+        return now >= state.due
 
     def _lasts(self) -> bool:
         """Return whether the current token lasts for one more request.
@@ -714,7 +718,7 @@ class Account:
         header = None
         # Without a token, each request asks the store, so that a login in
         # another terminal is noticed.
-        due = state.not_before
+        due = -math.inf
         if token is not None and state.refusal is None:
             header = token.header
             if self.is_automatic and self._is_renewable(authorization):

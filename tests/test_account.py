@@ -607,6 +607,16 @@ def test_a_client_that_nobody_may_use_is_an_error_and_ends_nothing(
     assert 'got no usable answer' not in due.said
 
 
+@pytest.mark.parametrize('like', ['master'])
+def test_a_refusal_lasts_a_minute_also_if_the_clock_is_set_back(due):
+    due.wiki.disable_client(due.registered)
+    with pytest.raises(ClientRefusedError):
+        due.account.header()
+    due.wiki.set_stage(due.registered, 'approved')
+    due.account.clock = lambda: due.wiki.clock() - 5 * HOUR
+    assert due.accepts(due.account.header())
+
+
 @on_both
 @pytest.mark.parametrize('secret', ['wrong', None])
 def test_a_wrong_client_secret_ends_nothing(due, like, secret):
