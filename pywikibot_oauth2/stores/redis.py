@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import redis
+    from redis.lock import Lock
 
     from pywikibot_oauth2.stores import Data
 
@@ -108,6 +109,7 @@ class RedisStore(Store):
                 timeout=self._lock_timeout,
                 sleep=_POLL,
                 blocking_timeout=patience,
+                lock_class=_lock_class(),
             )
             is_locked = lock.acquire(token=token)
         if not is_locked:
@@ -175,11 +177,14 @@ class RedisStore(Store):
             ' as redis://:password@127.0.0.1:6379/0. A slash in the password'
             ' must be written as %2F.'
         )
-        # The message of a ValueError may hold the password.
-        with contextlib.suppress(ValueError):
+        # The message of a ValueError may hold the password. An option that
+        # does not exist is a TypeError of the first connection.
+        with contextlib.suppress(ValueError, TypeError, LookupError):
             client = redis.Redis.from_url(
                 self._url, socket_timeout=_TIMEOUT, retry=retry
             )
+            client.connection_pool.make_connection()
+            ''.encode(client.get_encoder().encoding)
             # An error of the decoder would show what is stored.
             if not client.get_encoder().decode_responses:
                 return client
@@ -191,3 +196,21 @@ class RedisStore(Store):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self._server()!r})'
+
+
+def _lock_class() -> type[Lock]:
+    """Return the class of locks; redis is imported when it is used."""
+    from redis.lock import Lock
+
+    class OwnLock(Lock):
+        """A lock that is taken although the answer to that was lost.
+
+        redis-py then asks again, finds the lock taken, and would wait until
+        it expires.
+        """
+
+        def do_acquire(self, token: str) -> bool:
+            is_taken: bool = super().do_acquire(token)
+            return is_taken or self.redis.get(self.name) == token
+
+    return OwnLock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 import threading
 import time
@@ -95,6 +96,9 @@ def test_nothing_is_asked_before_it_is_needed():
         *('redis://127.0.0.1:port/0', 'redis://[127.0.0.1/0'),
         'redis://127.0.0.1:6379/?socket_timeout=soon',
         'redis://127.0.0.1:6379/?decode_responses=True',
+        # It is for rediss:// only.
+        'redis://127.0.0.1:6379/?ssl_cert_reqs=none',
+        'redis://127.0.0.1:6379/?encoding=none',
     ],
 )
 def test_an_address_that_cannot_be_used_is_reported(url):
@@ -187,6 +191,20 @@ def test_who_lost_the_lock_can_neither_save_nor_release(place, store):
         sleeper.save(ACCOUNT, CLIENT, authorization(by='sleeper'))
     assert place.is_free()
     assert store.load(ACCOUNT, CLIENT) == authorization(by='other')
+
+
+@pytest.mark.redis
+def test_a_lock_is_held_although_the_answer_to_that_was_lost(
+    place, store, monkeypatch
+):
+    monkeypatch.setattr(secrets, 'token_hex', lambda _: 'mine')
+    with redis.Redis.from_url(place.url) as client:
+        # What the first attempt has left; redis-py makes a second one.
+        client.set(f'{KEY}:lock', 'mine', px=100_000)
+    with place.open(lock_timeout=1).lock(ACCOUNT, CLIENT):
+        monkeypatch.undo()
+        assert not place.is_free()
+    assert place.is_free()
 
 
 @pytest.mark.redis
