@@ -717,7 +717,13 @@ def _within(limit: float, run: Callable[[], None]) -> None:
             outcome.append(error)
 
     thread = threading.Thread(target=work, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:
+        # There is no room for another thread, or Python 3.12.0 to 3.12.2 is
+        # ending, while Pywikibot still saves pages (gh-113964). The timeout
+        # of each read has to do.
+        work()
     deadline = time.monotonic() + limit
     # Repeatedly, because Python does not notice a signal that arrives just
     # before it begins to wait.

@@ -14,10 +14,12 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
+from types import SimpleNamespace
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -29,6 +31,7 @@ from pywikibot import config
 from pywikibot.comms import http
 from requests.cookies import create_cookie
 
+from pywikibot_oauth2 import protocol
 from pywikibot_oauth2.authorization import PendingLogin
 from pywikibot_oauth2.client import OAuth2Client
 from pywikibot_oauth2.errors import (
@@ -376,6 +379,18 @@ def test_a_server_that_dribbles_is_left_at_the_deadline(server, dribble):
     with pytest.raises(EndpointError, match=r'no complete answer within 0\.2'):
         talk(server, endless(*DRIBBLES[dribble]), deadline=0.2)
     assert 0.2 <= time.monotonic() - begun < 2
+
+
+def test_a_token_is_renewed_when_no_thread_can_be_started(asker, monkeypatch):
+    class Thread(threading.Thread):
+        def start(self):
+            raise RuntimeError("can't create new thread")
+
+    renew = asker.prepare('refresh')
+    # The sandbox can start its own.
+    ours = SimpleNamespace(Thread=Thread, get_ident=threading.get_ident)
+    monkeypatch.setattr(protocol, 'threading', ours)
+    assert renew().access_token
 
 
 @pytest.mark.parametrize('charset', ['idna', 'undefined', 'zlib', '', '"'])
