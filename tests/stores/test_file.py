@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -737,3 +738,33 @@ def test_a_process_killed_at_any_step_leaves_a_whole_file(place, folder, path):
     # Some were killed before the file was replaced, and some after that.
     assert sorted(set(seen), reverse=True) == ['old', 'new']
     assert seen == sorted(seen, reverse=True)
+
+
+def fork_under_a_lock(place, wire):
+    """Fork while another thread holds the lock."""
+    held = threading.Event()
+
+    def hold():
+        with place.open().lock(ACCOUNT, CLIENT):
+            held.set()
+            threading.Event().wait(SECONDS)
+
+    threading.Thread(target=hold, daemon=True).start()
+    held.wait(SECONDS)
+    child = os.fork()
+    if not child:
+        signal.pause()
+    wire.send(child)
+    signal.pause()
+
+
+def test_a_child_does_not_keep_the_lock_of_a_killed_process(place):
+    with process(fork_under_a_lock, place) as parent:
+        child = parent.hear()
+        assert not place.is_free()
+        parent.process.kill()
+        parent.process.join(SECONDS)
+        try:
+            assert place.is_free()
+        finally:
+            os.kill(child, signal.SIGKILL)
