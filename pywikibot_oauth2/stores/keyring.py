@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 class KeyringStore(Store):
     """Keeps authorizations in the system keyring; needs extra "keyring".
 
-    Processes exclude each other with the lock of the token file. A token
-    that the keyring does not accept is kept in that file, so that no login
-    is lost; it moves to the keyring as soon as that can be written again.
+    Processes exclude each other with the lock of the token file, so those
+    that share the keyring have to share the folder of that file, too. A
+    token that the keyring does not accept is kept in that file, so that no
+    login is lost; it moves to the keyring as soon as that can be written
+    again.
 
     The Windows Credential Manager is refused: tokens do not fit in it.
 
