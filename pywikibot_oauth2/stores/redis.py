@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import redis
     from redis.lock import Lock
 
-    from pywikibot_oauth2.stores import Data
+    from pywikibot_oauth2.stores import Data, Save
 
 
 # Seconds to wait for an answer. All threads of a bot wait meanwhile.
@@ -28,11 +28,12 @@ _TIMEOUT = 5.0
 # Seconds between two attempts to take a lock that someone else holds.
 _POLL = 0.01
 
-# Stores an authorization if the caller still holds the lock. Redis runs a
-# script as a whole, so nobody else can take the lock in between.
+# Stores an authorization, if there is one, if the caller still holds the
+# lock. Redis runs a script as a whole, so nobody else can take the lock in
+# between.
 _SAVE = """
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('set', KEYS[2], ARGV[2])
+if ARGV[2] then redis.call('set', KEYS[2], ARGV[2]) end
 return 1
 """
 
@@ -80,17 +81,20 @@ class RedisStore(Store):
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization; see :meth:`Store.save`."""
+        self._run(account, client_id, json.dumps(authorization))
+
+    def reserve(self, account: str, client_id: str) -> Save:
+        """Check that the script may run; see :meth:`Store.reserve`."""
+        self._run(account, client_id)
+        return super().reserve(account, client_id)
+
+    def _run(self, account: str, client_id: str, *content: str) -> None:
+        """Run the script that stores an authorization, or nothing."""
         key = self._key(account, client_id)
+        held = getattr(self._held, key, '')
         with self._client() as client:
-            is_saved = client.eval(
-                _SAVE,
-                2,
-                f'{key}:lock',
-                key,
-                getattr(self._held, key, ''),
-                json.dumps(authorization),
-            )
-        if not is_saved:
+            is_held = client.eval(_SAVE, 2, _lock_of(key), key, held, *content)
+        if not is_held:
             raise self._error(
                 'lock_lost',
                 f'The lock of {key} on {self._server()} is not held: it'
@@ -105,7 +109,7 @@ class RedisStore(Store):
         patience = 2 * self._lock_timeout
         with self._client() as client:
             lock = client.lock(
-                f'{key}:lock',
+                _lock_of(key),
                 timeout=self._lock_timeout,
                 sleep=_POLL,
                 blocking_timeout=patience,
@@ -115,8 +119,8 @@ class RedisStore(Store):
         if not is_locked:
             raise self._error(
                 'lock_busy',
-                f'The lock {key}:lock on {self._server()} did not become free'
-                f' within {patience:g} seconds.',
+                f'The lock {_lock_of(key)} on {self._server()} did not become'
+                f' free within {patience:g} seconds.',
             )
         setattr(self._held, key, token)
         try:
@@ -196,6 +200,15 @@ class RedisStore(Store):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self._server()!r})'
+
+
+def _lock_of(key: str) -> str:
+    """Return the name of a lock.
+
+    Of a name with braces, Redis Cluster hashes what is in the first ones. A
+    script may only use names that are hashed alike.
+    """
+    return f'{key}:lock' if '{' in key else f'{{{key}}}:lock'
 
 
 def _lock_class() -> type[Lock]:

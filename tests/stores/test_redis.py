@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import pytest
 import redis
+from redis.crc import key_slot
 
 from pywikibot_oauth2.errors import StoreError, StoreUnreachableError
 from pywikibot_oauth2.stores.redis import RedisStore
@@ -27,6 +28,7 @@ from tests.stores.redis_server import RedisServer
 
 
 KEY = f'pywikibot-oauth2:{ACCOUNT}:{CLIENT}'
+LOCK = f'{{{KEY}}}:lock'
 
 
 class RedisPlace:
@@ -144,6 +146,30 @@ def test_a_wrong_password_is_reported_and_not_shown(server):
 
 
 @pytest.mark.redis
+def test_a_user_who_may_not_store_is_reported_in_advance(server):
+    server.ask(b'ACL SETUSER reader on >a-word ~* +@all -@scripting')
+    store = RedisStore(
+        f'redis://reader:a-word@{server.netloc}/0', lock_timeout=0.3
+    )
+    with (
+        store.lock(ACCOUNT, CLIENT),
+        pytest.raises(StoreError, match='no permissions'),
+    ):
+        store.reserve(ACCOUNT, CLIENT)
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize('prefix', ['pywikibot-oauth2:', '{mine}:'])
+def test_a_server_of_a_cluster_stores(server, prefix):
+    store = RedisStore(server.url, prefix=prefix)
+    with store.lock(ACCOUNT, CLIENT), redis.Redis.from_url(server.url) as wire:
+        slots = {key_slot(key) for key in wire.keys(b'*')}
+        store.save(ACCOUNT, CLIENT, authorization())
+        slots |= {key_slot(key) for key in wire.keys(b'*')}
+    assert len(slots) == 1
+
+
+@pytest.mark.redis
 def test_prefixes_keep_stores_apart(server):
     one, two = (
         RedisStore(server.url, prefix=prefix) for prefix in ('one:', 'two:')
@@ -200,7 +226,7 @@ def test_a_lock_is_held_although_the_answer_to_that_was_lost(
     monkeypatch.setattr(secrets, 'token_hex', lambda _: 'mine')
     with redis.Redis.from_url(place.url) as client:
         # What the first attempt has left; redis-py makes a second one.
-        client.set(f'{KEY}:lock', 'mine', px=100_000)
+        client.set(LOCK, 'mine', px=100_000)
     with place.open(lock_timeout=1).lock(ACCOUNT, CLIENT):
         monkeypatch.undo()
         assert not place.is_free()
@@ -212,7 +238,7 @@ def test_a_lock_that_is_not_released_is_reported(place, store, server):
     with store.lock(ACCOUNT, CLIENT), pytest.raises(StoreError) as info:
         place.open(lock_timeout=0.05).lock(ACCOUNT, CLIENT).__enter__()
     assert info.value.error == 'lock_busy'
-    assert f'{KEY}:lock' in str(info.value)
+    assert LOCK in str(info.value)
     assert server.netloc in info.value.hint
 
 
