@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import threading
 from typing import TYPE_CHECKING
@@ -67,6 +68,8 @@ class RedisStore(Store):
         # redis-py reconnects after a fork.
         self._connected: redis.Redis | None = None
         self._held = threading.local()
+        # The locks of a process that could not be released.
+        self._left: dict[tuple[int, str], str] = {}
 
     def where(self, account: str) -> str:
         """Return the server and the keys as they appear in messages."""
@@ -105,7 +108,7 @@ class RedisStore(Store):
     def lock(self, account: str, client_id: str) -> Iterator[None]:
         """Exclude all others; see :meth:`Store.lock`."""
         key = self._key(account, client_id)
-        token = secrets.token_hex(16)
+        token = self._left.pop((os.getpid(), key), secrets.token_hex(16))
         patience = 2 * self._lock_timeout
         with self._client() as client:
             lock = client.lock(
@@ -115,7 +118,12 @@ class RedisStore(Store):
                 blocking_timeout=patience,
                 lock_class=_lock_class(),
             )
-            is_locked = lock.acquire(token=token)
+            try:
+                is_locked = lock.acquire(token=token)
+            except BaseException:
+                # The server may have got that far.
+                self._left[os.getpid(), key] = token
+                raise
         if not is_locked:
             raise self._error(
                 'lock_busy',
@@ -127,10 +135,13 @@ class RedisStore(Store):
             yield
         finally:
             delattr(self._held, key)
-            # If it has expired or the server is gone, there is nothing to
-            # release.
-            with contextlib.suppress(StoreError), self._client():
-                lock.release()
+            # If it has expired, there is nothing to release. A server that
+            # is started again may still have it.
+            try:
+                with self._client():
+                    lock.release()
+            except StoreError:
+                self._left[os.getpid(), key] = token
 
     def _key(self, account: str, client_id: str) -> str:
         return f'{self._prefix}{account}:{client_id}'
@@ -216,14 +227,18 @@ def _lock_class() -> type[Lock]:
     from redis.lock import Lock
 
     class OwnLock(Lock):
-        """A lock that is taken although the answer to that was lost.
+        """A lock that its holder can take again.
 
-        redis-py then asks again, finds the lock taken, and would wait until
-        it expires.
+        If the answer to the taking or to the release was lost, it would
+        otherwise wait for itself until the lock expires.
         """
 
         def do_acquire(self, token: str) -> bool:
-            is_taken: bool = super().do_acquire(token)
-            return is_taken or self.redis.get(self.name) == token
+            if super().do_acquire(token):
+                return True
+            wire, seconds = self.redis, self.timeout or 0
+            return wire.get(self.name) == token and bool(
+                wire.pexpire(self.name, int(seconds * 1000))
+            )
 
     return OwnLock

@@ -295,6 +295,19 @@ def test_a_server_that_stops_while_the_lock_is_held_is_an_error_of_the_save():
 
 
 @pytest.mark.redis
+def test_a_lock_that_could_not_be_released_is_taken_again_at_once():
+    with RedisServer() as server:
+        store = RedisStore(server.url)
+        with store.lock(ACCOUNT, CLIENT):
+            server.stop(keep=True)
+        server.start()
+        begun = time.monotonic()
+        keep(store, authorization())
+        assert time.monotonic() - begun < 5
+        assert RedisPlace(server.url).is_free()
+
+
+@pytest.mark.redis
 def test_a_server_that_never_answers_is_given_up():
     with RedisServer() as server:
         store = RedisStore(f'{server.url}?socket_timeout=0.2')
