@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -222,6 +223,7 @@ def _lock_of(key: str) -> str:
     return f'{key}:lock' if '{' in key else f'{{{key}}}:lock'
 
 
+@functools.cache
 def _lock_class() -> type[Lock]:
     """Return the class of locks; redis is imported when it is used."""
     from redis.lock import Lock
