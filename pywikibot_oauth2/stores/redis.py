@@ -69,8 +69,6 @@ class RedisStore(Store):
         # redis-py reconnects after a fork.
         self._connected: redis.Redis | None = None
         self._held = threading.local()
-        # The locks of a process that could not be released.
-        self._left: dict[tuple[int, str], str] = {}
 
     def where(self, account: str) -> str:
         """Return the server and the keys as they appear in messages."""
@@ -109,7 +107,7 @@ class RedisStore(Store):
     def lock(self, account: str, client_id: str) -> Iterator[None]:
         """Exclude all others; see :meth:`Store.lock`."""
         key = self._key(account, client_id)
-        token = self._left.pop((os.getpid(), key), secrets.token_hex(16))
+        token = self._token()
         patience = 2 * self._lock_timeout
         with self._client() as client:
             lock = client.lock(
@@ -119,12 +117,7 @@ class RedisStore(Store):
                 blocking_timeout=patience,
                 lock_class=_lock_class(),
             )
-            try:
-                is_locked = lock.acquire(token=token)
-            except BaseException:
-                # The server may have got that far.
-                self._left[os.getpid(), key] = token
-                raise
+            is_locked = lock.acquire(token=token)
         if not is_locked:
             raise self._error(
                 'lock_busy',
@@ -136,13 +129,22 @@ class RedisStore(Store):
             yield
         finally:
             delattr(self._held, key)
-            # If it has expired, there is nothing to release. A server that
-            # is started again may still have it.
-            try:
-                with self._client():
-                    lock.release()
-            except StoreError:
-                self._left[os.getpid(), key] = token
+            # If it has expired or the server is gone, there is nothing to
+            # release.
+            with contextlib.suppress(StoreError), self._client():
+                lock.release()
+
+    def _token(self) -> str:
+        """Return the mark of the locks that this thread has taken.
+
+        It stays the same, so that the thread can take a lock again which it
+        could not release, or of which it does not know that it has it.
+        """
+        if getattr(self._held, 'pid', None) != os.getpid():
+            self._held.pid = os.getpid()
+            self._held.token = secrets.token_hex(16)
+        token: str = self._held.token
+        return token
 
     def _key(self, account: str, client_id: str) -> str:
         return f'{self._prefix}{account}:{client_id}'
@@ -217,8 +219,8 @@ class RedisStore(Store):
 def _lock_of(key: str) -> str:
     """Return the name of a lock.
 
-    Of a name with braces, Redis Cluster hashes what is in the first ones. A
-    script may only use names that are hashed alike.
+    The keys of a script must be in the same slot of a Redis Cluster, which
+    is computed from the part of a name that is in braces.
     """
     return f'{key}:lock' if '{' in key else f'{{{key}}}:lock'
 
@@ -231,8 +233,8 @@ def _lock_class() -> type[Lock]:
     class OwnLock(Lock):
         """A lock that its holder can take again.
 
-        If the answer to the taking or to the release was lost, it would
-        otherwise wait for itself until the lock expires.
+        Otherwise, a thread waits for itself until the lock expires if the
+        answer to the acquisition or to the release was lost.
         """
 
         def do_acquire(self, token: str) -> bool:
