@@ -255,6 +255,11 @@ class Account:
         return authorization.wiki if authorization else self._wiki
 
     @property
+    def of_user(self) -> str:
+        """Whose authorization it is, as a part of a message."""
+        return f' of {self.user}' if self.user else ''
+
+    @property
     def can_renew(self) -> bool:
         """Whether the wiki would issue a new token without a person."""
         return self._is_renewable(self.state.authorization)
@@ -367,7 +372,7 @@ class Account:
         """Report that a token is lost, because the process ends."""
         found = self.state.authorization
         if found is not None and found.is_complete:
-            self._warn(error, f'The new token of {self.user} is lost.')
+            self._warn(error, f'The new token{self.of_user} is lost.')
 
     def identify(self, user: str) -> None:
         """Record whose authorization it is."""
@@ -571,7 +576,7 @@ class Account:
             )
         self._set(State(before.end(reason), is_saved=False))
         self._save(save)
-        message = f'The authorization of {self.user} has ended: {reason}'
+        message = f'The authorization{self.of_user} has ended: {reason}'
         self._policy.warn(
             self._error(AuthorizationEndedError, message, 'ended')
         )
@@ -589,7 +594,7 @@ class Account:
 
     def _put_off(self, error: OAuth2Error) -> None:
         """Keep using the old token, and try again later."""
-        self._warn(error, f'The old token of {self.user} is still valid.')
+        self._warn(error, f'The old token{self.of_user} is still valid.')
         token = self._usable_token
         assert token is not None
         now = self.clock()
@@ -657,7 +662,7 @@ class Account:
             raise self._unusable('other_account', reason)
         if stored.wiki != self._wiki and not self._policy.trusts(stored.wiki):
             message = (
-                f'The authorization of {self.user} in'
+                f'The authorization{self.of_user} in'
                 f' {self._store.where(self.user or "")} is for'
                 f' {stored.wiki}, not for {self._wiki}.'
             )
@@ -747,7 +752,7 @@ class Account:
         authorization = self.state.authorization
         if authorization is not None and authorization.is_complete:
             self._warn(
-                error, f'The new token of {self.user} is only in memory.'
+                error, f'The new token{self.of_user} is only in memory.'
             )
         else:
             self._warn(error)

@@ -101,9 +101,9 @@ class BearerAuth(AuthBase):
         account = self.account
         found = account.authorization
         raise AuthorizationEndedError(
-            f'The authorization of {account.user} has not been given yet.'
+            f'The authorization{account.of_user} has not been given yet.'
             if found is None or found.ended is None
-            else f'The authorization of {account.user} has ended:'
+            else f'The authorization{account.of_user} has ended:'
             f' {found.ended}',
             wiki=account.wiki,
             account=account.user,

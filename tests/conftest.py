@@ -28,6 +28,7 @@ Path(FOLDER, 'throttle.ctrl').touch()
 import pytest  # noqa: E402
 import pywikibot.config  # noqa: E402
 
+from pywikibot_oauth2 import account  # noqa: E402
 from tests.sandbox import Clock, Sandbox  # noqa: E402
 
 
@@ -51,6 +52,13 @@ def pytest_collection_modifyitems(items):
             and not item.get_closest_marker('both_servers')
         ):
             item.add_marker('slow')
+
+
+@pytest.fixture(autouse=True)
+def lost():
+    """Lose what a test could not store, which is stored at the exit."""
+    yield
+    account._unsaved.clear()
 
 
 @pytest.fixture

@@ -163,6 +163,10 @@ class Conversation:
         clients = host.special_page(
             self._wiki, 'OAuthConsumerRegistration/list'
         )
+        callback = ''
+        if self._client.redirect_uri:
+            callback = ', or its callback URL may differ from '
+            callback += self._client.redirect_uri
         parts = [
             f'To let this program act as {self._user} on {self._site}, open'
             f' this address in a browser and click "Allow":\n\n{url}\n',
@@ -173,10 +177,8 @@ class Conversation:
             ' this system.',
             'If the wiki shows an error instead of "Allow", press Ctrl-C: the'
             ' browser will not return here. The client may be unknown, not'
-            ' yet approved, expired or disabled, or its callback URL may'
-            f' differ from {self._client.redirect_uri}. Your clients are'
-            ' listed at\n'
-            f'  {clients}',
+            f' yet approved, expired or disabled{callback}. Your clients are'
+            f' listed at\n  {clients}',
             f'Waiting for {timeout:g} seconds.',
         ]
         pywikibot.info('\n'.join(parts))
