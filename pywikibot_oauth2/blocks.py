@@ -60,13 +60,13 @@ class _StandIn(AuthBase):
         :raises ConfigurationError: it would change something outside a block
         """
         wiki = host.wiki_of(request.url or '')
-        entry = None if wiki is None else host.entry_for(wiki)
+        if wiki is None:
+            return request
+        entry = host.entry_for(wiki)
         if isinstance(entry, AuthBase) and not isinstance(entry, _StandIn):
             # A wildcard that the program has added since.
             return entry(request)
         block = current_block()
-        if wiki is None:
-            return request
         if block is not None and wiki == block.wiki:
             return block.authenticate(request, wiki)
         is_sent_by_site_of(host.own_users(wiki), request)
@@ -120,20 +120,21 @@ class Block:
         :raises ConfigurationError: the site of another user makes a change
         """
         other = host.sending_user()
-        if (
-            other is not None
-            and self.user not in (other, None)
-            and host.leads_to_change(request)
-        ):
+        if other not in (None, self.user) and host.leads_to_change(request):
             raise ConfigurationError(
-                f'The site is for {other}, but Pywikibot acts for'
-                f' {self.user} here. Get and use it within "with'
-                f' session.use():" of a session of {other}.',
-                wiki=wiki,
-                account=other,
+                self.why_not(other), wiki=wiki, account=other
             )
         self.auth.wikis |= {wiki}
         return self.auth(request)
+
+    def why_not(self, other: str | None) -> str:
+        """Return why a site of another user cannot be used in the block."""
+        user = self.user or 'a user whose name is not known (session.user)'
+        return (
+            f'The site is for {other}, but Pywikibot acts for {user} here.'
+            ' Create and use it within "with session.use():" for a session of'
+            f' {other}.'
+        )
 
     def _is_for_user_of(self, other: Block) -> bool:
         """Return whether another block is surely for the same user."""

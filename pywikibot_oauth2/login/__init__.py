@@ -95,10 +95,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         """Check that the current block is that of the site's user."""
         if block.user != self.username:
             raise AuthorizationError(
-                f'The site {self.site} is for {self.username}, but Pywikibot'
-                f' acts for {block.user} here. Create and use it within "with'
-                f' session.use():" for a session of {self.username}.',
-                error='other_block',
+                block.why_not(self.username), error='other_block'
             )
         if not block.auth.is_authorized:
             raise AuthorizationError(
