@@ -499,6 +499,10 @@ def test_a_block_edits_with_the_sites_of_no_other_account(tool, wiki):
         text = f'site is for {user}, but Pywikibot acts for {session.user}'
         assert text in str(caught.value)
     assert tool.editors == ['Bot', another.user]
+    nameless = OAuth2Session.deserialize(session.serialize(), tool.client)
+    nameless.user = None
+    with nameless.use(), pytest.raises(ConfigurationError, match='not known'):
+        append(another.user)
     # The name need not be written as Pywikibot writes it.
     session.user = session.user.replace(' ', '_')
     with session.use():
