@@ -81,22 +81,19 @@ class Block:
     """
 
     def __init__(
-        self,
-        auth: BearerAuth,
-        client: OAuth2Client,
-        wiki: str,
-        user: str | None,
+        self, auth: BearerAuth, client: OAuth2Client, wiki: str
     ) -> None:
-        from pywikibot.tools import normalize_username
-
         self.auth = auth
         self.client = client
         self.wiki = wiki
-        # As the sites of Pywikibot have it.
-        self.user = user and normalize_username(user)
         self.outer: Block | None = None
         self.place = _place()
         self.has_ended = False
+
+    @property
+    def user(self) -> str | None:
+        """The user as the sites of Pywikibot have it, once it is known."""
+        return host.normalized(self.auth.account.user)
 
     @property
     def is_usable(self) -> bool:

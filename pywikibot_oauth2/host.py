@@ -180,6 +180,14 @@ def known_site(wiki: str, *, anywhere: bool = False) -> KnownSite | None:
     return None
 
 
+def normalized(username: str | None) -> str | None:
+    """Return the name of an account as the sites of Pywikibot have it."""
+    from pywikibot.tools import normalize_username
+
+    name: str | None = normalize_username(username)
+    return name
+
+
 def own_users(wiki: str) -> tuple[str | None, ...]:
     """Return the accounts that user-config.py and ``-user`` name."""
     site = known_site(wiki)

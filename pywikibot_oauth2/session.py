@@ -324,7 +324,7 @@ class OAuth2Session(AuthBase):
         """
         host.require_safe_transport(self._wiki)
         host.install_login_manager()
-        with Block(self._auth, self.client, self._wiki, self.user):
+        with Block(self._auth, self.client, self._wiki):
             yield self
 
     def __reduce__(self) -> str:

@@ -510,6 +510,17 @@ def test_a_block_edits_with_the_sites_of_no_other_account(tool, wiki):
     check_that_all_belongs_together(wiki)
 
 
+def test_the_user_of_a_block_may_become_known_within_it(tool, wiki):
+    session = tool.session()
+    name, session.user = session.user, None
+    with session.use():
+        with pytest.raises(ConfigurationError, match='name is not known'):
+            append(name)
+        session.user = session.profile()['username']
+        append(session.user)
+    assert tool.editors == [name]
+
+
 def test_a_bot_with_a_password_is_not_who_edits_for_a_user(
     tool, wiki, monkeypatch
 ):
