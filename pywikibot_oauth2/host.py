@@ -395,7 +395,7 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
 
     from pywikibot.site import TokenWallet
 
-    addresses = set(wikis)
+    addresses, username = set(wikis), normalized(username)
     wallets = [each for each in gc.get_objects() if type(each) is TokenWallet]
     for wallet in wallets:
         # A site that is being created has nothing to drop yet.

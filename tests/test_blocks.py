@@ -607,9 +607,12 @@ def test_a_block_that_is_left_in_another_thread_says_so(tool):
     blocks._current_block.set(None)
 
 
-@pytest.mark.parametrize('how', ['expired', 'refreshed'])
+@pytest.mark.parametrize('how', ['expired', 'refreshed', 'not normalized'])
 def test_no_csrf_token_outlives_its_access_token(tool, wiki, how):
     other, session = tool.other, tool.session()
+    name = session.user
+    if how == 'not normalized':
+        session.user = name.replace('E', 'e').replace(' ', '_')
     other.oauth, other.accounts = wiki.oauth, wiki.accounts
     config.authenticate[other.netloc] = tool.configure_bot()
     with session.use():
@@ -619,11 +622,11 @@ def test_no_csrf_token_outlives_its_access_token(tool, wiki, how):
             session.refresh()
         else:
             wiki.clock.advance(HOUR)
-            assert who(wiki) == session.user
+            assert who(wiki) == name
         append(session.user)
         append(session.user, 'de')
     for each in (wiki, other):
-        assert [edit.user for edit in each.edits] == [session.user] * 2
+        assert [edit.user for edit in each.edits] == [name] * 2
         assert {request.error for request in each.requests} == {None}
 
 
