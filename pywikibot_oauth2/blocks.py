@@ -37,6 +37,8 @@ ADVICE = (
 _lock = ForkSafeLock()
 #: The wikis for which there has been a block in this process.
 used_wikis: set[str] = set()
+#: The client IDs of those blocks.
+used_clients: set[str] = set()
 
 
 class _StandIn(AuthBase):
@@ -166,6 +168,7 @@ class Block:
                     wiki=self.wiki,
                 )
             self._stand_in()
+            used_clients.add(self.client.client_id)
             used_wikis.add(self.wiki)
             self.outer = outer
             _current_block.set(self)
@@ -223,6 +226,16 @@ def current_block() -> Block | None:
             wiki=block.wiki,
         )
     return block
+
+
+def may_concern(wiki: str, client: OAuth2Client) -> bool:
+    """Return whether a wiki may have been asked within a block.
+
+    A block is also for other wikis of a farm that accept its client.
+
+    :param client: the client of the wiki's entry in authenticate
+    """
+    return wiki in used_wikis or client.client_id in used_clients
 
 
 def is_sent_by_site_of(

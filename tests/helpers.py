@@ -220,6 +220,7 @@ def set_up_pywikibot(monkeypatch, folder, **wikis):
     cache = CachedRequest._get_cache_dir
     monkeypatch.setattr(CachedRequest, '_get_cache_dir', cache)
     monkeypatch.setattr(blocks, 'used_wikis', set())
+    monkeypatch.setattr(blocks, 'used_clients', set())
 
 
 def leave_pywikibot():

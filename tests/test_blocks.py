@@ -542,7 +542,13 @@ def test_a_wiki_for_which_there_was_no_block_is_not_concerned(tool):
     with elsewhere.use():
         assert in_thread(who, tool.wiki, 'Bot') == 'Bot'
         assert in_thread(edit, 'Bot') is None
-    assert tool.editors == ['Bot']
+        assert in_thread(who, tool.wiki) == 'Bot'
+    # Also requests that come from no site are sent as before.
+    asked = {**WHO, 'meta': 'tokens'}
+    tokens = http.fetch(tool.wiki.api_url, params=asked).json()['query']
+    form = {**FORM, 'text': 'x', 'token': tokens['tokens']['csrftoken']}
+    http.fetch(tool.wiki.api_url, 'POST', data=form)
+    assert tool.editors == ['Bot', 'Bot']
 
 
 # Nested and interleaved blocks
