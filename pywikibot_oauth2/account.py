@@ -8,6 +8,7 @@ import copy
 import math
 import os
 import time
+import weakref
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -138,6 +139,7 @@ class Account:
 
     # A web tool has one for each of its users.
     __slots__ = (
+        '__weakref__',
         '_busy_pid',
         '_forks',
         '_lock',
@@ -351,9 +353,13 @@ class Account:
 
         :return: why that is impossible, or None
         """
+        if self._forks != locks.forks and not self._store.is_shared:
+            # The parent process has it, too, or a newer one.
+            _unsaved.discard(self)
+            return None
         # A thread that waits for the wiki may hold it for long.
         if not self._lock.held.acquire(timeout=_LAST_SECONDS):
-            return None
+            return StoreError(f'A thread was using the token{self.of_user}.')
         key = self._key
         try:
             with undisturbed(self._store.lock(*key)):
@@ -368,8 +374,12 @@ class Account:
             self._lock.held.release()
         return None
 
-    def report_loss(self, error: OAuth2Error) -> None:
-        """Report that a token is lost, because the process ends."""
+    def report_loss(self, error: OAuth2Error | None) -> None:
+        """Report that a token is lost, because the process ends.
+
+        :param error: why it could not be stored; None if there was no time
+        """
+        error = error or StoreError('There was no time to store it.')
         found = self.state.authorization
         if found is not None and found.is_complete:
             self._warn(error, f'The new token{self.of_user} is lost.')
@@ -768,8 +778,9 @@ class Account:
         )
 
 
-# They must not vanish before they are stored.
-_unsaved: set[Account] = set()
+# Nobody can be told of a session that the program has dropped, and a web tool
+# whose database is out of order may drop many.
+_unsaved: weakref.WeakSet[Account] = weakref.WeakSet()
 
 
 @atexit.register
@@ -780,14 +791,16 @@ def _store_the_rest() -> None:
     server that is started again takes some seconds.
     """
     end = time.monotonic() + _LAST_SECONDS
+    errors: dict[Account, OAuth2Error] = {}
     while True:
-        errors = {
-            account: error
-            for account in _unsaved.copy()
-            if (error := account.store_at_exit()) is not None
-        }
-        if not errors or time.monotonic() > end:
+        for account in list(_unsaved):
+            error = account.store_at_exit()
+            if error is not None:
+                errors[account] = error
+                if time.monotonic() > end:
+                    break
+        if not _unsaved or time.monotonic() > end:
             break
         time.sleep(0.5)
-    for account, error in errors.items():
-        account.report_loss(error)
+    for account in list(_unsaved):
+        account.report_loss(errors.get(account))

@@ -1050,3 +1050,71 @@ def test_a_token_that_could_not_be_stored_is_stored_as_the_process_ends(
     assert ('is lost' not in done.stderr) == is_kept, done.stderr
     assert (bot.stored.token.header != old) == is_kept
     assert bot.asked == 1
+
+
+SESSIONS = """
+import gc
+import os
+import sys
+import time
+from pywikibot_oauth2 import OAuth2Client, OAuth2Session, account
+from pywikibot_oauth2.authorization import Authorization
+from pywikibot_oauth2.token import Token
+
+def store(session):
+    print(session.user, is_child, flush=True)
+    time.sleep(0.2 * is_exit)
+    raise OSError('The database is out of order.')
+
+def session(user):
+    session = OAuth2Session(client, url, user=user, on_change=store)
+    session._account.adopt(
+        Authorization('c' * 32, session.wiki[:-8], user, Token('a.b.c'))
+    )
+    return session
+
+account._LAST_SECONDS = 0.5
+is_child = is_exit = False
+client, url = OAuth2Client('c' * 32), 'http://127.0.0.1:9/w/api.php'
+"""
+DROP = """
+session('Dropped')
+gc.collect()
+assert not account._unsaved
+"""
+KEEP = """
+kept = [session(f'Kept {number}') for number in range(20)]
+is_exit = True
+"""
+FORK = """
+kept = session('Kept')
+is_child = not os.fork()
+"""
+
+
+def ended(script):
+    """Return what a process printed, and its warnings."""
+    command = [sys.executable, '-c', SESSIONS + script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout, done.stderr
+
+
+def test_a_session_that_was_dropped_does_not_stay_in_memory():
+    printed, said = ended(DROP)
+    assert printed == 'Dropped False\n'
+    assert 'is lost' not in said
+
+
+def test_an_end_takes_seconds_however_many_tokens_cannot_be_stored():
+    printed, said = ended(KEEP)
+    assert 20 < len(printed.splitlines()) < 30
+    # All are reported.
+    for number in range(20):
+        assert f'The new token of Kept {number} is lost.' in said
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork')
+def test_a_child_stores_no_session_of_its_parent():
+    printed, _ = ended(FORK)
+    assert 'Kept False' in printed
+    assert 'Kept True' not in printed
