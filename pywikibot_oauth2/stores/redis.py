@@ -201,7 +201,9 @@ class RedisStore(Store):
             client = redis.Redis.from_url(
                 self._url, socket_timeout=_TIMEOUT, retry=retry
             )
-            client.connection_pool.make_connection()
+            pool = client.connection_pool
+            # The pool would count a connection that it makes.
+            pool.connection_class(**pool.connection_kwargs)
             ''.encode(client.get_encoder().encoding)
             # An error of the decoder would show what is stored.
             if not client.get_encoder().decode_responses:

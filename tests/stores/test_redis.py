@@ -170,6 +170,12 @@ def test_a_server_of_a_cluster_stores(server, prefix):
 
 
 @pytest.mark.redis
+def test_one_connection_is_enough(server):
+    place = RedisPlace(f'{server.url}?max_connections=1')
+    assert place.is_free()
+
+
+@pytest.mark.redis
 def test_prefixes_keep_stores_apart(server):
     one, two = (
         RedisStore(server.url, prefix=prefix) for prefix in ('one:', 'two:')
