@@ -87,8 +87,13 @@ class Setup:
         self.username = (
             host.user_override()
             or self.site.username()
-            or answers.ask('user', f'Account of the bot on {self.site}:')
+            or host.normalized(
+                answers.ask('user', f'Account of the bot on {self.site}:')
+            )
+            or ''
         )
+        if not self.username:
+            raise impossible('There was no answer.')
         self._is_owner_only = False
         self._require_no_other_account()
 
@@ -231,7 +236,7 @@ class Setup:
     def _usable_client(self, *, by_form: bool) -> OAuth2Client:
         """Ask for the values of a client, and try them.
 
-        :raises OAuth2Error: it does not; no file has the values yet
+        :raises OAuth2Error: they do not work; no file has them yet
         """
         try:
             client = self._ask_for_values(by_form=by_form)

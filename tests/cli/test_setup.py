@@ -143,6 +143,24 @@ def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner, wiki):
     assert owner.edit() == ''
 
 
+def test_the_account_need_not_be_typed_as_the_wiki_writes_it(owner, wiki):
+    forget_configuration(owner)
+    client = wiki.register(owner='Bot', owner_only=True)
+    options = '-kind:owner-only', '-by:id', f'-client-id:{client.id}'
+    with setup(owner, f'-wiki:{wiki.url}', *options) as terminal:
+        terminal.answer('Account of the bot', ' bot')
+        answer_hidden(terminal, 'Access token', client.access_token)
+        terminal.answer('Write these changes?', 'y')
+        assert 'Everything is set up' in terminal.wait()
+
+
+def test_an_account_is_needed(owner, wiki):
+    forget_configuration(owner)
+    with setup(owner, f'-wiki:{wiki.url}') as terminal:
+        terminal.answer('Account of the bot', '')
+        assert 'There was no answer.' in terminal.wait()
+
+
 def by_id(kind, secret):
     return [f'-kind:{kind}', '-client-id:{id}', '-by:id', *BY_API[2:]], secret
 
