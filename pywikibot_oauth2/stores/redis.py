@@ -39,6 +39,12 @@ if ARGV[2] then redis.call('set', KEYS[2], ARGV[2]) end
 return 1
 """
 
+# Extends a lock of the caller. It might expire between two commands.
+_EXTEND = """
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('pexpire', KEYS[1], ARGV[2])
+"""
+
 
 class RedisStore(Store):
     """Keeps authorizations in a Redis server; requires the extra "redis".
@@ -242,9 +248,9 @@ def _lock_class() -> type[Lock]:
         def do_acquire(self, token: str) -> bool:
             if super().do_acquire(token):
                 return True
-            wire, seconds = self.redis, self.timeout or 0
-            return wire.get(self.name) == token and bool(
-                wire.pexpire(self.name, int(seconds * 1000))
+            milliseconds = int((self.timeout or 0) * 1000)
+            return bool(
+                self.redis.eval(_EXTEND, 1, self.name, token, milliseconds)
             )
 
     return OwnLock

@@ -240,6 +240,24 @@ def test_a_lock_is_held_although_the_answer_to_that_was_lost(
 
 
 @pytest.mark.redis
+def test_a_lock_that_expires_is_not_extended_for_another_holder(
+    place, store, monkeypatch
+):
+    def expire(client, name):
+        value = get(client, name)
+        client.set(LOCK, 'theirs', px=100_000)
+        return value
+
+    get = redis.Redis.get
+    monkeypatch.setattr(secrets, 'token_hex', lambda _: 'mine')
+    with redis.Redis.from_url(place.url) as client:
+        client.set(LOCK, 'mine', px=100_000)
+        monkeypatch.setattr(redis.Redis, 'get', expire)
+        with store.lock(ACCOUNT, CLIENT):
+            assert get(client, LOCK) == b'mine'
+
+
+@pytest.mark.redis
 def test_a_lock_that_is_not_released_is_reported(place, store, server):
     with store.lock(ACCOUNT, CLIENT), pytest.raises(StoreError) as info:
         place.open(lock_timeout=0.05).lock(ACCOUNT, CLIENT).__enter__()
