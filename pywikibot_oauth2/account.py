@@ -369,7 +369,7 @@ class Account:
                     self._store.reserve(*key)(found.serialize())
                 self._set(replace(self.state, is_saved=True))
         except OAuth2Error as error:
-            return error.about(self.user, self.client.client_id)
+            return error.about(self.user, self.client.shown_id)
         finally:
             self._lock.held.release()
         return None
@@ -448,7 +448,7 @@ class Account:
             try:
                 return self._renew_once(user_agent, refused)
             except (ClientRefusedError, EndpointError, StoreError) as error:
-                error.about(self.user, self.client.client_id)
+                error.about(self.user, self.client.shown_id)
                 if refused is None and self._serves():
                     return self._put_off(error)
                 if isinstance(error, ClientRefusedError):
@@ -756,7 +756,7 @@ class Account:
     # Reports
 
     def _warn(self, error: OAuth2Error, note: str = '') -> None:
-        self._policy.warn(error.about(self.user, self.client.client_id), note)
+        self._policy.warn(error.about(self.user, self.client.shown_id), note)
 
     def _warn_unsaved(self, error: StoreError) -> None:
         authorization = self.state.authorization
@@ -773,7 +773,7 @@ class Account:
             message,
             wiki=self.wiki,
             account=self.user,
-            client_id=self.client.client_id,
+            client_id=self.client.shown_id,
             error=error,
         )
 

@@ -107,7 +107,7 @@ class BearerAuth(AuthBase):
             f' {found.ended}',
             wiki=account.wiki,
             account=account.user,
-            client_id=account.client.client_id,
+            client_id=account.client.shown_id,
         )
 
     @property

@@ -81,7 +81,7 @@ class OAuth2Client:
             object.__setattr__(self, name, value)
         reason = self._contradiction()
         if reason is not None:
-            raise ConfigurationError(reason, client_id=self.client_id or None)
+            raise ConfigurationError(reason, client_id=self.shown_id or None)
 
     def _contradiction(self) -> str | None:
         """Return why the values do not fit together, or None."""

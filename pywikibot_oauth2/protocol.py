@@ -426,7 +426,7 @@ class OAuth2Wiki:
         """
         profile = self.profile(token.header) or {}
         owner = profile.get('username')
-        client = self._client.client_id
+        client = self._client.shown_id
         subjects = {
             str(claims.get('sub') or '').rpartition(':')[2]
             for claims in (profile, token.claims())
@@ -573,12 +573,12 @@ class OAuth2Wiki:
         if response.ok and body is not None and not error:
             return body
         meaning = meaning_of(to, response.status_code, error, hint)
-        words = printable(f'{error} {hint}').rstrip('. ')
+        words = self._shown(f'{error} {hint}').rstrip('. ')
         if meaning not in _ERRORS:
             raise self._trouble(response, words)
         kind, what = _ERRORS[meaning]
         if kind is ClientRefusedError:
-            what += f' {self._client.client_id}'
+            what += f' {self._client.shown_id}'
         refusal = self._error(
             kind, f'{self._wiki} {what}: {words}.', error, hint
         )
@@ -619,10 +619,18 @@ class OAuth2Wiki:
         return kind(
             message,
             wiki=self._wiki,
-            client_id=self._client.client_id,
+            client_id=self._client.shown_id,
             error=error or None,
-            hint=printable(hint) or None,
+            hint=self._shown(hint) or None,
         )
+
+    def _shown(self, text: str) -> str:
+        """Return a text of the wiki as it may be shown.
+
+        The wiki may repeat the client ID, which may be the client secret.
+        """
+        client = self._client
+        return printable(text).replace(client.client_id, client.shown_id)
 
     def _address(self, name: str) -> str:
         """Return an endpoint's address, always as https.

@@ -140,6 +140,7 @@ def test_a_bad_value_is_named_and_not_shown(make, name, value):
     [
         ({}, 'neither a client ID nor an access token'),
         ({'client_id': CLIENT_ID, 'owner_only': True}, 'needs its client sec'),
+        ({'client_id': 'hid' * 20, 'owner_only': True}, 'needs its client'),
         ({'access_token': 'x', 'redirect_uri': CALLBACK}, 'uses neither a'),
         ({'access_token': 'x', 'client_secret': SECRET}, 'uses neither a'),
         *[({'access_token': token}, 'contains a character')
@@ -149,7 +150,7 @@ def test_a_bad_value_is_named_and_not_shown(make, name, value):
 def test_values_that_contradict_each_other_are_refused(values, words):
     with pytest.raises(ConfigurationError, match=words) as info:
         OAuth2Client(**values)
-    assert 'hid' not in str(info.value)
+    assert 'hid' not in f'{info.value} {vars(info.value)}'
     # A neutral sentence: a program need not have such a file.
     assert 'user-config' not in str(info.value)
 

@@ -22,6 +22,8 @@ from pywikibot_oauth2 import (
     OAuth2Session,
     StoreError,
 )
+from pywikibot_oauth2.authorization import Authorization
+from pywikibot_oauth2.token import Token
 from tests.harness import at_once
 from tests.helpers import HOUR, client_of, on_both, set_up_pywikibot
 from tests.sandbox import Sandbox
@@ -439,6 +441,22 @@ def test_nothing_is_sent_in_plain_text_to_another_machine(complete, step):
         with pytest.raises(ConfigurationError, match='needs https'):
             steps[step]()
         assert other.requests == []
+
+
+@on_both
+def test_a_secret_in_the_place_of_the_client_id_is_not_shown(
+    wiki, make, registered, like
+):
+    secret = registered.secret
+    session = make(OAuth2Client(secret, registered.id))
+    session._account.adopt(
+        Authorization(secret, wiki.url, 'Bot', Token('none', 'none'))
+    )
+    with pytest.raises((ClientRefusedError, EndpointError)) as caught:
+        session.refresh()
+    error = caught.value
+    assert f'({len(secret)} characters)' in str(error)
+    assert secret not in f'{error} {error!r} {vars(error)}'
 
 
 # What the program stores
