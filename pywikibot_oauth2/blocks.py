@@ -31,7 +31,8 @@ _current_block: ContextVar[Block | None] | None = None
 #: Advice about work that is done in the wrong thread.
 ADVICE = (
     'Enter the block in the thread or task that does the work, and do not'
-    ' save asynchronously (asynchronous=True).'
+    ' save asynchronously (asynchronous=True). If it is an account of the'
+    ' program itself, name it in usernames.'
 )
 
 _lock = ForkSafeLock()

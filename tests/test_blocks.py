@@ -449,6 +449,22 @@ def test_a_bot_with_a_password_works_while_a_block_is_open(
     assert tool.editors == [session.user, 'Bot', 'Bot']
 
 
+def test_an_own_account_is_one_that_usernames_names(tool, wiki, monkeypatch):
+    tool.let_bot_use_a_password(monkeypatch)
+    monkeypatch.setattr(host, 'user_override', lambda: None)
+    config.authenticate.clear()
+    config.usernames.clear()
+    append('Bot')
+    session = tool.session()
+    with session.use():
+        append(session.user)
+    with pytest.raises(ConfigurationError, match='name it in usernames'):
+        append('Bot')
+    config.usernames['sandbox']['en'] = 'Bot'
+    append('Bot')
+    assert tool.editors == ['Bot', session.user, 'Bot']
+
+
 def test_a_wildcard_may_be_added_after_a_block(tool, wiki):
     session = tool.session()
     with session.use():
