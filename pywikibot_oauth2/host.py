@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pywikibot_oauth2.errors import ConfigurationError
 
@@ -342,11 +342,9 @@ def leads_to_change(request: PreparedRequest) -> bool:
     if carries_csrf_token(request):
         return True
     query, body = (request.url or '').partition('?')[2], request.body
-    form = f'{query}&{body}' if isinstance(body, str) else query
-    return bool(
-        re.search(r'(?:^|&)meta=[^&]*\btokens\b', form)
-        and not re.search(r'(?:^|&)type=login(?:&|$)', form)
-    )
+    form = parse_qs(f'{query}&{body}' if isinstance(body, str) else query)
+    meta, kinds = ('|'.join(form.get(name, ())) for name in ('meta', 'type'))
+    return 'tokens' in meta.split('|') and kinds != 'login'
 
 
 def carries_csrf_token(request: PreparedRequest) -> bool:

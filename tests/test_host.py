@@ -431,6 +431,25 @@ def test_a_request_that_changes_something_carries_a_token(
     assert host.carries_csrf_token(request.prepare()) == expected
 
 
+@pytest.mark.parametrize('method', ['GET', 'POST'])
+@pytest.mark.parametrize(
+    ('expected', 'fields'),
+    [
+        (True, {'meta': 'tokens'}),
+        (True, {'meta': 'userinfo|tokens|siteinfo', 'type': 'csrf|login'}),
+        (False, {'meta': 'tokens', 'type': 'login'}),
+        (False, {'meta': 'userinfo', 'titles': 'meta=tokens'}),
+    ],
+    ids=range(4),
+)
+def test_a_request_for_a_csrf_token_leads_to_a_change(
+    expected, fields, method
+):
+    place = {'GET': 'params', 'POST': 'data'}[method]
+    request = requests.Request(method, f'{EN}/api.php', **{place: fields})
+    assert host.leads_to_change(request.prepare()) == expected
+
+
 def test_the_csrf_tokens_of_the_sites_of_one_account_are_dropped(
     wiki, monkeypatch
 ):
