@@ -82,7 +82,7 @@ class Policy:
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class State:
     """Everything that changes, replaced as a whole.
 
