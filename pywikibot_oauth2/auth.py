@@ -358,10 +358,11 @@ class OAuth2Auth(AuthBase):
             bearer = self._routes.get(f'{wiki}/api.php')
             bearer = bearer or self._discover(wiki)
             user = bearer.account.user if bearer is not None else None
-        if blocks.may_concern(
-            wiki, self.client
-        ) and not blocks.is_sent_by_site_of((user,), request):
-            return request
+        if blocks.may_concern(wiki, self.client):
+            if not blocks.is_sent_by_site_of((user,), request):
+                return request
+            if bearer is None:
+                blocks.assert_sender(request)
         return request if bearer is None else bearer(request)
 
     def _is_for(self, block: blocks.Block, wiki: str) -> bool:

@@ -72,7 +72,8 @@ class _StandIn(AuthBase):
         block = current_block()
         if block is not None and wiki == block.wiki:
             return block.authenticate(request, wiki)
-        is_sent_by_site_of(host.own_users(wiki), request)
+        if is_sent_by_site_of(host.own_users(wiki), request):
+            assert_sender(request)
         return request
 
 
@@ -262,6 +263,20 @@ def is_sent_by_site_of(
             account=user,
         )
     return False
+
+
+def assert_sender(request: PreparedRequest) -> None:
+    """Make the wiki refuse a change that has the cookies of another account.
+
+    Pywikibot has one cookie jar for all accounts. The first site of a user
+    in a block adds the cookies of that user, if the user has logged in with
+    a password before.
+
+    :param request: a request of an own site, without a token
+    """
+    user = host.sending_user()
+    if user is not None and host.carries_csrf_token(request):
+        request.prepare_url(request.url, {'assertuser': user})
 
 
 def _place() -> tuple[int, object]:

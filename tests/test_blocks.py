@@ -89,14 +89,18 @@ class Tool:
 
     def let_bot_use_a_password(self, monkeypatch):
         """Let user-config.py name an account that has only a password."""
-        path = Path(config.base_dir, 'passwords')
-        path.write_text(repr(('Bot', self.wiki.password('Bot'))))
-        path.chmod(0o600)
-        monkeypatch.setattr(config, 'password_file', str(path))
+        self.let_use_a_password(monkeypatch, 'Bot')
         monkeypatch.setattr(host, 'user_override', lambda: 'Bot')
         config.usernames['sandbox']['en'] = 'Bot'
         auth = OAuth2Auth(self.client.client_id)
         config.authenticate[self.wiki.netloc] = auth
+
+    def let_use_a_password(self, monkeypatch, user):
+        """Let the password file have the password of a user."""
+        path = Path(config.base_dir, 'passwords')
+        path.write_text(repr((user, self.wiki.password(user))))
+        path.chmod(0o600)
+        monkeypatch.setattr(config, 'password_file', str(path))
 
     @property
     def editors(self):
@@ -447,6 +451,28 @@ def test_a_bot_with_a_password_works_while_a_block_is_open(
     with pytest.raises(ConfigurationError, match='wrong account'):
         append(session.user)
     assert tool.editors == [session.user, 'Bot', 'Bot']
+
+
+@pytest.mark.parametrize('has_entry', [True, False])
+def test_a_bot_with_a_password_does_not_edit_with_the_cookies_of_a_user(
+    tool, wiki, monkeypatch, has_entry
+):
+    session = tool.session()
+    # The user has logged in with a password in an earlier run.
+    tool.let_use_a_password(monkeypatch, session.user)
+    append(session.user)
+    pywikibot._sites.clear()
+    http.cookie_jar.clear()
+    tool.let_bot_use_a_password(monkeypatch)
+    if not has_entry:
+        config.authenticate.clear()
+    append('Bot')
+    with session.use():
+        append(session.user)
+    with pytest.raises(Error, match='no longer logged in as "Bot"'):
+        append('Bot')
+    assert tool.editors == [session.user, 'Bot', session.user]
+    assert all(each.summary == each.user for each in wiki.edits)
 
 
 def test_an_own_account_is_one_that_usernames_names(tool, wiki, monkeypatch):
