@@ -125,6 +125,8 @@ class Block:
             raise ConfigurationError(
                 self.why_not(other), wiki=wiki, account=other
             )
+        # The program may have been wrong about whose session it is.
+        assert_sender(request)
         self.auth.wikis |= {wiki}
         return self.auth(request)
 
@@ -266,13 +268,12 @@ def is_sent_by_site_of(
 
 
 def assert_sender(request: PreparedRequest) -> None:
-    """Make the wiki refuse a change that has the cookies of another account.
+    """Make the wiki refuse a change by another account than the site's.
 
-    Pywikibot has one cookie jar for all accounts. The first site of a user
-    in a block adds the cookies of that user, if the user has logged in with
-    a password before.
-
-    :param request: a request of an own site, without a token
+    A request without a token may have the cookies of another account, because
+    Pywikibot has one cookie jar for all. The first site of a user in a block
+    adds the cookies of that user, if the user has logged in with a password
+    before.
     """
     user = host.sending_user()
     if user is not None and host.carries_csrf_token(request):

@@ -563,6 +563,26 @@ def test_the_user_of_a_block_may_become_known_within_it(tool, wiki):
     assert tool.editors == [name]
 
 
+@pytest.mark.parametrize('is_known', [True, False])
+def test_the_token_of_another_user_edits_for_nobody(tool, wiki, is_known):
+    session, another = tool.session(), tool.session()
+    name = session.user
+    if is_known:
+        with another.use():
+            append(another.user)
+    wiki.edits.clear()
+    # As if the user had been asked for the name.
+    session.user = another.user
+    for work in (append, edit):
+        with session.use(), pytest.raises(Error) as caught:
+            work(another.user)
+        assert f'no longer logged in as "{another.user}"' in str(caught.value)
+    session.user = session.profile()['username']
+    with session.use():
+        append(name)
+    assert tool.editors == [name]
+
+
 def test_a_bot_with_a_password_is_not_who_edits_for_a_user(
     tool, wiki, monkeypatch
 ):
