@@ -338,17 +338,26 @@ def transport(wiki: str) -> Transport:
 
 
 def leads_to_change(request: PreparedRequest) -> bool:
-    """Return whether a request carries a CSRF token, or asks for one."""
+    """Return whether a request makes a change, or asks for a CSRF token.
+
+    With an access token, a change by rest.php needs no CSRF token.
+    """
     if carries_csrf_token(request):
         return True
-    query, body = (request.url or '').partition('?')[2], request.body
+    path, _, query = (request.url or '').partition('?')
+    if '/rest.php/' in path and '/transform/' not in path:
+        return request.method not in ('GET', 'HEAD')
+    body = request.body
     form = parse_qs(f'{query}&{body}' if isinstance(body, str) else query)
     meta, kinds = ('|'.join(form.get(name, ())) for name in ('meta', 'type'))
     return 'tokens' in meta.split('|') and kinds != 'login'
 
 
 def carries_csrf_token(request: PreparedRequest) -> bool:
-    """Return whether a request carries a CSRF token, as every change does."""
+    """Return whether a request carries a CSRF token.
+
+    Every change by api.php does.
+    """
     body = request.body
     if isinstance(body, str):
         body = body.encode()

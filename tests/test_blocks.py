@@ -552,6 +552,28 @@ def test_a_block_edits_with_the_sites_of_no_other_account(tool, wiki):
     check_that_all_belongs_together(wiki)
 
 
+def test_a_block_changes_nothing_by_rest_for_another_account(tool, wiki):
+    def put(user, method='PUT', path='page/Sandbox'):
+        wiki.requests.clear()
+        site = pywikibot.Site('en', 'sandbox', user=user)
+        uri = f'{site.scriptpath()}/rest.php/v1/{path}'
+        http.request(site, uri, method=method, json={'source': ''})
+        return wiki.requests[-1].bearer
+
+    tool.configure_bot()
+    append('Bot')
+    session = tool.session()
+    with session.use():
+        token = put(session.user)
+        assert wiki.oauth.valid(token).session.user.name == session.user
+        with pytest.raises(ConfigurationError, match='site is for Bot'):
+            put('Bot')
+        assert put('Bot', 'GET') == put('Bot', 'POST', 'transform/x') == token
+    assert put('Bot') not in (token, None)
+    with pytest.raises(ConfigurationError, match='wrong account'):
+        put(session.user)
+
+
 def test_the_user_of_a_block_may_become_known_within_it(tool, wiki):
     session = tool.session()
     name, session.user = session.user, None
