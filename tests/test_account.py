@@ -1034,6 +1034,7 @@ assert account.header()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('times', 'is_kept'), [(1, True), (3, True), (99, False)]
 )

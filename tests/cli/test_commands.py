@@ -204,6 +204,7 @@ def test_nothing_but_an_export_is_imported(owner, exported):
         assert command(owner, '-import', keys=bad + '\n')[0] == 2
 
 
+@pytest.mark.slow
 def test_an_import_that_cannot_be_stored_does_not_say_so(owner, exported):
     owner.token_file().unlink()
     owner.token_file().mkdir()
@@ -345,6 +346,7 @@ def test_a_fixed_access_token_is_neither_refreshed_nor_forgotten(
     )
 
 
+@pytest.mark.slow
 def test_nothing_secret_is_written_anywhere_else(tmp_path, wiki):
     owner = Owner(tmp_path, wiki, has_oauth=False)
     everything = '-debug', '-log'

@@ -102,6 +102,7 @@ def unattended(owner, *options, keys=''):
     return shown
 
 
+@pytest.mark.slow
 def test_a_second_run_changes_nothing_and_a_reset_the_token_only(owner, wiki):
     keys = wiki.password('Bot') + '\n'
     unattended(owner, keys=keys)
@@ -240,6 +241,7 @@ def test_an_account_stays_however_it_is_configured(owner, wiki, entry):
     assert owner.config.read_text().count('usernames') == 1
 
 
+@pytest.mark.slow
 def test_the_key_is_what_pywikibot_looks_up(owner, wiki):
     # requests would prepare the address as the one of the wiki.
     family = owner.folder / 'sandbox_family.py'
@@ -371,6 +373,7 @@ def test_it_begins_without_any_configuration(owner, wiki, path):
     assert 'state          authorized' in shown
 
 
+@pytest.mark.slow
 def test_a_second_wiki_leaves_the_first_one_as_it_is(tmp_path, wiki):
     with Sandbox(clock=wiki.clock, like=wiki.like) as other:
         owner = Owner(tmp_path, wiki, has_oauth=False, others={'de': other})
@@ -381,6 +384,7 @@ def test_a_second_wiki_leaves_the_first_one_as_it_is(tmp_path, wiki):
         assert editors(wiki) == editors(other) == ['Bot']
 
 
+@pytest.mark.slow
 def test_another_account_does_not_take_the_client_of_the_first(owner, wiki):
     unattended(owner, keys=wiki.password('Bot') + '\n')
     before = files(owner)
@@ -403,6 +407,7 @@ def test_another_account_does_not_take_the_client_of_the_first(owner, wiki):
     assert editors(wiki) == ['Bot']
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_missing_is_named(owner, wiki):
     forget_configuration(owner)
     folder = owner.folder / 'none'
@@ -429,6 +434,7 @@ def test_a_key_is_narrow_enough_for_the_accounts(monkeypatch, username, key):
     assert one._keys() == {key}
 
 
+@pytest.mark.slow
 def test_a_second_client_is_registered_under_another_name(owner, wiki):
     keys = wiki.password('Bot') + '\n'
     for _ in range(3):
