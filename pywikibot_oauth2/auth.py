@@ -359,10 +359,11 @@ class OAuth2Auth(AuthBase):
             bearer = bearer or self._discover(wiki)
             user = bearer.account.user if bearer is not None else None
         if blocks.may_concern(wiki, self.client):
-            if not blocks.is_sent_by_site_of((user,), request):
+            sender = blocks.own_sender((user,), request)
+            if sender is None:
                 return request
             if bearer is None:
-                blocks.assert_sender(request)
+                blocks.assert_user(sender, request)
         return request if bearer is None else bearer(request)
 
     def _is_for(self, block: blocks.Block, wiki: str) -> bool:

@@ -130,16 +130,17 @@ class BearerAuth(AuthBase):
             )
         except OAuth2Error as error:
             self.without_token(error)
-        if self.wikis and before.header is not None:
-            self.notice_renewal(before.header)
+        self.notice_renewal(before.header)
         return self.account.state
 
-    def notice_renewal(self, before: str) -> None:
+    def notice_renewal(self, before: str | None) -> None:
         """Make Pywikibot fetch new CSRF tokens if it may hold old ones.
 
-        :param before: the Authorization header before the renewal
+        :param before: the Authorization header before the renewal; None if
+            there was no token
         """
-        if self.account.state.header not in (before, None):
+        now = self.account.state.header
+        if self.wikis and before is not None and now not in (before, None):
             host.clear_csrf_tokens(self.wikis, self.account.user)
 
     def _answered(

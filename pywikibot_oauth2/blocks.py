@@ -50,7 +50,6 @@ class _StandIn(AuthBase):
     a password.
     """
 
-    heeds_blocks = True
     is_stand_in = True
 
     def __len__(self) -> int:
@@ -72,8 +71,8 @@ class _StandIn(AuthBase):
         block = current_block()
         if block is not None and wiki == block.wiki:
             return block.authenticate(request, wiki)
-        if is_sent_by_site_of(host.own_users(wiki), request):
-            assert_sender(request)
+        user = own_sender(host.own_users(wiki), request)
+        assert_user(user, request)
         return request
 
 
@@ -84,15 +83,17 @@ class Block:
     within it, as :mod:`contextvars` defines.
     """
 
-    def __init__(
-        self, auth: BearerAuth, client: OAuth2Client, wiki: str
-    ) -> None:
+    def __init__(self, auth: BearerAuth, wiki: str) -> None:
         self.auth = auth
-        self.client = client
         self.wiki = wiki
         self.outer: Block | None = None
         self.place = _place()
         self.has_ended = False
+
+    @property
+    def client(self) -> OAuth2Client:
+        """The client that the user has authorized."""
+        return self.auth.account.client
 
     @property
     def user(self) -> str | None:
@@ -126,7 +127,7 @@ class Block:
                 self.why_not(other), wiki=wiki, account=other
             )
         # The program may have been wrong about whose session it is.
-        assert_sender(request)
+        assert_user(other, request)
         self.auth.wikis |= {wiki}
         return self.auth(request)
 
@@ -242,21 +243,22 @@ def may_concern(wiki: str, client: OAuth2Client) -> bool:
     return wiki in used_wikis or client.client_id in used_clients
 
 
-def is_sent_by_site_of(
+def own_sender(
     users: Collection[str | None], request: PreparedRequest
-) -> bool:
-    """Return whether a request outside of blocks comes from an own site.
+) -> str | None:
+    """Return the own account whose site sends a request outside of blocks.
 
     The thread that sends it does not matter: that of an executor, or the one
     in which Pywikibot saves asynchronously, does not inherit the block in
     which its work was submitted, and may have worked for an own account.
 
     :param users: the own accounts
+    :return: None if the request does not come from such a site
     :raises ConfigurationError: another site makes a change
     """
     user = host.sending_user()
     if user is not None and user in users:
-        return True
+        return user
     if host.leads_to_change(request):
         raise ConfigurationError(
             'This thread or task is not within a "with session.use()" block'
@@ -264,18 +266,19 @@ def is_sent_by_site_of(
             f' wrong account. {ADVICE}',
             account=user,
         )
-    return False
+    return None
 
 
-def assert_sender(request: PreparedRequest) -> None:
+def assert_user(user: str | None, request: PreparedRequest) -> None:
     """Make the wiki refuse a change by another account than the site's.
 
     A request without a token may have the cookies of another account, because
     Pywikibot has one cookie jar for all. The first site of a user in a block
     adds the cookies of that user, if the user has logged in with a password
     before.
+
+    :param user: the account of the site, if a site sends the request
     """
-    user = host.sending_user()
     if user is not None and host.carries_csrf_token(request):
         request.prepare_url(request.url, {'assertuser': user})
 

@@ -230,8 +230,7 @@ class OAuth2Session(AuthBase):
         if self._account.can_renew:
             before = self._account.state.header
             self._account.refresh(self._user_agent)
-            if self._auth.wikis and before is not None:
-                self._auth.notice_renewal(before)
+            self._auth.notice_renewal(before)
             reason = self.ended
         if reason is not None:
             raise AuthorizationEndedError(
@@ -324,7 +323,7 @@ class OAuth2Session(AuthBase):
         """
         host.require_safe_transport(self._wiki)
         host.install_login_manager()
-        with Block(self._auth, self.client, self._wiki):
+        with Block(self._auth, self._wiki):
             yield self
 
     def __reduce__(self) -> str:
