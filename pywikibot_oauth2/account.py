@@ -369,7 +369,7 @@ class Account:
                     self._store.reserve(*key)(found.serialize())
                 self._set(replace(self.state, is_saved=True))
         except OAuth2Error as error:
-            return error.about(self.user, self.client.shown_id)
+            return error
         finally:
             self._lock.held.release()
         return None

@@ -18,7 +18,7 @@ from pywikibot_oauth2.errors import ConfigurationError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from publicsuffixlist import PublicSuffixList
     from pywikibot.family import Family
@@ -203,7 +203,7 @@ def configured_sites() -> Iterator[KnownSite]:
                 yield KnownSite(family, code, username)
 
 
-def netloc_of(site: KnownSite) -> str:
+def netloc_of(site: KnownSite | BaseSite) -> str:
     """Return the host and port that Pywikibot looks up in authenticate."""
     netloc: str = urlsplit(site.family.base_url(site.code, '')).netloc
     return netloc
@@ -227,14 +227,19 @@ def _families(anywhere: bool = False) -> Iterator[Family]:
 def _username(family: Family, code: str) -> str | None:
     """Return the account that pywikibot.Site would use."""
     from pywikibot import config
-    from pywikibot.tools import normalize_username
 
-    names: dict[str, str] = {
-        **config.usernames.get('*', {}),
-        **config.usernames.get(str(family), {}),
-    }
-    name: str | None = normalize_username(names.get(code) or names.get('*'))
-    return name
+    return account_in(config.usernames, family, code)
+
+
+def account_in(
+    usernames: Mapping[str, Mapping[str, str]], family: Family, code: str
+) -> str | None:
+    """Return the account of a site.
+
+    :param usernames: the accounts by family and code, as Pywikibot has them
+    """
+    names = {**usernames.get('*', {}), **usernames.get(str(family), {})}
+    return normalized(names.get(code) or names.get('*'))
 
 
 def is_wikimedia(site: KnownSite | BaseSite) -> bool:
@@ -273,7 +278,6 @@ def user_override() -> str | None:
     public name; before that, it is only on the command line.
     """
     from pywikibot import bot
-    from pywikibot.tools import normalize_username
 
     if hasattr(bot, '_user_override'):
         override = bot._user_override  # noqa: SLF001 - see above
@@ -281,8 +285,7 @@ def user_override() -> str | None:
     else:
         options = _global_options('-user:')
         chosen = options[0].partition(':')[2] if options else ''
-    username: str | None = normalize_username(chosen) if chosen else None
-    return username
+    return normalized(chosen)
 
 
 def folder_option() -> list[str]:

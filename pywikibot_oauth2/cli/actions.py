@@ -118,8 +118,8 @@ def refresh(case: Case) -> int:
     if not account.can_renew:
         wiki = host.wiki_of_site(site)
         pywikibot.error(
-            f'{site}: there is no authorization to renew, or the wiki gave no'
-            ' refresh token. Run:\n  '
+            f'{site}: there is no authorization to renew, or the wiki did not'
+            ' issue a refresh token. Run:\n  '
             + messages.login_command(wiki, account.user)
         )
         return NOT_AUTHORIZED

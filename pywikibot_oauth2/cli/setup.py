@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pywikibot
 from pywikibot import config
 from pywikibot.login import ClientLoginManager
-from pywikibot.tools import as_filename, normalize_username
+from pywikibot.tools import as_filename
 
 from pywikibot_oauth2 import host, messages
 from pywikibot_oauth2.auth import OAuth2Auth
@@ -104,8 +104,8 @@ class Setup:
 
         :raises ConfigurationError: another account uses it
         """
-        other = normalize_username(configured_account(self.site) or '')
-        if other in (None, '', self.username) or not isinstance(
+        other = configured_account(self.site)
+        if other in (None, self.username) or not isinstance(
             host.entry_for(self.wiki), OAuth2Auth
         ):
             return
@@ -347,7 +347,7 @@ class Setup:
         """Return the keys for the wiki and, on Wikimedia, its sisters."""
         if not host.is_wikimedia(self.site):
             # As Pywikibot looks it up: a family may have it in capitals.
-            return {urlsplit(self.site.base_url('')).netloc}
+            return {host.netloc_of(self.site)}
         sites = list(host.configured_sites())
         wikis = {self.wiki} | {
             site.wiki
@@ -427,8 +427,7 @@ def run(options: list[str]) -> int:
     status = config_file.run_python(setup.folder, *command).returncode
     if status == 0:
         command = ['pwb', 'touch', f'-site:{setup.site}', '-page:Sandbox']
-        own = configured_account(setup.site) or setup.username
-        if normalize_username(own) != setup.username:
+        if configured_account(setup.site) not in (None, setup.username):
             command.append(f'-user:{setup.username}')
         command += host.folder_option()
         pywikibot.info(

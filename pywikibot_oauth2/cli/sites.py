@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pywikibot
 from pywikibot import config
@@ -82,7 +81,7 @@ def _require_spelling(site: BaseSite, keys: list[str]) -> None:
 
     :raises ConfigurationError: a capital letter or a port is different
     """
-    netloc = urlsplit(site.base_url('')).netloc
+    netloc = host.netloc_of(site)
     if not any(host.is_found(key, netloc) for key in keys):
         raise ConfigurationError(
             f'Pywikibot does not find authenticate[{keys[0]!r}] for {site}.'
@@ -109,11 +108,7 @@ def account_of(site: BaseSite, auth: OAuth2Auth) -> Account:
 
 def configured_account(site: BaseSite) -> str | None:
     """Return the account of a site whatever the global option -user says."""
-    names: dict[str, str] = {
-        **_USERNAMES.get('*', {}),
-        **_USERNAMES.get(site.family.name, {}),
-    }
-    return names.get(site.code) or names.get('*')
+    return host.account_in(_USERNAMES, site.family, site.code)
 
 
 def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:

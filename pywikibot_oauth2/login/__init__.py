@@ -9,7 +9,6 @@ import pywikibot.login
 from pywikibot.comms import http
 from pywikibot.exceptions import NoUsernameError
 from pywikibot.site import APISite
-from pywikibot.tools import normalize_username
 
 from pywikibot_oauth2 import blocks, host, messages
 from pywikibot_oauth2.api import own_rights
@@ -250,7 +249,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         self, profile: Mapping[str, object], wiki: str, message: str
     ) -> None:
         """Check whose token it is."""
-        name = normalize_username(str(profile.get('username'))) or ''
+        name = host.normalized(str(profile.get('username'))) or ''
         if name == self.username:
             return
         name, site = printable(name), self.site
