@@ -24,20 +24,24 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 
 __version__ = '1.0.0'
 
 
 def __getattr__(name: str) -> object:
-    """Return a public name to a user-config.py that is being run.
+    """Return a public name that is not imported yet.
 
-    That happens if this package is imported before Pywikibot: the import
-    below runs user-config.py, which finds this module half imported.
+    Most scripts need OAuth2Auth alone. If this package is imported before
+    Pywikibot, the import below runs user-config.py, which finds this module
+    half imported.
     """
-    exports = importlib.import_module('pywikibot_oauth2._exports')
-    if name in exports.__all__:
-        return getattr(exports, name)
+    # All public names are classes; importing a submodule gets here, too.
+    if name == '__all__' or name[0].isupper():
+        exports = importlib.import_module('pywikibot_oauth2._exports')
+        if hasattr(exports, name):
+            return getattr(exports, name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
@@ -50,5 +54,9 @@ if sys.argv[:1] == ['-m'] and '-setup' in sys.argv:
 
 import pywikibot
 
-from pywikibot_oauth2._exports import *
-from pywikibot_oauth2._exports import __all__
+from pywikibot_oauth2.auth import OAuth2Auth
+
+
+if TYPE_CHECKING:
+    from pywikibot_oauth2._exports import *
+    from pywikibot_oauth2._exports import __all__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import copy
 import math
@@ -783,9 +782,8 @@ class Account:
 _unsaved: weakref.WeakSet[Account] = weakref.WeakSet()
 
 
-@atexit.register
-def _store_the_rest() -> None:
-    """Store what could not be stored before, so that nothing is lost.
+def store_the_rest() -> None:
+    """Store, when the process ends, what could not be stored before.
 
     A script often ends before the next attempt to store a token, and a
     server that is started again takes some seconds.

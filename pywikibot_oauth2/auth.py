@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import re
 import sys
 import time
 import weakref
@@ -15,15 +14,8 @@ from urllib.parse import urlsplit
 from requests.auth import AuthBase
 
 from pywikibot_oauth2 import blocks, host, messages
-from pywikibot_oauth2.account import Account, Policy
-from pywikibot_oauth2.bearer import BearerAuth
 from pywikibot_oauth2.client import Credentials, OAuth2Client
-from pywikibot_oauth2.errors import (
-    ClientRefusedError,
-    ConfigurationError,
-    EndpointError,
-    OAuth2Error,
-)
+from pywikibot_oauth2.errors import ConfigurationError
 from pywikibot_oauth2.locks import ForkSafeLock
 from pywikibot_oauth2.stores import MemoryStore, Store
 from pywikibot_oauth2.stores.file import (
@@ -38,8 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypedDict
 
-    from requests import PreparedRequest, Response
+    from requests import PreparedRequest
     from typing_extensions import Never, Self, Unpack
+
+    from pywikibot_oauth2.bots import BotAuth
 
     class Options(TypedDict, total=False):
         """What an OAuth2Auth takes besides its credentials."""
@@ -49,143 +43,6 @@ if TYPE_CHECKING:
         login_timeout: float
         store: Store | None
         clock: Callable[[], float]
-
-
-# If a wiki asks to wait for longer than this, in seconds, there is no retry.
-_PATIENCE = 600
-
-# Something else uses the client if this many CSRF tokens are refused within
-# this many seconds, although the access token is the same.
-_BAD_TOKENS, _BAD_TOKENS_WITHIN = 3, 600
-
-
-def _action(request: PreparedRequest) -> str:
-    """Return the action of a request to api.php, or an empty string."""
-    body = request.body
-    if isinstance(body, bytes):
-        body = body[:100_000].decode(errors='replace')
-    text = body if isinstance(body, str) else ''
-    query = f'{(request.url or "").partition("?")[2]}&{text}'
-    match = re.search(r'(?:^|&)action=([a-z]+)', query)
-    return match[1] if match else ''
-
-
-class _BotPolicy(Policy):
-    """Waits and reports to the bot owner as Pywikibot itself does."""
-
-    def __init__(self, auth: OAuth2Auth, user: str) -> None:
-        self._auth = auth
-        self._user = user
-        self._last_text = ''
-
-    def trusts(self, wiki: str) -> bool:
-        """Return whether authenticate names a wiki, and Pywikibot knows it.
-
-        The host alone is not enough: others may have pages there.
-        """
-        return (
-            host.entry_for(wiki) is self._auth
-            and host.known_site(wiki, anywhere=True) is not None
-        )
-
-    def warn(self, error: OAuth2Error, note: str = '') -> None:
-        """Warn the bot owner, with advice."""
-        text = messages.explain(error, self._auth.client)
-        self.say(f'{text}\n{note}'.rstrip())
-
-    def say(self, text: str) -> None:
-        """Print a warning, but not the same one twice in a row."""
-        from pywikibot.logging import warning
-
-        if text != self._last_text:
-            self._last_text = text
-            warning(text)
-
-    def wait(self, error: OAuth2Error, attempt: int) -> bool:
-        """Wait for as long as Pywikibot would for a request of its own."""
-        import pywikibot
-        from pywikibot import config
-
-        asked = error.retry_after or 0
-        if attempt >= config.max_retries or asked > _PATIENCE:
-            return False
-        delay = min(config.retry_wait * 2**attempt, config.retry_max)
-        delay = max(delay, asked)
-        self.say(
-            f'{error}\nThe token of {self._user} could not be renewed.'
-            f' Waiting {delay:.1f} seconds before retrying.'
-        )
-        pywikibot.sleep(delay)
-        return True
-
-
-class _BotAuth(BearerAuth):
-    """Sends Pywikibot's requests for one account.
-
-    Without a token, requests are sent anyway: those that change something
-    carry assert=user, and the login manager runs before them.
-    """
-
-    needs_token = False
-
-    def __init__(self, account: Account, policy: _BotPolicy) -> None:
-        super().__init__(account)
-        self.policy = policy
-        self._explained: set[str] = set()
-        self._bad_tokens: list[tuple[str | None, float]] = []
-
-    def without_token(self, error: OAuth2Error | None) -> None:
-        """Warn about what the bot owner can fix.
-
-        :raises EndpointError: the wiki is in trouble
-        """
-        if isinstance(error, EndpointError):
-            raise messages.advised(error, self.account.client) from None
-        if isinstance(error, ClientRefusedError):
-            # The login manager, which runs before any edit, has the advice.
-            self.policy.say(f'{error} Requests are sent without a token.')
-        elif error is not None:
-            self.policy.warn(error)
-
-    def passed_on(self, response: Response) -> None:
-        """Explain once what an error code of api.php means.
-
-        :raises SystemExit: the wiki refuses "pwb login -logout";
-            otherwise Pywikibot would end with a traceback
-        """
-        code = response.headers.get('MediaWiki-API-Error', '')
-        if not code:
-            return
-        account, action = self.account, _action(response.request)
-        if code == 'badtoken' and not self._is_disturbed(action):
-            return
-        text = messages.of_api_error(
-            account.wiki, account.client, code, action
-        )
-        if text is not None and code not in self._explained:
-            self._explained.add(code)
-            self.policy.say(text)
-        if code == 'cannotlogout' and host.is_running('login'):
-            raise SystemExit(1)
-
-    def _is_disturbed(self, action: str) -> bool:
-        """Return whether CSRF tokens are refused repeatedly.
-
-        One may be refused after a renewal by this or another process, and in
-        an upload that of every chunk, because they share the first one.
-
-        :param action: the action that was refused; '' for a chunk
-        """
-        if action in ('', 'upload'):
-            return False
-        header, now = self.account.state.header, self.account.clock()
-        self._bad_tokens = [
-            (sent, when)
-            for sent, when in self._bad_tokens
-            if sent == header and when > now - _BAD_TOKENS_WITHIN
-        ]
-        self._bad_tokens.append((header, now))
-        return len(self._bad_tokens) >= _BAD_TOKENS
 
 
 class OAuth2Auth(AuthBase):
@@ -255,8 +112,8 @@ class OAuth2Auth(AuthBase):
         self.clock = clock
         #: What is wrong with the configuration, if that is known.
         self.problem: ConfigurationError | None = None
-        self._bearers: dict[str, _BotAuth] = {}
-        self._routes: dict[str, _BotAuth] = {}
+        self._bearers: dict[str, BotAuth] = {}
+        self._routes: dict[str, BotAuth] = {}
         # The accounts that have logged in without OAuth 2.0, by their wikis.
         self._off: dict[str, str] = {}
         self._lock = ForkSafeLock()
@@ -380,7 +237,7 @@ class OAuth2Auth(AuthBase):
             and self._can_work()
         )
 
-    def _discover(self, wiki: str) -> _BotAuth | None:
+    def _discover(self, wiki: str) -> BotAuth | None:
         """Find the account of a new wiki; None if the wiki is not ours."""
         # Plugs the login manager in, which also reports a problem.
         site = host.admit(wiki, self)
@@ -447,7 +304,7 @@ class OAuth2Auth(AuthBase):
                 return site.wiki
         return None
 
-    def route(self, wiki: str, username: str) -> _BotAuth:
+    def route(self, wiki: str, username: str) -> BotAuth:
         """Make requests to a wiki run under an account from now on.
 
         :param wiki: the address of the wiki's script folder
@@ -474,27 +331,22 @@ class OAuth2Auth(AuthBase):
             )
         return bearer
 
-    def bearer_for(self, wiki: str, username: str) -> _BotAuth:
+    def bearer_for(self, wiki: str, username: str) -> BotAuth:
         """Return the authentication for an account, without using it yet.
 
         :param wiki: the wiki to ask if no authorization is stored yet
         :param username: the account
         """
+        # Importing it takes as long as importing this module, and a script
+        # that sends no request does not need it.
+        from pywikibot_oauth2.bots import BotAuth
+
         with self._lock.held:
-            bearer = self._bearers.get(username)
-            if bearer is None:
-                policy = _BotPolicy(self, username)
-                account = Account(
-                    self.client,
-                    self.store,
-                    username,
-                    wiki,
-                    policy=policy,
-                    clock=self.clock,
+            if username not in self._bearers:
+                self._bearers[username] = BotAuth(
+                    self.client, self.store, username, wiki, self.clock
                 )
-                bearer = _BotAuth(account, policy)
-                self._bearers[username] = bearer
-            return bearer
+            return self._bearers[username]
 
     def unroute(self, wiki: str, username: str) -> None:
         """Switch OAuth 2.0 off for a wiki.
@@ -573,6 +425,18 @@ def _no_traceback() -> Iterator[None]:
             # As "pwb oauth2" ends if user-config.py has to be corrected.
             raise SystemExit(2) from None
         raise
+
+
+@atexit.register
+def _store_the_rest() -> None:
+    """Store the tokens that could not be stored before.
+
+    This is registered when user-config.py is read, so that it runs after
+    Pywikibot has saved its last pages.
+    """
+    account = sys.modules.get('pywikibot_oauth2.account')
+    if account is not None:
+        account.store_the_rest()
 
 
 def _tell_if_unused(reference: weakref.ref[OAuth2Auth]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -120,11 +121,12 @@ def test_the_wheel_requires_what_the_package_imports(wheel):
 
 
 def test_all_names_what_there_is():
+    exports = importlib.import_module('pywikibot_oauth2._exports')
     public = {
         name
-        for name, value in vars(pywikibot_oauth2).items()
+        for name, value in vars(exports).items()
         if isinstance(value, type)
-        and value.__module__.startswith('pywikibot_o')
+        and value is getattr(pywikibot_oauth2, name)
     }
     assert public == {*pywikibot_oauth2.__all__}
     assert public == {
