@@ -128,9 +128,7 @@ def authenticate(netloc, name):
     for line in sys.stdin:
         what, body = json.loads(line)
         data = BODIES[body]
-        # Before the requests are made, since it gives back the memory that
-        # Python holds ready for small objects.
-        gc.collect()
+        gc.collect()  # before the requests, as it empties the free lists
         request = Request('POST', f'{real}/api.php', FORM, data=data).prepare()
         number = 1 if (body, name) == (EDIT, OAUTH1) else 50
         copies = [request.copy() for _ in range(number)]

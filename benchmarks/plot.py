@@ -38,5 +38,5 @@ def svg(figures):
     size = f'viewBox="0 0 {WIDTH} {y + 20}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>'
     page = f'<rect class="page" width="{WIDTH}" height="{y + 20}" rx="6"/>'
-    lines = [head, f'<style>{STYLE}</style>', page, *body, '</svg>']
-    return '\n'.join([*lines, ''])
+    style = f'<style>{STYLE}</style>'
+    return '\n'.join([head, style, page, *body, '</svg>', ''])
