@@ -1,7 +1,6 @@
 """Run all benchmarks, show the tables and write them down: make bench."""
 
 import importlib
-import math
 import os
 import platform
 import re
@@ -58,12 +57,11 @@ def main():
         if name in figures:
             target = f'{"<=" if compare is le else ">="} {bound:g}'
             verdict = 'met' if compare(figures[name], bound) else 'missed'
-            found = f'{figures[name]:.4g}'
-            table.rows.append((text, target, found, verdict))
+            table.rows.append((text, target, f'{figures[name]:.4g}', verdict))
     print(table)
     line = 'bench:'
     for name, form in FORMATS.items():
-        line += f' {name}={figures.get(name, math.nan):{form}}'
+        line += f' {name}={figures.get(name, float("nan")):{form}}'
     if names == PARTS and not short:
         template = (FOLDER / 'template.md').read_text(encoding='utf-8')
         text = template.format(machine=machine(), **tables) + f'\n`{line}`\n'

@@ -76,8 +76,8 @@ def _workers(stack):
     folder = Path(stack.enter_context(TemporaryDirectory()))
 
     def worker(netloc, way):
-        options = folder, lab.configure(folder, netloc), netloc, way
-        return lab.Worker(stack, 'authentication', *options)
+        options = lab.configure(folder, netloc), netloc, way
+        return lab.Worker(stack, 'authentication', folder, *options)
 
     netloc = worker('127.0.0.1:9', 'serve').read()
     wiki = SimpleNamespace(url=f'http://{netloc}', clock=time.time)

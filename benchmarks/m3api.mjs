@@ -1,8 +1,6 @@
-/*
- * Two edits by m3api-oauth2, run by m3api.py in a folder where it is
- * installed. Arguments: the address of an api.php, client ID, client secret,
- * access token and refresh token.
- */
+// Two edits by m3api-oauth2, run by m3api.py in a folder where it is
+// installed. Arguments: the address of an api.php, client ID, client secret,
+// access token and refresh token.
 
 import Session from 'm3api/node.js';
 import { OAuthClient, deserializeOAuthSession } from 'm3api-oauth2';

@@ -57,10 +57,10 @@ def measure(*, short=False):
                 for age in (0, scenario.age):
                     clock.set(0)
                     pair, before = wiki.issue(client), len(wiki.requests)
-                    keys = client.id, client.secret, *pair[:2]
+                    keys = wiki.api_url, client.id, client.secret, *pair[:2]
                     with expiry.at_moment(wiki, scenario, 1, clock, age):
-                        run('node', SCRIPT.name, wiki.api_url, *keys)
+                        run('node', SCRIPT.name, *keys)
                     counts.append(expiry.count(wiki.requests[before:]))
-                more = map(operator.sub, counts[1], counts[0])
+                more = map(operator.sub, *reversed(counts))
                 table.rows.append((scenario.name, *more))
     return table

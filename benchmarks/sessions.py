@@ -19,8 +19,7 @@ def measure(*, short=False):
     table = lab.Table('', 'memory beside the tokens', 'time')
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        environment = lab.configure(folder, 'wiki.example')
-        options = folder, environment, number
+        options = folder, lab.configure(folder, 'wiki.example'), number
         found = lab.Worker(stack, 'sessions', *options).read()
     for name, size, seconds in found:
         table.rows.append((name, f'{size:,.0f} bytes', lab.duration(seconds)))
