@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import pywikibot
@@ -18,7 +19,6 @@ import requests
 from pywikibot import config
 from pywikibot.comms import http
 from pywikibot.exceptions import Error
-from requests.adapters import HTTPAdapter
 
 from pywikibot_oauth2 import (
     AuthorizationEndedError,
@@ -28,13 +28,12 @@ from pywikibot_oauth2 import (
     blocks,
     host,
 )
-from tests.harness import at_once
+from tests.harness import at_once, editors, join
 from tests.helpers import (
     HOUR,
     client_of,
     in_thread,
     leave_pywikibot,
-    on_both,
     set_up_pywikibot,
 )
 from tests.sandbox import Sandbox
@@ -68,14 +67,18 @@ class Tool:
             session.complete(wiki.approve(url, user))
         return session
 
-    def owner_only(self, user):
-        """Return the session of a user who has an owner-only client."""
+    def owner_only(self):
+        """Return the session of a new user who has an owner-only client."""
+        user = f'Owner {next(NUMBERS)}'
         self.wiki.add_user(user)
         registered = self.wiki.register(owner=user, owner_only=True)
         return self.session(user, client=client_of(registered))
 
-    def configure_bot(self):
-        """Let user-config.py name an account, which is authorized."""
+    def configure_bot(self, *, has_farm=False):
+        """Let user-config.py name an account, which is authorized.
+
+        :param has_farm: whether the other wiki accepts the same tokens
+        """
         auth = OAuth2Auth(
             self.client.client_id,
             self.client.client_secret,
@@ -83,17 +86,22 @@ class Tool:
         )
         config.usernames['sandbox']['en'] = 'Bot'
         config.authenticate[self.wiki.netloc] = auth
+        if has_farm:
+            join(self.wiki, self.other)
+            config.usernames['sandbox']['de'] = 'Bot'
+            config.authenticate[self.other.netloc] = auth
         given = self.session('Bot')._account.authorization
         auth.bearer_for(self.wiki.url, 'Bot').account.adopt(given)
         return auth
 
-    def let_bot_use_a_password(self, monkeypatch):
+    def let_bot_use_a_password(self, monkeypatch, *, has_entry=True):
         """Let user-config.py name an account that has only a password."""
         self.let_use_a_password(monkeypatch, 'Bot')
         monkeypatch.setattr(host, 'user_override', lambda: 'Bot')
         config.usernames['sandbox']['en'] = 'Bot'
-        auth = OAuth2Auth(self.client.client_id)
-        config.authenticate[self.wiki.netloc] = auth
+        if has_entry:
+            auth = OAuth2Auth(self.client.client_id)
+            config.authenticate[self.wiki.netloc] = auth
 
     def let_use_a_password(self, monkeypatch, user):
         """Let the password file have the password of a user."""
@@ -105,7 +113,7 @@ class Tool:
     @property
     def editors(self):
         """Who has edited, in order."""
-        return [edit.user for edit in self.wiki.edits]
+        return editors(self.wiki)
 
 
 def who(wiki, user=None):
@@ -119,7 +127,7 @@ def who(wiki, user=None):
     return None if 'anon' in info else info['name']
 
 
-def edit(user, title='Sandbox', code='en'):
+def edit(user, code='en', title='Sandbox'):
     """Edit a page with Pywikibot; the summary says in whose name."""
     site = pywikibot.Site(code, 'sandbox', user=user)
     page = pywikibot.Page(site, title)
@@ -136,26 +144,21 @@ def append(user, code='en'):
 
 
 def save_later(user, code='en'):
-    """Save a page asynchronously, and return the error, if any."""
+    """Save a page asynchronously; return the error, if any."""
     results = queue.Queue()
-    site = pywikibot.Site(code, 'sandbox', user=user)
-    page = pywikibot.Page(site, 'Sandbox')
+    page = pywikibot.Page(
+        pywikibot.Site(code, 'sandbox', user=user), 'Sandbox'
+    )
     page.text = f'later, edit {next(NUMBERS)}'
     options = {'callback': lambda *result: results.put(result)}
     page.save(summary=user, quiet=True, asynchronous=True, **options)
     return results.get(timeout=20)[1]
 
 
-def edit_plainly(http_session, session):
-    """Edit a page with nothing but requests."""
-    tokens = http_session.get(
-        session.wiki, params={**WHO, 'meta': 'tokens'}, auth=session
-    ).json()['query']['tokens']
-    form = {**FORM, 'title': session.user, 'summary': session.user}
-    form |= {'text': str(next(NUMBERS))}
-    form |= {'token': tokens['csrftoken'], 'format': 'json'}
-    answer = http_session.post(session.wiki, data=form, auth=session).json()
-    assert answer['edit']['result'] == 'Success'
+def edit_in_block(session, work=append):
+    """Edit as the user of a session."""
+    with session.use():
+        work(session.user)
 
 
 def check_that_all_belongs_together(wiki):
@@ -191,12 +194,11 @@ def tool(monkeypatch, tmp_path, wiki):
 
 
 @pytest.mark.parametrize('like', ['master'])
-@pytest.mark.parametrize('kind', ['shared', 'owner-only', 'two wikis'])
-def test_users_edit_at_once_while_their_tokens_expire(tool, wiki, kind, like):
+def test_users_edit_at_once_while_their_tokens_expire(tool, wiki):
     def session(index):
-        if kind == 'owner-only':
-            return tool.owner_only(f'Owner {index}')
-        if kind == 'two wikis' and index % 2:
+        if index % 3 == 1:
+            return tool.owner_only()
+        if index % 3 == 2:
             return tool.session(wiki=tool.other, client=elsewhere)
         return tool.session()
 
@@ -205,38 +207,24 @@ def test_users_edit_at_once_while_their_tokens_expire(tool, wiki, kind, like):
         code = 'en' if session.wiki == wiki.api_url else 'de'
         for _ in range(2):
             with session.use():
-                edit(session.user, session.user, code=code)
+                edit(session.user, code, session.user)
 
     elsewhere = client_of(tool.other.register())
     wiki.session_jwt = True
-    sessions = [session(index) for index in range(8)]
+    sessions = [session(index) for index in range(9)]
     for _ in range(2):
-        at_once(8, work)
+        at_once(9, work)
         wiki.clock.advance(HOUR)
     for each in (wiki, tool.other):
         cookies = check_that_all_belongs_together(each)
+        assert bool(cookies) == (each is wiki)
         # Also the CSRF tokens were fetched anew.
         assert {request.error for request in each.requests} <= {None}
         asked = each.count('/access_token')
         assert asked == each.count('/access_token', status=200)
-        assert bool(cookies) == (kind == 'owner-only' and each is wiki)
-    expected = {session.user: 4 for session in sessions}
-    edits = [*wiki.edits, *tool.other.edits]
-    assert Counter(each.user for each in edits) == expected
+    edits = Counter(editors(wiki) + editors(tool.other))
+    assert edits == {session.user: 4 for session in sessions}
     assert len(http.cookie_jar) == 0
-
-
-def test_threads_share_a_requests_session_without_pywikibot(tool, wiki):
-    wiki.session_jwt = True
-    sessions = [tool.owner_only(f'Owner {index}') for index in range(8)]
-    with requests.Session() as shared:
-        shared.mount('http://', HTTPAdapter(pool_maxsize=16))
-        for _ in range(2):
-            at_once(8, lambda index: edit_plainly(shared, sessions[index]))
-            wiki.clock.advance(HOUR)
-        assert len(shared.cookies) == 0
-    assert Counter(tool.editors) == {each.user: 2 for each in sessions}
-    assert check_that_all_belongs_together(wiki)
 
 
 # In this thread and nowhere else
@@ -249,38 +237,31 @@ def test_outside_of_the_block_nothing_of_the_session_is_used(tool, wiki):
         with contextlib.suppress(ZeroDivisionError), session.use() as used:
             assert used is session
             assert who(wiki) == session.user
+            edit(session.user)
             1 // (not fails)
         wiki.requests.clear()
         assert who(wiki) is None
         (request,) = wiki.requests
         assert (request.bearer, request.cookies) == (None, {})
+        # A site from inside edits nothing outside.
+        with pytest.raises(Error, match=r'\.use\(\)" block'):
+            edit(session.user)
+    assert tool.editors == [session.user] * 2
 
 
 def test_the_host_of_a_family_need_not_be_in_normal_form(
     wiki, monkeypatch, tmp_path
 ):
-    class Shown:
-        netloc, path = wiki.netloc.replace('127.0.0.1', 'LocalHost'), wiki.path
-
-    set_up_pywikibot(monkeypatch, tmp_path, en=Shown)
-    client = client_of(wiki.register())
-    url = f'http://{Shown.netloc}{Shown.path}/api.php'
+    netloc = wiki.netloc.replace('127.0.0.1', 'LocalHost')
+    shown = SimpleNamespace(netloc=netloc, path='')
+    set_up_pywikibot(monkeypatch, tmp_path, en=shown)
+    client, url = client_of(wiki.register()), f'http://{netloc}/api.php'
     session = OAuth2Session(client, url, user='Bot', clock=wiki.clock)
     page = session.authorization_url().replace('localhost', '127.0.0.1', 1)
     session.complete(wiki.approve(page, 'Bot'))
     for _ in range(2):
-        with session.use():
-            edit('Bot')
-    assert [each.user for each in wiki.edits] == ['Bot', 'Bot']
-
-
-def test_a_site_from_inside_edits_nothing_outside(tool):
-    session = tool.session()
-    with session.use():
-        edit(session.user)
-    with pytest.raises(Error, match=r'\.use\(\)" block'):
-        edit(session.user)
-    assert tool.editors == [session.user]
+        edit_in_block(session, edit)
+    assert editors(wiki) == ['Bot', 'Bot']
 
 
 def test_blocks_of_several_threads_do_not_meet(tool, wiki):
@@ -301,47 +282,25 @@ def test_blocks_of_several_threads_do_not_meet(tool, wiki):
     assert at_once(8, work) == expected
 
 
-@pytest.mark.parametrize('how', ['thread', 'executor', 'asynchronous'])
-@pytest.mark.parametrize('has_bot', [False, True])
-def test_a_thread_without_a_block_changes_nothing(tool, wiki, how, has_bot):
-    if has_bot:
-        tool.configure_bot()
-        assert who(wiki, 'Bot') == 'Bot'
-    session = tool.session()
-
-    def change():
+def test_a_thread_without_a_block_changes_nothing(tool, wiki):
+    def post():
         http.fetch(wiki.api_url, 'POST', data=FORM)
 
-    def asynchronously():
-        done, errors = threading.Event(), []
+    async def post_in_an_executor():
+        await asyncio.get_running_loop().run_in_executor(None, post)
 
-        def note(page, error):
-            errors.append(error)
-            done.set()
-
-        site = pywikibot.Site('en', 'sandbox', user=session.user)
-        page = pywikibot.Page(site, 'Sandbox')
-        page.text = 'later'
-        page.save(asynchronous=True, callback=note, quiet=True)
-        assert done.wait(20)
-        raise errors[0]
-
-    async def in_an_executor():
-        await asyncio.get_running_loop().run_in_executor(None, change)
-
-    steps = {
-        'thread': lambda: in_thread(change),
-        'executor': lambda: asyncio.run(in_an_executor()),
-        'asynchronous': asynchronously,
-    }
-    with (
-        session.use(),
-        pytest.raises(Error, match='not within a "with session') as caught,
-    ):
-        steps[how]()
-    assert 'asynchronous=True' in str(caught.value)
+    session = tool.session()
+    with session.use():
+        error = save_later(session.user)
+        with pytest.raises(Error, match='not within a "with session') as first:
+            in_thread(post)
+        with pytest.raises(Error, match='not within a "with session'):
+            asyncio.run(post_in_an_executor())
+    for each in (error, first.value):
+        assert 'not within a "with session.use()" block' in str(each)
+        assert 'asynchronous=True' in str(each)
     assert wiki.edits == []
-    assert who(wiki, 'Bot') == ('Bot' if has_bot else None)
+    assert who(wiki, 'Bot') is None
 
 
 def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
@@ -352,8 +311,8 @@ def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
         assert who(wiki, 'Bot') == 'Bot'
         barrier.wait(20)  # all have worked as the bot, and no block was open
         with session.use():
-            edit(session.user, 'Theirs')
-        edit('Bot', 'Ours')
+            edit(session.user, title='Theirs')
+        edit('Bot', title='Ours')
         return who(wiki, 'Bot')
 
     barrier = threading.Barrier(4)
@@ -365,92 +324,48 @@ def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
     assert in_thread(who, wiki) is None
 
 
-def test_the_bot_edits_in_any_thread(tool, wiki):
-    tool.configure_bot()
-    append('Bot')
-    session = tool.session()
-    with session.use():
-        append(session.user)
-        in_thread(append, 'Bot')
-    append('Bot')
-    in_thread(append, 'Bot')
-    assert save_later('Bot') is None
-    assert tool.editors == [*['Bot', session.user], *['Bot'] * 4]
-    check_that_all_belongs_together(wiki)
-
-
-@pytest.mark.parametrize('knows_site', [False, True])
-@pytest.mark.parametrize('how', ['executor', 'asynchronous'])
-def test_a_thread_of_the_bot_edits_for_no_user(tool, wiki, how, knows_site):
-    def work(user):
-        return pool.submit(edit, user).exception()
-
-    save = {'executor': work, 'asynchronous': save_later}[how]
-    tool.configure_bot()
-    with ThreadPoolExecutor(1) as pool:
-        assert save('Bot') is None
-        session = tool.session()
-        with session.use():
-            if knows_site:
-                edit(session.user)
-            error = save(session.user)
-            edit(session.user)  # fetches a CSRF token of its own
-        assert save('Bot') is None
-    assert 'not within a "with session.use()" block' in str(error)
-    edits = [session.user] * (2 if knows_site else 1)
-    assert tool.editors == ['Bot', *edits, 'Bot']
-    check_that_all_belongs_together(wiki)
-
-
-@pytest.mark.parametrize('how', ['executor', 'asynchronous', 'after'])
-@pytest.mark.parametrize('bot', ['of the farm', 'off', 'without an entry'])
-def test_no_other_bot_edits_for_a_user(tool, wiki, how, bot, monkeypatch):
-    session = tool.session()
-    if bot != 'of the farm':
-        code = 'en'
-        tool.let_bot_use_a_password(monkeypatch)
-        if bot == 'without an entry':
-            config.authenticate.clear()
-    else:
-        auth = tool.configure_bot()
-        wiki, code = tool.other, 'de'
-        wiki.oauth, wiki.accounts = tool.wiki.oauth, tool.wiki.accounts
-        config.usernames['sandbox']['de'] = 'Bot'
-        config.authenticate[wiki.netloc] = auth
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(append, 'Bot', code).exception() is None
-        append('Bot', code)
-        with session.use():
-            append(session.user, code)
-            if how == 'executor':
-                error = pool.submit(append, session.user, code).exception()
-            elif how == 'asynchronous':
-                error = save_later(session.user, code)
-        if how == 'after':
-            with pytest.raises(Error) as caught:
-                append(session.user, code)
-            error = caught.value
-        assert 'not within a "with session.use()" block' in str(error)
-        append('Bot', code)
-    users = ['Bot', 'Bot', session.user, 'Bot']
-    assert [each.user for each in wiki.edits] == users
-
-
-def test_a_bot_with_a_password_works_while_a_block_is_open(
-    tool, wiki, monkeypatch
+@pytest.mark.parametrize(
+    'bot', ['ours', 'new site', 'of the farm', 'off', 'no entry']
+)
+def test_a_bot_edits_in_any_thread_and_for_no_user(
+    tool, wiki, bot, monkeypatch
 ):
-    tool.let_bot_use_a_password(monkeypatch)
-    config.authenticate.clear()
+    def failure(call, *arguments, **options):
+        return pool.submit(call, *arguments, **options).exception(20)
+
+    code = 'de' if bot == 'of the farm' else 'en'
+    wiki = tool.other if code == 'de' else wiki
+    if bot in ('off', 'no entry'):
+        tool.let_bot_use_a_password(monkeypatch, has_entry=bot == 'off')
+    else:
+        tool.configure_bot(has_farm=code == 'de')
     session = tool.session()
-    with session.use():
-        append(session.user)
-        in_thread(append, 'Bot')
-        with pytest.raises(ConfigurationError, match='wrong account'):
-            in_thread(append, session.user)
-    in_thread(append, 'Bot')
-    with pytest.raises(ConfigurationError, match='wrong account'):
-        append(session.user)
-    assert tool.editors == [session.user, 'Bot', 'Bot']
+    user, errors = session.user, []
+    with ThreadPoolExecutor(1) as pool:
+        assert failure(append, 'Bot', code) is None
+        append('Bot', code)
+        with session.use():
+            assert failure(append, 'Bot', code) is None
+            for change in (
+                lambda: save_later(user, code),
+                lambda: failure(append, user, code),
+                lambda: failure(append if code == 'de' else edit, user, code),
+                lambda: failure(http.fetch, wiki.api_url, 'POST', data=FORM),
+            ):
+                if bot != 'new site':
+                    append(user, code)
+                errors.append(change())
+            append(user, code)  # fetches a CSRF token of its own
+        with pytest.raises(ConfigurationError, match='wrong acc') as caught:
+            append(user, code)
+        append('Bot', code)
+        assert failure(append, 'Bot', code) is None
+        assert save_later('Bot', code) is None
+    for error in (*errors, caught.value):
+        assert 'not within a "with session.use()" block' in str(error)
+    assert 'wrong account' in str(errors[-1])
+    users = [user] * (1 if bot == 'new site' else 5)
+    assert editors(wiki) == [*['Bot'] * 3, *users, *['Bot'] * 3]
 
 
 @pytest.mark.parametrize('has_entry', [True, False])
@@ -463,12 +378,9 @@ def test_a_bot_with_a_password_does_not_edit_with_the_cookies_of_a_user(
     append(session.user)
     pywikibot._sites.clear()
     http.cookie_jar.clear()
-    tool.let_bot_use_a_password(monkeypatch)
-    if not has_entry:
-        config.authenticate.clear()
+    tool.let_bot_use_a_password(monkeypatch, has_entry=has_entry)
     append('Bot')
-    with session.use():
-        append(session.user)
+    edit_in_block(session)
     with pytest.raises(Error, match='no longer logged in as "Bot"'):
         append('Bot')
     assert tool.editors == [session.user, 'Bot', session.user]
@@ -476,14 +388,12 @@ def test_a_bot_with_a_password_does_not_edit_with_the_cookies_of_a_user(
 
 
 def test_an_own_account_is_one_that_usernames_names(tool, wiki, monkeypatch):
-    tool.let_bot_use_a_password(monkeypatch)
+    tool.let_bot_use_a_password(monkeypatch, has_entry=False)
     monkeypatch.setattr(host, 'user_override', lambda: None)
-    config.authenticate.clear()
     config.usernames.clear()
     append('Bot')
     session = tool.session()
-    with session.use():
-        append(session.user)
+    edit_in_block(session)
     with pytest.raises(ConfigurationError, match='name it in usernames'):
         append('Bot')
     config.usernames['sandbox']['en'] = 'Bot'
@@ -493,16 +403,13 @@ def test_an_own_account_is_one_that_usernames_names(tool, wiki, monkeypatch):
 
 def test_a_wildcard_may_be_added_after_a_block(tool, wiki):
     session = tool.session()
-    with session.use():
-        append(session.user)
+    edit_in_block(session)
     auth = tool.configure_bot()
     del config.authenticate[wiki.netloc]
-    with session.use():
-        append(session.user)
+    edit_in_block(session)
     config.authenticate[f'*.0.0.1:{wiki.netloc.partition(":")[2]}'] = auth
     append('Bot')
-    with session.use():
-        append(session.user)
+    edit_in_block(session)
     append('Bot')
     users = [session.user] * 2 + ['Bot', session.user, 'Bot']
     assert tool.editors == users
@@ -516,39 +423,38 @@ def test_the_csrf_token_of_the_bot_helps_no_other_site(tool, wiki):
         return site.simple_request(**{**FORM, 'text': 'x', 'token': token})
 
     tool.configure_bot()
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(append, 'Bot').result()
-        session = tool.session()
-        with session.use():
-            append(session.user)
-            request = pool.submit(prepare).result()
-            error = pool.submit(request.submit).exception()
-    assert f'not within a "with session.use()" block of {session.user}' in str(
-        error
-    )
-    assert tool.editors == ['Bot', session.user, 'Bot']
+    session = tool.session()
+    words = f'not within a "with session.use[()]{{2}}" block of {session.user}'
+    with session.use():
+        append(session.user)
+        request = in_thread(prepare)
+        with pytest.raises(ConfigurationError, match=words):
+            in_thread(request.submit)
+    assert tool.editors == [session.user, 'Bot']
 
 
 def test_a_block_edits_with_the_sites_of_no_other_account(tool, wiki):
+    session, another, new = (tool.session() for _ in range(3))
+    with session.use(), pytest.raises(Error, match='username'):
+        edit(None)
     tool.configure_bot()
-    session, another = tool.session(), tool.session()
     append('Bot')
-    with another.use():
-        append(another.user)
-    for user in (another.user, 'Bot'):
-        with session.use(), pytest.raises(ConfigurationError) as caught:
-            append(user)
+    edit_in_block(another)
+    for user, work in (
+        (another.user, append),
+        ('Bot', append),
+        (new.user, edit),
+    ):
         text = f'site is for {user}, but Pywikibot acts for {session.user}'
-        assert text in str(caught.value)
+        kind = ConfigurationError if work is append else Error
+        with session.use(), pytest.raises(kind, match=text):
+            work(user)
     assert tool.editors == ['Bot', another.user]
-    nameless = OAuth2Session.deserialize(session.serialize(), tool.client)
-    nameless.user = None
-    with nameless.use(), pytest.raises(ConfigurationError, match='not known'):
-        append(another.user)
     # The name need not be written as Pywikibot writes it.
     session.user = session.user.replace(' ', '_')
     with session.use():
         append(session.user.replace('_', ' '))
+    edit_in_block(new, edit)
     check_that_all_belongs_together(wiki)
 
 
@@ -576,13 +482,15 @@ def test_a_block_changes_nothing_by_rest_for_another_account(tool, wiki):
 
 def test_the_user_of_a_block_may_become_known_within_it(tool, wiki):
     session = tool.session()
-    name, session.user = session.user, None
+    name = session.user
     with session.use():
-        with pytest.raises(ConfigurationError, match='name is not known'):
-            append(name)
-        session.user = session.profile()['username']
-        append(session.user)
-    assert tool.editors == [name]
+        for _ in range(2):  # then the site has a CSRF token
+            session.user = None
+            with pytest.raises(ConfigurationError, match='name is not known'):
+                append(name)
+            session.user = session.profile()['username']
+            append(session.user)
+    assert tool.editors == [name] * 2
 
 
 @pytest.mark.parametrize('is_known', [True, False])
@@ -590,8 +498,7 @@ def test_the_token_of_another_user_edits_for_nobody(tool, wiki, is_known):
     session, another = tool.session(), tool.session()
     name = session.user
     if is_known:
-        with another.use():
-            append(another.user)
+        edit_in_block(another)
     wiki.edits.clear()
     # As if the user had been asked for the name.
     session.user = another.user
@@ -603,20 +510,6 @@ def test_the_token_of_another_user_edits_for_nobody(tool, wiki, is_known):
     with session.use():
         append(name)
     assert tool.editors == [name]
-
-
-def test_a_bot_with_a_password_is_not_who_edits_for_a_user(
-    tool, wiki, monkeypatch
-):
-    tool.let_bot_use_a_password(monkeypatch)
-    session = tool.session()
-    edit('Bot')
-    with session.use():
-        edit(session.user)
-        with pytest.raises(ConfigurationError, match='wrong account'):
-            in_thread(lambda: http.fetch(wiki.api_url, 'POST', data=FORM))
-    edit('Bot')
-    assert tool.editors == ['Bot', session.user, 'Bot']
 
 
 def test_a_wiki_for_which_there_was_no_block_is_not_concerned(tool):
@@ -675,8 +568,7 @@ def test_interleaved_generators_never_act_for_each_other(tool, wiki, is_named):
 def test_a_block_that_is_left_out_of_order_says_so_and_is_not_restored(
     tool, wiki
 ):
-    session, same = (tool.session('Editor') for _ in range(2))
-    outer, inner = session.use(), same.use()
+    outer, inner, block = (tool.session('Editor').use() for _ in range(3))
     outer.__enter__()
     inner.__enter__()
     with pytest.raises(ConfigurationError, match='out of order'):
@@ -685,10 +577,7 @@ def test_a_block_that_is_left_out_of_order_says_so_and_is_not_restored(
     inner.__exit__(None, None, None)
     assert blocks.current_block() is None
     assert who(wiki) is None
-
-
-def test_a_block_that_is_left_in_another_thread_says_so(tool):
-    block = tool.session().use()
+    # The same in another thread.
     block.__enter__()
     with pytest.raises(ConfigurationError, match='out of order'):
         in_thread(block.__exit__, None, None, None)
@@ -699,12 +588,11 @@ def test_a_block_that_is_left_in_another_thread_says_so(tool):
 
 @pytest.mark.parametrize('how', ['expired', 'refreshed', 'not normalized'])
 def test_no_csrf_token_outlives_its_access_token(tool, wiki, how):
-    other, session = tool.other, tool.session()
+    session = tool.session()
     name = session.user
     if how == 'not normalized':
         session.user = name.replace('E', 'e').replace(' ', '_')
-    other.oauth, other.accounts = wiki.oauth, wiki.accounts
-    config.authenticate[other.netloc] = tool.configure_bot()
+    tool.configure_bot(has_farm=True)
     with session.use():
         append(session.user)
         append(session.user, 'de')
@@ -715,8 +603,8 @@ def test_no_csrf_token_outlives_its_access_token(tool, wiki, how):
             assert who(wiki) == name
         append(session.user)
         append(session.user, 'de')
-    for each in (wiki, other):
-        assert [edit.user for edit in each.edits] == [name] * 2
+    for each in (wiki, tool.other):
+        assert editors(each) == [name] * 2
         assert {request.error for request in each.requests} == {None}
 
 
@@ -731,7 +619,7 @@ def test_tasks_keep_their_sessions_while_others_run(tool, wiki):
         with session.use():
             for _ in range(2):
                 # A thread is given the context of the task.
-                await asyncio.to_thread(edit, session.user, session.user)
+                await asyncio.to_thread(edit, session.user, 'en', session.user)
                 await asyncio.sleep(0)
                 seen.append(who(wiki))
         return [*seen, who(wiki)]
@@ -746,7 +634,11 @@ def test_tasks_keep_their_sessions_while_others_run(tool, wiki):
 
 
 def test_a_task_begun_in_a_block_acts_until_the_block_ends(tool, wiki):
-    session = tool.session()
+    session, another = (tool.session() for _ in range(2))
+
+    async def other():
+        with another.use():
+            return who(wiki)
 
     async def later(event):
         seen = [who(wiki)]
@@ -762,6 +654,9 @@ def test_a_task_begun_in_a_block_acts_until_the_block_ends(tool, wiki):
         with session.use():
             inside = asyncio.create_task(later(event))
             await asyncio.sleep(0)
+            # It may also enter a block of another user.
+            assert await asyncio.create_task(other()) == another.user
+            assert who(wiki) == session.user
         outside = asyncio.create_task(later(event))
         await asyncio.sleep(0)
         event.set()
@@ -774,30 +669,12 @@ def test_a_task_begun_in_a_block_acts_until_the_block_ends(tool, wiki):
     assert outside == [None, None]
 
 
-def test_a_task_begun_in_a_block_may_enter_one_of_another_user(tool, wiki):
-    first, second = (tool.session() for _ in range(2))
-
-    async def other():
-        with second.use():
-            return who(wiki)
-
-    async def main():
-        with first.use():
-            return await asyncio.create_task(other()), who(wiki)
-
-    assert asyncio.run(main()) == (second.user, first.user)
-
-
 # Sessions that have ended, or sites of others
 
 
-@on_both
-def test_a_session_that_was_revoked_edits_nothing_and_says_so(
-    tool, wiki, like
-):
+def test_a_session_that_was_revoked_edits_nothing_and_says_so(tool, wiki):
     session = tool.session()
-    with session.use():
-        edit(session.user)
+    edit_in_block(session, edit)
     wiki.revoke(session.user, tool.registered)
     wiki.requests.clear()
     for _ in range(2):
@@ -814,57 +691,8 @@ def test_a_session_that_was_revoked_edits_nothing_and_says_so(
     assert tool.editors == [session.user]
     assert all(each.bearer for each in wiki.requests if not each.form)
     session = tool.session(session.user)
-    with session.use():
-        edit(session.user)
+    edit_in_block(session, edit)
     assert tool.editors == [session.user] * 2
-
-
-def test_a_stored_session_edits_in_the_next_request_to_the_tool(tool, wiki):
-    stored = {}
-
-    def store(session):
-        stored.update(session.serialize())
-
-    tool.session('Editor', on_change=store)
-    for _ in range(3):
-        wiki.clock.advance(HOUR)
-        session = OAuth2Session.deserialize(
-            stored, tool.client, on_change=store, clock=wiki.clock
-        )
-        with session.use():
-            edit('Editor')
-    assert tool.editors == ['Editor'] * 3
-
-
-@pytest.mark.parametrize('asked_for', ['another', None])
-def test_the_site_of_another_user_is_an_error(tool, asked_for):
-    session, another = (tool.session() for _ in range(2))
-    user = another.user if asked_for else None
-    words = session.user if asked_for else 'username'
-    with session.use(), pytest.raises(Error, match=words) as caught:
-        edit(user)
-    assert asked_for is None or another.user in str(caught.value)
-    assert tool.editors == []
-    for each in (session, another):
-        with each.use():
-            edit(each.user)
-    assert tool.editors == [session.user, another.user]
-
-
-def test_users_of_one_client_edit_on_all_wikis_of_its_farm(tool, wiki):
-    auth = tool.configure_bot()
-    other, session = tool.other, tool.session()
-    other.oauth, other.accounts = wiki.oauth, wiki.accounts
-    config.authenticate[other.netloc] = auth
-    with session.use():
-        edit(session.user)
-        edit(session.user, code='de')
-    assert [each.user for each in other.edits] == [session.user]
-    # A wiki that is configured for another client is none of them.
-    config.authenticate[other.netloc] = auth = OAuth2Auth('f' * 32)
-    with session.use():
-        request = requests.Request('GET', other.api_url, auth=auth).prepare()
-    assert 'Authorization' not in request.headers
 
 
 @pytest.mark.parametrize('has_bot', [False, True])
@@ -879,10 +707,12 @@ def test_the_token_goes_to_no_other_wiki(tool, wiki, has_bot):
         f'http://2.0.0.1:{port}/api.php',
         f'{tool.other.url}/rest.php/v1/page/X',
     ]
+    edit_in_block(session, edit)
+    # The other wiki is configured for another client.
+    config.authenticate[tool.other.netloc] = foreign = OAuth2Auth('f' * 32)
     with session.use():
-        edit(session.user)
         for url in urls:
-            for each in (config.authenticate[wiki.netloc], session):
+            for each in (config.authenticate[wiki.netloc], foreign, session):
                 request = requests.Request('GET', url, auth=each).prepare()
                 assert 'Authorization' not in request.headers, url
                 assert 'assert' not in request.url
@@ -894,45 +724,36 @@ def test_the_token_goes_to_no_other_wiki(tool, wiki, has_bot):
         assert (request.bearer, request.cookies) == (None, {})
 
 
-@pytest.fixture
-def too_wide(tool, wiki, tmp_path, monkeypatch):
-    """Return an OAuth2Auth that reaches the wikis of two operators."""
+def test_a_wildcard_that_is_too_wide_sends_no_token(
+    tool, wiki, tmp_path, monkeypatch
+):
     monkeypatch.delitem(sys.modules, 'foreign_family', raising=False)
+    path = tmp_path / 'foreign_family.py'
     with Sandbox(clock=wiki.clock) as foreign:
         family = FAMILY.replace("'sandbox'", "'foreign'").format(
             langs={'de': foreign.netloc}, paths={'de': foreign.path}
         )
-        path = tmp_path / 'foreign_family.py'
         path.write_text(family)
         config.family_files['foreign'] = str(path)
         config.usernames['foreign']['de'] = 'Bot'
         auth = tool.configure_bot()
         config.authenticate = {'*': auth}
-        tool.foreign = foreign
-        yield auth
-
-
-def test_a_wildcard_that_is_too_wide_sends_no_token_of_a_user(
-    tool, wiki, too_wide
-):
-    session = tool.session()
-    with session.use(), listening() as said:
-        for each in (tool.foreign, wiki, tool.foreign):
-            request = requests.Request('GET', each.api_url, auth=too_wide)
-            sent = request.prepare().headers.get('Authorization')
-            assert sent == (session.token.header if each is wiki else None)
-    assert str(said).count("authenticate['*'] would send the token") == 1
-
-
-def test_a_wildcard_that_is_too_wide_logs_no_bot_in(tool, too_wide):
-    foreign = Tool(tool.foreign)
-    with foreign.session().use():
-        pass
-    tool.foreign.requests.clear()
-    site = pywikibot.Site('de', 'foreign', user='Bot')
-    with pytest.raises(Error, match='would send the token'):
-        in_thread(site.login)
-    assert not [each for each in tool.foreign.requests if each.bearer]
+        session = tool.session()
+        with session.use(), listening() as said:
+            for each in (foreign, wiki, foreign):
+                request = requests.Request('GET', each.api_url, auth=auth)
+                sent = request.prepare().headers.get('Authorization')
+                assert sent == (session.token.header if each is wiki else None)
+        text = "authenticate['*'] would send the token"
+        assert str(said).count(text) == 1
+        # It logs no bot in, either.
+        with Tool(foreign).session().use():
+            pass
+        foreign.requests.clear()
+        site = pywikibot.Site('de', 'foreign', user='Bot')
+        with pytest.raises(Error, match='would send the token'):
+            in_thread(site.login)
+        assert not [each for each in foreign.requests if each.bearer]
 
 
 def test_another_entry_in_authenticate_is_reported(tool, wiki):
