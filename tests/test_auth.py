@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 import threading
 import weakref
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 import pywikibot
@@ -15,6 +14,7 @@ import requests
 from pywikibot import config
 from pywikibot.comms import http
 from requests.adapters import HTTPAdapter
+from requests.cookies import create_cookie
 
 from pywikibot_oauth2 import (
     AuthorizationEndedError,
@@ -24,7 +24,7 @@ from pywikibot_oauth2 import (
 )
 from pywikibot_oauth2.auth import _tell_if_unused
 from pywikibot_oauth2.bearer import BearerAuth
-from tests.harness import Owner, at_once
+from tests.harness import Owner
 from tests.helpers import (
     HOUR,
     Bot,
@@ -33,76 +33,52 @@ from tests.helpers import (
     on_both,
     set_up_pywikibot,
 )
+from tests.sandbox import Sandbox
+from tests.sandbox.accounts import SESSION_COOKIE
+from tests.sandbox.wire import Response, json_response
 from tests.stores.contract import listening
 
 
 DEAD = 'mwoauth-invalid-authorization'
 WHO = {'action': 'query', 'meta': 'userinfo', 'format': 'json'}
-JSON = [('Content-Type', 'application/json')]
-IN_JSON = {'content_type': 'application/json'}
-
-
-class OtherWiki:
-    """A second wiki of the account that answers as it is told.
-
-    :ivar answers: status, body and header fields of the answers to come;
-        the last one is repeated
-    :ivar requests: method, path, headers and body of each request
-    """
-
-    path = ''
-
-    def __init__(self):
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = 'HTTP/1.1'
-            do_GET = do_POST = lambda handler: self.answer(handler)  # noqa: N815
-            log_message = lambda *_: None  # noqa: E731
-
-        self.answers, self.requests, self.connections = [GOOD], [], set()
-        self.server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-        self.netloc = f'127.0.0.1:{self.server.server_port}'
-        self.url = f'http://{self.netloc}'
-        self.api_url = f'{self.url}/api.php'
-        serve = self.server.serve_forever
-        threading.Thread(target=serve, args=(0.01,), daemon=True).start()
-
-    def answer(self, handler):
-        file, headers = handler.rfile, handler.headers
-        body = file.read(int(headers.get('Content-Length', 0)))
-        while 'Transfer-Encoding' in headers:
-            size = int(file.readline(), 16)
-            body += file.read(size + 2)[:-2]
-            if not size:
-                break
-        self.connections.add(handler.client_address)
-        request = handler.command, handler.path, dict(headers), body
-        self.requests.append(request)
-        some = self.answers
-        status, text, fields = some.pop(0) if some[1:] else some[0]
-        handler.send_response(status)
-        for name, value in [*fields, ('Content-Length', str(len(text)))]:
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(text)
-
-    def sent(self, name):
-        """Return this header field of each request."""
-        return [request[2].get(name) for request in self.requests]
+GOOD = json_response({'good': True})
 
 
 def api_error(code):
-    body = json.dumps({'error': {'code': code}}).encode()
-    return 200, body, [('MediaWiki-API-Error', code), *JSON]
+    return json_response({'error': {'code': code}}, MediaWiki_API_Error=code)
 
 
-GOOD = (200, b'{"good": true}', JSON)
-DEAD_ANSWER = api_error(DEAD)
-DEAD_GATEWAY = (401, b'{}', [('WWW-Authenticate', 'error="invalid_token"')])
-MOVED = (301, b'', [('Location', '/rest.php/v1/page/B')])
+def refused(challenge):
+    return json_response({}, 401, WWW_Authenticate=challenge)
 
 
 def setting(value):
-    return (*GOOD[:2], [*JSON, ('Set-Cookie', f'a={value}; path=/')])
+    return json_response({'good': True}, Set_Cookie=f'a={value}; path=/')
+
+
+DEAD_ANSWER = api_error(DEAD)
+DEAD_GATEWAY = refused('error="invalid_token"')
+
+
+class OtherWiki(Sandbox):
+    """A second wiki of the account that answers as it is told.
+
+    :ivar answers: the answers to come; the last one is repeated
+    :ivar connections: the threads, of which each has a connection
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.answers, self.connections = [GOOD], set()
+
+    def _answer(self, request):
+        self.requests.append(request)
+        self.connections.add(threading.current_thread())
+        return self.answers.pop(0) if self.answers[1:] else self.answers[0]
+
+    def sent(self, name):
+        """Return this header field of each request."""
+        return [request.headers.get(name) for request in self.requests]
 
 
 class Bench:
@@ -142,11 +118,6 @@ class Bench:
         some = list(self.wiki.requests)
         return [each for each in some if each.path.endswith('/api.php')]
 
-    @property
-    def errors(self):
-        """The errors that the sandbox has answered with."""
-        return [each.error for each in self.wiki.requests if each.error]
-
     def header_for(self, url, auth=None):
         """Return the header that a request would carry."""
         request = requests.Request('GET', url, auth=auth or self.auth)
@@ -154,27 +125,17 @@ class Bench:
 
     def password_session(self, user='Admin'):
         """Let Pywikibot's jar have the session of an account."""
-        configured = config.authenticate.copy()
-        config.authenticate.clear()
-        form = {'action': 'query', 'meta': 'tokens', 'type': 'login'}
-        form['format'] = 'json'
-        tokens = http.fetch(self.wiki.api_url, params=form).json()
-        form = {'action': 'login', 'format': 'json', 'lgname': user}
-        form['lgpassword'] = self.wiki.password(user)
-        form['lgtoken'] = tokens['query']['tokens']['logintoken']
-        answer = http.fetch(self.wiki.api_url, 'POST', data=form)
-        assert answer.json()['login']['result'] == 'Success'
-        config.authenticate.update(configured)
-        self.wiki.requests.clear()
+        cookie = self.wiki.accounts.start(self.wiki.accounts.users[user])
+        http.cookie_jar.set_cookie(
+            create_cookie(SESSION_COOKIE, cookie, domain='127.0.0.1')
+        )
 
 
 @pytest.fixture
 def bench(monkeypatch, tmp_path, wiki):
-    other = OtherWiki()
-    set_up_pywikibot(monkeypatch, tmp_path, en=wiki, other=other)
-    yield Bench(wiki, other, tmp_path)
-    other.server.shutdown()
-    other.server.server_close()
+    with OtherWiki() as other:
+        set_up_pywikibot(monkeypatch, tmp_path, en=wiki, other=other)
+        yield Bench(wiki, other, tmp_path)
     leave_pywikibot()
 
 
@@ -204,52 +165,51 @@ def test_pywikibot_passes_it_to_requests_and_reads_stay_gets(live):
     assert 'cookie' not in request.headers
 
 
-@pytest.mark.parametrize(
-    ('url', 'has_token'),
-    [
-        ('{url}/api.php?action=query', True),
-        ('{url}/rest.php/v1/page/A%2Fapi.php?x=/index.php', True),
-        ('HTTP://{netloc}/api.php', True),
-        ('{url}/index.php?title=api.php', False),
-        ('{url}/w/api.php', False),
-        ('http://evil.example\\@{netloc}/api.php', False),
-        ('https://{netloc}/api.php', False),
-        ('http://127.0.0.1:1/api.php', False),
-    ],
-)
-def test_the_token_goes_to_the_scripts_of_configured_wikis_only(
-    live, url, has_token
-):
-    wiki = live.wiki
-    url = url.format(url=wiki.url, netloc=wiki.netloc)
-    sent = live.header_for(url)
-    assert sent == (live.header if has_token else None)
-    # Also when the wiki has been used before.
-    live.who()
-    assert live.header_for(url) == sent
-
-
-def show_by_https(monkeypatch, folder, wiki):
-    """Let the family have a wiki that is reached by https."""
-    set_up_pywikibot(monkeypatch, folder, en=wiki)
-    family = folder / 'sandbox_family.py'
-    family.write_text(family.read_text().replace("'http'", "'https'"))
-    config.usernames['sandbox']['en'] = 'Bot'
+def test_the_token_goes_to_the_scripts_of_configured_wikis_only(live):
+    url, netloc = live.wiki.url, live.wiki.netloc
+    others = [
+        f'{url}/index.php?title=api.php',
+        f'{url}/w/api.php',
+        f'http://evil.example\\@{netloc}/api.php',
+        f'https://{netloc}/api.php',
+        'http://127.0.0.1:1/api.php',
+    ]
+    scripts = [
+        f'HTTP://{netloc}/api.php',
+        f'{url}/api.php?action=query',
+        f'{url}/rest.php/v1/page/A%2Fapi.php?x=/index.php',
+    ]
+    # At first, and when the wiki has been used before.
+    for _ in range(2):
+        assert {live.header_for(other) for other in others} == {None}
+        sent = {live.header_for(script) for script in scripts}
+        assert sent == {live.header}
 
 
 def test_the_address_of_a_family_need_not_be_in_normal_form(
-    bench, monkeypatch, tmp_path
+    bench, monkeypatch, said, tmp_path
 ):
-    class Shown:
-        netloc, path = 'Wiki.EXAMPLE:443', '/~bot/ä'
-
-    show_by_https(monkeypatch, tmp_path, Shown)
+    shown = SimpleNamespace(netloc='Wiki.EXAMPLE:443', path='/~bot/ä')
+    set_up_pywikibot(monkeypatch, tmp_path, en=shown)
+    family = tmp_path / 'sandbox_family.py'
+    family.write_text(family.read_text().replace("'http'", "'https'"))
+    config.usernames['sandbox']['en'] = 'Bot'
     config.authenticate['wiki.example'] = bench.auth
     url = 'https://wiki.example/~bot/%C3%A4'
     given = bench.bot.authorization()._replace(wiki=url)
     bench.bot.another().adopt(given)
     header = bench.header_for(f'{url}/rest.php/v1/page/X')
     assert header == given.token.header
+    # Pywikibot itself does not find that key, which is said at the end.
+    monkeypatch.setattr(host, 'had_a_site', lambda: True)
+    auth = bench.new_auth()
+    for key in ('wiki.example', shown.netloc):
+        config.authenticate = {key: auth}
+        is_found = http.get_authentication(f'https://{shown.netloc}/api.php')
+        _tell_if_unused(weakref.ref(auth))
+        assert len(said) == 1
+        assert f'your sites are: {shown.netloc}' in said[0]
+    assert is_found
 
 
 def test_no_secret_goes_to_a_stored_address_that_is_no_wikis(live, said):
@@ -353,35 +313,17 @@ def test_a_configuration_that_cannot_work_is_reported_and_nothing_sent(
     assert words in str(auth.problem)
 
 
-@pytest.mark.parametrize('is_known', [False, True])
-def test_a_host_of_no_site_is_reported_at_the_end(tmp_path, wiki, is_known):
-    key = wiki.netloc if is_known else '*.wikipeda.org'
+def test_a_host_of_no_site_is_reported_at_the_end(tmp_path, wiki):
     owner = Owner(tmp_path, wiki, has_oauth=False)
-    owner.configure(
-        'import pywikibot_oauth2 as _oauth2\n'
-        f"authenticate['{key}'] = _oauth2.OAuth2Auth('f' * 32)\n"
-    )
+    owner.configure('import pywikibot_oauth2 as _oauth2\n')
+    for key in (wiki.netloc, '*.wikipeda.org'):
+        owner.configure(
+            f"authenticate['{key}'] = _oauth2.OAuth2Auth('f' * 32)\n"
+        )
     shown = owner.python('import pywikibot; pywikibot.Site().mw_version')
-    assert (f"authenticate['{key}'] in user-config.py" in shown) != is_known
-    assert ('OAuth 2.0 was not used there' in shown) != is_known
-    assert (f'your sites are: {wiki.netloc}' in shown) != is_known
-
-
-def test_a_key_that_pywikibot_does_not_find_is_reported_at_the_end(
-    bench, monkeypatch, said, tmp_path
-):
-    class Shown:
-        netloc, path = 'wiki.example:443', '/w'
-
-    show_by_https(monkeypatch, tmp_path, Shown)
-    monkeypatch.setattr(host, 'had_a_site', lambda: True)
-    for key in ('wiki.example', Shown.netloc):
-        config.authenticate = {key: bench.auth}
-        is_found = http.get_authentication(f'https://{Shown.netloc}/w/api.php')
-        _tell_if_unused(weakref.ref(bench.auth))
-        assert len(said) == 1
-        assert f'your sites are: {Shown.netloc}' in said[0]
-    assert is_found
+    assert "authenticate['*.wikipeda.org'] in user-config.py" in shown
+    assert shown.count('OAuth 2.0 was not used there') == 1
+    assert f'your sites are: {wiki.netloc}' in shown
 
 
 # The token is dead
@@ -423,19 +365,17 @@ def test_a_dead_token_is_renewed_and_the_request_repeated(
         assert len(wiki.requests) == 3 + is_unclear
 
 
-@pytest.mark.parametrize('profile_fails', [False, True])
-def test_a_page_that_may_not_be_read_is_no_reason_to_renew(
-    live, profile_fails
-):
+def test_a_page_that_may_not_be_read_is_no_reason_to_renew(live):
     wiki = live.wiki
-    if profile_fails:
-        wiki.fail_next('html', path='profile')
-    refusal = {'status': 403, 'body': '{"error":"rest-read-denied"}'}
-    wiki.fail_next('status', path='v1/page', **refusal, **IN_JSON)
-    url = f'{wiki.url}/rest.php/v1/page/Sandbox'
-    assert http.fetch(url).status_code == 403
-    assert wiki.count('/profile') == wiki.count('v1/page/Sandbox') == 1
-    assert live.bot.asked == 0
+    refusal = {'body': '{"error":"rest-read-denied"}', 'content_type': 'json'}
+    for number in (1, 2):
+        wiki.fail_next('status', path='v1/page', status=403, **refusal)
+        url = f'{wiki.url}/rest.php/v1/page/Sandbox'
+        assert http.fetch(url).status_code == 403
+        assert wiki.count('/profile') == number
+        assert wiki.count('v1/page/Sandbox') == number
+        assert live.bot.asked == 0
+        wiki.fail_next('html', path='profile')  # the second time
 
 
 @pytest.mark.parametrize('path', ['/api.php', '/rest.php/v1/page/Sandbox'])
@@ -466,20 +406,15 @@ def test_no_request_is_sent_more_than_twice(live):
 
 @pytest.mark.parametrize(
     'answer',
-    [*map(api_error, [
-        f'{DEAD}-wrong-wiki', f'{DEAD}-invalid-user', f'{DEAD}-blocked-user',
-        f'{DEAD}-not-approved', f'{DEAD}-jwt', 'badtoken', 'assertuserfailed',
-        'readapidenied']),
-     (401, b'{}', [('WWW-Authenticate', 'Basic realm="x"')]),
-     (401, b'', []), (403, b'{"error": "forbidden"}', JSON),
-     (403, b'<html>', []), (429, b'', []), (200, DEAD_ANSWER[1], JSON)],
-    ids=lambda answer: answer[1][:50],
+    [*map(api_error, [f'{DEAD}-wrong-wiki', f'{DEAD}-jwt', 'badtoken']),
+     refused('Basic realm="x"'), json_response({'error': 'forbidden'}, 403),
+     Response(429), Response(200, DEAD_ANSWER.body)],
+    ids=range(7),
 )  # fmt: skip
 def test_no_other_answer_renews_the_token(live, answer):
     live.other.answers = [answer]
     for _ in range(2):
-        response = http.fetch(live.other.api_url)
-        assert response.content == answer[1]
+        assert http.fetch(live.other.api_url).content == answer.body
     assert len(live.other.requests) == 2
     assert live.bot.asked == 0
 
@@ -507,26 +442,35 @@ def test_the_whole_body_is_sent_again(live, options):
     other.answers = [DEAD_ANSWER, GOOD]
     response = http.fetch(other.api_url, 'POST', **options)
     assert response.json() == {'good': True}
-    headers = [request[2].pop('Authorization') for request in other.requests]
+    headers = [each.headers.pop('Authorization') for each in other.requests]
     assert headers == [live.header, live.bot.stored.token.header]
     first, second = other.requests
-    assert first == second
+    assert vars(first) == vars(second)
     if isinstance(start, int):
-        assert first[3] == file.getvalue()[start:]
+        assert first.body == file.getvalue()[start:]
     assert len(other.connections) == 1
 
 
 def test_a_body_that_is_gone_is_not_sent_again(live):
+    class Parts:
+        def __len__(self):
+            return 11
+
+        def __iter__(self):
+            return iter([b'action=', b'edit'])
+
     class Once(io.BytesIO):
+        len = 11  # or else requests would seek
+
         def seek(self, *_):
             raise OSError('this can be read once')
 
     other = live.other
     other.answers = [DEAD_ANSWER]
-    for body in (iter([b'action=', b'edit']), Once(b'action=edit')):
+    for body in (Parts(), Once(b'action=edit')):
         response = http.fetch(other.api_url, 'POST', data=body)
         assert response.json()['error']['code'] == DEAD
-    assert [each[3] for each in other.requests] == [b'action=edit'] * 2
+    assert [each.body for each in other.requests] == [b'action=edit'] * 2
 
 
 # There is no token
@@ -556,11 +500,10 @@ def test_after_the_end_requests_go_without_a_token(live, said, gateway):
     assert live.at_api()[-1].headers['authorization'] == header
 
 
-@on_both
-@pytest.mark.parametrize('reason', ['disabled', 'expired', 'secret'])
+@pytest.mark.parametrize('reason', ['disabled', 'secret'])
 @pytest.mark.parametrize('is_due', [False, True])
 def test_a_refused_client_is_a_warning_and_requests_go_without_a_token(
-    live, said, like, reason, is_due
+    live, said, reason, is_due
 ):
     live.who()
     if reason == 'secret':
@@ -630,19 +573,15 @@ def test_a_fixed_access_token_that_is_refused_is_used_again(bench, is_bot):
     assert bench.wiki.requests[-1].user == 'Bot'
 
 
-@pytest.mark.parametrize('was_given', [False, True])
-def test_what_needs_a_token_says_that_there_is_none(bench, was_given):
-    account = bench.bot.account
-    if was_given:
+def test_what_needs_a_token_says_that_there_is_none(bench):
+    auth = BearerAuth(bench.bot.account)
+    for words in ('has not been given yet', 'has ended: it was enough'):
+        assert not auth.is_authorized
+        with pytest.raises(AuthorizationEndedError, match=words) as caught:
+            bench.header_for(bench.wiki.api_url, auth)
+        assert caught.value.account == 'Bot'
         bench.bot.log_in()
-        account.give_up('it was enough')
-    auth = BearerAuth(account)
-    assert not auth.is_authorized
-    with pytest.raises(AuthorizationEndedError) as caught:
-        bench.header_for(bench.wiki.api_url, auth)
-    words = 'it was enough' if was_given else 'has not been given yet'
-    assert words in str(caught.value)
-    assert caught.value.account == 'Bot'
+        bench.bot.account.give_up('it was enough')
 
 
 @pytest.mark.parametrize(
@@ -674,27 +613,24 @@ def test_a_logout_that_the_wiki_refuses_ends_pwb_login(live, monkeypatch):
 # Cookies
 
 
-@pytest.mark.parametrize('user', ['Admin', 'Bot'])
-def test_no_cookie_but_the_tokens_is_sent_with_a_token(live, user):
-    live.password_session(user)
-    jar = [(cookie.name, cookie.value) for cookie in http.cookie_jar]
-    assert jar
+def test_no_cookie_but_the_tokens_is_sent_with_a_token(live):
+    live.password_session()
     assert live.who(cookies={'sessionJwt': 'x'}) == 'Bot'
     live.wiki.expire_access_tokens()
     assert live.who() == 'Bot'
-    live.wiki.fail_next(
-        'redirect', path='v1/page', status=301, location=MOVED[2][0][1]
-    )
-    http.fetch(f'{live.wiki.url}/rest.php/v1/page/sandbox')
+    page = '/rest.php/v1/page/'
+    moved = Response(301, headers={'Location': f'{page}B'})
+    live.wiki.fail_next('redirect', path=page, location=f'{page}B')
+    http.fetch(f'{live.wiki.url}{page}A')
     assert live.wiki.requests[-1].user == 'Bot'
-    live.other.answers = [setting('b'), DEAD_ANSWER, MOVED, GOOD]
+    live.other.answers = [setting('b'), DEAD_ANSWER, moved, GOOD]
     for _ in range(2):
-        assert http.fetch(f'{live.other.url}/rest.php/v1/page/A').ok
-    assert live.other.requests[-1][1] == '/rest.php/v1/page/B'
+        assert http.fetch(f'{live.other.url}{page}A').ok
+    assert live.other.requests[-1].path == f'{page}B'
     assert set(live.other.sent('Cookie')) == {None}
     for request in live.wiki.requests:
         assert 'cookie' not in request.headers
-    assert jar == [(each.name, each.value) for each in http.cookie_jar]
+    assert [each.name for each in http.cookie_jar] == [SESSION_COOKIE]
 
 
 @pytest.fixture
@@ -708,9 +644,8 @@ def owner(bench, tmp_path):
     return bench
 
 
-@pytest.mark.parametrize('stream', [False, True])
-def test_cookies_of_an_owner_only_token_come_back_with_it_alone(owner, stream):
-    for _ in range(3):
+def test_cookies_of_an_owner_only_token_come_back_with_it_alone(owner):
+    for stream in (False, True, False):
         assert owner.who(stream=stream) == 'Bot'
     first, *others = owner.at_api()
     assert 'cookie' not in first.headers
@@ -757,9 +692,6 @@ def test_a_cookie_that_does_not_fit_is_dropped_and_the_request_repeated(owner):
     assert owner.bot.asked == 1
 
 
-# Redirects
-
-
 @pytest.mark.parametrize('answer', [GOOD, DEAD_ANSWER, DEAD_GATEWAY])
 @pytest.mark.parametrize('is_ours', [False, True])
 def test_no_token_goes_along_a_redirect_to_another_wiki(live, answer, is_ours):
@@ -769,42 +701,14 @@ def test_no_token_goes_along_a_redirect_to_another_wiki(live, answer, is_ours):
     if not is_ours:
         del config.authenticate[other.netloc]
     live.wiki.fail_next('redirect', path='api.php', location=other.api_url)
-    assert http.fetch(live.wiki.api_url).content == answer[1]
+    assert http.fetch(live.wiki.api_url).content == answer.body
     assert other.sent('Authorization') == [None]
     assert live.bot.asked == 0
     # The same on the way to another path of a wiki of the account.
     config.authenticate[other.netloc] = live.auth
-    other.answers = [(301, b'', [('Location', '/~x/api.php')]), GOOD]
+    other.answers = [Response(301, b'', {'Location': '/~x/api.php'}), GOOD]
     assert http.fetch(other.api_url).ok
     assert other.sent('Authorization')[1:] == [live.header, None]
-
-
-# Threads
-
-
-@pytest.mark.parametrize('how', ['due', 'api', 'rest'])
-def test_threads_get_over_expiries_with_one_refresh_each(live, how):
-    wiki = live.wiki
-    path = '/rest.php/v1/page/Sandbox' if how == 'rest' else '/api.php'
-
-    def work(index):
-        if index == 5 and how != 'due':
-            # In the midst of the others' requests.
-            wiki.expire_access_tokens()
-        response = http.fetch(wiki.url + path, params=WHO)
-        return response.status_code, 'error' in response.json()
-
-    live.who()
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)  # threads change places all the time
-    try:
-        for number in range(1, 4):
-            if how == 'due':
-                wiki.clock.advance(HOUR)
-            assert set(at_once(8, work)) == {(200, False)}
-            assert live.bot.asked == number
-    finally:
-        sys.setswitchinterval(interval)
 
 
 # What is left alone
@@ -868,45 +772,38 @@ def test_a_repetition_that_cannot_be_made_frees_the_connection(live):
 # CSRF tokens
 
 
-@pytest.mark.parametrize('kind', ['data', 'files'])
 def test_a_change_goes_out_under_the_token_that_its_csrf_token_belongs_to(
-    live, kind
+    live,
 ):
+    def change():
+        http.fetch(live.other.api_url, 'POST', data={'token': 'x'})
+        return live.other.sent('Authorization')[-1]
+
     live.who()
     live.wiki.clock.advance(HOUR - 30)
-    form = {'data': {'token': 'x'}}
-    if kind == 'files':
-        form['files'] = {'file': b'x'}
-    http.fetch(live.other.api_url, 'POST', **form)
-    assert live.other.sent('Authorization') == [live.header]
+    assert change() == live.header
     assert live.bot.asked == 0
     assert live.who() == 'Bot'
     assert live.bot.asked == 1, 'a request without one renews the token'
     live.wiki.clock.advance(HOUR - 5)
-    http.fetch(live.other.api_url, 'POST', **form)
-    assert live.bot.asked == 2, 'it would have expired on its way'
+    before = live.bot.stored.token.header
+    assert change() != before, 'it would have expired on its way'
+    assert live.bot.asked == 2
 
 
-@pytest.fixture
-def site(live):
-    """Return a site on which the account has edited."""
-    site = pywikibot.Site('en', 'sandbox', user='Bot')
-    save(site, 'first')
-    live.wiki.requests.clear()
-    return site
-
-
-def save(site, text):
-    page = pywikibot.Page(site, 'Sandbox')
+def save(text):
+    page = pywikibot.Page(pywikibot.Site('en', 'sandbox', user='Bot'), 'A')
     page.text = text
     page.save(quiet=True)
 
 
 @pytest.mark.parametrize('how', ['due', 'renewed by another', 'dead'])
 def test_an_expiry_between_two_edits_costs_two_requests_and_no_warning(
-    live, site, said, how
+    live, said, how
 ):
-    save(site, 'second')
+    save('first')
+    live.wiki.requests.clear()
+    save('second')
     usual = len(live.wiki.requests)
     live.wiki.requests.clear()
     if how == 'dead':
@@ -915,12 +812,13 @@ def test_an_expiry_between_two_edits_costs_two_requests_and_no_warning(
         live.wiki.clock.advance(HOUR - 30)
     if how == 'renewed by another':
         live.bot.account.header()
-    save(site, 'third')
+    save('third')
     assert len(live.wiki.edits) == 3
-    # One that the wiki ends by surprise costs the refused request, too.
-    assert len(live.wiki.requests) == usual + 2 + (how == 'dead')
     assert live.bot.asked == 1
-    assert live.errors == ([DEAD] if how == 'dead' else [])
+    # One that the wiki ends by surprise costs the refused request, too.
+    assert live.wiki.count(error=DEAD) == (how == 'dead')
+    assert live.wiki.count(error=None) == usual + 2
+    assert len(live.wiki.requests) == usual + 2 + (how == 'dead')
     assert said == []
 
 
@@ -937,12 +835,12 @@ def test_csrf_tokens_that_are_refused_again_and_again_are_explained_once(
     assert is_explained == ('its own authorization' in ''.join(said))
 
 
-def test_a_change_adopts_what_another_process_has_renewed(live, site):
+def test_a_change_adopts_what_another_process_has_renewed(live):
+    save('first')
     live.wiki.clock.advance(HOUR - 30)
-    site.tokens['csrf']
     live.bot.account.header()
-    page = pywikibot.Page(site, 'Sandbox')
-    site.editpage(page, text='second', summary='x')
+    site = pywikibot.Site('en', 'sandbox', user='Bot')
+    site.editpage(pywikibot.Page(site, 'A'), text='second', summary='x')
     assert len(live.wiki.edits) == 2
-    assert set(live.errors) <= {'badtoken'}
+    assert {each.error for each in live.wiki.requests} <= {None, 'badtoken'}
     assert live.bot.asked == 1
