@@ -207,11 +207,16 @@ def test_users_edit_at_once_while_their_tokens_expire(tool, wiki):
         code = 'en' if session.wiki == wiki.api_url else 'de'
         for _ in range(2):
             with session.use():
+                barrier.wait(20)  # all are inside
                 edit(session.user, code, session.user)
+            barrier.wait(20)  # all are outside
+            assert who(wiki) is None
 
-    elsewhere = client_of(tool.other.register())
+    elsewhere, barrier = client_of(tool.other.register()), threading.Barrier(9)
     wiki.session_jwt = True
     sessions = [session(index) for index in range(9)]
+    # Among them are the first blocks of this process.
+    blocks._current_block = None
     for _ in range(2):
         at_once(9, work)
         wiki.clock.advance(HOUR)
@@ -264,24 +269,6 @@ def test_the_host_of_a_family_need_not_be_in_normal_form(
     assert editors(wiki) == ['Bot', 'Bot']
 
 
-def test_blocks_of_several_threads_do_not_meet(tool, wiki):
-    sessions = [tool.session() for _ in range(8)]
-    barrier = threading.Barrier(8)
-
-    def work(index):
-        with sessions[index].use():
-            barrier.wait(20)  # all are inside
-            seen = who(wiki)
-            barrier.wait(20)
-        barrier.wait(20)  # all are outside
-        return seen, who(wiki)
-
-    # Among them are the first blocks of this process.
-    blocks._current_block = None
-    expected = [(session.user, None) for session in sessions]
-    assert at_once(8, work) == expected
-
-
 def test_a_thread_without_a_block_changes_nothing(tool, wiki):
     def post():
         http.fetch(wiki.api_url, 'POST', data=FORM)
@@ -301,27 +288,6 @@ def test_a_thread_without_a_block_changes_nothing(tool, wiki):
         assert 'asynchronous=True' in str(each)
     assert wiki.edits == []
     assert who(wiki, 'Bot') is None
-
-
-def test_a_thread_that_logged_the_bot_in_goes_on_as_the_bot(tool, wiki):
-    auth = tool.configure_bot()
-    session = tool.session()
-
-    def work(_):
-        assert who(wiki, 'Bot') == 'Bot'
-        barrier.wait(20)  # all have worked as the bot, and no block was open
-        with session.use():
-            edit(session.user, title='Theirs')
-        edit('Bot', title='Ours')
-        return who(wiki, 'Bot')
-
-    barrier = threading.Barrier(4)
-    assert at_once(4, work) == ['Bot'] * 4
-    assert Counter(tool.editors) == {'Bot': 4, session.user: 4}
-    assert config.authenticate == {wiki.netloc: auth}
-    check_that_all_belongs_together(wiki)
-    # A new thread that only reads does so without a token.
-    assert in_thread(who, wiki) is None
 
 
 @pytest.mark.parametrize(
@@ -364,6 +330,10 @@ def test_a_bot_edits_in_any_thread_and_for_no_user(
     for error in (*errors, caught.value):
         assert 'not within a "with session.use()" block' in str(error)
     assert 'wrong account' in str(errors[-1])
+    if bot == 'ours':
+        # A new thread that only reads does so without a token.
+        assert in_thread(who, wiki) is None
+        check_that_all_belongs_together(wiki)
     users = [user] * (1 if bot == 'new site' else 5)
     assert editors(wiki) == [*['Bot'] * 3, *users, *['Bot'] * 3]
 

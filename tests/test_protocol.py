@@ -729,6 +729,7 @@ JWT = 'mwoauth-invalid-authorization-jwt'
         (401, [GATEWAY % b'"invalid_token"'], {}, DEAD),
         (401, [GATEWAY % b'invalid_token'], {}, DEAD),
         (403, [GATEWAY % b'invalid_token'], {}, None),
+        (401, [b'WWW-Authenticate: Basic realm="x"'], {}, None),
         (403, [], {'errorKey': JWT}, Meaning.WRONG_COOKIE),
         (200, [f'MediaWiki-API-Error: {JWT}'.encode()], {},
          Meaning.WRONG_COOKIE),

@@ -6,7 +6,6 @@ import copy
 import json
 import pickle
 import re
-import threading
 
 import pytest
 import pywikibot
@@ -491,23 +490,3 @@ def test_a_program_that_fails_to_store_is_told_again(wiki, make, monkeypatch):
     # The next change reports what is new, too.
     session.refresh()
     assert calls[-1] == session.token.access_token
-
-
-def test_a_refresh_beside_the_first_request_spends_no_token_twice(
-    wiki, complete
-):
-    def hold(data):
-        held.append(data)
-        # As long as the first one is not answered, there is no second one.
-        assert len(held) > 1 or not is_second.wait(0.3), 'both were sent'
-        is_second.set()
-        return data
-
-    session = stored(complete())
-    wiki.clock.advance(HOUR)
-    held, is_second = [], threading.Event()
-    wiki.fail_next('rewrite', times=2, change=hold)
-    steps = [session.refresh, lambda: ask(wiki, session)]
-    assert set(at_once(2, lambda index: steps[index]())) == {None, 'Bot'}
-    assert session.is_complete
-    assert len({data['refresh_token'] for data in held}) == len(held)

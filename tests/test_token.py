@@ -90,12 +90,10 @@ def test_what_cannot_be_an_access_token_is_refused(value):
     assert REFRESH not in str(info.value)
 
 
-@pytest.mark.parametrize(
-    'value', ['a', ACCESS, 'A-Za-z0-9._~+/-', 'abc=', 'abc==', 'x' * 10_000]
-)
-def test_what_can_be_an_access_token_is_taken(value):
-    assert is_bearer(value)
-    assert from_reply(access_token=value).access_token == value
+def test_what_can_be_an_access_token_is_taken():
+    for value in 'a', ACCESS, 'A-Za-z0-9._~+/-', 'abc=', 'abc==', 'x' * 9999:
+        assert is_bearer(value)
+        assert from_reply(access_token=value).access_token == value
 
 
 @pytest.mark.parametrize('value', [MISSING, None, '', 5, [], {}, 'a\nb'])
@@ -190,19 +188,18 @@ def test_a_damaged_token_is_a_store_error_that_shows_nothing(name, value):
         assert REFRESH not in str(info.value)
 
 
-WAYS = [
-    repr, str, format, ascii, pprint.pformat, '{!r}'.format, '%s'.__mod__,
-    lambda token: repr([token]), lambda token: pprint.pformat({'t': token}),
-    lambda token: repr(token.header) + 'Token',
-]  # fmt: skip
-
-
 def test_nothing_of_it_is_shown():
-    for show in WAYS:
-        shown = show(from_reply())
+    token = from_reply()
+    for shown in (
+        *[show(token) for show in (repr, str, format, ascii, pprint.pformat)],
+        f'{token} {token!r}',
+        repr([token]),
+        pprint.pformat({'t': token}),
+    ):
         assert ACCESS not in shown
         assert REFRESH not in shown
         assert 'Token' in shown
+    assert ACCESS not in repr(token.header)
 
 
 # Whatever comes
