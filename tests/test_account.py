@@ -133,9 +133,6 @@ def without(name):
     return lambda data: {key: data[key] for key in data if key != name}
 
 
-# As long as the token is valid
-
-
 def test_a_valid_token_needs_neither_the_wiki_nor_the_store(valid):
     valid.path.write_text('garbage')
     for _ in range(50):
@@ -454,21 +451,13 @@ def test_what_could_not_be_stored_is_not_given_up_for_an_end(due, store):
     assert due.stored.token.header == header == other.header()
 
 
-# Failures that pass
-
-
 # The token endpoint never sees the request, or a server in front of it
 # answers: the refresh token is as it was.
 @pytest.mark.parametrize(
     ('kind', 'options'),
-    [
-        ('status', {'status': 503}),
-        ('status', {'status': 400, **IN_JSON}),
-        ('html', {}),
-        ('reset_before', {}),
-        ('hang_before', {}),
-    ],
-)
+    [('status', {'status': 503}), ('status', {'status': 400, **IN_JSON}),
+     ('html', {}), ('reset_before', {}), ('hang_before', {})],
+)  # fmt: skip
 def test_a_failure_is_an_error_only_when_the_old_token_has_expired(
     near, kind, options
 ):
@@ -589,9 +578,6 @@ def test_a_token_that_the_wiki_refused_is_not_sent_again_meanwhile(valid):
     assert valid.accepts(valid.account.header())
 
 
-# Answers that get lost
-
-
 @on_both
 @pytest.mark.parametrize(
     'kind', ['half', 'reset_after', 'hang_after', 'rewrite']
@@ -664,9 +650,6 @@ def test_what_is_stored_for_another_account_or_client_is_not_used(due, field):
     assert f'{due.path} cannot be used' in due.said
     assert due.path.read_bytes() == kept
     assert not due.wiki.requests
-
-
-# The store fails
 
 
 @pytest.mark.parametrize('is_from_a_newer_release', [False, True])
@@ -847,12 +830,10 @@ def test_an_owner_only_client_fetches_a_token_and_the_next_one(owner, like):
 
 @pytest.mark.parametrize(
     ('like', 'grant', 'error'),
-    [
-        ('1.43', 'authorization_code', ClientRefusedError),
-        ('1.43', 'client_credentials', ConfigurationError),
-        ('master', 'client_credentials', ConfigurationError),
-    ],
-)
+    [('1.43', 'authorization_code', ClientRefusedError),
+     ('1.43', 'client_credentials', ConfigurationError),
+     ('master', 'client_credentials', ConfigurationError)],
+)  # fmt: skip
 def test_a_client_that_is_not_owner_only_is_refused(bot, like, grant, error):
     bot.registered.grant_types = (grant,)
     secret = bot.registered.secret

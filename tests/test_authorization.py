@@ -23,18 +23,15 @@ WIKI = 'https://wiki.example/w'
 TOKEN = Token('access', 'refresh', 1_800_000_000.5, 3600.0)
 GIVEN = Authorization('id', WIKI, 'Bot', TOKEN, None, 3)
 STORED = {
+    **GIVEN._asdict(),
     'version': 1,
-    'client_id': 'id',
     'wiki': f'{WIKI}/api.php',
-    'user': 'Bot',
     'token': {
         'access_token': 'access',
         'refresh_token': 'refresh',
         'expires_at': 1_800_000_000.5,
         'lifetime': 3600.0,
     },
-    'ended': None,
-    'generation': 3,
 }
 PENDING = {'state': 's', 'verifier': 'v', 'redirect_uri': None}
 

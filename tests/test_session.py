@@ -187,24 +187,20 @@ def test_completing_may_be_tried_again_after_a_failure(wiki, make, registered):
 # Refreshing
 
 
+# On 1.43 a public client needs its secret to refresh (T323855).
 @pytest.mark.parametrize(
     ('kind', 'like'),
-    [
-        ('confidential', '1.43'),
-        ('confidential', 'master'),
-        # On 1.43 a public client needs its secret to refresh (T323855).
-        ('public with secret', '1.43'),
-        ('public with secret', 'master'),
-        ('public without secret', 'master'),
-    ],
-)
+    [('confidential', '1.43'), ('confidential', 'master'),
+     ('with secret', '1.43'), ('with secret', 'master'),
+     ('without secret', 'master')],
+)  # fmt: skip
 def test_the_whole_way_with_the_session_stored_in_between(
     wiki, make, kind, like
 ):
     client = None
     if kind != 'confidential':
         fields = {'redirect_uri': CALLBACK, 'confidential': False}
-        secret = kind == 'public with secret'
+        secret = kind == 'with secret'
         client = client_of(wiki.register(**fields), secret=secret)
     session = make(client)
     callback = wiki.approve(session.authorization_url())
@@ -263,27 +259,17 @@ def test_without_a_token_nothing_is_asked(wiki, make):
 def test_a_session_is_serialized_with_exactly_these_fields(
     wiki, make, complete, registered
 ):
-    fields = {
-        **dict.fromkeys(['user', 'token', 'ended', 'pending']),
-        'version': 1,
-        'client_id': registered.id,
-        'wiki': wiki.api_url,
-        'generation': 0,
-    }
-    new, pending, session = make(), make(), complete()
+    fields = dict.fromkeys(['user', 'token', 'ended', 'pending'])
+    fields |= {'version': 1, 'client_id': registered.id, 'generation': 0}
+    fields['wiki'] = wiki.api_url
+    new, pending, session = make(), make(), complete(user='Bot')
     assert new.serialize() == fields
     pending.authorization_url()
     secrets = pending.serialize()['pending']
     assert secrets.keys() == {'state', 'verifier', 'redirect_uri'}
     assert pending.serialize() == {**fields, 'pending': secrets}
-    session.user = 'Bot'
-    token = session.token
-    fields['token'] = {
-        'access_token': token.access_token,
-        'refresh_token': token.refresh_token,
-        'expires_at': token.expires_at,
-        'lifetime': wiki.token_life,
-    }
+    names = 'access_token', 'refresh_token', 'expires_at', 'lifetime'
+    fields['token'] = {name: getattr(session.token, name) for name in names}
     assert session.serialize() == {**fields, 'user': 'Bot', 'generation': 1}
     for each in (new, pending, session):
         text = json.dumps(each.serialize())
@@ -311,14 +297,10 @@ def test_a_session_is_the_same_after_it_was_stored(wiki, make, complete):
 
 def test_what_is_not_a_session_of_the_client_is_a_store_error(complete):
     session = complete()
-    data = session.serialize()
-    for changes in (
-        {'client_id': 'other'},
-        {'token': 'abc'},
-        {'pending': {'state': 'a'}},
-    ):
+    data, pending = session.serialize(), {'state': 'a'}
+    for change in {'client_id': 'x'}, {'token': 'x'}, {'pending': pending}:
         with pytest.raises(StoreError) as caught:
-            OAuth2Session.deserialize({**data, **changes}, session.client)
+            OAuth2Session.deserialize({**data, **change}, session.client)
         assert session.token.access_token not in str(caught.value)
 
 
@@ -379,12 +361,10 @@ def test_requests_assert_the_user_if_wanted(
 
 @pytest.mark.parametrize(
     ('url', 'error'),
-    [
-        ('{.api_url}', DEAD),
-        ('{.url}/rest.php/v1/page/Main_Page', 'rest-read-denied'),
-        ('{.url}/rest.php/oauth2/resource/profile', 'access_denied'),
-    ],
-)
+    [('{.api_url}', DEAD),
+     ('{.url}/rest.php/v1/page/Main_Page', 'rest-read-denied'),
+     ('{.url}/rest.php/oauth2/resource/profile', 'access_denied')],
+)  # fmt: skip
 def test_the_automatic_refresh_can_be_switched_off(wiki, complete, url, error):
     session = stored(complete(refreshes=False), refreshes=False)
     wiki.clock.advance(wiki.token_life + 1)

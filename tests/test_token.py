@@ -136,19 +136,13 @@ def jwt(claims):
 
 @pytest.mark.parametrize(
     ('one', 'other', 'is_same'),
-    [
-        ('5', '5', True),
-        ('5', 5, True),
-        ('5', '6', False),
-        # 1.43 and master of one wiki
-        ('5', 'mw:local:enwiki:5', True),
-        ('5', 'mw:local:enwiki:15', False),
-        ('mw:local:enwiki:5', 'mw:local:enwiki:5', True),
-        ('mw:local:enwiki:5', 'mw:local:dewiki:5', False),
-        ('5', None, True),
-        ('', '6', True),
-    ],
-)
+    [('5', '5', True), ('5', 5, True), ('5', '6', False),
+     # 1.43 and master of one wiki
+     ('5', 'mw:local:enwiki:5', True), ('5', 'mw:local:enwiki:15', False),
+     ('mw:local:enwiki:5', 'mw:local:enwiki:5', True),
+     ('mw:local:enwiki:5', 'mw:local:dewiki:5', False),
+     ('5', None, True), ('', '6', True)],
+)  # fmt: skip
 def test_two_tokens_are_of_one_account_if_their_subjects_are(
     one, other, is_same
 ):
