@@ -102,8 +102,10 @@ def held(wiki, start):
     wiki.fail_next('rewrite', change=lambda data: event.wait(20) and data)
     started = start()
     wait_until(lambda: wiki.faults_served['rewrite'])
-    yield started
-    event.set()
+    try:
+        yield started
+    finally:
+        event.set()
 
 
 @pytest.fixture
@@ -902,7 +904,9 @@ def end_early(folder, wiki, client_id, secret, failures):
     """Use a token that cannot be stored at first, and end."""
     client = OAuth2Client(client_id, secret, redirect_uri='http://127.0.0.1/x')
     store = SpoiledStore(folder, save=int(failures))
-    assert Account(client, store, 'Bot', wiki, policy=Policy()).header()
+    account = Account(client, store, 'Bot', wiki, policy=Policy())
+    assert account.header()
+    return account
 
 
 @pytest.mark.parametrize(
@@ -916,7 +920,7 @@ def test_a_token_that_could_not_be_stored_is_stored_as_the_process_ends(
     old = bot.log_in()
     wiki.clock.advance(HOUR)
     script = 'import sys\nfrom tests.test_account import end_early\n'
-    script += 'end_early(*sys.argv[1:])'
+    script += 'kept = end_early(*sys.argv[1:])'
     command = [sys.executable, '-c', script, tmp_path, wiki.url]
     command += [bot.client.client_id, bot.client.client_secret, str(failures)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=TOP)
