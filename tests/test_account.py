@@ -358,15 +358,6 @@ def test_a_dead_refresh_token_ends_the_authorization(bot, like):
     assert bot.log_in() == bot.account.header()
 
 
-def test_a_first_login_in_another_process_is_noticed(bot):
-    for _ in range(2):
-        assert bot.account.header() is None
-    assert not bot.account.authorization
-    assert not bot.account.can_renew
-    assert bot.log_in() == bot.account.header()
-    assert bot.asked == 0
-
-
 def test_a_token_without_a_refresh_token_ends_when_it_is_refused(bot):
     old = bot.log_in(refresh_token=None)
     bot.account.header()
@@ -868,21 +859,24 @@ def test_a_fixed_access_token_is_never_given_up(owner):
     assert not owner.wiki.requests
 
 
-def test_logging_out_is_noticed_by_all_who_share_the_store(bot):
-    other = bot.another()
-    assert not bot.account.forget(), 'there was nothing to forget'
+def test_logins_and_logouts_are_noticed_by_all_who_share_the_store(bot):
+    account, other = bot.account, bot.another()
+    for _ in range(2):
+        assert account.header() is None
+    assert not account.authorization
+    assert not account.can_renew
+    assert not account.forget(), 'there was nothing to forget'
     old = bot.log_in()
-    other.header()
-    assert bot.account.give_up('it was enough')
-    assert not bot.account.forget()
+    assert account.header() == other.header() == old
+    assert account.give_up('it was enough')
+    assert not account.forget()
     assert bot.stored.ended == 'it was enough'
-    assert bot.account.header() is None
+    assert account.header() is None
     assert other.replace(old) is None
     assert bot.asked == 0
     # A bot that renews at the same time does not bring it back.
-    bot.log_in()
-    other.header()
-    bot.account.forget()
+    assert bot.log_in() == other.header()
+    account.forget()
     bot.wiki.clock.advance(HOUR)
     assert other.header() is None
     assert bot.stored.ended == 'logged out'
