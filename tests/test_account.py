@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from pywikibot import config
@@ -255,19 +254,6 @@ def test_a_login_wins_over_what_another_process_has_renewed(bot, was_read):
     assert other.header() == bot.account.header()
 
 
-@pytest.mark.parametrize('like', ['master'])
-@pytest.mark.usefixtures('patient')
-def test_a_process_killed_while_it_refreshes_blocks_nobody(due):
-    due.wiki.fail_next('hang_after')
-    child = Fork(due.account.header)
-    wait_until(lambda: due.asked)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    assert due.accepts(due.account.header())
-    first, second = due.tried
-    assert first == second
-
-
 @pytest.mark.filterwarnings('ignore:This process:DeprecationWarning')
 @pytest.mark.usefixtures('patient')
 def test_a_wiki_that_hangs_holds_up_no_other_account_and_no_fork(due):
@@ -334,7 +320,7 @@ def test_a_token_without_a_shared_store_is_not_renewed_after_a_fork(bot):
     assert bot.accepts(account.header())
 
 
-# The authorization ends
+# Ends, failures and refusals
 
 
 @on_both
@@ -715,61 +701,24 @@ def test_what_a_person_does_wins_over_a_token_that_could_not_be_stored(
     assert due.stored == kept
 
 
-# The clock of this machine
-
-
-@pytest.fixture
-def clock_here(bot):
-    """Return the clock of a bot with a token, which is not the wiki's."""
-    clock = StandingClock()
-    bot.account = bot.another(clock=clock)
-    bot.account.adopt(bot.authorization())
-    return clock
-
-
 @pytest.mark.parametrize('jump', [HOUR, -HOUR, YEAR, -YEAR])
-def test_a_clock_that_jumps_makes_no_loop(wiki, bot, clock_here, jump):
+def test_a_clock_that_jumps_makes_no_loop(wiki, bot, jump):
+    clock = StandingClock()
+    account = bot.another(clock=clock)
+    account.adopt(bot.authorization())
     for number, seconds in enumerate((jump, -jump), 1):
-        clock_here.advance(seconds)
+        clock.advance(seconds)
         for _ in range(9):
-            assert bot.accepts(bot.account.header())
+            assert bot.accepts(account.header())
         assert bot.asked <= number
     # An hour later the wiki, whose clock is right, calls the token dead.
-    for each in (wiki.clock, clock_here):
+    for each in (wiki.clock, clock):
         each.advance(HOUR + 1)
-    asked, header = bot.asked, bot.account.header()
+    asked, header = bot.asked, account.header()
     if not bot.accepts(header):
-        header = bot.account.replace(header)
+        header = account.replace(header)
     assert bot.accepts(header)
     assert bot.asked == asked + 1
-
-
-@pytest.mark.parametrize('jump', [HOUR, -HOUR, YEAR, -YEAR])
-def test_a_clock_that_is_always_wrong_does_no_harm(
-    wiki, bot, clock_here, jump
-):
-    clock_here.advance(jump)
-    given = bot.authorization()
-    token = replace(given.token, expires_at=clock_here() + HOUR)
-    bot.account.adopt(given._replace(token=token))
-    for hour in range(3):
-        assert bot.accepts(bot.account.header())
-        assert bot.asked == hour
-        for each in (wiki.clock, clock_here):
-            each.advance(HOUR)
-
-
-def test_a_failure_and_a_clock_that_is_set_back_do_no_harm(
-    wiki, bot, clock_here
-):
-    old = bot.account.header()
-    wiki.fail_next('status', status=503, retry_after=10)
-    for seconds in (HOUR - 30, -YEAR):
-        clock_here.advance(seconds)
-        assert bot.account.header() == old
-    wiki.expire_access_tokens()
-    assert bot.accepts(bot.account.replace(old))
-    assert bot.asked == 2
 
 
 def test_cookies_are_kept_for_the_present_token_only(valid):

@@ -435,10 +435,8 @@ def test_a_body_that_is_gone_is_not_sent_again(live):
 # There is no token
 
 
-@pytest.mark.parametrize('gateway', [False, True])
-def test_after_the_end_requests_go_without_a_token(live, said, gateway):
+def test_after_the_end_requests_go_without_a_token(live, said):
     live.password_session()
-    live.wiki.gateway = gateway
     live.who()
     tokens = {**WHO, 'meta': 'tokens'}
     tokens = http.fetch(live.wiki.api_url, params=tokens).json()
@@ -688,10 +686,8 @@ def test_a_normal_answer_is_left_as_it_is(live):
         assert response.content
 
 
-@pytest.mark.parametrize('gateway', [False, True])
-def test_a_repeated_answer_is_like_any_other(live, gateway):
+def test_a_repeated_answer_is_like_any_other(live):
     live.wiki.add_page('Long', 'long ' * 99999)
-    live.wiki.gateway = gateway
     live.who()
     live.wiki.expire_access_tokens()
     seen = []
@@ -789,14 +785,3 @@ def test_csrf_tokens_that_are_refused_again_and_again_are_explained_once(
         live.wiki.clock.advance(seconds)
     assert len(said) == is_explained
     assert is_explained == ('its own authorization' in ''.join(said))
-
-
-def test_a_change_adopts_what_another_process_has_renewed(live):
-    save('first')
-    live.wiki.clock.advance(HOUR - 30)
-    live.bot.account.header()
-    site = pywikibot.Site('en', 'sandbox', user='Bot')
-    site.editpage(pywikibot.Page(site, 'A'), text='second', summary='x')
-    assert len(live.wiki.edits) == 2
-    assert {each.error for each in live.wiki.requests} <= {None, 'badtoken'}
-    assert live.bot.asked == 1
