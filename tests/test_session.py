@@ -168,7 +168,8 @@ def test_a_callback_counts_once(wiki, make):
 
 
 def test_completing_may_be_tried_again_after_a_failure(wiki, make, registered):
-    session = make()
+    refused = OAuth2Client(registered.id, 'x', redirect_uri=CALLBACK)
+    session, refused = make(), make(refused)
     callback = wiki.approve(session.authorization_url())
     wiki.fail_next('status', status=500)
     with pytest.raises(EndpointError, match='500'):
@@ -177,14 +178,9 @@ def test_completing_may_be_tried_again_after_a_failure(wiki, make, registered):
     assert not session.is_complete
     session.complete(callback)
     assert session.is_complete
-    refused = make(OAuth2Client(registered.id, 'x', redirect_uri=CALLBACK))
-    callback = wiki.approve(refused.authorization_url())
     with pytest.raises(ClientRefusedError) as caught:
-        refused.complete(callback)
+        refused.complete(wiki.approve(refused.authorization_url()))
     assert caught.value.client_id == registered.id
-
-
-# Refreshing
 
 
 # On 1.43 a public client needs its secret to refresh (T323855).
@@ -207,11 +203,16 @@ def test_the_whole_way_with_the_session_stored_in_between(
     session = stored(session)
     assert not session.is_complete
     session.complete(callback.partition(':12345')[2])
-    for _ in range(2):
+    for number in (1, 2, 3):
         assert session.is_complete
         session = stored(session, user_agent=AGENT)
         assert session.is_complete
+        # It stays usable when its tokens expire.
         assert ask(wiki, session) == 'Bot'
+        assert wiki.count('/access_token', status=200) == 2 * number - 1
+        request = wiki.requests[-1]
+        assert request.query == {**WHO, 'assert': 'user'}
+        assert request.bearer == session.token.access_token
         assert session.profile()['username'] == 'Bot'
         old = session.token
         session.refresh()
@@ -221,6 +222,7 @@ def test_the_whole_way_with_the_session_stored_in_between(
         assert request.bearer is None
         assert old.access_token != session.token.access_token
         assert old.refresh_token != session.token.refresh_token
+        wiki.clock.advance(HOUR)
 
 
 def test_refreshing_keeps_everything_if_it_fails(wiki, complete, registered):
@@ -271,28 +273,15 @@ def test_a_session_is_serialized_with_exactly_these_fields(
     names = 'access_token', 'refresh_token', 'expires_at', 'lifetime'
     fields['token'] = {name: getattr(session.token, name) for name in names}
     assert session.serialize() == {**fields, 'user': 'Bot', 'generation': 1}
-    for each in (new, pending, session):
-        text = json.dumps(each.serialize())
-        assert json.loads(text) == each.serialize()
-        assert registered.secret not in text
-
-
-def test_a_session_is_the_same_after_it_was_stored(wiki, make, complete):
-    new = stored(make(user='Bot'))
-    assert (new.token, new.user, new.is_complete) == (None, 'Bot', False)
-    session = complete(user='Bot')
-    for number in range(1, 4):
-        again = stored(session)
-        assert again.serialize() == session.serialize()
-        assert (again.wiki, again.is_complete) == (session.wiki, True)
-        assert ask(wiki, again) == 'Bot'
-        request = wiki.requests[-1]
-        assert request.query == {**WHO, 'assert': 'user'}
-        assert request.bearer == again.token.access_token
-        # It stays usable when its tokens expire.
-        assert wiki.count('/access_token', status=200) == number - 1
-        wiki.clock.advance(HOUR)
-        session = again
+    for each in (new, pending, session, make(user='Bot')):
+        again = stored(each)
+        assert again.serialize() == each.serialize()
+        assert (again.user, again.wiki) == (each.user, each.wiki)
+        assert (again.token, again.is_complete) == (
+            each.token,
+            each is session,
+        )
+        assert registered.secret not in json.dumps(each.serialize())
 
 
 def test_what_is_not_a_session_of_the_client_is_a_store_error(complete):
