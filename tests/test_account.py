@@ -79,19 +79,13 @@ class SpoiledStore(FileStore):
 
 @pytest.fixture
 def bot(wiki, tmp_path, monkeypatch):
-    monkeypatch.setattr(config, 'socket_timeout', (5, 0.3))
+    monkeypatch.setattr(config, 'socket_timeout', (5, 20))
     return Bot(wiki, tmp_path)
 
 
 @pytest.fixture
 def store(tmp_path):
     return SpoiledStore(tmp_path)
-
-
-@pytest.fixture
-def patient(monkeypatch):
-    """Let the bot wait for an answer that a test holds back."""
-    monkeypatch.setattr(config, 'socket_timeout', (5, 20))
 
 
 @contextlib.contextmanager
@@ -255,7 +249,6 @@ def test_a_login_wins_over_what_another_process_has_renewed(bot, was_read):
 
 
 @pytest.mark.filterwarnings('ignore:This process:DeprecationWarning')
-@pytest.mark.usefixtures('patient')
 def test_a_wiki_that_hangs_holds_up_no_other_account_and_no_fork(due):
     thread = threading.Thread(target=due.account.header)
     other = Bot(due.wiki, due.path.parent, user='Admin')
@@ -269,7 +262,6 @@ def test_a_wiki_that_hangs_holds_up_no_other_account_and_no_fork(due):
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.usefixtures('patient')
 def test_a_signal_waits_until_the_new_token_is_stored(due, number):
     def work():
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -282,7 +274,6 @@ def test_a_signal_waits_until_the_new_token_is_stored(due, number):
 
 
 @pytest.mark.parametrize('is_urgent', [False, True])
-@pytest.mark.usefixtures('patient')
 def test_a_signal_handler_may_use_the_account_in_mid_refresh(due, is_urgent):
     def send(data):
         main = threading.main_thread().ident
@@ -442,6 +433,8 @@ def test_a_failure_is_an_error_only_when_the_old_token_has_expired(
 ):
     kept = near.stored
     near.policy.attempts = 1
+    if kind == 'hang_before':
+        config.socket_timeout = 5, 0.3
     near.wiki.fail_next(kind, times=4, **options)
     # A tenth of what is left, so that there are several attempts.
     for asked, seconds in ((1, 0), (2, 3)):
@@ -455,6 +448,7 @@ def test_a_failure_is_an_error_only_when_the_old_token_has_expired(
         near.account.header()
     assert (caught.value.wiki, caught.value.account) == (near.wiki.url, 'Bot')
     assert near.stored == kept
+    config.socket_timeout = 5, 20
     assert near.accepts(near.account.header())
     assert near.tried == [kept.token.refresh_token] * 5
 
@@ -563,6 +557,8 @@ def test_a_token_that_the_wiki_refused_is_not_sent_again_meanwhile(valid):
 )
 def test_a_lost_answer_is_asked_for_again_with_the_same_token(due, like, kind):
     due.policy.attempts = 1
+    if kind == 'hang_after':
+        config.socket_timeout = 5, 0.5
     kept = due.stored.token.refresh_token
     options = {'change': without('access_token')} if kind == 'rewrite' else {}
     due.wiki.fail_next(kind, **options)

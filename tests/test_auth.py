@@ -724,9 +724,7 @@ def test_a_repetition_that_cannot_be_made_frees_the_connection(live):
 # CSRF tokens
 
 
-def test_a_change_goes_out_under_the_token_that_its_csrf_token_belongs_to(
-    live,
-):
+def test_a_change_goes_out_under_the_token_of_its_csrf_token(live):
     def change():
         http.fetch(live.other.api_url, 'POST', data={'token': 'x'})
         return live.other.sent('Authorization')[-1]
