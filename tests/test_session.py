@@ -264,12 +264,13 @@ def test_a_session_is_serialized_with_exactly_these_fields(
     fields = dict.fromkeys(['user', 'token', 'ended', 'pending'])
     fields |= {'version': 1, 'client_id': registered.id, 'generation': 0}
     fields['wiki'] = wiki.api_url
-    new, pending, session = make(), make(), complete(user='Bot')
+    new, pending, session = make(), make(), complete()
     assert new.serialize() == fields
     pending.authorization_url()
     secrets = pending.serialize()['pending']
     assert secrets.keys() == {'state', 'verifier', 'redirect_uri'}
     assert pending.serialize() == {**fields, 'pending': secrets}
+    session.user = 'Bot'
     names = 'access_token', 'refresh_token', 'expires_at', 'lifetime'
     fields['token'] = {name: getattr(session.token, name) for name in names}
     assert session.serialize() == {**fields, 'user': 'Bot', 'generation': 1}
