@@ -35,6 +35,11 @@ from tests.helpers import HOUR, Bot, Fork, StandingClock, on_both
 from tests.stores.contract import listening
 
 
+# The sandbox has threads when a test forks.
+pytestmark = pytest.mark.filterwarnings(
+    'ignore:This process:DeprecationWarning'
+)
+
 YEAR = 365 * 86400
 BY = [
     pytest.param(lambda bot: bot.account.header(), id='due'),
@@ -192,7 +197,6 @@ def test_a_token_is_left_alone_where_that_is_wanted(due):
 # Other threads and processes
 
 
-@pytest.mark.filterwarnings('ignore:This process:DeprecationWarning')
 @pytest.mark.parametrize('ask', BY)
 def test_64_threads_and_some_processes_refresh_once(due, ask):
     forks = [Fork(lambda: due.another().header()) for _ in range(4)]
@@ -248,7 +252,6 @@ def test_a_login_wins_over_what_another_process_has_renewed(bot, was_read):
     assert other.header() == bot.account.header()
 
 
-@pytest.mark.filterwarnings('ignore:This process:DeprecationWarning')
 def test_a_wiki_that_hangs_holds_up_no_other_account_and_no_fork(due):
     thread = threading.Thread(target=due.account.header)
     other = Bot(due.wiki, due.path.parent, user='Admin')
