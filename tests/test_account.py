@@ -26,7 +26,7 @@ from pywikibot_oauth2 import (
     OAuth2Session,
     StoreError,
 )
-from pywikibot_oauth2.account import Account, Policy, _store_the_rest, _unsaved
+from pywikibot_oauth2.account import Account, Policy, _unsaved, store_the_rest
 from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.stores import MemoryStore
 from pywikibot_oauth2.token import Token
@@ -913,7 +913,7 @@ def test_an_end_takes_seconds_however_many_tokens_cannot_be_stored(program):
     kept = [program.session(f'Kept {number}') for number in range(20)]
     program.pause = 0.2
     with listening() as said:
-        _store_the_rest()
+        store_the_rest()
     assert 20 < len(program.calls) < 30
     # All are reported.
     for session in kept:
@@ -923,10 +923,10 @@ def test_an_end_takes_seconds_however_many_tokens_cannot_be_stored(program):
 
 def test_a_child_stores_no_session_of_its_parent(program):
     def work():
-        _store_the_rest()
+        store_the_rest()
         return program.calls
 
     kept = program.session('Kept')
     assert Fork(work).result() == [kept.user]
-    _store_the_rest()
+    store_the_rest()
     assert len(program.calls) > 1
