@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import sys
 from types import ModuleType
@@ -16,12 +15,13 @@ from hypothesis import strategies as st
 from pywikibot import bot, config
 from pywikibot.comms import http
 from pywikibot.exceptions import FatalServerError
+from pywikibot.family import Family
 from pywikibot.site import APISite, BaseSite, TokenWallet
 
 from pywikibot_oauth2 import ConfigurationError, OAuth2Auth, OAuth2Error, host
 from pywikibot_oauth2.login import OAuth2LoginManager
 from tests.harness import Owner
-from tests.sandbox import Sandbox
+from tests.helpers import raises
 from tests.strategies import anything, examples
 
 
@@ -150,10 +150,10 @@ def test_only_https_and_this_machine_are_safe(url):
     if url in SAFE:
         host.require_safe_transport(url)
         return
-    with pytest.raises(ConfigurationError, match='needs https') as info:
+    facts = {'wiki': url, 'error': 'not_https'}
+    with raises(ConfigurationError, 'needs https', **facts) as info:
         host.require_safe_transport(url)
     assert str(info.value).endswith(url)
-    assert (info.value.wiki, info.value.error) == (url, 'not_https')
     # Else Pywikibot would repeat the request.
     assert isinstance(info.value, FatalServerError)
 
@@ -218,9 +218,8 @@ def test_a_wiki_is_found_and_the_username_is_what_pywikibot_takes(
     for wiki, code, username in (EN, 'en', en), (DE, 'de', de):
         found = host.known_site(wiki)
         assert (found.code, found.username) == (code, username)
-        assert (
-            found.name == f'{found.family.name}:{code}' == f'wikipedia:{code}'
-        )
+        assert found.name == f'{found.family.name}:{code}'
+        assert found.family.name == 'wikipedia'
         assert f'https://{host.netloc_of(found)}/w' == wiki
         # A site without an API to log in with
         site = pywikibot.Site(code, 'wikipedia', interface=BaseSite)
@@ -250,51 +249,31 @@ def test_a_family_with_a_username_is_looked_at(usernames):
     assert host.known_site(EN).username is None
 
 
-FAMILY = """\
-from pywikibot import family
-
-
-class Family(family.Family):
-    name = {name!r}
-    langs = {{
-        'a': '127.0.0.1:8080', 'b': '127.0.0.1:8443', 'c': 'WIKI.Example'}}
-
-    def protocol(self, code):
-        return 'http' if code == 'a' else 'https'
-
-    def scriptpath(self, code):
-        return {{'a': '', 'b': '/mediawiki', 'c': '/~ä'}}[code]
-
-    def verify_SSL_certificate(self, code):
-        return False
-"""
-numbers = itertools.count(1)
+OWN = {
+    'a': 'http://127.0.0.1:8080',
+    'b': 'https://127.0.0.1:8443/mediawiki',
+    'c': 'https://wiki.example/~%C3%A4',
+}
 
 
 @pytest.fixture
-def own_family(tmp_path, monkeypatch):
-    """Make a family of the user's own; return its name."""
-    # Pywikibot keeps the families that it has loaded by their names.
-    name = f'own{next(numbers)}'
-    path = tmp_path / f'{name}_family.py'
-    path.write_text(FAMILY.format(name=name), encoding='utf-8')
-    monkeypatch.setitem(config.family_files, name, str(path))
-    return name
+def own_families(monkeypatch):
+    """Configure families of the user's own, each with one site."""
+    # Pywikibot keeps the families that it has loaded.
+    monkeypatch.setattr(Family, '_families', {})
+    for name, wiki in {**OWN, 'c': 'https://WIKI.Example/~ä'}.items():
+        monkeypatch.setitem(config.family_files, name, f'{wiki}/api.php')
 
 
 @pytest.mark.parametrize('family', ['own', '*'])
-def test_a_family_of_ones_own_is_found(own_family, usernames, family):
-    usernames['*' if family == '*' else own_family]['*'] = 'Bot'
-    for wiki, code in {
-        'http://127.0.0.1:8080': 'a',
-        'https://127.0.0.1:8443/mediawiki': 'b',
-        'https://wiki.example/~%C3%A4': 'c',
-    }.items():
+def test_a_family_of_ones_own_is_found(own_families, usernames, family):
+    for name, wiki in OWN.items():
+        usernames['*' if family == '*' else name]['*'] = 'Bot'
         site = host.known_site(wiki)
-        assert (site.name, site.username) == (f'{own_family}:{code}', 'Bot')
+        assert (site.name, site.username) == (f'{name}:{name}', 'Bot')
     assert host.known_site('https://127.0.0.1:8080') is None
-    site = pywikibot.Site('c', own_family, interface=BaseSite)
-    assert host.wiki_of_site(site) == 'https://wiki.example/~%C3%A4'
+    site = pywikibot.Site('c', 'c', interface=BaseSite)
+    assert host.wiki_of_site(site) == OWN['c']
 
 
 def test_a_site_without_a_usable_address_is_an_error():
@@ -302,7 +281,7 @@ def test_a_site_without_a_usable_address_is_an_error():
         apipath = staticmethod(lambda: '/api.php')
         base_url = staticmethod(lambda path: f'https://*{path}')
 
-    with pytest.raises(ConfigurationError, match='not the address of a wiki'):
+    with raises(ConfigurationError, 'not the address of a wiki'):
         host.wiki_of_site(Site())
 
 
@@ -381,10 +360,14 @@ def test_the_transport_is_pywikibots(monkeypatch):
 
 
 def test_only_a_family_or_a_setting_can_switch_the_verification_off(
-    own_family, usernames, monkeypatch
+    own_families, usernames, monkeypatch
 ):
-    usernames[own_family]['b'] = 'Bot'
-    assert host.transport('https://127.0.0.1:8443/mediawiki').verify is False
+    usernames['b']['b'] = 'Bot'
+    assert host.transport(OWN['b']).verify is True
+    monkeypatch.setattr(
+        Family, 'verify_SSL_certificate', lambda self, code: code != 'b'
+    )
+    assert host.transport(OWN['b']).verify is False
     assert host.transport(EN).verify is not False
     for setting, expected in (None, True), (False, False):
         monkeypatch.setattr(http.session, 'verify', setting)
@@ -451,24 +434,20 @@ def test_a_request_for_a_csrf_token_leads_to_a_change(
 
 
 def test_the_csrf_tokens_of_the_sites_of_one_account_are_dropped(
-    wiki, monkeypatch
+    own_families, monkeypatch
 ):
-    def site(sandbox, user):
-        family = f'sandbox{sandbox.netloc.rpartition(":")[2]}'
-        monkeypatch.setitem(config.family_files, family, sandbox.api_url)
-        # Not made by pywikibot.Site, which keeps what it has made.
-        made = APISite(family, family, user)
-        made.tokens._tokens['csrf'] = 'x'
-        return made
-
-    with Sandbox() as other, Sandbox() as third:
-        places = (wiki, 'Bot'), (other, 'Bot'), (third, 'Bot'), (wiki, 'Me')
-        sites = [site(*place) for place in places]
-        # What is not complete yet
-        half = [APISite.__new__(APISite), TokenWallet.__new__(TokenWallet)]
-        host.clear_csrf_tokens([wiki.url, other.url], 'Bot')
+    # It would ask the wikis.
+    monkeypatch.setattr(APISite, 'login', lambda *_, **_options: None)
+    # Not made by pywikibot.Site, which keeps what it has made.
+    accounts = ('a', 'Bot'), ('b', 'Bot'), ('c', 'Bot'), ('a', 'Me')
+    sites = [APISite(name, name, user) for name, user in accounts]
+    for site in sites:
+        site.tokens._tokens['csrf'] = 'x'
+    # What is not complete yet
+    half = [APISite.__new__(APISite), TokenWallet.__new__(TokenWallet)]
+    host.clear_csrf_tokens([OWN['a'], OWN['b']], 'Bot')
     kept = "{'csrf': 'x'}"
-    assert [str(one.tokens) for one in sites] == ['{}', '{}', kept, kept]
+    assert [str(site.tokens) for site in sites] == ['{}', '{}', kept, kept]
     half.clear()
 
 
@@ -526,26 +505,24 @@ OURS = '*.wikimedia.org *.wikipedia.org'
     ],
 )  # fmt: skip
 def test_a_wildcard_that_reaches_several_operators_is_refused(
-    usernames, own_family, monkeypatch, key, hint
+    usernames, own_families, monkeypatch, key, hint
 ):
     for name in 'one.a', 'two':
-        family = own_family + name[:3]
         url = f'https://{name}.shared.net/w/api.php'
-        monkeypatch.setitem(config.family_files, family, url)
-        usernames[family][family] = 'Bot'
+        monkeypatch.setitem(config.family_files, name[:3], url)
+        usernames[name[:3]][name[:3]] = 'Bot'
     if 'shared' not in key:
         usernames.clear()
         usernames['wikipedia']['*'] = usernames['commons']['commons'] = 'Bot'
-        usernames[own_family].update(a='Bot', c='Bot')
+        usernames['a']['a'] = usernames['c']['c'] = 'Bot'
     auth = object()
     config.authenticate = {key: auth, 'other.example': object()}
     if hint is None:
         host.check_wildcards(auth)
         return
-    with pytest.raises(ConfigurationError) as info:
+    facts = {'error': 'wildcard', 'hint': hint}
+    with raises(ConfigurationError, repr(key), **facts):
         host.check_wildcards(auth)
-    assert repr(key) in str(info.value)
-    assert (info.value.error, info.value.hint) == ('wildcard', hint)
 
 
 def test_an_account_is_admitted_where_authenticate_names_the_wiki(
