@@ -20,7 +20,6 @@ from pywikibot.site import APISite, BaseSite, TokenWallet
 
 from pywikibot_oauth2 import ConfigurationError, OAuth2Auth, OAuth2Error, host
 from pywikibot_oauth2.login import OAuth2LoginManager
-from tests.harness import Owner
 from tests.helpers import raises
 from tests.strategies import anything, examples
 
@@ -541,47 +540,25 @@ def test_an_account_is_admitted_where_authenticate_names_the_wiki(
     assert pywikibot.login.ClientLoginManager is OAuth2LoginManager
 
 
-# The hook
-
-# What a future Pywikibot might do instead.
-FUTURES = {
-    'renamed': """
-login.LoginManagerOfTheFuture = login.ClientLoginManager
-del login.ClientLoginManager
-""",
-    'bound early': """
-def log_in(self, autocreate=False, user=None, *, cookie_only=False):
-    if not cookie_only:
-        print('Password:')
-APISite.login = log_in
-""",
-}
-SCRIPT = """
-import pywikibot
-from pywikibot import login
-from pywikibot.site import APISite
-pywikibot.__version__ = '99.1'
-{future}
-site = pywikibot.Site()
-print(site.siteinfo['generator'])
-site.login()
-"""
-
-
-@pytest.mark.parametrize('future', FUTURES)
+@pytest.mark.parametrize('future', ['renamed', 'bound early'])
 def test_a_pywikibot_without_the_place_is_named_and_not_used(
-    tmp_path, wiki, future
+    usernames, monkeypatch, future
 ):
-    owner = Owner(tmp_path, wiki)
-    script = SCRIPT.format(future=FUTURES[future])
-    with owner.start(sys.executable, '-c', script) as process:
-        said = ' '.join(process.communicate('')[0].split())
-    assert process.returncode == 1
-    assert 'Traceback' not in said
-    assert 'pywikibot-oauth2 does not support Pywikibot 99.1' in said
-    assert 'Run "pip install --upgrade pywikibot-oauth2" or' in said
-    assert 'Password' not in said
-    assert not wiki.requests
+    monkeypatch.setattr(pywikibot, '__version__', '99.1')
+    if future == 'renamed':
+        monkeypatch.delattr(pywikibot.login, 'ClientLoginManager')
+    else:
+        monkeypatch.setattr(APISite, 'login', lambda self: None)
+    usernames['wikipedia']['*'] = 'Bot'
+    auth = OAuth2Auth('id', 'secret')
+    config.authenticate = {'*.wikipedia.org': auth}
+    # This ends the process before the first request is sent.
+    with pytest.raises(SystemExit) as info:
+        host.admit(EN, auth)
+    assert str(info.value).startswith(
+        'pywikibot-oauth2 does not support Pywikibot 99.1, which'
+    )
+    assert 'Run "pip install --upgrade pywikibot-oauth2" or' in str(info.value)
 
 
 def test_it_is_known_what_runs(monkeypatch):
