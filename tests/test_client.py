@@ -335,9 +335,7 @@ def test_a_file_that_holds_something_else_is_not_quoted(path, content):
     ],
     ids=['missing', 'folder', 'pipe', 'large'],
 )  # fmt: skip
-def test_a_file_that_cannot_be_read_is_reported_at_once(
-    path, put, words, code
-):
+def test_a_file_that_cannot_be_read_is_reported(path, put, words, code):
     path.unlink()
     put(path)
     if path.is_file():
@@ -368,9 +366,7 @@ NO_OPTION = 'There is no option redirect_url of OAuth2Auth.'
         (f".from_command(['x'], '{SECRET}')", 'user-config.py.'),
     ],
 )
-def test_a_wrong_value_ends_pywikibot_without_showing_the_line(
-    tmp_path, wiki, call, advice
-):
+def test_a_wrong_value_ends_it_and_is_not_shown(tmp_path, wiki, call, advice):
     owner = Owner(tmp_path, wiki, has_oauth=False)
     owner.configure(
         'import pywikibot_oauth2 as _oauth2\n'

@@ -29,9 +29,6 @@ DE = 'https://de.wikipedia.org/w'
 COMMONS = 'https://commons.wikimedia.org/w'
 
 
-# Addresses
-
-
 @pytest.mark.parametrize(
     ('url', 'wiki'),
     [
@@ -181,9 +178,6 @@ def test_any_address_is_safe_or_an_error(scheme, rest):
         assert url.strip().lower().startswith('http')
 
 
-# Sites and accounts
-
-
 @pytest.fixture(autouse=True)
 def usernames(monkeypatch):
     """Configure the family wikipedia, and return its user names."""
@@ -207,9 +201,7 @@ def usernames(monkeypatch):
         ({}, None, None),
     ],
 )
-def test_a_wiki_is_found_and_the_username_is_what_pywikibot_takes(
-    usernames, names, en, de
-):
+def test_a_wiki_is_found_with_the_right_username(usernames, names, en, de):
     for family, codes in names.items():
         usernames[family].update(codes)
     configured = [site.username for site in host.configured_sites()]
@@ -338,9 +330,6 @@ def test_a_relative_path_starts_at_pywikibots_folder(monkeypatch):
     assert paths == [os.path.join(config.base_dir, 'a/b'), '/a', '/home/x/a']
 
 
-# The HTTP layer
-
-
 def test_the_transport_is_pywikibots(monkeypatch):
     how = host.transport(EN)
     assert how.user_agent == http.user_agent()
@@ -406,9 +395,7 @@ def test_a_proxy_for_this_machine_is_noticed(monkeypatch, wiki, name, value):
     ],
     ids=range(8),
 )
-def test_a_request_that_changes_something_carries_a_token(
-    expected, data, files
-):
+def test_a_request_for_a_change_carries_a_token(expected, data, files):
     request = requests.Request('POST', f'{EN}/api.php', data=data, files=files)
     assert host.carries_csrf_token(request.prepare()) == expected
 
@@ -424,17 +411,13 @@ def test_a_request_that_changes_something_carries_a_token(
     ],
     ids=range(4),
 )
-def test_a_request_for_a_csrf_token_leads_to_a_change(
-    expected, fields, method
-):
+def test_asking_for_a_csrf_token_leads_to_a_change(expected, fields, method):
     place = {'GET': 'params', 'POST': 'data'}[method]
     request = requests.Request(method, f'{EN}/api.php', **{place: fields})
     assert host.leads_to_change(request.prepare()) == expected
 
 
-def test_the_csrf_tokens_of_the_sites_of_one_account_are_dropped(
-    own_families, monkeypatch
-):
+def test_the_csrf_tokens_of_one_account_are_dropped(own_families, monkeypatch):
     # It would ask the wikis.
     monkeypatch.setattr(APISite, 'login', lambda *_, **_options: None)
     # Not made by pywikibot.Site, which keeps what it has made.
@@ -448,9 +431,6 @@ def test_the_csrf_tokens_of_the_sites_of_one_account_are_dropped(
     kept = "{'csrf': 'x'}"
     assert [str(site.tokens) for site in sites] == ['{}', '{}', kept, kept]
     half.clear()
-
-
-# What is in authenticate
 
 
 @pytest.mark.parametrize(
@@ -524,9 +504,7 @@ def test_a_wildcard_that_reaches_several_operators_is_refused(
         host.check_wildcards(auth)
 
 
-def test_an_account_is_admitted_where_authenticate_names_the_wiki(
-    usernames, monkeypatch
-):
+def test_an_account_is_admitted_where_it_is_configured(usernames, monkeypatch):
     monkeypatch.setattr(pywikibot.login, 'ClientLoginManager', object)
     auth = OAuth2Auth('id', 'secret')
     assert host.admit(EN, auth) is None
@@ -541,7 +519,7 @@ def test_an_account_is_admitted_where_authenticate_names_the_wiki(
 
 
 @pytest.mark.parametrize('future', ['renamed', 'bound early'])
-def test_a_pywikibot_without_the_place_is_named_and_not_used(
+def test_a_pywikibot_without_the_place_is_refused(
     usernames, monkeypatch, future
 ):
     monkeypatch.setattr(pywikibot, '__version__', '99.1')

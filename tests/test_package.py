@@ -113,9 +113,7 @@ def test_user_config_loads_nothing_that_pywikibot_does_not_load(tmp_path):
 @pytest.mark.parametrize(
     'first', ['', '.auth', '.errors', '.login', '.session', '.stores.file']
 )
-def test_the_package_may_be_imported_before_pywikibot_or_by_it(
-    tmp_path, first
-):
+def test_it_may_be_imported_before_pywikibot_or_by_it(tmp_path, first):
     shown = f"{{'*.wikipedia.org': {AUTH}}}\n"
     program = 'import pywikibot\nprint(pywikibot.config.authenticate)'
     if not first:

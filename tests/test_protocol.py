@@ -138,9 +138,6 @@ def shunned():
             listener.accept()
 
 
-# What is sent
-
-
 def test_the_authorization_url_has_exactly_these_fields():
     wiki = 'https://wiki.example/w'
     endpoints = OAuth2Wiki(OAuth2Client('id', redirect_uri=CALLBACK), wiki)
@@ -208,9 +205,7 @@ def test_a_request_has_exactly_these_headers_and_this_body(
 
 
 @each_step
-def test_the_environment_has_no_say_about_this_machine(
-    server, step, tmp_path, monkeypatch
-):
+def test_the_environment_has_no_say_here(server, step, tmp_path, monkeypatch):
     path = tmp_path / 'netrc'
     path.touch(mode=0o600)
     path.write_text('machine 127.0.0.1 login Bot password from-netrc\n')
@@ -242,9 +237,6 @@ def test_no_redirect_is_followed(server, step, status):
             with raises(EndpointError, 'not followed', status=status):
                 talk(server, response(b'%d X' % status, [header]), step)
     assert len(server.received) == 2
-
-
-# Certificates
 
 
 @pytest.fixture(scope='module')
@@ -298,15 +290,10 @@ def test_certificates_are_verified_as_pywikibot_does(
 
 
 @pytest.mark.parametrize('setting', ['cert', 'verify'])
-def test_a_certificate_file_that_is_missing_is_named(
-    secure, setting, monkeypatch
-):
+def test_a_missing_certificate_file_is_named(secure, setting, monkeypatch):
     monkeypatch.setattr(http.session, setting, '/nonexistent.pem')
     with raises(EndpointError, '/nonexistent.pem'):
         talk(secure, GOOD)
-
-
-# One deadline, one size
 
 
 HEAD = b'HTTP/1.1 200 OK\r\n'
@@ -362,14 +349,9 @@ def test_socket_timeout_is_honoured(server, timeout, monkeypatch):
     assert time.monotonic() - begun >= SOON
 
 
-# Answers
-
-
 @likes
 @each_step
-def test_each_step_gets_what_it_asks_for(
-    wiki, registered, prepare, step, like
-):
+def test_each_step_gets_its_answer(wiki, registered, prepare, step, like):
     before = wiki.clock()
     call = prepare(step)
     answer = call()
@@ -501,9 +483,6 @@ def test_retry_after_may_be_a_date(server, zone, ahead):
     value = formatdate(time.time() + ahead + 1000, usegmt=True)
     wait = refused_for(server, value.replace('GMT', zone))
     assert wait == pytest.approx(1000, abs=60)
-
-
-# Refusals
 
 
 RECORDED = {
@@ -670,9 +649,7 @@ JWT = 'mwoauth-invalid-authorization-jwt'
         (500, [], {'errorKey': 'mwoauth-invalid-authorization'}, None),
     ],
 )  # fmt: skip
-def test_what_was_not_recorded_has_a_meaning(
-    server, status, headers, body, meaning
-):
+def test_other_answers_have_a_meaning(server, status, headers, body, meaning):
     server.answer = response(
         b'%d X' % status, headers, json.dumps(body).encode()
     )
@@ -680,9 +657,6 @@ def test_what_was_not_recorded_has_a_meaning(
         protocol.meaning_of_response(requests.get(f'{server.url}/x'))
         is meaning
     )
-
-
-# Callbacks
 
 
 STATE = 'a-state_of-32-characters'
@@ -781,9 +755,6 @@ def outcome(function, *arguments):
         return error
 
 
-# Any answer
-
-
 # After some malformed answers urllib3 leaves it to the garbage collector to
 # close the connection.
 @pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning')
@@ -835,9 +806,6 @@ dates = st.sampled_from(
 def test_any_retry_after_is_a_time_to_wait_or_none(server, value):
     wait = refused_for(server, value)
     assert wait is None or 0 < wait < math.inf
-
-
-# Logs
 
 
 @pytest.fixture

@@ -145,9 +145,7 @@ class StoreContract:
     open(**options), write(bytes), read() and is_free().
     """
 
-    def test_what_was_saved_is_loaded_in_place_of_the_one_before(
-        self, place, store
-    ):
+    def test_what_was_saved_last_is_loaded(self, place, store):
         assert store.load(*KEY) is None
         keep(store, authorization(ended='revoked'))
         data = authorization(text='ä"\\\n☃\u2028', number=1.5, none=None)
@@ -200,9 +198,7 @@ class StoreContract:
             assert [one.hear(), two.hear()] == ['done', 'done']
         assert store.load(*KEY)['number'] == 80
 
-    def test_the_lock_is_released_at_the_end_also_after_an_error(
-        self, place, store
-    ):
+    def test_the_lock_is_released_also_after_an_error(self, place, store):
         with store.lock(*KEY):
             assert not place.is_free()
             assert place.is_free('Other')

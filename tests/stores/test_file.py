@@ -167,9 +167,6 @@ class TestContract(contract.StoreContract):
     """The token file keeps what every store promises."""
 
 
-# The name, the folder and the layout
-
-
 def test_it_is_named_after_the_cookie_jar(store, path):
     assert store.path('Bot') == path
     for account in 'Bot', 'Bot of Ä', 'A/B', 'Bot@x', 'Ωλ':
@@ -245,9 +242,6 @@ def test_a_forgotten_authorization_is_gone_and_others_are_kept(store, path):
     assert state(path) == before
 
 
-# The mode
-
-
 def test_its_mode_is_0600_whatever_the_umask(store, folder, path):
     umask = os.umask(0)
     try:
@@ -261,9 +255,7 @@ def test_its_mode_is_0600_whatever_the_umask(store, folder, path):
     assert mode(path) == 0o600
 
 
-def test_a_file_that_others_can_read_is_closed_with_a_warning(
-    store, path, said
-):
+def test_a_file_open_to_others_is_closed_with_a_warning(store, path, said):
     store.save(*KEY, authorization())
     text = f'{path} could be read by others; its mode is now 0600.'
     for before in 0o644, 0o640, 0o604, 0o622, 0o666, 0o600, 0o400:
@@ -274,9 +266,6 @@ def test_a_file_that_others_can_read_is_closed_with_a_warning(
         assert mode(path) == (0o600 if is_open else before)
         assert said == ([text] if is_open else [])
         said.clear()
-
-
-# What is not a token file
 
 
 def whole(**changes):
@@ -339,9 +328,7 @@ LONG = b'"NESTED"', b'9' * 5000
 @example(b'[' * 100_000)
 @example(whole(authorizations={'a': 'NESTED'}).replace(*NESTED))
 @example(whole(authorizations={'a': 'NESTED'}).replace(*LONG))
-def test_any_file_is_reported_and_left_as_it_is_or_kept_when_saved(
-    place, store, content
-):
+def test_any_file_is_left_as_it_is_or_kept_when_saved(place, store, content):
     place.write(content)
     new = authorization(client='new')
     try:
@@ -375,13 +362,8 @@ def test_what_is_not_a_file_is_reported_at_once_and_left_as_it_is(
     assert set(folder.iterdir()) == {path, folder / f'{path.name}.lock'}
 
 
-# Symbolic links
-
-
 @pytest.mark.parametrize('is_there', [True, False])
-def test_a_symbolic_link_stays_one_and_its_target_is_replaced(
-    store, folder, path, is_there
-):
+def test_the_target_of_a_link_is_replaced(store, folder, path, is_there):
     target = folder / 'elsewhere' / 'tokens.json'
     target.parent.mkdir()
     if is_there:
@@ -409,13 +391,8 @@ def test_all_links_to_a_file_share_its_lock(place, store, path):
         assert not place.is_free('Other')
 
 
-# The place for the next token
-
-
 @pytest.mark.parametrize('padding', [0, 100 * KB])
-def test_reserving_takes_the_space_and_leaving_gives_it_back(
-    store, folder, padding
-):
+def test_reserving_takes_space_that_leaving_gives_back(store, folder, padding):
     store.save(*OTHER, {**OF_OTHER, 'p': 'x' * padding})
     with pytest.raises(KeyError), store.lock(*KEY):
         store.reserve(*KEY)
@@ -438,9 +415,7 @@ def test_what_is_stored_meanwhile_for_another_client_is_kept(store):
     assert store.load(*OTHER) is not None
 
 
-def test_drafts_of_killed_processes_are_removed_after_an_hour(
-    store, folder, path
-):
+def test_drafts_of_killed_processes_last_an_hour(store, folder, path):
     old, new, foreign = (
         folder / name
         for name in (f'{path.name}.1.tmp', f'{path.name}.2.tmp', 'a.tmp')
@@ -452,9 +427,7 @@ def test_drafts_of_killed_processes_are_removed_after_an_hour(
     assert set(folder.iterdir()) == {path, new, foreign}
 
 
-def test_it_is_whole_on_the_disk_before_it_gets_its_name(
-    store, path, monkeypatch
-):
+def test_it_is_on_the_disk_before_it_gets_its_name(store, path, monkeypatch):
     store.save(*KEY, authorization(text='old'))
     old = path.read_bytes()
     seen = []
@@ -474,9 +447,7 @@ def test_it_is_whole_on_the_disk_before_it_gets_its_name(
     assert seen == [(64 * KB, old), (len(new), old), (None, new)]
 
 
-def test_a_token_file_that_is_a_mount_of_its_own_is_refused_in_advance(
-    store, folder, path
-):
+def test_a_token_file_that_is_a_mount_is_refused(store, folder, path):
     store.save(*KEY, authorization())
     outside = folder / 'outside.json'
     shutil.copy(path, outside)
@@ -551,9 +522,7 @@ def save_limited(place, wire):
     try_all(place, wire)
 
 
-def test_a_file_that_may_not_grow_is_reported_in_advance(
-    place, store, folder, path
-):
+def test_a_limit_of_size_is_reported_in_advance(place, store, folder, path):
     store.save(*OTHER, OF_OTHER)
     before = state(path)
     (_, saved, _, reserved, _), _ = contract.answer(save_limited, place)
@@ -561,9 +530,6 @@ def test_a_file_that_may_not_grow_is_reported_in_advance(
     check_refused([saved, reserved], place, 'no_space', words)
     assert state(path) == before
     assert not drafts(folder)
-
-
-# Permissions, which do not bind root
 
 
 def test_a_read_only_folder_is_reported_in_advance_and_left_as_it_is(as_user):
@@ -612,9 +578,6 @@ def test_a_file_that_may_not_be_used_is_refused_and_left_as_it_is(
     assert said == []
 
 
-# The lock
-
-
 def test_a_file_system_without_locks_is_said_once_and_work_goes_on(
     place, store, folder, path, said, monkeypatch
 ):
@@ -654,9 +617,6 @@ def test_waiting_for_the_lock_can_be_interrupted(place, store):
         assert child.hear() == 'waiting'
         os.kill(child.process.pid, signal.SIGINT)
         assert child.hear() == 'interrupted'
-
-
-# Processes that are killed
 
 
 def die_at_step(place, number, wire):

@@ -181,9 +181,7 @@ def test_an_end_while_the_keyring_is_locked_hides_no_newer_token(bot, wiki):
 
 
 @pytest.mark.parametrize('has_ended', [False, True])
-def test_a_login_while_the_keyring_is_locked_is_newer_than_anything(
-    bot, has_ended
-):
+def test_a_login_while_the_keyring_is_locked_is_the_newest(bot, has_ended):
     account = bot.another()
     for _ in range(3):
         account.refresh()
@@ -198,9 +196,7 @@ def test_a_login_while_the_keyring_is_locked_is_newer_than_anything(
     assert bot.accepts(header)
 
 
-def test_what_is_in_the_file_is_newer_than_what_is_in_the_keyring(
-    place, store
-):
+def test_what_is_in_the_file_is_newer_than_the_keyring(place, store):
     keep(store, authorization(text='old'))
     with locked():
         keep(store, authorization(text='new'))
@@ -223,9 +219,7 @@ def move_and_die(place, wire):
     keep(store, authorization(text='new'))
 
 
-def test_a_process_killed_while_a_token_moves_to_the_keyring_loses_nothing(
-    place, store
-):
+def test_a_process_killed_while_a_token_moves_loses_nothing(place, store):
     with locked():
         keep(store, authorization(text='old'))
     with contract.process(move_and_die, place) as child:

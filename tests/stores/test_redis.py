@@ -74,9 +74,6 @@ class TestContract(contract.StoreContract):
     """The Redis server keeps what every store promises."""
 
 
-# The address
-
-
 def test_nothing_is_asked_before_it_is_needed():
     store = RedisStore('redis://:a-password@no-such-host.invalid:6379/0')
     assert repr(store) == "RedisStore('redis://no-such-host.invalid:6379/0')"
@@ -174,9 +171,6 @@ def test_a_missing_package_is_reported(monkeypatch):
     refusal(RedisStore('redis://127.0.0.1:1/0'), error='missing_package')
 
 
-# The lock
-
-
 @needs_server
 def test_saving_without_the_lock_is_refused(store):
     with raises(StoreError, 'is not held', error='lock_lost'):
@@ -205,9 +199,7 @@ def test_who_lost_the_lock_can_neither_save_nor_release(place, store):
 
 
 @needs_server
-def test_a_lock_is_held_although_the_answer_to_that_was_lost(
-    place, monkeypatch
-):
+def test_a_lock_is_held_although_the_answer_was_lost(place, monkeypatch):
     monkeypatch.setattr(secrets, 'token_hex', lambda _: 'mine')
     # What the first attempt has left; redis-py makes a second one.
     place.write('mine', LOCK)
@@ -218,9 +210,7 @@ def test_a_lock_is_held_although_the_answer_to_that_was_lost(
 
 
 @needs_server
-def test_a_lock_that_expires_is_not_extended_for_another_holder(
-    place, monkeypatch
-):
+def test_an_expired_lock_is_not_extended_for_another(place, monkeypatch):
     def expire(client, name):
         value = get(client, name)
         client.set(LOCK, 'theirs')
@@ -243,9 +233,6 @@ def test_a_lock_that_is_not_released_is_reported(place, store, server):
     assert server.netloc in info.value.hint
 
 
-# Processes and outages
-
-
 def fork_and_use(place, wire):
     """Use a store in a process and in its child at the same time."""
     store = place.open()
@@ -264,9 +251,7 @@ def test_a_store_works_on_both_sides_of_a_fork(place):
 
 
 @needs_server
-def test_a_server_that_is_down_is_noticed_soon_and_found_again(
-    place, store, server
-):
+def test_a_server_down_is_noticed_soon_and_found_again(place, store, server):
     keep(store, authorization())
     with store.lock(*KEY):
         server.stop(keep=True)
