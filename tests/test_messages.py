@@ -69,16 +69,16 @@ SILENT = {
 }  # fmt: skip
 # What the advice contains, with a hint that needs quotes.
 ADVICE = {
+    **dict.fromkeys(('cancelled', 'ended', 'no_terminal', 'other_account',
+                     'other_subject', 'other_wiki', 'wrong_user'), LOGIN),
+    **dict.fromkeys(('fixed_token', 'owner_only', 'redirect_uri'), LIST),
     'bad_callback_url': '  -callback-url:http://127.0.0.1:8080/callback',
     'bad_url': 'the URL of RedisStore',
-    'cancelled': LOGIN,
     'client_id': '"client application key"',
     'damaged': "mv '/a b/c' '/a b/c'.bad\n  " + LOGIN,
     'email_not_confirmed': 'preferences',
-    'ended': LOGIN,
     'exposed_file': "chmod 600 '/a b/c'",
     'exposed_folder': "chmod go-w '/a b/c'",
-    'fixed_token': LIST,
     'keyring_too_small': 'Take store=KeyringStore(…) out',
     'lock_busy': 'look for a bot that hangs',
     'lock_lost': 'a longer lock_timeout',
@@ -90,30 +90,23 @@ ADVICE = {
     'no_credentials': "ls -l '/a b/c'",
     'no_folder': "mkdir -p '/a b'",
     'no_space': "df -h '/a b'",
-    'no_terminal': LOGIN,
     'not_answerable': 'Close the program that listens there',
     'not_https': 'protocol() in the family file',
     'not_kept': 'keyring diagnose',
     'not_loadable': 'user-config.py was left as it is.',
-    'not_owner_only': f'Remove owner_only=True from user-config.py and run:'
-    f'\n  {LOGIN}',
+    'not_owner_only':
+        f'Remove owner_only=True from user-config.py and run:\n  {LOGIN}',
     'not_replaceable': 'PYWIKIBOT_OAUTH2_FOLDER',
     'not_writable': "ls -ld '/a b'",
     'oauth1': 'pwb oauth2 -setup',
-    'other_account': LOGIN,
-    'other_subject': LOGIN,
-    'other_wiki': LOGIN,
-    'owner_only': LIST,
     'owner_only_logged_out': 'pwb oauth2 -login -site:wikipedia:en',
     'redirect': 'into the family file',
-    'redirect_uri': LIST,
     'shared_name': 'store=_oauth2.FileStore(…)',
     'two_clients': 'one OAuth2Auth object under both keys',
     'unreachable': 'Start it, unlock it',
     'unreadable': "Start over with:\n  mv '/a b/c' '/a b/c'.bad\n  " + LOGIN,
     'wildcard': '\n  /a b/c',
-    'wrong_user': LOGIN,
-}
+}  # fmt: skip
 
 
 def test_every_error_code_of_the_package_has_advice_or_needs_none():
@@ -184,10 +177,8 @@ def test_a_refused_client_gets_the_advice_that_fits():
     assert 'used up the refresh token' in used_up
     assert used_up.endswith(LOGIN)
     owner_only = OAuth2Client('a', 'b', owner_only=True)
-    text = messages.explain(ClientRefusedError('Refused.'), owner_only)
-    assert 'remove owner_only=True' in text
-    unknown = messages.explain(ClientRefusedError('Refused.'), CLIENT)
-    assert 'the wiki' in unknown
+    assert 'remove owner_only=True' in refused(owner_only)
+    assert 'at the wiki After' in refused(CLIENT, wiki=None)
 
 
 def test_an_advised_error_keeps_its_kind_and_its_facts():
