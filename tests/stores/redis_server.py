@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.harness import free_port, wait_until
 
@@ -30,8 +30,8 @@ class RedisServer:
                 pytest.fail(missing, pytrace=False)
             pytest.skip(missing)
         self.password = password
-        self.address = '127.0.0.1', free_port()
-        self.netloc = '{}:{}'.format(*self.address)
+        self.port = free_port()
+        self.netloc = f'127.0.0.1:{self.port}'
         self.url = f'redis://:{password}@{self.netloc}/0'
 
     def __enter__(self):
@@ -46,8 +46,8 @@ class RedisServer:
     def start(self):
         """Start it, and wait for it."""
         options = {
-            'bind': self.address[0],
-            'port': self.address[1],
+            'bind': '127.0.0.1',
+            'port': self.port,
             'dir': self._folder.name,
             'logfile': 'redis.log',
             'save': '',
@@ -62,7 +62,7 @@ class RedisServer:
     def stop(self, *, keep=False):
         """Stop it; if *keep*, what it holds is there at the next start."""
         if keep:
-            self.ask(b'SAVE')
+            self.ask('SAVE')
         self._process.kill()
         self._process.wait()
         if not keep:
@@ -72,21 +72,14 @@ class RedisServer:
         """Let it answer nobody, as if the network were cut."""
         self._process.send_signal(signal.SIGSTOP)
 
-    def ask(self, command):
-        """Send a command; return the first line of the answer."""
-        with (
-            socket.create_connection(self.address) as wire,
-            wire.makefile('rb') as answer,
-        ):
-            if self.password:
-                wire.sendall(b'AUTH %s\r\n' % self.password.encode())
-                answer.readline()
-            wire.sendall(command + b'\r\n')
-            return answer.readline().strip()
+    def ask(self, *command):
+        """Send a command; return the answer."""
+        with redis.Redis.from_url(self.url) as client:
+            return client.execute_command(*command)
 
     def _is_up(self):
         assert self._process.poll() is None, 'it does not start'
         try:
-            return self.ask(b'PING') == b'+PONG'
-        except OSError:
+            return self.ask('PING')
+        except redis.ConnectionError:
             return False

@@ -228,11 +228,13 @@ def test_a_file_of_another_account_is_refused_with_both_names(store):
     assert state(path) == before
 
 
-def test_a_forgotten_authorization_is_gone_and_others_are_kept(store, path):
+def test_authorizations_for_other_clients_are_kept(store, path):
     store.forget(*KEY)
     assert not path.exists()
-    store.save(*KEY, authorization(text='gone'))
+    save = store.reserve(*KEY)
     store.save(*OTHER, OF_OTHER)
+    save(authorization(text='gone'))
+    assert store.load(*OTHER) == OF_OTHER
     store.forget(*KEY)
     assert store.load(*KEY) is None
     assert store.load(*OTHER) == OF_OTHER
@@ -406,13 +408,6 @@ def test_reserving_takes_space_that_leaving_gives_back(store, folder, padding):
     with store.lock(*KEY):
         store.reserve(*KEY)
     assert not drafts(folder)
-
-
-def test_what_is_stored_meanwhile_for_another_client_is_kept(store):
-    save = store.reserve(*KEY)
-    store.save(*OTHER, OF_OTHER)
-    save(authorization())
-    assert store.load(*OTHER) is not None
 
 
 def test_drafts_of_killed_processes_last_an_hour(store, folder, path):

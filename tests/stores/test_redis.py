@@ -133,7 +133,8 @@ def test_a_wrong_password_is_reported_and_not_shown(server):
 
 @needs_server
 def test_a_user_who_may_not_store_is_reported_in_advance(server):
-    server.ask(b'ACL SETUSER reader on >a-word ~* +@all -@scripting')
+    rules = 'on >a-word ~* +@all -@scripting'
+    server.ask('ACL SETUSER', 'reader', *rules.split())
     store = RedisStore(server.url.replace(':a-password', 'reader:a-word'))
     with store.lock(*KEY), raises(StoreError, 'no permissions'):
         store.reserve(*KEY)
