@@ -82,7 +82,7 @@ def registered(wiki):
 
 @pytest.fixture
 def prepare(wiki, registered):
-    """Return a function that prepares a step, and returns one that takes it."""
+    """Return what prepares a step and returns a function that takes it."""
 
     def prepare(step, client=None):
         client = client or client_of(registered)

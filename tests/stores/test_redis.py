@@ -248,7 +248,8 @@ def fork_and_use(place, wire):
 
 @needs_server
 def test_a_store_works_on_both_sides_of_a_fork(place):
-    assert contract.answer(fork_and_use, place) == 100
+    with contract.process(fork_and_use, place) as child:
+        assert child.hear() == 100
 
 
 @needs_server
