@@ -423,9 +423,10 @@ FAULTS = {
 def test_every_fault_is_an_endpoint_error_that_tells_facts_and_no_secret(
     server, fault, monkeypatch, caplog
 ):
-    monkeypatch.setattr(config, 'socket_timeout', SOON)
     caplog.set_level(logging.DEBUG)
     status, answer = FAULTS[fault]
+    if status is None:  # an answer may take longer on a busy machine
+        monkeypatch.setattr(config, 'socket_timeout', SOON)
     with raises(EndpointError, status=status, retry_after=None) as info:
         talk(server, answer)
     error = info.value
