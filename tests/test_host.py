@@ -532,3 +532,6 @@ def test_it_is_known_what_runs(monkeypatch):
     monkeypatch.setattr(pywikibot, 'argvu', ['/x/login.py'])
     assert host.is_running('login')
     assert not host.is_running('touch')
+    for jar in None, '/x/pywikibot-Bot.lwp':
+        monkeypatch.setattr(http.cookie_jar, 'filename', jar)
+        assert host.had_a_site() == (jar is not None)
