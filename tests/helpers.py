@@ -8,6 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import pywikibot
@@ -145,6 +146,15 @@ def client_of(registered, *, secret=True, **options):
     return OAuth2Client(
         registered.id, registered.secret if secret else None, **options
     )
+
+
+@contextmanager
+def raises(kind, words='', **facts):
+    """Expect an error with these words in its message, and these facts."""
+    with pytest.raises(kind) as info:
+        yield info
+    assert words in str(info.value)
+    assert {name: getattr(info.value, name) for name in facts} == facts
 
 
 def in_thread(call, *arguments):

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import io
 import json
-import logging
 import os
 import pickle
 import pprint
-import string
 import sys
-import traceback
 
 import pytest
 from pywikibot import config
@@ -29,6 +25,7 @@ from pywikibot_oauth2 import (
 from pywikibot_oauth2 import client as client_module
 from pywikibot_oauth2.client import Credentials
 from tests.harness import Owner
+from tests.helpers import raises
 
 
 CLIENT_ID = '0123456789abcdef' * 2
@@ -41,37 +38,19 @@ def make_client(**changes):
     return OAuth2Client(CLIENT_ID, **{**values, **changes})
 
 
-# What it shows
-
-
 def shown_by(client):
     """Yield what is shown of a client in every way."""
     session = OAuth2Session(client, 'https://wiki.example/w/api.php')
     yield f'{session!r} {json.dumps(session.serialize())}'
     auth = OAuth2Auth(client.client_id, client.client_secret)
     for each in client, auth:
-        yield from (repr(each), str(each), format(each), ascii(each))
+        yield from (repr(each), str(each), format(each))
         yield pprint.pformat({'clients': [each]})
-        yield string.Template('$c').substitute(c=each)
-        stream = io.StringIO()
-        logger = logging.Logger('a logger of its own')
-        logger.addHandler(logging.StreamHandler(stream))
-        logger.error('The client %s %r', each, each)
-        logger.error('%(c)s', {'c': each})
-        logger.error(each)
-        yield stream.getvalue()
     yield pprint.pformat(vars(auth))
     for refuse in json.dumps, vars, pickle.dumps, dataclasses.asdict:
         with pytest.raises(TypeError) as info:
             refuse(client)
         yield f'{CLIENT_ID} {info.value}'
-    try:
-        raise ValueError(client)
-    except ValueError as error:
-        found = traceback.TracebackException.from_exception(
-            error, capture_locals=True
-        )
-    yield ''.join(found.format())
 
 
 def test_the_secret_is_shown_in_no_way():
@@ -101,9 +80,6 @@ def test_it_says_what_it_is(client, kind, is_confidential):
     )
 
 
-# What it accepts
-
-
 def test_blanks_from_copying_are_removed_and_nothing_else():
     client = OAuth2Client(f' {CLIENT_ID}\n', f'\t{SECRET} \n')
     assert (client.client_id, client.client_secret) == (CLIENT_ID, SECRET)
@@ -126,7 +102,7 @@ BAD = {
 )
 def test_a_bad_value_is_named_and_not_shown(make, name, value):
     values = {'client_id': CLIENT_ID, 'client_secret': SECRET, name: value}
-    with pytest.raises(ConfigurationError) as info:
+    with raises(ConfigurationError) as info:
         make(**values)
     assert str(info.value).startswith(f'The {BAD[name][0]} ')
     assert SECRET not in str(info.value)
@@ -148,7 +124,7 @@ def test_a_bad_value_is_named_and_not_shown(make, name, value):
     ],
 )  # fmt: skip
 def test_values_that_contradict_each_other_are_refused(values, words):
-    with pytest.raises(ConfigurationError, match=words) as info:
+    with raises(ConfigurationError, words) as info:
         OAuth2Client(**values)
     assert 'hid' not in f'{info.value} {vars(info.value)}'
     # A neutral sentence: a program need not have such a file.
@@ -157,35 +133,14 @@ def test_values_that_contradict_each_other_are_refused(values, words):
 
 @pytest.mark.parametrize(
     ('name', 'value'),
-    [
-        ('owner_only', 'False'),
-        ('login_timeout', '300'),
-        ('store', 3),
-        ('store', FileStore),
-        ('clock', 3),
-    ],
-)
+    [('owner_only', 'False'), ('login_timeout', '300'), ('store', 3),
+     ('store', FileStore), ('clock', 3)],
+)  # fmt: skip
 def test_an_option_of_another_type_is_named_at_once(name, value):
-    with pytest.raises(ConfigurationError) as info:
+    words = f', not {type(value).__name__}.'
+    with raises(ConfigurationError, words) as info:
         OAuth2Auth(CLIENT_ID, SECRET, **{name: value})
-    kind = type(value).__name__
     assert str(info.value).startswith(f'The option {name} must be ')
-    assert str(info.value).endswith(f', not {kind}.')
-
-
-def test_a_misspelled_option_does_not_show_the_line_with_the_secret(
-    tmp_path, wiki
-):
-    owner = Owner(tmp_path, wiki, options=', redirect_url=3')
-    done = owner.alone('oauth2')
-    assert 'There is no option redirect_url of OAuth2Auth.' in done.stdout
-    assert 'Traceback' not in done.stdout
-    assert owner.client.secret not in done.stdout
-
-
-def test_the_name_of_a_credentials_file_is_a_string():
-    with pytest.raises(ConfigurationError, match='a string, not int'):
-        OAuth2Auth.from_file(3)
 
 
 NO_URL = 'does not begin with http:// or https://'
@@ -205,10 +160,8 @@ MISSPELLED = {
 def test_a_misspelled_value_is_found_when_it_is_checked(value):
     name = 'client_id' if value == 'nonsense' else 'redirect_uri'
     values = {'client_id': CLIENT_ID, 'redirect_uri': CALLBACK, name: value}
-    with pytest.raises(ConfigurationError) as info:
+    with raises(ConfigurationError, MISSPELLED[value], error=name):
         OAuth2Client(**values).check()
-    assert MISSPELLED[value] in str(info.value)
-    assert info.value.error == name
     for client in make_client(), OAuth2Client(access_token='abc'):
         client.check()
 
@@ -218,13 +171,11 @@ def test_a_misspelled_value_is_found_when_it_is_checked(value):
 )
 def test_a_secret_in_the_place_of_the_client_id_is_not_shown(values):
     client = OAuth2Client(*values)
-    with pytest.raises(ConfigurationError, match='A value of .* is not') as e:
+    with raises(ConfigurationError, 'A value of ') as info:
         client.check()
     session = OAuth2Session(client, 'https://wiki.example/w/api.php')
-    assert SECRET not in f'{e.value} {vars(e.value)} {client!r} {session!r}'
-
-
-# What is the same client
+    shown = f'{info.value} {vars(info.value)} {client!r} {session!r}'
+    assert SECRET not in shown
 
 
 def test_access_tokens_without_a_client_id_are_clients_of_their_own():
@@ -249,9 +200,6 @@ def test_it_is_a_value():
             delattr(client, name)
 
 
-# Where the credentials come from
-
-
 sources = pytest.mark.parametrize('source', [Credentials, OAuth2Auth])
 PRINT = [sys.executable, '-c', 'import sys; print(sys.argv[1])']
 
@@ -265,7 +213,7 @@ def values_of(found):
 def test_they_come_from_the_environment(source, monkeypatch):
     for name in Credentials._fields:
         monkeypatch.delenv(f'PYWIKIBOT_OAUTH2_{name.upper()}', raising=False)
-    with pytest.raises(ConfigurationError, match='PYWIKIBOT_OAUTH2_CLIENT_ID'):
+    with raises(ConfigurationError, 'PYWIKIBOT_OAUTH2_CLIENT_ID'):
         source.from_environment()
     monkeypatch.setenv('PYWIKIBOT_OAUTH2_CLIENT_ID', CLIENT_ID)
     monkeypatch.setenv('PYWIKIBOT_OAUTH2_CLIENT_SECRET', SECRET)
@@ -298,25 +246,15 @@ FAILING = f'import sys; print({SECRET!r}); sys.exit(3)'
     ],
 )
 def test_a_command_that_fails_is_reported(command, words):
-    with pytest.raises(ConfigurationError) as info:
+    with raises(ConfigurationError, words) as info:
         OAuth2Auth.from_command(command)
-    assert words in str(info.value)
     assert SECRET not in str(info.value)
 
 
 def test_a_command_is_not_waited_for_endlessly(monkeypatch):
     monkeypatch.setattr(client_module, '_COMMAND_TIMEOUT', 0.1)
-    # It waits for its standard input, which stays open.
-    reader, writer = os.pipe()
-    before = os.dup(0)
-    os.dup2(reader, 0)
-    try:
-        with pytest.raises(ConfigurationError, match=r'\(TimeoutExpired\)'):
-            OAuth2Auth.from_command([sys.executable, '-c', 'input()'])
-    finally:
-        os.dup2(before, 0)
-        for descriptor in reader, writer, before:
-            os.close(descriptor)
+    with raises(ConfigurationError, '(TimeoutExpired)'):
+        OAuth2Auth.from_command(['sleep', '60'])
 
 
 @pytest.fixture
@@ -334,9 +272,11 @@ def test_they_come_from_a_file_that_nobody_else_can_read(path):
         found = OAuth2Auth.from_file(name)
         assert values_of(found) == ('id', SECRET, None)
     path.chmod(0o640)
-    with pytest.raises(ConfigurationError, match='others can read') as info:
+    facts = {'error': 'exposed_file', 'hint': str(path)}
+    with raises(ConfigurationError, 'others can read', **facts):
         OAuth2Auth.from_file(path.name)
-    assert (info.value.error, info.value.hint) == ('exposed_file', str(path))
+    with raises(ConfigurationError, 'a string, not int'):
+        OAuth2Auth.from_file(3)
 
 
 @pytest.mark.parametrize(
@@ -348,7 +288,7 @@ def test_they_come_from_a_file_that_nobody_else_can_read(path):
 )  # fmt: skip
 def test_a_file_that_holds_something_else_is_not_quoted(path, content):
     path.write_bytes(content.encode('latin-1'))
-    with pytest.raises(ConfigurationError, match='must be a JSON obj') as info:
+    with raises(ConfigurationError, 'must be a JSON obj') as info:
         OAuth2Auth.from_file(path)
     assert SECRET not in str(info.value)
     assert info.value.__cause__ is None
@@ -362,57 +302,47 @@ def test_a_file_that_holds_something_else_is_not_quoted(path, content):
         (os.mkdir, 'not a regular file', 'no_credentials'),
         # It is not waited for.
         (os.mkfifo, 'not a regular file', 'no_credentials'),
-        (
-            lambda path: path.write_bytes(bytes(1 << 21)),
-            'too large',
-            'no_credentials',
-        ),
+        (lambda path: path.write_bytes(bytes(1 << 21)), 'too large',
+         'no_credentials'),
     ],
     ids=['missing', 'folder', 'pipe', 'large'],
-)
-def test_a_file_that_cannot_be_read_is_reported_at_once(
-    path, put, words, code
-):
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_is_reported(path, put, words, code):
     path.unlink()
     put(path)
     if path.is_file():
         path.chmod(0o600)
-    with pytest.raises(ConfigurationError, match=words) as info:
+    with raises(ConfigurationError, words, error=code, hint=str(path)):
         OAuth2Auth.from_file(path.name)
-    assert (info.value.error, info.value.hint) == (code, str(path))
 
 
 @pytest.mark.skipif(not hasattr(os, 'geteuid') or os.geteuid(), reason='root')
 def test_a_file_of_another_user_is_refused(path):
     os.chown(path, 1, 1)
-    with pytest.raises(ConfigurationError, match='belongs to another user'):
+    with raises(ConfigurationError, 'belongs to another user'):
         OAuth2Auth.from_file(path)
 
 
-# In user-config.py
+NO_OPTION = 'There is no option redirect_url of OAuth2Auth.'
 
 
 @pytest.mark.parametrize(
     ('call', 'advice'),
     [
-        (f"OAuth2Auth('', '{SECRET}')", 'Correct user-config.py.'),
-        (f"OAuth2Auth('k', '{SECRET}', 'c', 'd')", 'pwb oauth2 -setup'),
-        (f"OAuth2Auth(('k', '{SECRET}', 'c', 'd'))", 'pwb oauth2 -setup'),
-        (
-            f"OAuth2Auth.from_file('x', redirect_uri='{SECRET}')",
-            'oauth2 -setup',
-        ),
-        ('OAuth2Auth.from_environment()', 'Correct user-config.py.'),
-        (f"OAuth2Auth.from_command(['x'], '{SECRET}')", 'user-config.py.'),
+        (f"('', '{SECRET}')", 'Correct user-config.py.'),
+        (f"('k', '{SECRET}', 'c', 'd')", 'pwb oauth2 -setup'),
+        (f"(('k', '{SECRET}', 'c', 'd'))", 'pwb oauth2 -setup'),
+        (f"('k', '{SECRET}', redirect_url=3)", NO_OPTION),
+        (f".from_file('x', redirect_uri='{SECRET}')", 'oauth2 -setup'),
+        ('.from_environment()', 'Correct user-config.py.'),
+        (f".from_command(['x'], '{SECRET}')", 'user-config.py.'),
     ],
 )
-def test_a_wrong_value_ends_pywikibot_without_showing_the_line(
-    tmp_path, wiki, call, advice
-):
+def test_a_wrong_value_ends_it_and_is_not_shown(tmp_path, wiki, call, advice):
     owner = Owner(tmp_path, wiki, has_oauth=False)
     owner.configure(
         'import pywikibot_oauth2 as _oauth2\n'
-        f"authenticate['*.wikipedia.org'] = _oauth2.{call}\n"
+        f"authenticate['*.wikipedia.org'] = _oauth2.OAuth2Auth{call}\n"
     )
     command = [sys.executable, '-c', 'import pywikibot']
     with owner.start(*command) as process:

@@ -1,4 +1,4 @@
-"""What is installed, and what its import does."""
+"""What the package requires and offers, and what its import does."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import importlib
 import re
 import subprocess
 import sys
-import zipfile
-from importlib import metadata
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -19,71 +18,6 @@ from tests.sandbox.config import environment
 
 TOP = Path(__file__).parents[1]
 PACKAGE = TOP / 'pywikibot_oauth2'
-SOURCES = {
-    path.relative_to(TOP).as_posix()
-    for path in PACKAGE.rglob('*')
-    if path.suffix == '.py' or path.name == 'py.typed'
-}
-
-
-def run(*arguments, folder, env):
-    """Run Python; return what it prints, which must be no error."""
-    done = subprocess.run(
-        [sys.executable, '-W', 'error', *arguments], cwd=folder, env=env,
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ''
-    return done.stdout
-
-
-# The wheel
-
-
-@pytest.fixture(scope='module')
-def wheel(tmp_path_factory):
-    """Build the wheel from a copy of the sources, without the tests."""
-    folder = tmp_path_factory.mktemp('wheel')
-    for name in [*SOURCES, 'README.md', 'LICENSE', 'pyproject.toml',
-                 'setup.cfg']:  # fmt: skip
-        copy = folder / 'source' / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes((TOP / name).read_bytes())
-    pip('wheel', '--wheel-dir', folder, folder / 'source')
-    (built,) = folder.glob('*.whl')
-    return built
-
-
-def pip(command, *arguments):
-    done = subprocess.run(
-        [sys.executable, '-m', 'pip', command, '--quiet', '--no-deps',
-         '--disable-pip-version-check', *map(str, arguments)],
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.slow
-def test_the_wheel_holds_the_package_and_works_without_the_sources(
-    wheel, tmp_path
-):
-    with zipfile.ZipFile(wheel) as archive:
-        names = {n for n in archive.namelist() if '.dist-info/' not in n}
-    assert names == SOURCES
-    pip('install', '--target', tmp_path, wheel)
-    program = (
-        'import pywikibot_oauth2 as p\n'
-        'from pywikibot_oauth2.login import OAuth2LoginManager\n'
-        'print(p.__file__, p.OAuth2Auth("id", "c0ffee"))'
-    )
-    env = {
-        'PYTHONPATH': str(tmp_path),
-        'HOME': str(tmp_path),
-        'PYWIKIBOT_NO_USER_CONFIG': '2',
-    }
-    shown = run('-c', program, folder=tmp_path, env=env)
-    assert str(tmp_path / 'pywikibot_oauth2') in shown
-    assert 'c0ffee' not in shown
 
 
 def imported(path):
@@ -97,22 +31,17 @@ def imported(path):
         yield from (name.partition('.')[0] for name in names)
 
 
-def distribution(wheel):
-    root = zipfile.Path(wheel)
-    (folder,) = (p for p in root.iterdir() if p.name.endswith('dist-info'))
-    return metadata.PathDistribution(folder)
-
-
-@pytest.mark.slow
-def test_the_wheel_requires_what_the_package_imports(wheel):
-    installed = distribution(wheel)
-    assert installed.version == pywikibot_oauth2.__version__
-    found = {n for path in PACKAGE.rglob('*.py') for n in imported(path)}
-    found -= {*sys.stdlib_module_names, 'pywikibot_oauth2'}
+def test_it_requires_what_it_imports():
+    config = ConfigParser()
+    config.read(TOP / 'setup.cfg')
+    extras = config['options.extras_require']
     required = {
         re.match(r'[\w-]+', line)[0].replace('-', '_')
-        for line in installed.requires
+        for text in (config['options']['install_requires'], *extras.values())
+        for line in text.split()
     }
+    found = {n for path in PACKAGE.rglob('*.py') for n in imported(path)}
+    found -= {*sys.stdlib_module_names, 'pywikibot_oauth2'}
     # These come with requests-oauthlib and Pywikibot; the last one is for
     # type annotations.
     found -= {'oauthlib', 'requests', 'urllib3', 'typing_extensions'}
@@ -139,9 +68,6 @@ def test_all_names_what_there_is():
         pywikibot_oauth2.other  # noqa: B018
 
 
-# The import
-
-
 CONFIG = """
 family = 'wikipedia'
 mylang = 'en'
@@ -160,11 +86,20 @@ AUTH = (
 
 
 def execute(folder, program, config=CONFIG + USE):
-    """Run a program whose Pywikibot has this configuration."""
+    """Run a program whose Pywikibot has this configuration.
+
+    :return: what it prints, which must be no error
+    """
     path = folder / 'user-config.py'
     path.touch(mode=0o600)
     path.write_text(config)
-    return run('-c', program, folder=folder, env=environment(folder))
+    done = subprocess.run(
+        [sys.executable, '-W', 'error', '-c', program], cwd=folder,
+        env=environment(folder), stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=300,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, '')
+    return done.stdout
 
 
 def test_user_config_loads_nothing_that_pywikibot_does_not_load(tmp_path):
@@ -180,9 +115,7 @@ def test_user_config_loads_nothing_that_pywikibot_does_not_load(tmp_path):
 @pytest.mark.parametrize(
     'first', ['', '.auth', '.errors', '.login', '.session', '.stores.file']
 )
-def test_the_package_may_be_imported_before_pywikibot_or_by_it(
-    tmp_path, first
-):
+def test_it_may_be_imported_before_pywikibot_or_by_it(tmp_path, first):
     shown = f"{{'*.wikipedia.org': {AUTH}}}\n"
     program = 'import pywikibot\nprint(pywikibot.config.authenticate)'
     if not first:
@@ -206,9 +139,6 @@ assert pywikibot.login.ClientLoginManager is original
 """
     execute(tmp_path, program)
     assert not list(tmp_path.glob('*oauth2*'))
-
-
-# The example
 
 
 def test_the_lines_of_the_example_that_are_comments_work_too(tmp_path):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
-import signal
-import threading
 import traceback
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
@@ -16,10 +14,10 @@ import pytest
 from pywikibot.bot import init_handlers
 
 from pywikibot_oauth2.errors import StoreError
+from tests.helpers import SECONDS, raises
 
 
-ACCOUNT, CLIENT = 'Bot', 'client'
-SECONDS = 20  # more than anything here takes
+ACCOUNT, CLIENT = KEY = 'Bot', 'client'
 SECRET = 'a-secret-token'
 
 # Other processes are forked from one that has loaded everything and does
@@ -59,15 +57,13 @@ def listening(level=logging.WARNING):
 
 
 @contextmanager
-def process(target, *arguments, uid=None):
+def process(target, *arguments):
     """Run a function in another process, which does not outlive the test.
 
     Its last argument is the wire to the test.
     """
     here, there = processes.Pipe()
-    child = processes.Process(
-        target=_run, args=(uid, target, *arguments, there)
-    )
+    child = processes.Process(target=target, args=(*arguments, there))
     child.start()
     there.close()
 
@@ -75,53 +71,36 @@ def process(target, *arguments, uid=None):
         assert here.poll(SECONDS), 'it says nothing'
         return here.recv()
 
-    try:
-        yield SimpleNamespace(wire=here, hear=hear, process=child)
-    finally:
+    def end():
         child.kill()
         child.join(SECONDS)
+
+    try:
+        yield SimpleNamespace(wire=here, hear=hear, process=child, end=end)
+    finally:
+        end()
         here.close()
-
-
-def _run(uid, target, *arguments):
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    if uid:
-        # It may not be able to import anything.
-        import filelock  # noqa: F401
-
-        init_handlers()
-        os.setgroups([])
-        os.setgid(uid)
-        os.setuid(uid)
-    target(*arguments)
-
-
-def answer(target, *arguments, uid=None):
-    """Run a function in another process; return what it sends first."""
-    with process(target, *arguments, uid=uid) as child:
-        return child.hear()
 
 
 def hold(place, options, wire):
     """Hold the lock until the test says something."""
-    with place.open(**options).lock(ACCOUNT, CLIENT):
+    with place.open(**options).lock(*KEY):
         wire.send('held')
         with suppress(EOFError):
             wire.recv()
-    wire.send('released')
 
 
-def count(place, times, wire):
+def count(store, times):
     """Add to a number in the store."""
-    _count(place.open(), times)
-    wire.send('done')
-
-
-def _count(store, times):
     for _ in range(times):
-        with store.lock(ACCOUNT, CLIENT):
-            number = store.load(ACCOUNT, CLIENT)['number'] + 1
-            store.save(ACCOUNT, CLIENT, authorization(number=number))
+        with store.lock(*KEY):
+            number = store.load(*KEY)['number'] + 1
+            store.save(*KEY, authorization(number=number))
+
+
+def count_in_process(place, times, wire):
+    count(place.open(), times)
+    wire.send('done')
 
 
 def shown(error):
@@ -137,33 +116,34 @@ def shown(error):
 
 
 class StoreContract:
-    """Tests of every store; a subclass has a fixture "place".
+    """Tests of every store; the module has a fixture "place".
 
     A place opens a store as a new process would, with the methods
     open(**options), write(bytes), read() and is_free().
     """
 
-    @pytest.fixture
-    def store(self, place):
-        return place.open()
-
-    def test_nothing_stored_is_none(self, store):
-        assert store.load(ACCOUNT, CLIENT) is None
-
-    def test_what_was_saved_is_loaded_in_place_of_the_one_before(
-        self, place, store
-    ):
+    def test_what_was_saved_last_is_loaded(self, place, store):
+        assert store.load(*KEY) is None
         keep(store, authorization(ended='revoked'))
         data = authorization(text='ä"\\\n☃\u2028', number=1.5, none=None)
         keep(store, data)
-        assert store.load(ACCOUNT, CLIENT) == data
-        assert place.open().load(ACCOUNT, CLIENT) == data
+        assert store.load(*KEY) == place.open().load(*KEY) == data
+        # Nothing secret is shown of it.
+        text = repr(store) + store.where(ACCOUNT)
+        assert SECRET not in text
+        assert 'a-password' not in text
 
     def test_accounts_and_clients_are_independent(self, place, store):
-        accounts = ['Bot', 'Bot of Ä', 'Bot/old', 'Бот', 'Bot*', "O'Bot & Co."]
         all_data = [
             authorization(account, client)
-            for account in accounts
+            for account in (
+                'Bot',
+                'Ä of x',
+                'Bot/old',
+                'Бот',
+                'Bot*',
+                "O'B & C",
+            )
             for client in ('one', 'two')
         ]
         for number, data in enumerate(all_data * 2):
@@ -176,20 +156,14 @@ class StoreContract:
 
     @pytest.mark.parametrize(
         'content',
-        [
-            b'',
-            b'{"a": "a-secret-token"',
-            b'["a-secret-token"]',
-            b'[' * 100_000,
-        ],
+        [b'', b'{"a": "a-secret-token"', b'["a-secret-token"]', b'[' * 10**5],
     )
     def test_damaged_content_is_reported_left_alone_and_not_shown(
         self, place, store, content
     ):
         place.write(content)
-        with pytest.raises(StoreError, match='left as it is') as info:
-            store.load(ACCOUNT, CLIENT)
-        assert info.value.error == 'damaged'
+        with raises(StoreError, 'left as it is', error='damaged') as info:
+            store.load(*KEY)
         assert place.name in str(info.value)
         assert info.value.hint in str(info.value)
         assert SECRET not in shown(info.value)
@@ -199,61 +173,40 @@ class StoreContract:
     def test_the_lock_excludes_other_threads_and_processes(self, place, store):
         keep(store, authorization(number=0))
         with (
-            process(count, place, 20) as one,
-            process(count, place, 20) as two,
+            process(count_in_process, place, 20) as one,
+            process(count_in_process, place, 20) as two,
             ThreadPoolExecutor(4) as pool,
         ):
-            list(pool.map(lambda _: _count(store, 10), range(4)))
+            list(pool.map(lambda _: count(store, 10), range(4)))
             assert [one.hear(), two.hear()] == ['done', 'done']
-        assert store.load(ACCOUNT, CLIENT)['number'] == 80
+        assert store.load(*KEY)['number'] == 80
 
-    def test_the_lock_is_released_at_the_end_also_after_an_error(
-        self, place, store
-    ):
-        with store.lock(ACCOUNT, CLIENT):
+    def test_the_lock_is_released_also_after_an_error(self, place, store):
+        with store.lock(*KEY):
             assert not place.is_free()
             assert place.is_free('Other')
         assert place.is_free()
-        with pytest.raises(KeyError), store.lock(ACCOUNT, CLIENT):
+        with pytest.raises(KeyError), store.lock(*KEY):
             raise KeyError
         assert place.is_free()
 
     def test_a_waiter_gets_the_lock_when_it_is_released(self, place, store):
-        got = threading.Event()
-
-        def wait():
-            with store.lock(ACCOUNT, CLIENT):
-                got.set()
-
-        with process(hold, place, {}) as child:
+        with process(hold, place, {}) as child, ThreadPoolExecutor(1) as pool:
             assert child.hear() == 'held'
-            waiter = threading.Thread(target=wait)
-            waiter.start()
-            assert not got.wait(0.1)
+            waiter = pool.submit(keep, store, authorization())
+            assert not futures.wait([waiter], 0.1).done
             child.wire.send('enough')
-            assert got.wait(SECONDS)
-            waiter.join()
+            waiter.result(SECONDS)
 
-    def test_the_lock_is_free_after_its_holder_was_killed(self, place):
-        options = place.brief
-        with process(hold, place, options) as child:
+    def test_the_lock_is_free_after_its_holder_was_killed(self, place, store):
+        with process(hold, place, place.brief) as child:
             assert child.hear() == 'held'
-            assert not place.is_free()
-            child.process.kill()
-            child.process.join(SECONDS)
-            with place.open(**options).lock(ACCOUNT, CLIENT):
-                pass
-        assert place.is_free()
+            child.end()
+            keep(store, authorization())
 
     def test_reserving_gives_a_function_that_saves(self, store):
-        with store.lock(ACCOUNT, CLIENT):
-            save = store.reserve(ACCOUNT, CLIENT)
-            assert store.load(ACCOUNT, CLIENT) is None
+        with store.lock(*KEY):
+            save = store.reserve(*KEY)
+            assert store.load(*KEY) is None
             save(authorization())
-            assert store.load(ACCOUNT, CLIENT) == authorization()
-
-    def test_the_store_shows_no_secret(self, store):
-        keep(store, authorization())
-        text = repr(store) + store.where(ACCOUNT)
-        assert SECRET not in text
-        assert 'a-password' not in text
+            assert store.load(*KEY) == authorization()

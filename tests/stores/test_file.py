@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import json
 import os
-import platform
 import resource
 import shutil
 import signal
 import stat
-import struct
 import subprocess
 import sys
 import tempfile
@@ -30,25 +27,16 @@ from pywikibot.tools import as_filename
 from pywikibot_oauth2.errors import StoreError
 from pywikibot_oauth2.stores.file import FileStore
 from tests.faults.dying import die_at
-from tests.stores.contract import (
-    ACCOUNT,
-    CLIENT,
-    SECONDS,
-    SECRET,
-    StoreContract,
-    answer,
-    authorization,
-    hold,
-    keep,
-    listening,
-    process,
-    shown,
-)
+from tests.helpers import raises
+from tests.stores import contract
+from tests.stores.contract import ACCOUNT, CLIENT, KEY, authorization, keep
 from tests.strategies import anything, examples, mixed, values
 
 
 NOBODY = 65534
 KB = 1 << 10
+OTHER = ACCOUNT, 'other'
+OF_OTHER = authorization(client='other')
 
 
 class FilePlace:
@@ -75,10 +63,8 @@ class FilePlace:
         return self.path.read_bytes()
 
     def is_free(self, account=ACCOUNT):
-        with (
-            suppress(StoreError),
-            FileStore(lock_timeout=0).lock(account, CLIENT),
-        ):
+        store = FileStore(lock_timeout=0)
+        with suppress(StoreError), store.lock(account, CLIENT):
             return True
         return False
 
@@ -89,30 +75,24 @@ def place(folder):
 
 
 @pytest.fixture
-def store(place):
-    return FileStore(lock_timeout=0.2)
+def user():
+    """Return the ID of a user without privileges."""
+    return os.getuid() or NOBODY
 
 
 @pytest.fixture
-def path(place):
-    return place.path
-
-
-@pytest.fixture
-def as_user():
-    """Return a place that a user without privileges reaches, and that user."""
-    folder = Path(tempfile.mkdtemp(prefix='pywikibot-oauth2-'))
-    uid = os.getuid() or NOBODY
-    os.chown(folder, uid, -1)
-    yield FilePlace(folder), uid
-    folder.chmod(0o700)
-    shutil.rmtree(folder)
+def public(folder, user):
+    """Return a place that this user reaches."""
+    public = Path(tempfile.mkdtemp(prefix='pywikibot-oauth2-'))
+    os.chown(public, user, -1)
+    yield FilePlace(public)
+    public.chmod(0o700)
+    shutil.rmtree(public)
 
 
 @contextmanager
 def mount(*arguments):
     """Mount something; skip where that is not allowed, but not in CI."""
-    target = arguments[-1]
     done = subprocess.run(['mount', *arguments], capture_output=True)
     if done.returncode:
         if os.environ.get('CI'):
@@ -121,86 +101,99 @@ def mount(*arguments):
     try:
         yield
     finally:
-        subprocess.run(['umount', target], check=True)
+        # Also if a test has left a file open on it.
+        subprocess.run(['umount', '--lazy', arguments[-1]], check=True)
 
 
 def state(path):
     """Return what must not change."""
     status = path.lstat()
-    return path.read_bytes(), status.st_mode, status.st_uid, status.st_ino
+    content = path.read_bytes() if path.is_file() else None
+    return content, status.st_mode, status.st_uid, status.st_ino
 
 
 def mode(path):
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-def uses(store):
-    """Return the ways to use a store, each as a function."""
-
-    return [
-        lambda: store.load(ACCOUNT, CLIENT),
-        # What is stored may not be shown; this is what the caller has.
-        lambda: store.save(ACCOUNT, CLIENT, authorization(token={})),
-        lambda: store.forget(ACCOUNT, CLIENT),
-        lambda: store.reserve(ACCOUNT, CLIENT),
-    ]
+def drafts(folder):
+    return list(Path(folder).glob('*.tmp'))
 
 
-def refusals(store, *others):
-    """Return the errors of all ways to use a store."""
+def left_open(folder):
+    """Return the files in a folder that this process has open."""
+    found = []
+    for link in Path('/proc/self/fd').iterdir():
+        with suppress(FileNotFoundError):  # that of the folder itself
+            found.append(os.readlink(link))
+    return [path for path in found if path.startswith(str(folder))]
+
+
+def lock(store):
+    with store.lock(*KEY):
+        pass
+
+
+def tried(store):
+    """Use a store in every way; return the error of each, or None."""
     errors = []
-    for use in (*uses(store), *others):
-        with pytest.raises(StoreError) as info:
-            use()
-        errors.append(info.value)
+    for use, *arguments in (
+        (store.load, *KEY),
+        # What is stored may not be shown; this is what the caller has.
+        (store.save, *KEY, authorization(token={})),
+        (store.forget, *KEY),
+        (store.reserve, *KEY),
+        (lock, store),
+    ):
+        error = None
+        try:
+            use(*arguments)
+        except StoreError as found:
+            error = found
+        errors.append(error)
     return errors
 
 
-def try_all(place, wire):
-    """Use a store in every way; send the codes, messages and warnings."""
-    done = []
-    with listening() as said:
-        store = place.open()
-        for use in (*uses(store), store.lock(ACCOUNT, CLIENT).__enter__):
-            try:
-                use()
-            except (StoreError, AssertionError) as error:
-                done.append((getattr(error, 'error', None), str(error)))
-            else:
-                done.append(None)
-    wire.send((done, said))
+def tried_by(user, place):
+    """Use a store in every way as a user."""
+    import filelock  # noqa: F401 - the user may not be able to import it
+
+    before = os.geteuid()
+    os.seteuid(user)
+    try:
+        return tried(place.open())
+    finally:
+        os.seteuid(before)
 
 
-def check_refused(place, code, words, done):
-    """Check the ways that were tried: each is refused, nothing changed."""
-    for found, message in done:
-        assert found == code
-        assert words in message
-        assert str(place.path) in message
+def check_refused(errors, place, code, words):
+    """Check that all these uses were refused for the same reason."""
+    for error in errors:
+        assert error.error == code
+        assert words in str(error)
+        assert str(place.path) in str(error)
 
 
-class TestContract(StoreContract):
+class TestContract(contract.StoreContract):
     """The token file keeps what every store promises."""
 
 
-# The name, the folder and the layout
-
-
-def test_it_is_named_after_the_cookie_jar(store, folder):
-    assert store.path('Bot') == folder / 'pywikibot-Bot.oauth2.json'
-    for account in ('Bot', 'Bot of Ä', 'A/B', 'Bot@x', 'Ωλ'):
+def test_it_is_named_after_the_cookie_jar(store, path):
+    assert store.path('Bot') == path
+    for account in 'Bot', 'Bot of Ä', 'A/B', 'Bot@x', 'Ωλ':
         jar = config.datafilepath(f'pywikibot-{as_filename(account)}.lwp')
         assert store.where(account) == jar[: -len('.lwp')] + '.oauth2.json'
 
 
 def test_it_has_exactly_this_layout_and_nothing_beside_it(store, folder, path):
-    store.save(ACCOUNT, CLIENT, authorization())
+    store.save(*KEY, authorization())
     assert json.loads(path.read_text('ascii')) == {
         'version': 1,
         'account': ACCOUNT,
         'authorizations': {CLIENT: authorization()},
     }
     assert list(folder.iterdir()) == [path]
+    assert not left_open(folder)
 
 
 @pytest.mark.parametrize('by_variable', [False, True])
@@ -208,28 +201,27 @@ def test_it_can_be_in_a_folder_of_ones_own(folder, monkeypatch, by_variable):
     monkeypatch.setenv('HOME', str(folder))
     tokens = folder / 'some' / 'tokens'
     own = '~/some/tokens'
-    monkeypatch.setenv(
-        'PYWIKIBOT_OAUTH2_FOLDER', own if by_variable else '/nowhere'
-    )
+    named = own if by_variable else '/nowhere'
+    monkeypatch.setenv('PYWIKIBOT_OAUTH2_FOLDER', named)
     store = FileStore(None if by_variable else own)
     assert store.path('Bot') == tokens / 'pywikibot-Bot.oauth2.json'
-    assert store.load(ACCOUNT, CLIENT) is None
+    assert store.load(*KEY) is None
     assert not tokens.exists()
     keep(store, authorization())
     assert mode(tokens) == 0o700
-    assert FileStore(tokens).load(ACCOUNT, CLIENT) == authorization()
+    assert FileStore(tokens).load(*KEY) == authorization()
 
 
 def test_a_folder_of_ones_own_that_others_can_write_to_is_refused(folder):
     tokens = folder / 'tokens'
     store = FileStore(tokens)
     keep(store, authorization())
-    for others in (0o020, 0o002, 0o077):
+    for others in 0o020, 0o002, 0o077:
         tokens.chmod(0o700 | others)
-        for error in refusals(store, store.lock(ACCOUNT, CLIENT).__enter__):
+        for error in tried(store):
             assert (error.error, error.hint) == ('exposed_folder', str(tokens))
     # Pywikibot's folder is as Pywikibot wants it.
-    FilePlace(tokens).open().load(ACCOUNT, CLIENT)
+    FilePlace(tokens).open().load(*KEY)
 
 
 def test_a_file_of_another_account_is_refused_with_both_names(store):
@@ -237,39 +229,37 @@ def test_a_file_of_another_account_is_refused_with_both_names(store):
     store.save('A/B', CLIENT, authorization('A/B'))
     path = store.path('A_B')
     before = state(path)
-    for use in (
-        lambda: store.load('A_B', 'another'),
-        lambda: store.save('A_B', CLIENT, authorization('A_B')),
-        lambda: store.reserve('A_B', CLIENT),
+    for use, *arguments in (
+        (store.load, 'A_B', 'another'),
+        (store.save, 'A_B', CLIENT, authorization('A_B')),
+        (store.reserve, 'A_B', CLIENT),
     ):
-        with pytest.raises(StoreError, match="'A/B', not for 'A_B'") as info:
-            use()
-        assert info.value.error == 'shared_name'
+        with raises(StoreError, "'A/B', not for 'A_B'", error='shared_name'):
+            use(*arguments)
     assert state(path) == before
 
 
-def test_a_forgotten_authorization_is_gone_and_others_are_kept(store, path):
-    store.forget(ACCOUNT, CLIENT)
+def test_authorizations_for_other_clients_are_kept(store, path):
+    store.forget(*KEY)
     assert not path.exists()
-    store.save(ACCOUNT, CLIENT, authorization(text='gone'))
-    store.save(ACCOUNT, 'other', authorization(client='other'))
-    store.forget(ACCOUNT, CLIENT)
-    assert store.load(ACCOUNT, CLIENT) is None
-    assert store.load(ACCOUNT, 'other') == authorization(client='other')
+    save = store.reserve(*KEY)
+    store.save(*OTHER, OF_OTHER)
+    save(authorization(text='gone'))
+    assert store.load(*OTHER) == OF_OTHER
+    store.forget(*KEY)
+    assert store.load(*KEY) is None
+    assert store.load(*OTHER) == OF_OTHER
     assert 'gone' not in path.read_text()
     before = state(path)
-    store.forget(ACCOUNT, CLIENT)
+    store.forget(*KEY)
     assert state(path) == before
-
-
-# The mode
 
 
 def test_its_mode_is_0600_whatever_the_umask(store, folder, path):
     umask = os.umask(0)
     try:
-        with store.lock(ACCOUNT, CLIENT):
-            save = store.reserve(ACCOUNT, CLIENT)
+        with store.lock(*KEY):
+            save = store.reserve(*KEY)
             assert {mode(file) for file in folder.iterdir()} == {0o600}
             save(authorization())
             assert {mode(file) for file in folder.iterdir()} == {0o600}
@@ -278,22 +268,17 @@ def test_its_mode_is_0600_whatever_the_umask(store, folder, path):
     assert mode(path) == 0o600
 
 
-def test_a_file_that_others_can_read_is_closed_with_a_warning(
-    store, path, said
-):
-    store.save(ACCOUNT, CLIENT, authorization())
+def test_a_file_open_to_others_is_closed_with_a_warning(store, path, said):
+    store.save(*KEY, authorization())
     text = f'{path} could be read by others; its mode is now 0600.'
-    for before in (0o644, 0o640, 0o604, 0o622, 0o666, 0o600, 0o400):
+    for before in 0o644, 0o640, 0o604, 0o622, 0o666, 0o600, 0o400:
         is_open = before & 0o077
         path.chmod(before)
         for _ in range(2):
-            assert store.load(ACCOUNT, CLIENT) == authorization()
+            assert store.load(*KEY) == authorization()
         assert mode(path) == (0o600 if is_open else before)
         assert said == ([text] if is_open else [])
         said.clear()
-
-
-# What is not a token file
 
 
 def whole(**changes):
@@ -326,13 +311,14 @@ def test_a_damaged_file_is_reported_in_every_use_and_left_as_it_is(
 ):
     place.write(content)
     before = state(path)
-    for error in refusals(store):
+    *errors, _ = tried(store)
+    for error in errors:
         assert error.hint == str(path)
         assert str(path) in str(error)
         assert reason in str(error)
-        assert SECRET not in shown(error)
+        assert contract.SECRET not in contract.shown(error)
     assert state(path) == before
-    assert list(folder.iterdir()) == [path]
+    assert not drafts(folder)
 
 
 NESTED = b'"NESTED"', b'[' * 900 + b']' * 900
@@ -355,13 +341,11 @@ LONG = b'"NESTED"', b'9' * 5000
 @example(b'[' * 100_000)
 @example(whole(authorizations={'a': 'NESTED'}).replace(*NESTED))
 @example(whole(authorizations={'a': 'NESTED'}).replace(*LONG))
-def test_any_file_is_reported_and_left_as_it_is_or_kept_when_saved(
-    place, store, content
-):
+def test_any_file_is_left_as_it_is_or_kept_when_saved(place, store, content):
     place.write(content)
     new = authorization(client='new')
     try:
-        store.load(ACCOUNT, CLIENT)
+        store.load(*KEY)
         assert place.read() == content
         keep(store, new)
     except StoreError:
@@ -375,13 +359,6 @@ def test_any_file_is_reported_and_left_as_it_is_or_kept_when_saved(
     assert json.dumps(kept) == json.dumps({**before, 'new': new})
 
 
-def open_files():
-    """Return the paths of the files that this process has open."""
-    for link in Path('/proc/self/fd').iterdir():
-        with suppress(FileNotFoundError):  # that of the folder itself
-            yield os.readlink(link)
-
-
 @pytest.mark.parametrize(
     'make', [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path)]
 )
@@ -389,72 +366,49 @@ def test_what_is_not_a_file_is_reported_at_once_and_left_as_it_is(
     place, store, folder, path, make
 ):
     make(path)
-    before = path.lstat()
-    # In another process, because a pipe could make it wait for ever.
-    (*done, _), _ = answer(try_all, place)
-    for code, message in done:
-        assert code == 'unreadable'
-        assert str(path) in message
-    refusals(store)
-    assert not [each for each in open_files() if each.startswith(str(folder))]
-    after = path.lstat()
-    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    before = state(path)
+    # A pipe does not make it wait.
+    *errors, _ = tried(store)
+    check_refused(errors, place, 'unreadable', '')
+    assert not left_open(folder)
+    assert state(path) == before
     assert set(folder.iterdir()) == {path, folder / f'{path.name}.lock'}
 
 
-# Symbolic links
-
-
 @pytest.mark.parametrize('is_there', [True, False])
-def test_a_symbolic_link_stays_one_and_its_target_is_replaced(
-    store, folder, path, is_there
-):
+def test_the_target_of_a_link_is_replaced(store, folder, path, is_there):
     target = folder / 'elsewhere' / 'tokens.json'
     target.parent.mkdir()
     if is_there:
-        store.save(ACCOUNT, 'other', authorization(client='other'))
+        store.save(*OTHER, OF_OTHER)
         path.rename(target)
     path.symlink_to(target)
-    store.save(ACCOUNT, CLIENT, authorization())
+    store.save(*KEY, authorization())
     assert path.is_symlink()
     assert mode(target) == 0o600
     assert list(target.parent.iterdir()) == [target]
-    assert store.load(ACCOUNT, CLIENT) == authorization()
-    assert (store.load(ACCOUNT, 'other') is not None) == is_there
+    assert store.load(*KEY) == authorization()
+    assert (store.load(*OTHER) is not None) == is_there
 
 
 def test_a_link_into_a_folder_that_is_gone_is_reported(store, folder, path):
     path.symlink_to(folder / 'gone' / 'tokens.json')
-    with pytest.raises(StoreError, match='No such file') as info:
-        store.save(ACCOUNT, CLIENT, authorization())
-    assert (info.value.error, path.is_symlink()) == ('not_writable', True)
+    with raises(StoreError, 'No such file', error='not_writable'):
+        store.save(*KEY, authorization())
+    assert path.is_symlink()
 
 
-def test_all_links_to_a_file_share_its_lock(store, path):
+def test_all_links_to_a_file_share_its_lock(place, store, path):
     store.path('Other').symlink_to(path.name)
-    with (
-        store.lock(ACCOUNT, CLIENT),
-        pytest.raises(StoreError),
-        store.lock('Other', CLIENT),
-    ):
-        raise AssertionError
-
-
-# The place for the next token
-
-
-def drafts(folder):
-    return list(folder.glob('*.tmp'))
+    with store.lock(*KEY):
+        assert not place.is_free('Other')
 
 
 @pytest.mark.parametrize('padding', [0, 100 * KB])
-def test_reserving_takes_the_space_and_leaving_gives_it_back(
-    store, folder, padding
-):
-    data = authorization(client='other', p='x' * padding)
-    store.save(ACCOUNT, 'other', data)
-    with pytest.raises(KeyError), store.lock(ACCOUNT, CLIENT):
-        store.reserve(ACCOUNT, CLIENT)
+def test_reserving_takes_space_that_leaving_gives_back(store, folder, padding):
+    store.save(*OTHER, {**OF_OTHER, 'p': 'x' * padding})
+    with pytest.raises(KeyError), store.lock(*KEY):
+        store.reserve(*KEY)
         (draft,) = drafts(folder)
         status = draft.stat()
         assert status.st_size >= max(64 * KB, 2 * padding)
@@ -462,36 +416,25 @@ def test_reserving_takes_the_space_and_leaving_gives_it_back(
         assert mode(draft) == 0o600
         raise KeyError
     assert not drafts(folder)
-    with store.lock(ACCOUNT, CLIENT):
-        store.reserve(ACCOUNT, CLIENT)
+    with store.lock(*KEY):
+        store.reserve(*KEY)
     assert not drafts(folder)
 
 
-def test_what_is_stored_meanwhile_for_another_client_is_kept(store):
-    save = store.reserve(ACCOUNT, CLIENT)
-    store.save(ACCOUNT, 'other', authorization(client='other'))
-    save(authorization())
-    assert store.load(ACCOUNT, 'other') is not None
-
-
-def test_drafts_of_killed_processes_are_removed_after_an_hour(
-    store, folder, path
-):
+def test_drafts_of_killed_processes_last_an_hour(store, folder, path):
     old, new, foreign = (
         folder / name
         for name in (f'{path.name}.1.tmp', f'{path.name}.2.tmp', 'a.tmp')
     )
-    for file, age in ((old, 3700), (new, 3500), (foreign, 3700)):
+    for file, age in (old, 3700), (new, 3500), (foreign, 3700):
         file.touch()
         os.utime(file, (0, time.time() - age))
-    store.save(ACCOUNT, CLIENT, authorization())
+    store.save(*KEY, authorization())
     assert set(folder.iterdir()) == {path, new, foreign}
 
 
-def test_it_is_whole_on_the_disk_before_it_gets_its_name(
-    store, path, monkeypatch
-):
-    store.save(ACCOUNT, CLIENT, authorization(text='old'))
+def test_it_is_on_the_disk_before_it_gets_its_name(store, path, monkeypatch):
+    store.save(*KEY, authorization(text='old'))
     old = path.read_bytes()
     seen = []
     fsync = os.fsync
@@ -504,24 +447,22 @@ def test_it_is_whole_on_the_disk_before_it_gets_its_name(
         seen.append((size, path.read_bytes()))
 
     monkeypatch.setattr(os, 'fsync', watched)
-    store.save(ACCOUNT, CLIENT, authorization(text='new'))
+    store.save(*KEY, authorization(text='new'))
     new = path.read_bytes()
     # Its place, the file itself, and the folder with its new name.
     assert seen == [(64 * KB, old), (len(new), old), (None, new)]
 
 
-def test_a_token_file_that_is_a_mount_of_its_own_is_refused_in_advance(
-    store, folder, path
-):
-    store.save(ACCOUNT, CLIENT, authorization())
+def test_a_token_file_that_is_a_mount_is_refused(store, folder, path):
+    store.save(*KEY, authorization())
     outside = folder / 'outside.json'
     shutil.copy(path, outside)
     before = state(path)
     with mount('--bind', str(outside), str(path)):
-        assert store.load(ACCOUNT, CLIENT) == authorization()
-        with pytest.raises(StoreError, match='file itself is mounted') as info:
-            store.reserve(ACCOUNT, CLIENT)
-        assert info.value.error == 'not_replaceable'
+        assert store.load(*KEY) == authorization()
+        words = 'file itself is mounted'
+        with raises(StoreError, words, error='not_replaceable'):
+            store.reserve(*KEY)
         assert not drafts(folder)
     assert state(path) == before
     # A mount of the folder is what the message recommends.
@@ -529,22 +470,28 @@ def test_a_token_file_that_is_a_mount_of_its_own_is_refused_in_advance(
     mounted.mkdir()
     with mount('--bind', str(folder), str(mounted)):
         keep(FileStore(mounted), authorization(text='new'))
-    assert store.load(ACCOUNT, CLIENT) == authorization(text='new')
+    assert store.load(*KEY) == authorization(text='new')
 
 
-def test_a_mount_that_another_one_hides_is_none_of_the_token_file(folder):
-    mounted = folder / 'mounted'
-    mounted.mkdir(0o700)
-    path = FileStore(mounted).path(ACCOUNT)
+@pytest.fixture
+def disk(folder):
+    """Return where a disk can be mounted, as Pywikibot's folder."""
+    disk = folder / 'disk'
+    disk.mkdir()
+    config.base_dir = str(disk)
+    return disk
+
+
+def test_a_mount_that_another_one_hides_is_none_of_the_token_file(disk):
+    path = FileStore().path(ACCOUNT)
     path.touch()
     with (
         mount('--bind', str(path), str(path)),
-        mount('-t', 'tmpfs', '-o', 'mode=700', 'tmpfs', str(mounted)),
+        mount('-t', 'tmpfs', 'tmpfs', str(disk)),
     ):
         for text in 'old', 'new':
-            keep(FileStore(mounted), authorization(text=text))
-        found = FileStore(mounted).load(ACCOUNT, CLIENT)
-    assert found == authorization(text='new')
+            keep(FileStore(), authorization(text=text))
+        assert FileStore().load(*KEY) == authorization(text='new')
 
 
 def fill(disk):
@@ -556,61 +503,55 @@ def fill(disk):
     return ballast
 
 
-def test_a_full_disk_is_reported_in_advance_and_loses_nothing(folder):
-    disk = folder / 'disk'
-    disk.mkdir()
-    with mount('-t', 'tmpfs', '-o', 'size=256k,mode=700', 'tmpfs', str(disk)):
-        store = FileStore(disk)
-        path = store.path(ACCOUNT)
-        store.save(ACCOUNT, CLIENT, authorization(text='old'))
-        save = store.reserve(ACCOUNT, CLIENT)
+def test_a_full_disk_is_reported_in_advance_and_loses_nothing(disk):
+    store = FileStore()
+    path = store.path(ACCOUNT)
+    with mount('-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', str(disk)):
+        store.save(*KEY, authorization(text='old'))
+        save = store.reserve(*KEY)
         ballast = fill(disk)
         save(authorization(text='new'))
         before = state(path)
         fill(disk)
-        with pytest.raises(StoreError, match='No space left') as info:
-            store.reserve(ACCOUNT, CLIENT)
-        assert (info.value.error, info.value.hint) == ('no_space', str(path))
+        facts = {'error': 'no_space', 'hint': str(path)}
+        with raises(StoreError, 'No space left', **facts):
+            store.reserve(*KEY)
         assert state(path) == before
-        assert store.load(ACCOUNT, CLIENT) == authorization(text='new')
+        assert store.load(*KEY) == authorization(text='new')
         assert set(disk.iterdir()) == {path, ballast}
         ballast.unlink()
-        store.save(ACCOUNT, CLIENT, authorization())
+        store.save(*KEY, authorization())
 
 
-def save_limited(place, wire):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-    try_all(place, wire)
-
-
-def test_a_file_that_may_not_grow_is_reported_in_advance(
-    place, store, folder, path
-):
-    store.save(ACCOUNT, 'other', authorization(client='other'))
+def test_a_limit_of_size_is_reported_in_advance(place, store, folder, path):
+    store.save(*OTHER, OF_OTHER)
     before = state(path)
-    (_, saved, _, reserved, _), _ = answer(save_limited, place)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        _, saved, _, reserved, _ = tried(store)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     words = 'cannot be written: File too large'
-    check_refused(place, 'no_space', words, (saved, reserved))
+    check_refused([saved, reserved], place, 'no_space', words)
     assert state(path) == before
     assert not drafts(folder)
 
 
-# Permissions, which do not bind root
-
-
-def test_a_read_only_folder_is_reported_in_advance_and_left_as_it_is(as_user):
-    place, uid = as_user
-    place.write(whole())
-    os.chown(place.path, uid, uid)
-    before = state(place.path)
-    Path(place.folder).chmod(0o500)
-    (loaded, *written, locked), (text,) = answer(try_all, place, uid=uid)
+def test_a_read_only_folder_is_reported_in_advance_and_left_as_it_is(
+    public, user, said
+):
+    public.write(whole())
+    os.chown(public.path, user, user)
+    before = state(public.path)
+    Path(public.folder).chmod(0o500)
+    loaded, *written, locked = tried_by(user, public)
     assert (loaded, locked) == (None, None)
-    check_refused(
-        place, 'not_writable', 'cannot be written: Permission', written
-    )
-    assert state(place.path) == before
-    assert f'{place.path}.lock cannot be locked' in text
+    words = 'cannot be written: Permission'
+    check_refused(written, public, 'not_writable', words)
+    assert state(public.path) == before
+    (text,) = said
+    assert f'{public.path}.lock cannot be locked' in text
 
 
 @pytest.mark.parametrize(
@@ -624,92 +565,50 @@ def test_a_read_only_folder_is_reported_in_advance_and_left_as_it_is(as_user):
     ],
 )
 def test_a_file_that_may_not_be_used_is_refused_and_left_as_it_is(
-    as_user, permissions, is_foreign, by_root, words
+    public, user, said, permissions, is_foreign, by_root, words
 ):
     if is_foreign and os.getuid() != 0:
         pytest.skip('only root can give files away')
-    place, uid = as_user
-    place.write(whole())
-    owner = uid - is_foreign
-    os.chown(place.path, owner, owner)
-    place.path.chmod(permissions)
-    before = state(place.path)
-    (*done, locked), said = answer(try_all, place, uid=0 if by_root else uid)
-    check_refused(place, 'unreadable', words, done)
-    assert is_foreign or locked is None
-    assert state(place.path) == before
+    public.write(whole())
+    owner = user - is_foreign
+    os.chown(public.path, owner, owner)
+    public.path.chmod(permissions)
+    before = state(public.path)
+    *errors, locked = tried_by(0 if by_root else user, public)
+    check_refused(errors, public, 'unreadable', words)
+    assert locked is None
+    assert state(public.path) == before
     assert said == []
 
 
-# The lock
+def test_a_file_system_without_locks_is_said_once_and_work_goes_on(
+    place, store, folder, path, said, monkeypatch
+):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, 'Function not implemented')
 
-
-def forbid_flock():
-    """Let the kernel refuse flock to this process, as some NFS does."""
-    number = {'x86_64': 73, 'aarch64': 32}[platform.machine()]
-    # Load the number; refuse this one; allow all others (seccomp(2)).
-    filters = b''.join(
-        struct.pack('HBBI', *instruction)
-        for instruction in (
-            (0x20, 0, 0, 0),
-            (0x15, 0, 1, number),
-            (0x06, 0, 0, 0x50000 | errno.ENOSYS),
-            (0x06, 0, 0, 0x7FFF0000),
-        )
-    )
-    code = ctypes.create_string_buffer(filters)
-    program = struct.pack('HL', 4, ctypes.addressof(code))
-    prctl = ctypes.CDLL(None).prctl
-    assert prctl(38, 1, 0, 0, 0) == 0
-    assert prctl(22, 2, program, 0, 0) == 0
-    with pytest.raises(OSError, match='not implemented'):
-        fcntl.flock(0, fcntl.LOCK_EX)
-
-
-def lock_without_flock(place, wire):
-    forbid_flock()
-    store = place.open()
-    with listening() as said:
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, 'flock', refuse)
         for _ in range(3):
             keep(store, authorization())
-    wire.send((said, sorted(os.listdir(place.folder))))
-
-
-def test_a_file_system_without_locks_is_said_once_and_work_goes_on(place):
-    (text,), files = answer(lock_without_flock, place)
-    assert f'{place.path}.lock cannot be locked' in text
+    (text,) = said
+    assert f'{path}.lock cannot be locked' in text
     # Nothing is left behind that would lock others out.
-    assert files == [place.path.name, f'{place.path.name}.lock']
+    assert set(folder.iterdir()) == {path, folder / f'{path.name}.lock'}
     assert place.is_free()
 
 
-def test_a_lock_that_is_not_released_is_reported(place, store, path):
-    with process(hold, place, {}) as child:
+def test_a_lock_that_is_not_released_is_reported_or_interrupted(place, path):
+    facts = {'error': 'lock_timeout', 'hint': f'{path}.lock'}
+    interrupt = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    with contract.process(contract.hold, place, {}) as child:
         assert child.hear() == 'held'
-        with pytest.raises(StoreError, match=r'for 0\.2 seconds') as info:
-            store.lock(ACCOUNT, CLIENT).__enter__()
-        assert info.value.error == 'lock_timeout'
-        assert info.value.hint == f'{path}.lock'
+        with raises(StoreError, 'for 0.2 seconds', **facts) as info:
+            lock(place.open(lock_timeout=0.2))
         assert f'{path}.lock' in str(info.value)
-
-
-def wait_for_lock(place, wire):
-    store = place.open()
-    try:
-        wire.send('waiting')
-        store.lock(ACCOUNT, CLIENT).__enter__()
-    except KeyboardInterrupt:
-        wire.send('interrupted')
-
-
-def test_waiting_for_the_lock_can_be_interrupted(place, store):
-    with store.lock(ACCOUNT, CLIENT), process(wait_for_lock, place) as child:
-        assert child.hear() == 'waiting'
-        os.kill(child.process.pid, signal.SIGINT)
-        assert child.hear() == 'interrupted'
-
-
-# Processes that are killed
+        with pytest.raises(KeyboardInterrupt):
+            interrupt.start()
+            lock(place.open())
 
 
 def die_at_step(place, number, wire):
@@ -718,21 +617,19 @@ def die_at_step(place, number, wire):
     die_at(number)
     keep(store, authorization(text='new'))
     sys.setprofile(None)
-    wire.send('done')
 
 
-def test_a_process_killed_at_any_step_leaves_a_whole_file(place, folder, path):
-    store = place.open()
-    keep(store, authorization(client='other'))
+def test_a_process_killed_at_any_step_leaves_a_whole_file(place, store, path):
+    keep(store, OF_OTHER)
     seen = []
     for number in range(1, 99):
         keep(store, authorization(text='old'))
-        with process(die_at_step, place, number) as child:
-            child.process.join(SECONDS)
+        with contract.process(die_at_step, place, number) as child:
+            child.process.join(contract.SECONDS)
             if child.process.exitcode == 0:
                 break
-        seen.append(store.load(ACCOUNT, CLIENT)['text'])
-        assert store.load(ACCOUNT, 'other') == authorization(client='other')
+        seen.append(store.load(*KEY)['text'])
+        assert store.load(*OTHER) == OF_OTHER
         assert mode(path) == 0o600
         assert place.is_free()
     # Some were killed before the file was replaced, and some after that.
@@ -745,28 +642,25 @@ def fork_under_a_lock(place, wire):
     held = threading.Event()
 
     def hold():
-        with place.open().lock(ACCOUNT, CLIENT):
+        with place.open().lock(*KEY):
             held.set()
-            threading.Event().wait(SECONDS)
+            signal.pause()
 
     threading.Thread(target=hold, daemon=True).start()
-    held.wait(SECONDS)
+    held.wait(contract.SECONDS)
     child = os.fork()
-    if not child:
-        signal.pause()
-    wire.send(child)
+    if child:
+        wire.send(child)
     signal.pause()
 
 
-def test_a_child_does_not_keep_the_lock_of_a_killed_process(place):
-    with process(fork_under_a_lock, place) as parent:
+def test_a_child_does_not_keep_the_lock_of_a_killed_process(place, store):
+    with contract.process(fork_under_a_lock, place) as parent:
         child = parent.hear()
         assert not place.is_free()
-        parent.process.kill()
-        parent.process.join(SECONDS)
+        parent.end()
         try:
             # The child may not have run yet.
-            with place.open(lock_timeout=5).lock(ACCOUNT, CLIENT):
-                pass
+            keep(store, authorization())
         finally:
             os.kill(child, signal.SIGKILL)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import keyring
@@ -20,16 +21,9 @@ from pywikibot import config
 
 from pywikibot_oauth2.errors import StoreError, StoreUnreachableError
 from pywikibot_oauth2.stores.keyring import KeyringStore
-from tests.helpers import HOUR, Bot
-from tests.stores.contract import (
-    ACCOUNT,
-    CLIENT,
-    SECONDS,
-    StoreContract,
-    authorization,
-    keep,
-    process,
-)
+from tests.helpers import HOUR, Bot, raises
+from tests.stores import contract
+from tests.stores.contract import ACCOUNT, CLIENT, KEY, authorization, keep
 from tests.stores.test_file import FilePlace
 
 
@@ -57,51 +51,37 @@ class KeyringPlace(FilePlace):
         return keyring.get_password(*ENTRY).encode()
 
 
-class LockedKeyring(KeyringBackend):
-    """A keyring that its owner has not unlocked."""
+class BadKeyring(KeyringBackend):
+    """A keyring that keeps nothing, but says so only if it has an error."""
 
     priority = 1
 
-    def _refuse(self, *args):
-        raise KeyringLocked('locked')
+    def __init__(self, error=None, is_readable=True):
+        self.error = error
+        self.is_readable = is_readable
 
-    get_password = set_password = delete_password = _refuse
+    def get_password(self, *args):
+        if not self.is_readable:
+            raise self.error
+
+    def set_password(self, *args):
+        if self.error is not None:
+            raise self.error
 
 
 class OddError(Exception):
     """An error that the package keyring does not translate."""
 
 
-class OddKeyring(KeyringBackend):
-    """A keyring that does not take what is too long for it."""
-
-    priority = 1
-
-    def get_password(self, service, username):
-        return None
-
-    def set_password(self, service, username, password):
-        raise OddError(1783, 'CredWrite', 'The stub received bad data')
-
-
-class ForgetfulKeyring(OddKeyring):
-    """A keyring that keeps nothing, but does not say so."""
-
-    def set_password(self, service, username, password):
-        return None
+FORGETFUL = BadKeyring()
+FULL = BadKeyring(OddError(1783, 'CredWrite', 'The stub received bad data'))
+LOCKED = BadKeyring(KeyringLocked('locked'), is_readable=False)
 
 
 class CredentialManager(WinVaultKeyring):
-    """The credential manager of Windows: it takes 2,560 bytes in UTF-16."""
+    """The credential manager of Windows."""
 
     priority = 5
-
-    def get_password(self, service, username):
-        return None
-
-    def set_password(self, service, username, password):
-        if len(password.encode('utf-16-le')) > 2560:
-            raise OddError(1783, 'CredWrite', 'The stub received bad data')
 
 
 class Chain(chainer.ChainerBackend):
@@ -110,64 +90,62 @@ class Chain(chainer.ChainerBackend):
     backends = (CredentialManager(), PlaintextKeyring())
 
 
-@pytest.fixture
-def place(folder, _keyring):
-    return KeyringPlace(folder)
+@contextmanager
+def locked():
+    """Lock the keyring meanwhile."""
+    usable = keyring.get_keyring()
+    keyring.set_keyring(LOCKED)
+    yield
+    keyring.set_keyring(usable)
 
 
 @pytest.fixture
-def store(place):
-    return place.open()
+def place(folder):
+    backend = keyring.get_keyring()
+    yield KeyringPlace(folder)
+    keyring.set_keyring(backend)
 
 
-@pytest.fixture
-def path(place):
-    return place.path
+class TestContract(contract.StoreContract):
+    """The keyring keeps what every store promises."""
 
 
 def in_keyring():
     return json.loads(keyring.get_password(*ENTRY))
 
 
-class TestContract(StoreContract):
-    """The keyring keeps what every store promises."""
-
-
 def check_that_it_moves(place, data):
     """Check that what is in the file goes to a keyring that works."""
     store = place.open()
-    assert store.load(ACCOUNT, CLIENT) == data
+    assert store.load(*KEY) == data
     newer = {**data, 'newer': True}
     keep(store, newer)
     assert in_keyring() == newer
     assert json.loads(place.path.read_bytes())['authorizations'] == {}
-    assert place.open().load(ACCOUNT, CLIENT) == newer
+    assert place.open().load(*KEY) == newer
 
 
 @pytest.mark.parametrize(
-    'backend',
-    [fail.Keyring, null.Keyring, LockedKeyring, OddKeyring, ForgetfulKeyring],
+    'backend', [fail.Keyring(), null.Keyring(), LOCKED, FULL, FORGETFUL]
 )
 def test_what_the_keyring_does_not_take_is_in_the_file_until_it_does(
     place, store, path, said, backend
 ):
-    keyring.set_keyring(backend())
+    keyring.set_keyring(backend)
     keep(store, authorization())
     (text,) = said
     assert str(path) in text
     assert path.stat().st_mode & 0o777 == 0o600
-    assert KeyringStore().load(ACCOUNT, CLIENT) == authorization()
+    assert KeyringStore().load(*KEY) == authorization()
     check_that_it_moves(place, authorization())
 
 
-def test_a_locked_keyring_is_reported_and_not_taken_for_empty(place, store):
+def test_a_locked_keyring_is_reported_and_not_taken_for_empty(store):
     keep(store, authorization())
-    keyring.set_keyring(LockedKeyring())
-    with pytest.raises(StoreError, match='KeyringLocked: locked') as info:
-        store.load(ACCOUNT, CLIENT)
-    assert info.value.error == 'unreachable'
-    assert isinstance(info.value, StoreUnreachableError)
-    assert place.open().load(ACCOUNT, CLIENT) == authorization()
+    words = 'KeyringLocked: locked'
+    with locked(), raises(StoreUnreachableError, words, error='unreachable'):
+        store.load(*KEY)
+    assert store.load(*KEY) == authorization()
 
 
 @pytest.fixture
@@ -182,12 +160,10 @@ def bot(store, wiki, tmp_path):
 def test_a_token_renewed_while_the_keyring_is_locked_is_not_lost(bot, wiki):
     account = bot.another()
     account.header()
-    usable = keyring.get_keyring()
     wiki.clock.advance(HOUR)
-    keyring.set_keyring(LockedKeyring())
-    header = account.header()
-    assert bot.accepts(header)
-    keyring.set_keyring(usable)
+    with locked():
+        header = account.header()
+        assert bot.accepts(header)
     # After this process has ended
     assert bot.another().header() == header
     assert bot.asked == 1
@@ -199,40 +175,31 @@ def test_an_end_while_the_keyring_is_locked_hides_no_newer_token(bot, wiki):
     account.header()
     wiki.clock.advance(HOUR)
     header = bot.another().header()
-    usable = keyring.get_keyring()
-    keyring.set_keyring(LockedKeyring())
-    assert account.header() is None
-    keyring.set_keyring(usable)
+    with locked():
+        assert account.header() is None
     assert account.header() == bot.another().header() == header
 
 
 @pytest.mark.parametrize('has_ended', [False, True])
-def test_a_login_while_the_keyring_is_locked_is_newer_than_anything(
-    bot, has_ended
-):
+def test_a_login_while_the_keyring_is_locked_is_the_newest(bot, has_ended):
     account = bot.another()
     for _ in range(3):
         account.refresh()
     if has_ended:
         account.forget()
-    usable = keyring.get_keyring()
-    keyring.set_keyring(LockedKeyring())
-    # In another terminal, without a keyring
-    header = bot.log_in()
-    if not has_ended:
-        account.replace(account.header())
-    keyring.set_keyring(usable)
+    with locked():
+        # In another terminal, without a keyring
+        header = bot.log_in()
+        if not has_ended:
+            account.replace(account.header())
     assert account.header() == bot.another().header() == header
     assert bot.accepts(header)
 
 
-def test_what_is_in_the_file_is_newer_than_what_is_in_the_keyring(
-    place, store
-):
+def test_what_is_in_the_file_is_newer_than_the_keyring(place, store):
     keep(store, authorization(text='old'))
-    keyring.set_keyring(LockedKeyring())
-    keep(store, authorization(text='new'))
-    place.open()
+    with locked():
+        keep(store, authorization(text='new'))
     assert in_keyring()['text'] == 'old'
     check_that_it_moves(place, authorization(text='new'))
 
@@ -252,18 +219,15 @@ def move_and_die(place, wire):
     keep(store, authorization(text='new'))
 
 
-def test_a_process_killed_while_a_token_moves_to_the_keyring_loses_nothing(
-    place, store
-):
-    keyring.set_keyring(LockedKeyring())
-    keep(store, authorization(text='old'))
-    with process(move_and_die, place) as child:
-        child.process.join(SECONDS)
+def test_a_process_killed_while_a_token_moves_loses_nothing(place, store):
+    with locked():
+        keep(store, authorization(text='old'))
+    with contract.process(move_and_die, place) as child:
+        child.process.join(contract.SECONDS)
         assert child.process.exitcode == -signal.SIGKILL
-    store = place.open()
     assert in_keyring()['text'] == 'new'
     # The old one must not come back.
-    assert store.load(ACCOUNT, CLIENT) == authorization(text='new')
+    assert place.open().load(*KEY) == authorization(text='new')
 
 
 @pytest.mark.parametrize('backend', [CredentialManager, Chain])
@@ -271,14 +235,10 @@ def test_the_credential_manager_of_windows_is_refused_at_the_first_use(
     store, path, said, backend
 ):
     keyring.set_keyring(backend())
-    for use in (
-        lambda: store.load(ACCOUNT, CLIENT),
-        lambda: keep(store, authorization()),
-    ):
-        with pytest.raises(StoreError, match='2,560 bytes') as info:
-            use()
-        assert info.value.error == 'keyring_too_small'
-        assert not isinstance(info.value, StoreUnreachableError)
+    for use, *arguments in (store.load, *KEY), (keep, store, authorization()):
+        with raises(StoreError, '2,560 bytes', error='keyring_too_small') as e:
+            use(*arguments)
+        assert not isinstance(e.value, StoreUnreachableError)
     assert not path.exists()
     assert said == []
 
@@ -288,12 +248,10 @@ def test_without_the_package_a_login_is_in_the_file(
 ):
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, 'keyring', None)
-        with pytest.raises(StoreError) as info:
-            store.load(ACCOUNT, CLIENT)
-        assert info.value.error == 'missing_package'
-        assert isinstance(info.value, StoreUnreachableError)
+        with raises(StoreUnreachableError, error='missing_package'):
+            store.load(*KEY)
         keep(store, authorization())
-        assert store.load(ACCOUNT, CLIENT) == authorization()
+        assert store.load(*KEY) == authorization()
     (text,) = said
     assert 'The package keyring is not installed.' in text
     assert str(path) in text
