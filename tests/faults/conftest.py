@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import socket
+from types import SimpleNamespace
 
 import pytest
 import pywikibot
@@ -53,24 +54,20 @@ def pywikibot_site(monkeypatch, port):
 
 
 @pytest.fixture
-def capture(monkeypatch, capfd):
-    """Take in everything that is logged, on every level, and printed."""
-    capture = Capture()
-    root = logging.getLogger()
+def capture(monkeypatch):
+    """Take in everything that is logged, on every level."""
+    capture, root = Capture(), logging.getLogger()
     root.addHandler(capture)
     monkeypatch.setattr(root, 'level', logging.DEBUG)
-    for name in list(logging.root.manager.loggerDict):
+    for name in list(root.manager.loggerDict):
         logger = logging.getLogger(name)
-        for attribute, value in {
-            'level': logging.DEBUG,
-            'propagate': True,
-            'handlers': [],
-        }.items():
-            monkeypatch.setattr(logger, attribute, value)
-        logger.manager._clear_cache()
+        monkeypatch.setattr(logger, 'level', logging.DEBUG)
+        monkeypatch.setattr(logger, 'propagate', True)
+        monkeypatch.setattr(logger, 'handlers', [])
+    root.manager._clear_cache()
     yield capture
     root.removeHandler(capture)
-    logging.root.manager._clear_cache()
+    root.manager._clear_cache()
 
 
 @pytest.fixture
@@ -78,32 +75,32 @@ def new_case(request, record, port, pywikibot_site, capture, tmp_path, capfd):
     """Return a function that opens a case."""
     cases = []
 
-    def new_case(like, *, folder=None, life=LIFE, prefix=None):
+    def new_case(like, *, folder=None, life=LIFE, front=None):
         for each in cases:
             each.wiki.close()
         folder = folder or tmp_path / str(len(cases))
         folder.mkdir(exist_ok=True)
         http.session.close()
-        clock = Clock()
-        wiki = Wiki(port=port, clock=clock, like=like, token_life=life)
+        wiki = Wiki(port=port, clock=Clock(), like=like, token_life=life)
         wiki.__enter__()
         request.addfinalizer(wiki.close)
-        cases.append(Case(wiki, folder, capture, prefix))
+        if front:
+            front.answer = wiki._answer
+        cases.append(Case(wiki, folder, capture, front and front.url))
         return cases[-1]
 
-    signal.signal(signal.SIGALRM, _too_long)
+    def too_long(*_):
+        raise TimeoutError(f'no end after {SECONDS} seconds')
+
+    signal.signal(signal.SIGALRM, too_long)
     signal.alarm(SECONDS)
     yield new_case
     signal.alarm(0)
-    capture.write(''.join(capfd.readouterr()))
+    capture.text += ''.join(capfd.readouterr())
     record.injected = max(record.injected or len(cases), 0)
     record.lost = sum(case.lost for case in cases)
     record.leaked = sum(case.leaks() for case in cases)
     assert not record.leaked
-
-
-def _too_long(*_):
-    raise TimeoutError(f'no end after {SECONDS} seconds')
 
 
 @pytest.fixture(params=['1.43', 'master'])
@@ -124,17 +121,23 @@ def case(new_case, like):
     return new_case(like)
 
 
-class Record:
-    """What a test has done: a row of the table."""
+@pytest.fixture
+def bot(case):
+    """Return a new run of it."""
+    return case.bot()
 
-    injected = lost = leaked = 0
+
+@pytest.fixture
+def running(case):
+    """Return a run of it that has edited."""
+    return case.bot(is_running=True)
 
 
 @pytest.fixture
 def record(request, record_property):
     """Record which fault was injected how often, and what became of it."""
-    kind, outcome = request.node.get_closest_marker('fault').args
-    record = Record()
+    record = SimpleNamespace(injected=0, lost=0, leaked=0)
     yield record
+    kind, outcome = request.node.get_closest_marker('fault').args
     counts = record.injected, record.lost, record.leaked
     record_property('fault', (kind, outcome, *counts))

@@ -2,57 +2,50 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 
 import pytest
 from pywikibot import config
 
-from tests.faults.case import AGAIN, DEAD, DUE, LIFE
+from tests.faults.case import AGAIN, DEAD, DUE, LIFE, fault
 
 
 GOES_ON = 'goes on; message: try again'
 ACTED = 'goes on; before August 2026 message: pwb login'
+POINT = 'token endpoint'
 
 
-def fault(name, kind, outcome=GOES_ON, **options):
-    """Return the parameters of a fault.
-
-    :param name: what goes wrong
-    :param kind: the kind of `tests.sandbox.faults`
-    """
-    mark = pytest.mark.fault(name, outcome)
-    return pytest.param(kind, options, id=name, marks=mark)
+def answered(name, data):
+    options = {'change': lambda _: data}
+    return fault(f'{POINT}: {name}', ACTED, 'rewrite', options)
 
 
-def rewritten(name, data):
-    return fault(f'token endpoint: {name}', 'rewrite', ACTED,
-                 change=lambda _: data)  # fmt: skip
-
-
+# Each with the kind of `tests.sandbox.faults`, and its options
 UNHANDLED = [
-    fault(f'token endpoint: {status}', 'status', status=status)
-    for status in (429, 500, 502, 503)
-] + [
-    fault('token endpoint: HTML', 'html'),
-    fault('token endpoint: an empty body', 'empty'),
-    fault('connection reset before the request was handled', 'reset_before'),
-]
+    *(
+        fault(f'{POINT}: {status}', GOES_ON, 'status', {'status': status})
+        for status in (429, 500, 502, 503)
+    ),
+    fault(f'{POINT}: HTML', GOES_ON, 'html', {}),
+    fault(f'{POINT}: an empty body', GOES_ON, 'empty', {}),
+    fault('connection reset before the request was handled', GOES_ON,
+          'reset_before', {}),
+]  # fmt: skip
 HANDLED = [
-    fault('token endpoint: half a body', 'half', ACTED),
-    fault('connection reset after the request was handled', 'reset_after',
-          ACTED),
-    rewritten('JSON null', None),
-    rewritten('a list', []),
-    rewritten('no access token', {'token_type': 'Bearer'}),
-    rewritten('an access token of two lines',
-              {'access_token': 'a\nb', 'token_type': 'Bearer'}),
-    rewritten('an access token that is a number',
-              {'access_token': 1, 'token_type': 'Bearer'}),
+    fault(f'{POINT}: half a body', ACTED, 'half', {}),
+    fault('connection reset after the request was handled', ACTED,
+          'reset_after', {}),
+    answered('JSON null', None),
+    answered('a list', []),
+    answered('no access token', {'token_type': 'Bearer'}),
+    answered('an access token of two lines',
+             {'access_token': 'a\nb', 'token_type': 'Bearer'}),
+    answered('an access token that is a number',
+             {'access_token': 1, 'token_type': 'Bearer'}),
 ]  # fmt: skip
 SLOW = [
-    fault('time-out before the request was handled', 'hang_before'),
-    fault('time-out after the request was handled', 'hang_after', ACTED),
+    fault('time-out before the request was handled', GOES_ON, 'hang_before'),
+    fault('time-out after the request was handled', ACTED, 'hang_after'),
 ]
 
 
@@ -108,58 +101,41 @@ def test_an_answer_that_is_lost_ends_it_only_before_august_2026(
     check_for_long(new_case(like), after, kind, options, is_handled=True)
 
 
-@pytest.mark.parametrize(('kind', 'options'), SLOW)
-def test_an_answer_that_does_not_come_is_not_waited_for(
-    case, after, kind, options
-):
+@pytest.mark.parametrize('kind', SLOW)
+def test_an_answer_that_does_not_come_is_not_waited_for(case, after, kind):
     config.socket_timeout = 0.3
     config.max_retries = 1
-    check_once(case, after, kind, options, is_handled=kind == 'hang_after')
+    check_once(case, after, kind, {}, is_handled=kind == 'hang_after')
 
 
-@pytest.mark.fault('token endpoint: 429 with Retry-After', GOES_ON)
-def test_the_wait_that_the_wiki_asks_for_is_kept(case):
-    bot = case.bot()
+@pytest.mark.fault(f'{POINT}: 429 with Retry-After', GOES_ON)
+def test_the_wait_that_the_wiki_asks_for_is_kept(case, bot):
     case.advance(DEAD)
     case.wiki.fail_next('status', status=429, retry_after=1)
     assert case.edits(bot, 'before retrying').seconds >= 1
     case.goes_on(bot)
 
 
-class Elsewhere:
-    """Somewhere on this machine that must be asked nothing."""
-
-    def __enter__(self):
-        self._server = socket.create_server(('127.0.0.1', 0))
-        self._server.setblocking(False)
-        self.url = f'http://127.0.0.1:{self._server.getsockname()[1]}/'
-        return self
-
-    def __exit__(self, *exc_info):
-        with self._server, contextlib.suppress(BlockingIOError):
-            connection = self._server.accept()[0]
-            connection.close()
-            raise AssertionError('somebody followed the redirect')
-
-
 @pytest.mark.fault(
-    'token endpoint: a redirect', f'{GOES_ON}; nothing goes elsewhere'
+    f'{POINT}: a redirect', f'{GOES_ON}; nothing goes elsewhere'
 )
 @pytest.mark.parametrize('status', [302, 303, 307])
 def test_a_redirect_is_not_followed(new_case, like, after, status):
-    with Elsewhere() as elsewhere:
-        options = {'status': status, 'location': elsewhere.url}
+    with socket.create_server(('127.0.0.1', 0)) as elsewhere:
+        url = f'http://127.0.0.1:{elsewhere.getsockname()[1]}/'
+        options = {'status': status, 'location': url}
         check_once(new_case(like), after, 'redirect', options)
         check_for_long(new_case(like), after, 'redirect', options)
+        elsewhere.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
 
 
 @pytest.mark.fault('connection refused', GOES_ON)
-def test_a_wiki_that_is_down_is_waited_for(case, capture):
-    bot = case.bot()
-    case.edits(bot)
+def test_a_wiki_that_is_down_is_waited_for(case, running, capture):
     case.advance(DEAD)
     case.wiki.close()
-    case.stops(bot, AGAIN)
+    case.stops(running, AGAIN)
     bot = case.bot()
     capture.reactions['before retrying'] = case.wiki.__enter__
     case.edits(bot)
@@ -169,35 +145,32 @@ def test_a_wiki_that_is_down_is_waited_for(case, capture):
 # Tokens with something odd about them
 
 
-def odd(name, value):
-    mark = pytest.mark.fault(f'a token with {name}', 'goes on')
-    return pytest.param(value, id=name, marks=mark)
+def setting(name, value):
+    """Return a change of an answer; the value `...` leaves a field out."""
+
+    def change(data):
+        del data[name]
+        return data if value is ... else {**data, name: value}
+
+    return change
 
 
 @pytest.mark.parametrize(
     'value',
     [
-        odd('no expires_in', ...),
-        odd('expires_in 0', 0),
-        odd('expires_in -1', -1),
-        odd("expires_in 'soon'", 'soon'),
-        odd("expires_in '3600'", '3600'),
-        odd('expires_in 1e300', 1e300),
-        odd('expires_in 10**400', 10**400),
-        odd('expires_in NaN', float('nan')),
-        odd('expires_in null', None),
-        odd('expires_in true', True),
-        odd('expires_in []', []),
+        fault(f'a token with {name}', 'goes on', value)
+        for name, value in {
+            'no expires_in': ..., 'expires_in 0': 0, 'expires_in -1': -1,
+            "expires_in 'soon'": 'soon', "expires_in '3600'": '3600',
+            'expires_in 1e300': 1e300, 'expires_in 10**400': 10**400,
+            'expires_in NaN': float('nan'), 'expires_in null': None,
+            'expires_in true': True, 'expires_in []': [],
+        }.items()
     ],
-)
-def test_a_life_that_cannot_be_right_is_unknown(case, after, value):
-    def change(data):
-        data['expires_in'] = value
-        return {name: each for name, each in data.items() if each is not ...}
-
-    bot = case.bot()
+)  # fmt: skip
+def test_a_life_that_cannot_be_right_is_unknown(case, bot, after, value):
     case.advance(after)
-    case.wiki.fail_next('rewrite', change=change)
+    case.wiki.fail_next('rewrite', change=setting('expires_in', value))
     asked = case.wiki.token_requests
     for each in (bot, bot, bot, None):
         case.edits(each)
@@ -216,15 +189,11 @@ def test_a_life_that_cannot_be_right_is_unknown(case, after, value):
 @pytest.mark.parametrize('value', [..., None, '', 17])
 @pytest.mark.parametrize('life', [300, LIFE])
 def test_the_old_refresh_token_is_kept(new_case, value, life):
-    def change(data):
-        data['refresh_token'] = value
-        return {name: each for name, each in data.items() if each is not ...}
-
     case = new_case('master', life=life)
     bot = case.bot()
     old = case.refresh_token
     case.advance(life - 5)
-    case.wiki.fail_next('rewrite', change=change)
+    case.wiki.fail_next('rewrite', change=setting('refresh_token', value))
     case.edits(bot)
     assert case.refresh_token == old
     case.advance(life)
