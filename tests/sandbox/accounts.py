@@ -5,15 +5,17 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
-from .data import listed
+from .data import DATA
 
 
 ANONYMOUS = '127.0.0.1'
 SESSION_COOKIE = 'sandboxwiki_session'
 
 # MediaWiki lists rights in the order of the groups and of their rights.
-GROUP_RIGHTS = listed('groups')
-GRANT_RIGHTS = listed('grants')
+GROUP_RIGHTS, GRANT_RIGHTS = (
+    {name: text.split() for name, text in DATA[kind].items()}
+    for kind in ('groups', 'grants')
+)
 
 
 @dataclass(eq=False)
@@ -25,12 +27,15 @@ class User:
     password: str | None = field(repr=False)
     groups: tuple[str, ...]
     registered: float
-    email: str
     email_confirmed: bool = True
     editcount: int = 0
     blocked: float | None = None
     denied: set[str] = field(default_factory=set)
     second_factor: tuple[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def email(self):
+        return f'{self.name.lower()}@example.org'
 
     @property
     def all_groups(self):
@@ -80,6 +85,10 @@ class Caller:
     def name(self):
         return self.user.name if self.user else ANONYMOUS
 
+    @property
+    def groups(self):
+        return self.user.all_groups if self.user else ['*']
+
     def token(self, kind):
         """Return the token that has to be sent for *kind* of action."""
         if self.user is None and kind != 'login':
@@ -89,21 +98,14 @@ class Caller:
     @property
     def rights(self):
         """The rights of the account, as far as the grants go."""
-        groups = self.user.all_groups if self.user else ['*']
+        rights = dict.fromkeys(
+            right for group in self.groups for right in GROUP_RIGHTS[group]
+        )
         refused = {*self.unsupported, *(self.user.denied if self.user else ())}
-        granted = {
-            right
-            for grant in self.grants or ()
-            for right in GRANT_RIGHTS[grant]
-        }
-        return [
-            right
-            for right in dict.fromkeys(
-                right for group in groups for right in GROUP_RIGHTS[group]
-            )
-            if right not in refused
-            and (self.grants is None or right in granted)
-        ]
+        if self.grants is not None:
+            granted = {r for name in self.grants for r in GRANT_RIGHTS[name]}
+            refused |= rights.keys() - granted
+        return [right for right in rights if right not in refused]
 
 
 class Accounts:
@@ -111,27 +113,21 @@ class Accounts:
 
     def __init__(self):
         self.users = {}
-        self._sessions = {}
+        self.sessions = {}
 
     def add(self, name, password, groups, now):
         """Create an account."""
-        number, email = len(self.users) + 1, f'{name.lower()}@example.org'
-        user = User(number, name, password, tuple(groups), now, email)
+        user = User(len(self.users) + 1, name, password, tuple(groups), now)
         self.users[name] = user
 
     def check(self, name, password):
+        """Return the account if the password is right."""
         user = self.users.get(name[:1].upper() + name[1:])
-        return (
-            user if user and password and user.password == password else None
-        )
+        is_right = user and password and user.password == password
+        return user if is_right else None
 
     def start(self, user):
+        """Start a session; return its cookie."""
         cookie = secrets.token_hex(16)
-        self._sessions[cookie] = Session(user)
+        self.sessions[cookie] = Session(user)
         return cookie
-
-    def end(self, cookie):
-        self._sessions.pop(cookie, None)
-
-    def session(self, cookie):
-        return self._sessions.get(cookie)

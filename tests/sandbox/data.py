@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 
@@ -10,8 +11,9 @@ DATA = json.loads(
     Path(__file__).with_name('data.json').read_text(encoding='utf-8')
 )
 TEXTS = DATA['texts']
+READABLE = '%H:%M, %d %B %Y'
 
 
-def listed(kind):
-    """Return the rights of each of the 'groups' or 'grants'."""
-    return {name: text.split() for name, text in DATA[kind].items()}
+def timestamp(seconds, form='%Y-%m-%dT%H:%M:%SZ'):
+    """Write a time the way the API does."""
+    return time.strftime(form, time.gmtime(seconds))

@@ -8,8 +8,8 @@ from urllib.parse import quote_plus, urlencode
 from . import form
 from .accounts import SESSION_COOKIE
 from .data import TEXTS
-from .oauth import AuthorizeError
-from .wire import Response, html_response, parse_form
+from .oauth import OAuthError
+from .wire import html_response, parse_form, response
 
 
 PRIVATE = 'private,must-revalidate,s-maxage=0'
@@ -24,38 +24,30 @@ def authorize(wiki, request):
     path = f'{wiki.path}/rest.php/oauth2/authorize'
     if session is None and 'client_id' in request.query:
         back = urlencode({'rest_url': f'{path}?{request.query_string}'})
-        target = index(wiki, LOGIN, returnto=BACK, returntoquery=back, **shown)
-        return _redirect(307, target)
+        fields = {'returnto': BACK, 'returntoquery': back, **shown}
+        return _redirect(307, index(wiki, LOGIN, **fields))
     user = session.user if session else None
     request.user = user.name if user else None
     try:
         valid = wiki.oauth.check_authorize(request.query, user)
-    except AuthorizeError as error:
+    except OAuthError as error:
         return _error_page(wiki, error, PRIVATE if user else UNCACHED)
-    target = index(
-        wiki,
-        APPROVE,
-        returnto=path,
-        returntoquery=request.query_string,
-        client_id=valid.client.id,
-        oauth_version='2',
-        scope=' '.join(valid.grants),
-        **shown,
-    )
+    fields = {'returnto': path, 'returntoquery': request.query_string}
+    fields.update(client_id=valid.client.id, oauth_version='2')
+    fields.update(scope=' '.join(valid.grants), **shown)
+    target = index(wiki, APPROVE, **fields)
     return _redirect(307, target, Cache_Control=PRIVATE)
 
 
 def _shown(wiki, request):
     """Return how a page is to be shown, to which only master listens."""
-    if not wiki.is_master:
-        return {}
     shown = {}
-    for locale in request.query.get('ui_locales', '').split():
+    for locale in reversed(request.query.get('ui_locales', '').split()):
         if locale.isalpha():  # as good as known
-            shown.setdefault('uselang', locale)
+            shown['uselang'] = locale
     if 'display' in request.query:
         shown['display'] = request.query['display']
-    return shown
+    return shown if wiki.is_master else {}
 
 
 def answer(wiki, request):
@@ -71,11 +63,11 @@ def answer(wiki, request):
         return _login(wiki, request)
     if title == APPROVE:
         return _approve(wiki, request, session)
-    if title == form.TITLE:
-        if session is None:
-            back = {'returnto': title, 'returntoquery': request.query_string}
-            return _redirect(302, index(wiki, LOGIN, **back))
+    if title == form.TITLE and session:
         return form.answer(wiki, request, session)
+    if title == form.TITLE:
+        back = {'returnto': title, 'returntoquery': request.query_string}
+        return _redirect(302, index(wiki, LOGIN, **back))
     if title == BACK:
         url = wiki.server + request.query.get('rest_url', '/')
         return _redirect(302, url)
@@ -90,12 +82,12 @@ def _login(wiki, request):
     if request.method != 'POST':
         fields = '<input name="wpName"><input name="wpPassword">'
         return html_response(title, _form(fields, wploginattempt='Log in'))
-    name = request.form.get('wpName', '')
-    password = request.form.get('wpPassword', '')
-    user = wiki.accounts.check(name, password)
+    sent, query = request.form, request.query
+    user = wiki.accounts.check(
+        sent.get('wpName', ''), sent.get('wpPassword', '')
+    )
     if user is None:
-        return html_response(title, f'<p>{TEXTS["login"]}</p>')
-    query = request.query
+        return html_response(title, f'<p>{TEXTS["wrongpassword"]}</p>')
     returnto = query.get('returnto', 'Main Page')
     target = index(wiki, returnto, query.get('returntoquery', ''))
     cookie = session_cookie(wiki.accounts.start(user))
@@ -109,15 +101,15 @@ def _approve(wiki, request, session):
     try:
         valid = wiki.oauth.check_authorize(query, user)
         if valid.client.owner_only:
-            raise AuthorizeError(400, 'invalid_client')
+            raise OAuthError(400, 'invalid_client')
         if request.form.get('wpEditToken') == token:
             if 'accept' in request.form:
-                return _redirect(303, wiki.oauth.allow(valid, user))
+                return _redirect(303, wiki.oauth.allow(valid))
             target = wiki.oauth.deny(valid)
             if target is None:
-                raise AuthorizeError(400, 'cancelled')
+                raise OAuthError(400, 'unauthorized_client')
             return _redirect(303, target)
-    except AuthorizeError as error:
+    except OAuthError as error:
         return _error_page(wiki, error, PRIVATE)
     text = (
         f'<p>Hi {html.escape(user.name)}, an application would like to do '
@@ -164,16 +156,15 @@ def _redirect(status, location, **fields):
 
 def _error_page(wiki, error, cache_control):
     """Return the error page of Extension:OAuth, or send the browser on."""
+    fields = {'Cache_Control': cache_control}
     if error.location:
-        headers = {'Location': error.location, 'Cache-Control': cache_control}
-        headers['Content-Type'] = 'text/html; charset=UTF-8'
-        return Response(error.status, b'', headers)
+        fields['Location'] = error.location
+        kind = 'text/html; charset=UTF-8'
+        return response(error.status, b'', kind, **fields)
     words = 'connection error' if wiki.is_master else 'Connection Error'
     title, text = f'Application {words} - SandboxWiki', str(error)
     if error.hint:
         text += f' Additional debug information: {error.hint}'
     text = f'<p>{html.escape(text)} Return to <a href="/">Main Page</a> .</p>'
     kind = 'text/html;charset=UTF-8'
-    return html_response(
-        title, text, error.status, kind, Cache_Control=cache_control
-    )
+    return html_response(title, text, error.status, kind, **fields)

@@ -11,6 +11,12 @@ from .wire import html_response
 
 TITLE = 'Special:OAuthConsumerRegistration/propose/oauth2'
 TEXTS = 'wpname', 'wpversion', 'wpdescription', 'wpcallbackUrl'
+BOXES = {
+    'wpgrants[]': GRANT_RIGHTS,
+    'wpagreement': '1',
+    'wpownerOnly': '1',
+    'wpoauth2IsConfidential': '1',
+}
 
 
 def answer(wiki, request, session):
@@ -43,16 +49,13 @@ def _form(request, session):
         f'<p>{name} <input name="{name}" value="{html.escape(text)}"></p>'
         for name in TEXTS
         for text in query.get(name, [''])
+    ] + [
+        f'<label><input type="checkbox" name="{name}" value="{value}"'
+        f'{" checked" * (value in query.get(name, []))}> {name} {value}'
+        '</label><br>'
+        for name, values in BOXES.items()
+        for value in values
     ]
-    boxes = {'wpgrants[]': GRANT_RIGHTS, 'wpagreement': ['1']}
-    boxes |= {'wpownerOnly': ['1'], 'wpoauth2IsConfidential': ['1']}
-    for name, values in boxes.items():
-        for value in values:
-            ticked = 'checked' if value in query.get(name, []) else ''
-            fields.append(
-                f'<label><input type="checkbox" name="{name}" value="{value}"'
-                f' {ticked}> {name} {value}</label><br>'
-            )
     token = session.token('csrf')
     return (
         f'<form method="post">{"".join(fields)}<input type="hidden"'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from .data import DATA
@@ -22,33 +22,20 @@ class Edit(NamedTuple):
     tags: tuple[str, ...]
 
 
-class Revision(NamedTuple):
-    """One version of a page."""
-
-    id: int
-    parent: int
-    user: str
-    text: str
-    summary: str
-    tags: tuple[str, ...]
-    time: float
-
-
 @dataclass(eq=False)
 class Page:
-    """A page and its versions, the oldest first."""
+    """A page and its last revision, made by *edit* at *time*."""
 
     id: int
     title: str
-    revisions: list[Revision] = field(default_factory=list)
+    edit: Edit | None = None
+    time: float = 0
+    revision: int = 0
+    parent: int = 0
 
     @property
     def text(self):
-        return self.revisions[-1].text
-
-    @property
-    def is_redirect(self):
-        return self.text.lower().startswith('#redirect')
+        return self.edit.text
 
 
 def namespace(title):
@@ -60,11 +47,11 @@ def namespace(title):
 def normal_title(title):
     """Return *title* as MediaWiki writes it."""
     title = ' '.join(title.replace('_', ' ').split()).lstrip(':')
-    number = namespace(title)
+    number, start = namespace(title), ''
     if number:
-        rest = title.partition(':')[2].strip()
-        return f'{NAMESPACES[number]}:{rest[:1].upper()}{rest[1:]}'
-    return title[:1].upper() + title[1:]
+        start, title = f'{NAMESPACES[number]}:', title.partition(':')[2]
+    title = title.strip()
+    return f'{start}{title[:1].upper()}{title[1:]}'
 
 
 class Pages:
@@ -75,17 +62,15 @@ class Pages:
         self._last_revision = 0
 
     def __getitem__(self, title):
-        return self._pages[normal_title(title)].text
+        return self.page(title).text
 
     def page(self, title):
         return self._pages.get(normal_title(title))
 
     def save(self, edit, time):
-        user, title, *rest = edit
-        title, number = normal_title(title), len(self._pages) + 1
+        title, number = normal_title(edit.title), len(self._pages) + 1
         page = self._pages.setdefault(title, Page(number, title))
-        parent = page.revisions[-1].id if page.revisions else 0
         self._last_revision += 1
-        revision = Revision(self._last_revision, parent, user, *rest, time)
-        page.revisions.append(revision)
+        page.parent, page.revision = page.revision, self._last_revision
+        page.edit, page.time = edit, time
         return page

@@ -46,22 +46,22 @@ class Server:
     def _accept(self):
         while not self.closing:
             args = self._listener.accept()[:1]
-            threading.Thread(
-                target=self._serve, args=args, daemon=True
-            ).start()
+            thread = threading.Thread(target=self._serve, args=args)
+            thread.daemon = True
+            thread.start()
 
     def _serve(self, connection):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._connections.add(connection)
         with (
-            connection,
             suppress(OSError),
+            connection,
             connection.makefile('rb') as stream,
         ):
             while not self.closing:
                 request = read_request(stream)
-                if request is None or not self._respond(connection, request):
+                if not request or not self._respond(connection, request):
                     break
         with self._lock:
             self._connections.discard(connection)
@@ -73,22 +73,22 @@ class Server:
         except Exception:
             log.exception('%r', request)
             response = html_response('Internal error', status=500)
+        close = request.headers.get('connection', '').lower() == 'close'
+        head, body = response.head(close=close), response.body
         if response.delivery == 'hang':
             connection.recv(1)
-            return False
-        if response.delivery == 'reset':
+        elif response.delivery == 'reset':
             # Closing with a linger time of 0 sends RST instead of FIN. The
             # stream holds the descriptor too: a shutdown would send FIN.
             linger = struct.pack('ii', 1, 0)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            return False
-        close = request.headers.get('connection', '').lower() == 'close'
-        head, body = response.head(close=close), response.body
-        if response.delivery == 'half':
+        elif response.delivery == 'half':
             connection.sendall(head + body[: len(body) // 2])
-            return False
-        connection.sendall(head if request.method == 'HEAD' else head + body)
-        return not close
+        else:
+            is_head = request.method == 'HEAD'
+            connection.sendall(head if is_head else head + body)
+            return not close
+        return False
 
 
 def read_request(stream):

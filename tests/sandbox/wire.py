@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
 from http.client import responses
 from urllib.parse import parse_qsl, unquote
 
@@ -22,22 +21,17 @@ class Request:
     what was sent, until the request is answered.
     """
 
-    def __init__(self, method, target, headers=None, body=b''):
+    user = error = status = fault = None
+
+    def __init__(self, method, target, headers, body):
         path, _, self.query_string = target.partition('?')
-        self.method = method
-        self.target = target
-        self.path = unquote(path)
-        self.headers = CaseInsensitiveDict(headers or {})
+        self.method, self.target, self.path = method, target, unquote(path)
+        self.headers = CaseInsensitiveDict(headers)
         self.query = parse_form(self.query_string)
-        self.body = body
-        self.body_length = len(body)
-        self.form = {}
-        if 'urlencoded' in self.headers.get('content-type', ''):
-            self.form = parse_form(body.decode(errors='replace'))
-        self.user = None
-        self.error = None
-        self.status = None
-        self.fault = None
+        self.body, self.body_length = body, len(body)
+        is_form = 'urlencoded' in self.headers.get('content-type', '')
+        text = body.decode(errors='replace') if is_form else ''
+        self.form = parse_form(text)
 
     def __repr__(self):
         return (
@@ -67,11 +61,7 @@ class Response:
     delivery = 'whole'
 
     def __init__(self, status, body=b'', headers=()):
-        self.status = status
-        self.body = body
-        self.headers = list(
-            headers.items() if isinstance(headers, Mapping) else headers
-        )
+        self.status, self.body, self.headers = status, body, list(headers)
 
     def head(self, *, close=False):
         phrase = responses.get(self.status, 'Unknown')
@@ -82,17 +72,20 @@ class Response:
         return '\r\n'.join([*lines, '', '']).encode('latin-1')
 
 
+def response(status, body, content_type, **fields):
+    """Return a response; the hyphens of its *fields* are underscores."""
+    fields = {'Content_Type': content_type, **fields}
+    pairs = [(name.replace('_', '-'), text) for name, text in fields.items()]
+    return Response(status, body, pairs)
+
+
 def json_response(data, status=200, content_type='application/json', **fields):
     body = json.dumps(data, separators=(',', ':')).encode()
-    return Response(status, body, _headers(content_type, fields))
+    return response(status, body, content_type, **fields)
 
 
 def html_response(
-    title,
-    text='',
-    status=200,
-    content_type='text/html; charset=UTF-8',
-    **fields,
+    title, text='', status=200, kind='text/html; charset=UTF-8', **fields
 ):
     title = html.escape(title)
     body = (
@@ -100,12 +93,7 @@ def html_response(
         f'<title>{title}</title></head>\n<body><h1>{title}</h1>\n{text}\n'
         '</body></html>\n'
     )
-    return Response(status, body.encode(), _headers(content_type, fields))
-
-
-def _headers(content_type, fields):
-    names = {name.replace('_', '-'): value for name, value in fields.items()}
-    return {'Content-Type': content_type, **names}
+    return response(status, body.encode(), kind, **fields)
 
 
 class RestError(Exception):
@@ -113,9 +101,7 @@ class RestError(Exception):
 
     def __init__(self, status, text='', **fields):
         super().__init__(text)
-        self.status = status
-        self.fields = fields
-        self.headers = {}
+        self.status, self.fields, self.headers = status, fields, {}
 
     @property
     def code(self):
@@ -127,5 +113,6 @@ class RestError(Exception):
         if str(self):
             data['messageTranslations'] = {'en': str(self)}
         data.update(httpCode=self.status, httpReason=responses[self.status])
-        self.headers['Cache-Control'] = 'private, max-age=0, s-maxage=0'
-        return json_response(data, self.status, **self.headers)
+        cache = 'private, max-age=0, s-maxage=0'
+        headers = {**self.headers, 'Cache_Control': cache}
+        return json_response(data, self.status, **headers)
