@@ -22,7 +22,7 @@ from pywikibot_oauth2.account import Account, Policy
 from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.token import Token
 from tests.sandbox import Clock
-from tests.sandbox.config import FAMILY
+from tests.sandbox.config import write_family
 
 
 SECONDS = 20  # more than anything here takes
@@ -186,20 +186,13 @@ def set_up_pywikibot(monkeypatch, folder, **wikis):
 
     :param wikis: the sandboxes of the family by their codes
     """
-    family_file = folder / 'sandbox_family.py'
-    family_file.write_text(
-        FAMILY.format(
-            langs={code: wiki.netloc for code, wiki in wikis.items()},
-            paths={code: wiki.path for code, wiki in wikis.items()},
-        )
-    )
     (folder / 'throttle.ctrl').touch()
     for name, value in {
         'base_dir': str(folder),
         'authenticate': {},
         'usernames': defaultdict(dict),
         'family': 'sandbox',
-        'family_files': {'sandbox': str(family_file)},
+        'family_files': {'sandbox': write_family(folder, wikis)},
         'socket_timeout': (SECONDS, SECONDS),
         'retry_wait': 0.01,
         'retry_max': 0.02,
