@@ -23,7 +23,8 @@ def need_mediawiki():
 
 def need_chromium():
     """Install Chromium and its driver, or skip the test (in CI: fail)."""
-    _need(_has_chromium, 'chromium chromium-driver')
+    programs = 'chromium', 'chromedriver'
+    _need(lambda: all(map(shutil.which, programs)), 'chromium chromium-driver')
 
 
 def _has_mediawiki():
@@ -31,10 +32,6 @@ def _has_mediawiki():
         return False
     modules = subprocess.check_output(['php', '-m'], text=True).split()
     return PHP_MODULES.issubset(modules)
-
-
-def _has_chromium():
-    return shutil.which('chromium') and shutil.which('chromedriver')
 
 
 def _need(is_there, packages):
