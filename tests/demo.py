@@ -103,7 +103,6 @@ class Demo:
 
 
 def main():
-    """Show the result; the exit status is 0 if all went well."""
     parser = argparse.ArgumentParser(prog='python -m tests.demo')
     parser.add_argument('--like', choices=['1.43', 'master'], default='1.43')
     like = parser.parse_args().like

@@ -25,7 +25,6 @@ PYTEST = '-m pytest -q -n 2 --dist worksteal -p no:cacheprovider'
 
 
 def run(number, options):
-    """Run the tests once; return those that were not green."""
     seed = f'--randomly-seed={random.randrange(1 << 32)}'
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, 'report.xml')

@@ -72,7 +72,6 @@ _PORTS = itertools.cycle(
 
 
 def free_port():
-    """Return a port that nobody listens on."""
     while True:
         with contextlib.suppress(OSError):
             port = next(_PORTS)
@@ -93,7 +92,6 @@ def at_once(number, call):
 
 
 def wait_until(condition):
-    """Wait for something that happens in another thread or process."""
     deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline, 'it did not happen'
@@ -179,7 +177,6 @@ class Terminal:
             keys = keys[os.write(self._window, keys) :]
 
     def answer(self, question, line):
-        """Wait for a question and answer it."""
         self.expect(question)
         self.type(f'{line}\n')
 
@@ -199,7 +196,6 @@ class Terminal:
         return re.findall(pattern, self.text)[-1]
 
     def is_restored(self):
-        """Return whether the terminal is in the mode it began with."""
         return termios.tcgetattr(self._window) == self.mode
 
 
@@ -229,14 +225,12 @@ class Owner:
             self.use_oauth(options, secret=secret)
 
     def use_oauth(self, options='', *, wiki=None, client=None, secret=None):
-        """Add an OAuth2Auth for a wiki to user-config.py."""
         client = client or self.client
         text = f'{client.id!r}, {secret or client.secret!r}'
         text += f', redirect_uri={client.redirect_uri!r}{options}'
         self.configure(CONFIG.format((wiki or self.wiki).netloc, text))
 
     def use_fixed_token(self, token):
-        """Add an OAuth2Auth with an access token to user-config.py."""
         text = f'access_token={token!r}'
         self.configure(CONFIG.format(self.wiki.netloc, text))
 
@@ -247,7 +241,6 @@ class Owner:
             self.configure(f'authenticate[{other.netloc!r}] = {here}\n')
 
     def configure(self, text):
-        """Append lines to user-config.py."""
         with self.config.open('a') as file:
             file.write(text)
 
@@ -258,7 +251,6 @@ class Owner:
         self.environment['BROWSER'] = f'{command} %s &'
 
     def token_file(self, account='Bot'):
-        """Return where an account's token belongs."""
         return self.folder / f'pywikibot-{account}.oauth2.json'
 
     def stored(self, account='Bot'):
@@ -286,7 +278,6 @@ class Owner:
         return Terminal(pwb(*arguments), self.environment, self.folder, echo)
 
     def in_terminal(self, *arguments):
-        """Run pwb in a terminal; return all that it showed."""
         with self.terminal(*arguments) as terminal:
             return terminal.wait()
 
@@ -321,7 +312,6 @@ class Owner:
         return self._complete(pwb(*arguments), keys, environment)
 
     def python(self, text, *arguments, **environment):
-        """Run a Python program; return what it printed."""
         command = [sys.executable, '-c', text, *arguments]
         done = self._complete(command, '', environment)
         assert done.returncode == 0, done.stdout
@@ -333,7 +323,6 @@ class Owner:
         return subprocess.CompletedProcess(command, process.returncode, output)
 
     def edit(self, edits=1, *arguments):
-        """Let a script edit; return what it printed."""
         return self.python(EDITS, str(edits), *arguments)
 
     def script(self, text=EDITS):
@@ -356,7 +345,6 @@ class Owner:
         FileStore(self.folder).save(user, client.id, value.serialize())
 
     def log_in(self, user='Bot', *options, wiki=None):
-        """Run pwb login and paste the answer."""
         wiki = wiki or self.wiki
         with self.terminal('login', *options) as terminal:
             terminal.type(wiki.approve(terminal.address, user) + '\n')
@@ -389,7 +377,6 @@ def dialogs(wiki):
 
 
 def editors(wiki):
-    """Return who has edited, in order."""
     return [edit.user for edit in wiki.edits]
 
 

@@ -102,17 +102,14 @@ class Bot:
 
     @property
     def said(self):
-        """What the bot owner is told."""
         return '\n'.join(self.policy.said)
 
     @property
     def path(self):
-        """The token file."""
         return self.store.path(self.user)
 
     @property
     def stored(self):
-        """The authorization in the store."""
         return Authorization.deserialize(
             self.store.load(self.user, self.registered.id)
         )
@@ -137,7 +134,6 @@ class Bot:
 
 
 def client_of(registered, *, secret=True, **options):
-    """Return the client that was registered, as a program has it."""
     if registered.owner_only:
         options['owner_only'] = True
     else:
@@ -148,7 +144,6 @@ def client_of(registered, *, secret=True, **options):
 
 
 def in_thread(call, *arguments):
-    """Call a function in a thread of its own; return the result."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(call, *arguments).result(SECONDS)
 

@@ -35,13 +35,11 @@ HEAD = ('Pywikibot', 'scripts', 'passed', 'failed', 'skipped', 'seconds')
 
 
 def pip(python: str | Path, *arguments: str) -> str:
-    """Run pip; return what it printed."""
     command = [python, '-m', 'pip', '--disable-pip-version-check', *arguments]
     return subprocess.check_output(command, text=True)
 
 
 def newest_versions() -> list[str]:
-    """Return the newest release of each major version, in order."""
     shown = pip(sys.executable, 'index', 'versions', 'pywikibot')
     listed = re.search('(?m)^Available versions: (.*)$', shown)
     if listed is None:
@@ -97,7 +95,6 @@ def run(version: str, tests: list[str]) -> tuple[object, ...]:
 
 
 def main() -> int:
-    """Run the program; it fails if a test does, or if none runs."""
     parser = argparse.ArgumentParser(prog='python -m tests.pywikibots')
     parser.add_argument('versions', nargs='*', metavar='VERSION')
     parser.add_argument(

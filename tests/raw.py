@@ -58,7 +58,6 @@ class RawServer:
                 return
 
     def _read(self, connection):
-        """Read a whole request."""
         received = b''
         while True:
             head, end, body = received.partition(b'\r\n\r\n')
@@ -80,7 +79,6 @@ def response(status=b'200 OK', headers=(), body=b'', length=None):
 
 
 def recorded(answer):
-    """Return the bytes of a recorded answer."""
     body = answer.get('body', '')
     if not isinstance(body, str):
         body = json.dumps(body)

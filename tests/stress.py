@@ -82,7 +82,6 @@ def fork(function, *arguments):
 
 
 def report(kind, what):
-    """Tell the process of the wiki something."""
     # One short write, because all workers share the pipe.
     line = json.dumps([kind, what if kind == 'kills' else str(what)[:400]])
     os.write(1, b'\n' + line.encode() + b'\n')
@@ -110,7 +109,6 @@ def work(setup, number, until):
 
 
 def work_last(setup):
-    """Find out whether the authorization is still good."""
     try:
         editor = Editor(setup['url'], 'Last page')
         editor.read()
@@ -131,7 +129,6 @@ class Editor:
         self._csrf_token = None
 
     def read(self):
-        """Ask who we are."""
         answer = self._call('GET', action='query', meta='userinfo')
         name = answer['query']['userinfo']['name']
         if name != 'Bot':
@@ -197,7 +194,6 @@ class Run:
             return self._judge(wiki)
 
     def _supervise(self, owner):
-        """Let the supervisor do its work."""
         is_master = self.options.like == 'master'
         ending = signal.SIGKILL if is_master else signal.SIGTERM
         setup = {**vars(self.options), 'signal': ending}
@@ -284,7 +280,6 @@ class Run:
 
 
 def main(arguments=None):
-    """Show the results; the exit status is 0 if all went well."""
     parser = argparse.ArgumentParser(prog='stress')
     parser.add_argument('--seconds', type=float, default=20)
     parser.add_argument('--stores', nargs='+', default=['file', 'redis'])

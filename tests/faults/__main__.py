@@ -16,7 +16,6 @@ class Table:
         self.injected = self.lost = self.leaked = self.failed = 0
 
     def pytest_runtest_logreport(self, report):
-        """Count a phase of a test."""
         self.failed += report.failed
         for name, value in report.user_properties:
             if name == 'fault' and report.when == 'teardown':
@@ -44,7 +43,6 @@ class Table:
 
 
 def main():
-    """Run the tests in this folder, or what the arguments select of them."""
     table = Table()
     options = ['-q', '-n', '2', '-p', 'no:randomly', '--show-capture=no']
     folder = str(Path(__file__).parent)

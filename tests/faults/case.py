@@ -82,7 +82,6 @@ class Wiki(Sandbox):
         return self.count('/access_token')
 
     def would_take(self, client, refresh_token):
-        """Return whether a refresh token would get a new token."""
         is_known = self.oauth.clients.get(client.id) is client
         with contextlib.suppress(OAuthError):
             self.oauth._living(client, refresh_token)
@@ -141,7 +140,6 @@ class Case:
 
     @property
     def refresh_token(self):
-        """The one in the token file, which must be whole."""
         return self.owner.stored()['token']['refresh_token']
 
     def store(self, **changes):
@@ -261,7 +259,6 @@ class Bot:
         self.auth.bearer_for(prefix, 'Bot').account.adopt(authorization)
 
     def edit(self):
-        """Edit a page once."""
         self._go_to_work()
         capture = self.case.capture
         mark, begun = len(capture.text), time.monotonic()
@@ -280,7 +277,6 @@ class Bot:
         return Outcome(not error, capture.text[mark:], error, seconds)
 
     def _save_twice(self):
-        """Save a page, with another CSRF token if the first was bad."""
         error = self._save()
         return self._save() if 'badtoken' in error else error
 

@@ -105,7 +105,6 @@ def new_case(request, record, port, pywikibot_site, capture, tmp_path, capfd):
 
 @pytest.fixture(params=['1.43', 'master'])
 def like(request):
-    """Return which server the wiki plays."""
     return request.param
 
 
@@ -123,7 +122,6 @@ def case(new_case, like):
 
 @pytest.fixture
 def bot(case):
-    """Return a new run of it."""
     return case.bot()
 
 

@@ -66,7 +66,6 @@ def test_an_address_beside_the_wiki_gets_no_token(
 
 
 def check_nothing_goes_out(case, after, says, **changes):
-    """Check that what is stored stops a run if it is changed like this."""
     good = case.file.read_text()
     case.store(**changes)
     case.advance(after)

@@ -114,7 +114,6 @@ class Chromium:
         self._ask('POST', '/url', {'url': url})
 
     def back(self):
-        """Go back a page."""
         self._ask('POST', '/back')
 
     def click(self, name):
@@ -122,7 +121,6 @@ class Chromium:
         self._ask('POST', f'{self._find(name)}/click')
 
     def type(self, name, text):
-        """Type something into a field of a form."""
         self._ask('POST', f'{self._find(name)}/value', {'text': text})
 
     def new_tab(self):
@@ -133,11 +131,9 @@ class Chromium:
         return tab
 
     def look_at(self, tab):
-        """Change to a tab."""
         self._ask('POST', '/window', {'handle': tab})
 
     def close_tab(self):
-        """Close the tab, and look at another one."""
         self.look_at(self._ask('DELETE', '/window')[0])
 
     # What a person sees
@@ -181,7 +177,6 @@ class Chromium:
         raise WebDriverError(f'{failure} on the page:\n{self.text}')
 
     def screenshot(self, path):
-        """Write what is seen to a PNG file."""
         path.write_bytes(base64.b64decode(self._ask('GET', '/screenshot')))
 
     def requests(self):

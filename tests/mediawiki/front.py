@@ -39,7 +39,6 @@ class RealWiki(Sandbox):
         return self
 
     def close(self):
-        """Stop the sandbox, then MediaWiki."""
         super().close()
         if self.mediawiki is not None:
             self.mediawiki.close()

@@ -145,7 +145,6 @@ class MediaWiki:
 
     @property
     def log(self):
-        """What PHP had to say."""
         return Path(self._folder, 'server.log').read_text()
 
     def send(self, method, target, body=b'', headers=()):
@@ -199,7 +198,6 @@ class MediaWiki:
         )
 
     def edit(self, title, text):
-        """Create a page or change it."""
         self.do(action='edit', title=title, text=text)
 
     def page(self, title, **params):
@@ -216,7 +214,6 @@ class MediaWiki:
         return None
 
     def sql(self, statement, *values):
-        """Change what is in the database."""
         path = f'{self._folder}/data/wiki.sqlite'
         with contextlib.closing(sqlite3.connect(path)) as database, database:
             database.execute(statement, values)

@@ -40,7 +40,6 @@ def owner(tmp_path, wiki):
 
 
 def log_in(chromium, wiki, user):
-    """Fill in the login form of the wiki."""
     chromium.type('wpName', user)
     chromium.type('wpPassword', wiki.password(user))
     chromium.click('wploginattempt')
@@ -202,13 +201,11 @@ class Visitor(Chromium):
         self.name = name
 
     def log_in(self):
-        """Log in to the tool, and for it to the wiki."""
         open_dialog(self, self.tool.wiki, f'{self.tool.url}/login', self.name)
         self.click('accept')
         self.expect(f'You are {self.name}, in the groups ')
 
     def write(self, title, line):
-        """Add a line to a page."""
         self.type('title', title)
         self.type('line', line)
         self.click('save')

@@ -67,7 +67,6 @@ def mediawiki(farm):
 
 
 def acts(action):
-    """Return a function that tells whether a request asks for an action."""
     return lambda request: request.form.get('action') == action
 
 
@@ -104,7 +103,6 @@ def make(mediawiki, name, number, text):
 
 
 def check_last_change(mediawiki, title):
-    """Check that the last change to a page was made under the client."""
     (revision,) = mediawiki.page(title)['revisions']
     assert revision['user'] == 'Bot'
     assert 'OAuth CID: 1' in revision['tags']
@@ -292,7 +290,6 @@ def test_a_script_runs_on_while_tokens_expire_by_the_clock(
 
 
 def is_continuation(request):
-    """Tell whether a request asks for the rest of a list."""
     return any(
         name.endswith('continue')
         for name in request.form
@@ -301,7 +298,6 @@ def is_continuation(request):
 
 
 def is_large(request):
-    """Tell whether a request has half a megabyte or more."""
     return request.body_length > 5e5
 
 

@@ -57,11 +57,9 @@ class Session:
     pending: User | None = None  # gave the password, not the second factor
 
     def token(self, kind):
-        """Return the token for *kind* of action."""
         return self.tokens.setdefault(kind, secrets.token_hex(20) + '+\\')
 
     def use(self, access_token):
-        """Note that a request came with *access_token*."""
         if self.used_with is not access_token:
             self.tokens.clear()
             self.used_with = access_token
@@ -90,7 +88,6 @@ class Caller:
         return self.user.all_groups if self.user else ['*']
 
     def token(self, kind):
-        """Return the token that has to be sent for *kind* of action."""
         if self.user is None and kind != 'login':
             return '+\\'
         return self.session.token(kind)
@@ -116,12 +113,10 @@ class Accounts:
         self.sessions = {}
 
     def add(self, name, password, groups, now):
-        """Create an account."""
         user = User(len(self.users) + 1, name, password, tuple(groups), now)
         self.users[name] = user
 
     def check(self, name, password):
-        """Return the account if the password is right."""
         user = self.users.get(name[:1].upper() + name[1:])
         is_right = user and password and user.password == password
         return user if is_right else None

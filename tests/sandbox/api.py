@@ -47,7 +47,6 @@ class Call:
         return self.params[name]
 
     def many(self, name, default=''):
-        """Return the values of a parameter that takes several."""
         value = self.params.get(name, default)
         return value.split('|') if value else []
 
@@ -80,7 +79,6 @@ def answer(wiki, request):
 
 
 def _run(call):
-    """Find out who is calling, and do what is asked."""
     identify(call)
     name = call.get('action', 'help')
     action = ACTIONS.get(name)
@@ -100,7 +98,6 @@ def _run(call):
 
 
 def identify(call):
-    """Find the account that a request is made for."""
     wiki, request = call.wiki, call.request
     if request.bearer is None:
         call.caller = wiki.caller(wiki.session_of(request))
@@ -150,7 +147,6 @@ def _check_right(call, action):
 
 
 def _error(call, error):
-    """Return an error as the client wants it."""
     form, code, text = call.get('errorformat', 'bc'), error.code, str(error)
     see = TEXTS['docref'].format(call.wiki.url)
     docref = {'docref' if call.fv2 else '*': see}
@@ -239,7 +235,6 @@ def _second_step(call, user):
 
 
 def _ask(user, why):
-    """Ask as Extension:OATHAuth or Extension:EmailAuth does."""
     factor = DATA['second_factors'][user.second_factor[0]]
     field = {'type': 'string', 'label': factor['label'], 'help': 'Six digits'}
     request = {'id': factor['request'], 'fields': {factor['field']: field}}

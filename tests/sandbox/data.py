@@ -15,5 +15,4 @@ READABLE = '%H:%M, %d %B %Y'
 
 
 def timestamp(seconds, form='%Y-%m-%dT%H:%M:%SZ'):
-    """Write a time the way the API does."""
     return time.strftime(form, time.gmtime(seconds))

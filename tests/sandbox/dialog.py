@@ -19,7 +19,6 @@ BACK = 'Special:OAuth/rest redirect'
 
 
 def authorize(wiki, request):
-    """Answer rest.php/oauth2/authorize."""
     session, shown = browser_session(wiki, request), _shown(wiki, request)
     path = f'{wiki.path}/rest.php/oauth2/authorize'
     if session is None and 'client_id' in request.query:
@@ -147,7 +146,6 @@ def index(wiki, title, query='', **fields):
 
 
 def _redirect(status, location, **fields):
-    """Send the browser to *location*."""
     link = f'<a href="{html.escape(location)}">here</a>'
     kind = 'text/html; charset=utf-8'
     fields['Location'] = location

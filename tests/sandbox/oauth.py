@@ -53,7 +53,6 @@ class Client:
     access_token: str | None = field(default=None, repr=False)
 
     def usable_by(self, user):
-        """Tell whether *user* may authorize the client."""
         is_proposal = self.stage == 'proposed' and user is self.owner
         return self.stage == 'approved' or is_proposal
 
@@ -165,7 +164,6 @@ class AuthorizationServer:
             )
 
     def _client(self, request):
-        """Return the client that authenticates itself."""
         form, master = request.form, self._wiki.is_master
         name, secret = _basic_credentials(request)
         secret = form.get('client_secret', secret)
@@ -190,7 +188,6 @@ class AuthorizationServer:
     # Authorizing
 
     def check_authorize(self, query, user):
-        """Validate a request to the authorization endpoint."""
         if 'client_id' not in query:
             raise _malformed('client_id')
         if query.get('response_type') != 'code':
@@ -441,7 +438,6 @@ class AuthorizationServer:
         return text
 
     def valid(self, text):
-        """Return the access token of that text if it is still good."""
         token = self.access_tokens.get(text)
         if token is None or token.revoked:
             return None
@@ -451,7 +447,6 @@ class AuthorizationServer:
         )
 
     def session_jwt(self, token):
-        """Return the value of the cookie that belongs to *token*."""
         for text, owner in self.session_jwts.items():
             if owner is token:
                 return text
@@ -473,7 +468,6 @@ class AuthorizationServer:
 
 
 def make_jwt(claims):
-    """Return a JWT with a random signature."""
     parts = [{'typ': 'JWT', 'alg': 'RS256'}, claims]
     texts = (json.dumps(part, separators=(',', ':')) for part in parts)
     encoded = [_b64(text.encode()) for text in texts]

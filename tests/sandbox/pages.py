@@ -39,7 +39,6 @@ class Page:
 
 
 def namespace(title):
-    """Return the number of the namespace that *title* is in."""
     prefix, colon, _ = title.partition(':')
     return NUMBERS.get(prefix.lower(), 0) if colon else 0
 

@@ -32,7 +32,6 @@ def run(call):
 
 
 def _described(call, title, page):
-    """Return what is asked about a page."""
     data, wanted = {'ns': namespace(title), 'title': title}, call.many('prop')
     data = {'pageid': page.id, **data} if page else {**data, 'missing': True}
     if 'info' in wanted:
@@ -92,7 +91,6 @@ def _allusers(call):
 
 
 def blockinfo(user):
-    """Return what is said about the block of a user."""
     times = {'blockedtimestampformatted': timestamp(user.blocked, READABLE)}
     times['blockedtimestamp'] = timestamp(user.blocked)
     return {**DATA['block'], **times}

@@ -66,7 +66,6 @@ def _check_method(request, *allowed):
 
 
 def _caller(wiki, request):
-    """Return who calls, by token or cookie."""
     caller = wiki.caller(wiki.session_of(request))
     if request.bearer is not None:
         token = wiki.oauth.valid(request.bearer)
@@ -80,7 +79,6 @@ def _caller(wiki, request):
 
 
 def _resource(wiki, request, kind):
-    """Answer what a client may ask about its user."""
     text, master = request.bearer or '', wiki.is_master
     scheme, _, value = request.headers.get('authorization', '').partition(' ')
     lower_case = scheme != 'Bearer' and scheme.lower() == 'bearer'
@@ -147,7 +145,6 @@ def _profile(token, caller):
 
 
 def _page(wiki, request, rest):
-    """Answer v1/page/<title>/bare."""
     caller = _caller(wiki, request)
     page = wiki.pages.page(rest.removesuffix('/bare'))
     if page is None:

@@ -93,7 +93,6 @@ class Player:
     # What comes before a case
 
     def register(self, **fields):
-        """Register all clients."""
         fields.update(redirect_uri=CALLBACK, description='reference client')
         symbols = self.symbols
         for name, own in SETUP['clients'].items():
@@ -110,14 +109,12 @@ class Player:
         symbols['<client_id:client_secret>'] = credentials.decode()
 
     def tokens(self, label, client=''):
-        """Authorize and get a pair of tokens."""
         name, user = SETUP['tokens'].get(label, ('confidential', 'Bot'))
         pair = self.wiki.issue(self.clients[client or name], user)
         self.symbols[f'<access_token {label}>'] = pair.access_token
         self.symbols[f'<refresh_token {label}>'] = pair.refresh_token
 
     def refresh(self, label, new):
-        """Refresh an authorization of the confidential client."""
         form = {
             'grant_type': 'refresh_token',
             'client_id': '<client_id: confidential>',
@@ -129,7 +126,6 @@ class Player:
         self.symbols[f'<access_token {new}>'] = answer['access_token']
 
     def csrf(self, label):
-        """Fetch a CSRF token."""
         if f'<access_token {label}>' not in self.symbols:
             self.tokens(label)
         url = f'{self.wiki.api_url}?action=query&meta=tokens&format=json'
@@ -161,7 +157,6 @@ class Player:
         self.wiki.accounts.users[user].denied.add(right)
 
     def tamper(self, label):
-        """Make tokens with a wrong signature."""
         symbol = f'<access_token {label}'
         start = self.symbols[f'{symbol}>'].rpartition('.')[0] + '.'
         self.symbols[f'{symbol} with another signature>'] = start + 'A' * 342
@@ -170,7 +165,6 @@ class Player:
     # Asking
 
     def send(self, case):
-        """Send the recorded request."""
         request = case['request']
         text = json.dumps(request)
         for kind, label in re.findall(WANTED, text):
@@ -243,7 +237,6 @@ class Player:
     # Comparing
 
     def compare(self, recorded, response):
-        """Compare a response with the recorded one."""
         assert response.status_code == recorded['status']
         headers = recorded.get('headers', {})
         for name, value in headers.items():
@@ -298,7 +291,6 @@ class Player:
         self.symbols.update(zip(new, found.groups(), strict=True))
 
     def compare_claims(self, case):
-        """Look into an access token."""
         symbol = SETUP['claims'][case['case']]
         token = self.symbols[symbol]
         header, claims = (
