@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.sandbox import Sandbox
 from tests.sandbox.api import ApiError, Call, identify
-from tests.sandbox.wire import Response
+from tests.sandbox.server import Response
 
 from .server import MediaWiki, session_headers
 

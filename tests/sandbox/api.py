@@ -10,12 +10,19 @@ import html
 from typing import Any, NamedTuple
 
 from . import query
-from .accounts import SESSION_COOKIE, Caller, Session
-from .data import DATA, TEXTS, timestamp
+from .content import (
+    DATA,
+    SESSION_COOKIE,
+    TEXTS,
+    Caller,
+    Edit,
+    Session,
+    normal_title,
+    timestamp,
+)
 from .dialog import session_cookie
-from .pages import Edit, normal_title
 from .rest import INVALID
-from .wire import json_response
+from .server import json_response
 
 
 class ApiError(Exception):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from urllib.parse import urlsplit
 
-from .accounts import GRANT_RIGHTS
-from .data import DATA, READABLE, timestamp
+from .content import DATA, GRANT_RIGHTS, READABLE, timestamp
 from .dialog import PRIVATE
 from .oauth import GRANT_TYPES, STAGES
-from .wire import RestError, json_response
+from .server import RestError, json_response
 
 
 # In the order in which Extension:OAuth checks them

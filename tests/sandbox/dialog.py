@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import html
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import parse_qs, quote_plus, urlencode
 
-from . import form
-from .accounts import SESSION_COOKIE
-from .data import TEXTS
+from .content import GRANT_RIGHTS, SESSION_COOKIE, TEXTS
 from .oauth import OAuthError
-from .wire import html_response, parse_form, response
+from .server import html_response, parse_form, response
 
 
 PRIVATE = 'private,must-revalidate,s-maxage=0'
 UNCACHED = 'no-cache, no-store, max-age=0, must-revalidate'
 LOGIN, APPROVE = 'Special:UserLogin', 'Special:OAuth/approve'
 BACK = 'Special:OAuth/rest redirect'
+TOKEN = '<input type="hidden" name="wpEditToken" value="{}">'
+FORM = 'Special:OAuthConsumerRegistration/propose/oauth2'
+FIELDS = 'wpname', 'wpversion', 'wpdescription', 'wpcallbackUrl'
+BOXES = {
+    'wpgrants[]': GRANT_RIGHTS,
+    'wpagreement': '1',
+    'wpownerOnly': '1',
+    'wpoauth2IsConfidential': '1',
+}
 
 
 def authorize(wiki, request):
@@ -62,9 +69,9 @@ def answer(wiki, request):
         return _login(wiki, request)
     if title == APPROVE:
         return _approve(wiki, request, session)
-    if title == form.TITLE and session:
-        return form.answer(wiki, request, session)
-    if title == form.TITLE:
+    if title == FORM and session:
+        return _propose(wiki, request, session)
+    if title == FORM:
         back = {'returnto': title, 'returntoquery': request.query_string}
         return _redirect(302, index(wiki, LOGIN, **back))
     if title == BACK:
@@ -112,8 +119,7 @@ def _approve(wiki, request, session):
         return _error_page(wiki, error, PRIVATE)
     text = (
         f'<p>Hi {html.escape(user.name)}, an application would like to do '
-        'things on your behalf.</p>'
-        f'<input type="hidden" name="wpEditToken" value="{token}">'
+        'things on your behalf.</p>' + TOKEN.format(token)
     )
     title = 'Allow application to connect - SandboxWiki'
     return html_response(title, _form(text, accept='Allow', cancel='Cancel'))
@@ -126,6 +132,47 @@ def _form(fields, **buttons):
         for name, text in buttons.items()
     )
     return f'<form method="post">{fields}{shown}</form>'
+
+
+def _propose(wiki, request, session):
+    """Show the form filled in from its address, or register a client."""
+    sent = parse_qs(request.body.decode())
+    if sent.get('wpEditToken') != [session.token('csrf')]:
+        return html_response('Propose a client', _proposal(request, session))
+    if 'wpagreement' not in sent:
+        return html_response('Propose a client', 'You have to agree.')
+    is_owner_only = 'wpownerOnly' in sent
+    client = wiki.oauth.register(
+        session.user,
+        name=sent['wpname'][0],
+        redirect_uri=sent.get('wpcallbackUrl', [''])[0],
+        confidential='wpoauth2IsConfidential' in sent,
+        owner_only=is_owner_only,
+        grants=('basic', *sent.get('wpgrants[]', [])),
+        stage='approved' if is_owner_only else 'proposed',
+    )
+    shown = {'key': client.id, 'secret': client.secret}
+    if is_owner_only:
+        shown['token'] = client.access_token
+    rows = (f'<p id="{name}">{text}</p>' for name, text in shown.items())
+    return html_response('The client was registered', ''.join(rows))
+
+
+def _proposal(request, session):
+    query = parse_qs(request.query_string)
+    fields = [
+        f'<p>{name} <input name="{name}" value="{html.escape(text)}"></p>'
+        for name in TEXTS
+        for text in query.get(name, [''])
+    ] + [
+        f'<label><input type="checkbox" name="{name}" value="{value}"'
+        f'{" checked" * (value in query.get(name, []))}> {name} {value}'
+        '</label><br>'
+        for name, values in BOXES.items()
+        for value in values
+    ]
+    fields.append(TOKEN.format(session.token('csrf')))
+    return _form(''.join(fields), submit='Propose')
 
 
 def browser_session(wiki, request):

@@ -27,7 +27,7 @@ import time
 from collections import Counter
 from typing import Any, NamedTuple
 
-from .wire import Response, html_response, response
+from .server import Response, html_response, response
 
 
 MAINTENANCE = 'Our servers are currently under maintenance.'

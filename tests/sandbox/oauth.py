@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from .accounts import GRANT_RIGHTS, Session, User
-from .data import TEXTS
-from .wire import json_response
+from .content import GRANT_RIGHTS, TEXTS, Session, User
+from .server import json_response
 
 
 CODE_LIFE = 60

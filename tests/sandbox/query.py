@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import hashlib
 
-from .accounts import Session
-from .data import DATA, READABLE, timestamp
+from .content import (
+    DATA,
+    NAMESPACES,
+    READABLE,
+    Session,
+    namespace,
+    normal_title,
+    timestamp,
+)
 from .dialog import session_cookie
-from .pages import NAMESPACES, namespace, normal_title
 
 
 def run(call):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from . import clients, dialog
-from .accounts import Session
-from .data import TEXTS, timestamp
+from .content import TEXTS, Session, timestamp
 from .oauth import OAuthError
-from .wire import RestError, json_response
+from .server import RestError, json_response
 
 
 INVALID = 'mwoauth-invalid-authorization'

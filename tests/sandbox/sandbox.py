@@ -6,11 +6,9 @@ import threading
 import time
 
 from . import api, dialog, faults, rest
-from .accounts import SESSION_COOKIE, Accounts, Caller, Session
+from .content import SESSION_COOKIE, Accounts, Caller, Edit, Pages, Session
 from .oauth import AuthorizationServer
-from .pages import Edit, Pages
-from .server import Server
-from .wire import html_response, json_response, parse_form
+from .server import Server, html_response, json_response, parse_form
 
 
 GRANTS = ('basic', 'highvolume', 'editpage', 'createeditmovepage')

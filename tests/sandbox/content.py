@@ -1,12 +1,20 @@
-"""Users, what they may do, and the sessions they are logged in with."""
+"""What the wiki knows: texts, users with their rights and sessions, pages."""
 
 from __future__ import annotations
 
+import json
 import secrets
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
 
-from .data import DATA
 
+DATA = json.loads(
+    Path(__file__).with_name('data.json').read_text(encoding='utf-8')
+)
+TEXTS = DATA['texts']
+READABLE = '%H:%M, %d %B %Y'
 
 ANONYMOUS = '127.0.0.1'
 SESSION_COOKIE = 'sandboxwiki_session'
@@ -16,6 +24,12 @@ GROUP_RIGHTS, GRANT_RIGHTS = (
     {name: text.split() for name, text in DATA[kind].items()}
     for kind in ('groups', 'grants')
 )
+NAMESPACES = dict(enumerate(DATA['namespaces'], -2))
+NUMBERS = {name.lower(): number for number, name in NAMESPACES.items()}
+
+
+def timestamp(seconds, form='%Y-%m-%dT%H:%M:%SZ'):
+    return time.strftime(form, time.gmtime(seconds))
 
 
 @dataclass(eq=False)
@@ -126,3 +140,66 @@ class Accounts:
         cookie = secrets.token_hex(16)
         self.sessions[cookie] = Session(user)
         return cookie
+
+
+class Edit(NamedTuple):
+    """A change of a page, as a test wants to know it."""
+
+    user: str
+    title: str
+    text: str
+    summary: str
+    tags: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Page:
+    """A page and its last revision, made by *edit* at *time*."""
+
+    id: int
+    title: str
+    edit: Edit | None = None
+    time: float = 0
+    revision: int = 0
+    parent: int = 0
+
+    @property
+    def text(self):
+        return self.edit.text
+
+
+def namespace(title):
+    prefix, colon, _ = title.partition(':')
+    return NUMBERS.get(prefix.lower(), 0) if colon else 0
+
+
+def normal_title(title):
+    """Return *title* as MediaWiki writes it."""
+    title = ' '.join(title.replace('_', ' ').split()).lstrip(':')
+    number, start = namespace(title), ''
+    if number:
+        start, title = f'{NAMESPACES[number]}:', title.partition(':')[2]
+    title = title.strip()
+    return f'{start}{title[:1].upper()}{title[1:]}'
+
+
+class Pages:
+    """The current text of every page by its title."""
+
+    def __init__(self):
+        self._pages = {}
+        self._last_revision = 0
+
+    def __getitem__(self, title):
+        return self.page(title).text
+
+    def page(self, title):
+        return self._pages.get(normal_title(title))
+
+    def save(self, edit, time):
+        title, number = normal_title(edit.title), len(self._pages) + 1
+        page = self._pages.setdefault(title, Page(number, title))
+        self._last_revision += 1
+        page.parent, page.revision = page.revision, self._last_revision
+        page.edit, page.time = edit, time
+        return page
