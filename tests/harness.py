@@ -353,6 +353,56 @@ class Owner:
         return shown
 
 
+class CallError(Exception):
+    """An API call was not answered as it should be."""
+
+
+class Editor:
+    """Calls the API the way the Pywikibot of this process does."""
+
+    def __init__(self, url):
+        self.url = url
+        self.csrf_token = None
+
+    def read(self):
+        """Ask who we are."""
+        answer = self.call('GET', action='query', meta='userinfo')
+        name = answer['query']['userinfo']['name']
+        if name != 'Bot':
+            raise CallError(f'read as {name}')
+
+    def write(self, title, text):
+        """Save a page; if the CSRF token is of another session, again."""
+        edit = {'action': 'edit', 'title': title, 'assert': 'user'}
+        for _ in range(3):
+            if self.csrf_token is None:
+                answer = self.call('GET', action='query', meta='tokens')
+                self.csrf_token = answer['query']['tokens']['csrftoken']
+            try:
+                self.call('POST', **edit, text=text, token=self.csrf_token)
+            except CallError as error:
+                if not str(error).startswith('badtoken'):
+                    raise
+                self.csrf_token = None
+            else:
+                return
+        raise CallError('badtoken three times')
+
+    def call(self, method, **parameters):
+        from pywikibot.comms import http
+
+        place = 'params' if method == 'GET' else 'data'
+        parameters = {place: {'format': 'json', **parameters}}
+        response = http.fetch(self.url, method, **parameters)
+        if response.status_code != 200:
+            raise CallError(f'HTTP status {response.status_code}')
+        data = response.json()
+        if 'error' in data:
+            error = data['error']
+            raise CallError(f'{error["code"]}: {error["info"]}')
+        return data
+
+
 # What a wiki has seen
 
 

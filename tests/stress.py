@@ -26,7 +26,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import DEAD, Owner, at_once
+from tests.harness import DEAD, Editor, Owner, at_once
 from tests.sandbox import Sandbox
 from tests.stores.redis_server import RedisServer
 
@@ -93,7 +93,7 @@ def work(setup, number, until):
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
 
     def read_and_write(index):
-        editor = Editor(setup['url'], f'Page {number}-{index}')
+        editor, title = Editor(setup['url']), f'Page {number}-{index}'
         for count in itertools.count(1):
             if stop.is_set() or time.monotonic() >= until:
                 return
@@ -101,7 +101,7 @@ def work(setup, number, until):
                 if count % WRITE:
                     editor.read()
                 else:
-                    editor.write(f'{os.getpid()} {count}')
+                    editor.write(title, f'{os.getpid()} {count}')
             except Exception as error:
                 report('failed', repr(error))
 
@@ -110,59 +110,11 @@ def work(setup, number, until):
 
 def work_last(setup):
     try:
-        editor = Editor(setup['url'], 'Last page')
+        editor = Editor(setup['url'])
         editor.read()
-        editor.write('The end.')
+        editor.write('Last page', 'The end.')
     except Exception as error:
         report('lost', repr(error))
-
-
-class CallError(Exception):
-    """An API call was not answered as it should be."""
-
-
-class Editor:
-    """Calls the API the way Pywikibot does."""
-
-    def __init__(self, url, title):
-        self._url, self._title = url, title
-        self._csrf_token = None
-
-    def read(self):
-        answer = self._call('GET', action='query', meta='userinfo')
-        name = answer['query']['userinfo']['name']
-        if name != 'Bot':
-            raise CallError(f'read as {name}')
-
-    def write(self, text):
-        """Save a page; if the CSRF token is of another session, again."""
-        edit = {'action': 'edit', 'title': self._title, 'assert': 'user'}
-        for _ in range(3):
-            if self._csrf_token is None:
-                answer = self._call('GET', action='query', meta='tokens')
-                self._csrf_token = answer['query']['tokens']['csrftoken']
-            try:
-                self._call('POST', **edit, text=text, token=self._csrf_token)
-            except CallError as error:
-                if str(error) != 'badtoken':
-                    raise
-                self._csrf_token = None
-            else:
-                return
-        raise CallError('badtoken three times')
-
-    def _call(self, method, **parameters):
-        from pywikibot.comms import http
-
-        place = 'params' if method == 'GET' else 'data'
-        parameters = {place: {'format': 'json', **parameters}}
-        response = http.fetch(self._url, method, **parameters)
-        if response.status_code != 200:
-            raise CallError(f'HTTP status {response.status_code}')
-        data = response.json()
-        if 'error' in data:
-            raise CallError(data['error']['code'])
-        return data
 
 
 # The process of the wiki

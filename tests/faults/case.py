@@ -6,22 +6,26 @@ import contextlib
 import json
 import logging
 import sys
-import time
 import traceback
-from typing import NamedTuple
 
 import pytest
 import pywikibot
 import pywikibot.login
-import requests
 from pywikibot import config
-from pywikibot.comms import http
 from pywikibot.exceptions import Error
+from requests import RequestException
 
 from pywikibot_oauth2 import OAuth2Auth
 from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.token import Token
-from tests.harness import EDITS, SECONDS, Owner, shared_clock
+from tests.harness import (
+    EDITS,
+    SECONDS,
+    CallError,
+    Editor,
+    Owner,
+    shared_clock,
+)
 from tests.sandbox import Sandbox
 from tests.sandbox.oauth import OAuthError
 
@@ -89,15 +93,6 @@ class Wiki(Sandbox):
         return False
 
 
-class Outcome(NamedTuple):
-    """How an attempt to edit went, and all that was said meanwhile."""
-
-    edited: bool
-    text: str
-    error: str
-    seconds: float
-
-
 class Case:
     """A wiki, a client, a folder with a token file, and a clock.
 
@@ -152,20 +147,19 @@ class Case:
 
     def edits(self, bot=None, *says):
         """Check that a bot, or a new run, edits, and says these words."""
-        outcome = (bot or self.bot()).edit()
-        assert outcome.edited, outcome.error
+        error, text = (bot or self.bot()).edit()
+        assert not error, error
         for words in says:
-            assert words in outcome.text
-        return outcome
+            assert words in text
 
     def stops(self, bot=None, *says):
         """Check that a bot, or a new run, stops and says these words."""
         before = len(self.wiki.edits)
-        outcome = (bot or self.bot()).edit()
-        assert not outcome.edited
+        error, text = (bot or self.bot()).edit()
+        assert error
         assert len(self.wiki.edits) == before
         for words in says:
-            assert words in f'{outcome.text}\n{outcome.error}'
+            assert words in f'{text}\n{error}'
 
     def goes_on(self, bot=None):
         """Check that it goes on for good, now that the fault is over."""
@@ -222,10 +216,11 @@ def _is_in(secret, text, length=40):
     )
 
 
-class Bot:
+class Bot(Editor):
     """One run of a bot: it begins with what is in the token file."""
 
     def __init__(self, case, clock=None, secret=None, folder=None, key=None):
+        super().__init__(f'{case.prefix}/api.php')
         self.case = case
         self.folder = folder or case.folder
         self.auth = OAuth2Auth(
@@ -259,45 +254,35 @@ class Bot:
         self.auth.bearer_for(prefix, 'Bot').account.adopt(authorization)
 
     def edit(self):
+        """Edit a page; return the error, and all that was said meanwhile."""
         self._go_to_work()
-        capture = self.case.capture
-        mark, begun = len(capture.text), time.monotonic()
+        capture, error = self.case.capture, ''
+        mark = len(capture.text)
         try:
-            error = self._save_twice()
-            if 'assertuserfailed' in error:
-                site = pywikibot.Site('faults', 'faults', user='Bot')
-                pywikibot.login.ClientLoginManager(
-                    site=site, user='Bot'
-                ).login(retry=True)
-                error = self._save_twice()
-        except (Error, requests.RequestException) as exception:
+            self._save()
+        except (Error, RequestException, CallError) as exception:
             capture.text += traceback.format_exc()
             error = f'{type(exception).__name__}: {exception}'
-        seconds = time.monotonic() - begun
-        return Outcome(not error, capture.text[mark:], error, seconds)
-
-    def _save_twice(self):
-        error = self._save()
-        return self._save() if 'badtoken' in error else error
+        return error, capture.text[mark:]
 
     def _save(self):
-        """Save a page; return the error, or an empty text."""
-        answer = self._call(action='query', meta='tokens')
-        if 'error' not in answer:
-            csrf = answer['query']['tokens']['csrftoken']
-            edit = {'action': 'edit', 'title': 'Sandbox', 'text': '+'}
-            answer = self._call(**edit, token=csrf, **{'assert': 'user'})
-        error = answer.get('error')
-        return f'{error["code"]}: {error["info"]}' if error else ''
+        self.csrf_token = None
+        try:
+            self.write('Sandbox', '+')
+        except CallError as error:
+            if 'assertuserfailed' not in str(error):
+                raise
+            site = pywikibot.Site('en', 'sandbox', user='Bot')
+            manager = pywikibot.login.ClientLoginManager
+            manager(site=site, user='Bot').login(retry=True)
+            self.write('Sandbox', '+')
 
-    def _call(self, **data):
+    def call(self, method, **parameters):
         """Ask the API once, and count what comes of it."""
         wiki = self.case.wiki
         before = wiki.count('/api.php'), wiki.token_requests
-        data.update(format='json', formatversion='2')
         try:
-            url = f'{self.case.prefix}/api.php'
-            return http.fetch(url, method='POST', data=data).json()
+            return super().call(method, **parameters)
         finally:
             sent = wiki.count('/api.php') - before[0]
             asked = wiki.token_requests - before[1]

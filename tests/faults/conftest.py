@@ -12,6 +12,7 @@ import pywikibot
 from pywikibot import config
 from pywikibot.comms import http
 
+from tests.helpers import set_up_pywikibot
 from tests.sandbox import Clock
 
 
@@ -34,22 +35,11 @@ def port():
 
 
 @pytest.fixture
-def pywikibot_site(monkeypatch, port):
+def pywikibot_site(monkeypatch, tmp_path, port):
     """Let Pywikibot know the wiki, and wait briefly."""
-    url = f'http://127.0.0.1:{port}/api.php'
-    for name, value in {
-        'family': 'faults',
-        'mylang': 'faults',
-        'family_files': {**config.family_files, 'faults': url},
-        'base_dir': config.base_dir,
-        'authenticate': {},
-        'max_retries': 3,
-        'retry_wait': 0.01,
-        'retry_max': 0.02,
-        'socket_timeout': config.socket_timeout,
-    }.items():
-        monkeypatch.setattr(config, name, value)
-    monkeypatch.setitem(config.usernames['faults'], 'faults', 'Bot')
+    set_up_pywikibot(monkeypatch, tmp_path, en=f'127.0.0.1:{port}')
+    config.max_retries = 3
+    config.usernames['sandbox']['en'] = 'Bot'
     pywikibot.bot.init_handlers()
 
 

@@ -48,9 +48,6 @@ def test_a_clock_is_wrong_for_a_while(case, offset, is_running):
 # The disk
 
 
-MEMORY = 'not asked while the old token serves, then goes on from memory'
-
-
 @pytest.fixture
 def small_disk(tmp_path):
     """Give a file system of 256 KB, if that is allowed."""
@@ -64,74 +61,69 @@ def small_disk(tmp_path):
     subprocess.run(['umount', '-l', str(folder)], check=True)
 
 
-def fill(folder):
-    """Write a file until the disk is full; return its path."""
+@contextlib.contextmanager
+def full(folder, disk):
+    """Fill a small disk."""
+    if disk is None:
+        pytest.skip('only root may mount a small disk')
     ballast = folder / 'ballast'
     with contextlib.suppress(OSError), ballast.open('wb', 0) as file:
         while True:
             file.write(bytes(1024))
-    return ballast
-
-
-@pytest.mark.fault('disk full', MEMORY)
-@either
-def test_a_disk_is_full_for_a_while(new_case, like, small_disk, is_running):
-    if small_disk is None:
-        pytest.skip('only root may mount a small disk')
-    case = new_case(like, folder=small_disk)
-    bot = case.bot(is_running=is_running)
-    before = case.file.read_bytes()
-    asked = case.wiki.token_requests
-    ballast = fill(small_disk)
-    case.clock.advance(DUE)
-    case.edits(bot, 'No space left', 'is still valid')
-    assert case.wiki.token_requests == asked
-    case.clock.advance(DEAD - DUE)
-    case.edits(bot, 'No space left')
-    assert case.wiki.token_requests == asked + 1
-    case.clock.advance(SAVED_AGAIN)
-    case.edits(bot)
-    assert case.file.read_bytes() == before
+    yield
     ballast.unlink()
-    assert not list(case.folder.glob('*.tmp'))
-    case.clock.advance(SAVED_AGAIN)
-    case.edits(bot)
-    assert case.file.read_bytes() != before
-    case.goes_on(bot)
+    assert not list(folder.glob('*.tmp'))
 
 
 @contextlib.contextmanager
 def read_only(folder, disk):
     """Let nothing be written into a folder."""
 
-    def remount(mode):
+    def set_mode(mount_mode, mode):
         # Root may write into any folder, but not on such a disk.
-        command = ['mount', '-o', f'remount,{mode}', str(disk)]
-        subprocess.run(command, check=True)
+        command = ['mount', '-o', f'remount,{mount_mode}', str(disk)]
+        if disk is None:
+            folder.chmod(mode)
+        else:
+            subprocess.run(command, check=True)
 
-    remount('ro') if disk else folder.chmod(0o555)
+    set_mode('ro', 0o555)
     yield
-    remount('rw') if disk else folder.chmod(0o700)
+    set_mode('rw', 0o700)
 
 
-@pytest.mark.fault('folder that is read-only', MEMORY)
+MEMORY = 'not asked while the old token serves, then goes on from memory'
+
+
 @either
-def test_a_folder_is_read_only_for_a_while(
-    new_case, like, small_disk, is_running
+@pytest.mark.parametrize(
+    ('taking_nothing', 'words'),
+    [
+        fault('disk full', MEMORY, full, 'No space left'),
+        fault('folder that is read-only', MEMORY, read_only,
+              'cannot be written'),
+    ],
+)  # fmt: skip
+def test_a_disk_takes_nothing_for_a_while(
+    new_case, like, small_disk, taking_nothing, words, is_running
 ):
     case = new_case(like, folder=small_disk)
     bot = case.bot(is_running=is_running)
+    before = case.file.read_bytes()
     asked = case.wiki.token_requests
-    with read_only(case.folder, small_disk):
+    with taking_nothing(case.folder, small_disk):
         case.clock.advance(DUE)
-        case.edits(bot, 'is still valid')
+        case.edits(bot, words, 'is still valid')
         assert case.wiki.token_requests == asked
         case.clock.advance(DEAD - DUE)
-        case.edits(bot, 'cannot be written')
-        case.edits(bot)
+        case.edits(bot, words)
         assert case.wiki.token_requests == asked + 1
+        case.clock.advance(SAVED_AGAIN)
+        case.edits(bot)
+        assert case.file.read_bytes() == before
     case.clock.advance(SAVED_AGAIN)
     case.edits(bot)
+    assert case.file.read_bytes() != before
     case.goes_on(bot)
 
 

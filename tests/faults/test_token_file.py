@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -13,23 +14,11 @@ from tests.faults.case import DEAD, DUE, LOGIN, NOBODY, SAVED_AGAIN, fault
 
 def snapshot(path):
     """Return all that can be seen of a file."""
-    if not os.path.lexists(path):
-        return None
     status = path.lstat()
-    if path.is_symlink():
-        what = os.readlink(path)
-    elif path.is_dir():
-        what = sorted(os.listdir(path))
-    else:
-        what = path.read_bytes()
-    return status.st_mode, status.st_uid, what
-
-
-def remove(path):
-    if path.is_dir() and not path.is_symlink():
-        path.rmdir()
-    else:
-        path.unlink(missing_ok=True)
+    what = os.readlink if path.is_symlink() else Path.read_bytes
+    is_folder = path.is_dir() and not path.is_symlink()
+    content = os.listdir(path) if is_folder else what(path)
+    return status.st_mode, status.st_uid, content
 
 
 # What damages the file
@@ -111,8 +100,8 @@ def test_a_file_that_is_damaged_before_a_run_stops_it(case, bot, breaks, says):
         case.stops(bot, *says)
     assert snapshot(case.file) == seen
     assert case.wiki.token_requests == asked
-    remove(case.file)
-    os.replace(good, case.file)
+    case.file.rename(case.folder / 'damaged')
+    good.rename(case.file)
     case.goes_on(bot)
 
 
@@ -133,7 +122,7 @@ def test_a_file_that_is_damaged_during_a_run_does_not_stop_it(
     case.edits(running)
     assert snapshot(case.file) == seen
     assert case.wiki.token_requests == asked + 1
-    remove(case.file)
+    case.file.rename(case.folder / 'damaged')
     case.advance(SAVED_AGAIN)
     case.edits(running)
     case.goes_on(running)
