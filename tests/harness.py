@@ -403,9 +403,6 @@ class Editor:
         return data
 
 
-# What a wiki has seen
-
-
 def grants(wiki, grant_type):
     """Count the successful requests for tokens of a kind."""
     return sum(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import socket
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +11,7 @@ import pywikibot
 from pywikibot import config
 from pywikibot.comms import http
 
+from tests.harness import free_port
 from tests.helpers import set_up_pywikibot
 from tests.sandbox import Clock
 
@@ -26,12 +26,8 @@ SECONDS = 60  # more than any test takes: a loop without end is ended
 
 @pytest.fixture(scope='session')
 def port():
-    """Reserve a port for the wikis, which follow one another."""
-    # Linux lets another socket listen where this one is only bound.
-    with socket.socket() as reserved:
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        reserved.bind(('127.0.0.1', 0))
-        yield reserved.getsockname()[1]
+    """Return a port for the wikis, which follow one another."""
+    return free_port()
 
 
 @pytest.fixture

@@ -145,9 +145,6 @@ def test_a_wiki_that_is_down_is_waited_for(case, running, capture):
     case.goes_on(bot)
 
 
-# Tokens with something odd about them
-
-
 def setting(name, value):
     """Return a change of an answer; the value `...` leaves a field out."""
 

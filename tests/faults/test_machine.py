@@ -45,9 +45,6 @@ def test_a_clock_is_wrong_for_a_while(case, offset, is_running):
     case.goes_on(bot)
 
 
-# The disk
-
-
 @pytest.fixture
 def small_disk(tmp_path):
     """Give a file system of 256 KB, if that is allowed."""
@@ -125,9 +122,6 @@ def test_a_disk_takes_nothing_for_a_while(
     case.edits(bot)
     assert case.file.read_bytes() != before
     case.goes_on(bot)
-
-
-# Processes that are killed while they refresh and save
 
 
 # More than there are; a few of them show the rest in little time.

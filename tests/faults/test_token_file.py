@@ -21,9 +21,6 @@ def snapshot(path):
     return status.st_mode, status.st_uid, content
 
 
-# What damages the file
-
-
 def written(content):
     return lambda path: path.write_bytes(content)
 

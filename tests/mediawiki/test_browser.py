@@ -82,9 +82,6 @@ def check_page(chromium, owner, path):
     assert height == PHONE['height'] * PHONE['pixelRatio']
 
 
-# The registration and the login
-
-
 def test_a_new_bot_owner_registers_by_the_form(chromium, tmp_path, wiki):
     owner = Owner(tmp_path, wiki, has_oauth=False)
     owner.has_browser()
@@ -187,9 +184,6 @@ def test_an_old_tab_is_not_an_answer_to_a_new_login(
         chromium.expect(RETURN)
         assert LOGGED_IN in terminal.wait()
     assert grants(wiki, 'authorization_code') == 1
-
-
-# The web tool
 
 
 class Visitor(Chromium):

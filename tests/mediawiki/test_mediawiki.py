@@ -62,9 +62,6 @@ def csrf(ask, pair=None):
     return answer['query']['tokens']['csrftoken']
 
 
-# Its sessions
-
-
 def test_a_token_of_a_session_is_refused_in_the_next_one(wiki, ask):
     client = wiki.register()
     pair = wiki.issue(client)
@@ -84,9 +81,6 @@ def test_a_token_of_a_session_is_refused_in_the_next_one(wiki, ask):
     next_pair = wiki.issue(client)
     assert ask(next_pair, **edit)['error']['code'] == 'badtoken'
     assert csrf(ask, next_pair) not in (token, csrf(ask), '+\\')
-
-
-# A bot on it
 
 
 def test_a_bot_edits_on_while_its_session_changes(wiki, tmp_path):

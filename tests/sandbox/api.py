@@ -7,7 +7,7 @@ are written as with formatversion=2 and converted if need be.
 from __future__ import annotations
 
 import html
-from typing import Any, NamedTuple
+from collections import namedtuple
 
 from . import query
 from .content import (
@@ -181,9 +181,6 @@ def _version_1(data):
     return data
 
 
-# Actions
-
-
 def _edit(call):
     wiki, caller = call.wiki, call.caller
     title = normal_title(call.need('title'))
@@ -270,14 +267,8 @@ def _nothing(_call):
     return {}
 
 
-class Action(NamedTuple):
-    """What carries an action out; whether it takes a token; its right."""
-
-    run: Any
-    token: bool = False
-    right: str = ''
-
-
+# What carries an action out; whether it takes a token; its right
+Action = namedtuple('Action', 'run token right', defaults=(False, ''))
 ACTIONS = {
     'clientlogin': Action(_clientlogin),
     'delete': Action(_nothing, True, 'delete'),

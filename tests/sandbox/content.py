@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from collections import namedtuple
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 
 DATA = json.loads(
@@ -25,6 +25,8 @@ GROUP_RIGHTS, GRANT_RIGHTS = (
     for kind in ('groups', 'grants')
 )
 NAMESPACES = dict(enumerate(DATA['namespaces'], -2))
+# A change of a page, as a test wants to know it
+Edit = namedtuple('Edit', 'user title text summary tags')
 NUMBERS = {name.lower(): number for number, name in NAMESPACES.items()}
 
 
@@ -142,23 +144,13 @@ class Accounts:
         return cookie
 
 
-class Edit(NamedTuple):
-    """A change of a page, as a test wants to know it."""
-
-    user: str
-    title: str
-    text: str
-    summary: str
-    tags: tuple[str, ...]
-
-
 @dataclass(eq=False)
 class Page:
     """A page and its last revision, made by *edit* at *time*."""
 
     id: int
     title: str
-    edit: Edit | None = None
+    edit: tuple[object, ...] | None = None
     time: float = 0
     revision: int = 0
     parent: int = 0

@@ -24,22 +24,14 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import Counter
-from typing import Any, NamedTuple
+from collections import Counter, namedtuple
 
 from .server import Response, html_response, response
 
 
+Fault = namedtuple('Fault', 'kind path options')
 MAINTENANCE = 'Our servers are currently under maintenance.'
 HTML = 'text/html; charset=utf-8'
-
-
-class Fault(NamedTuple):
-    """A fault that waits for a request to *path*."""
-
-    kind: str
-    path: str
-    options: dict[str, Any]
 
 
 class Faults:

@@ -12,8 +12,8 @@ import json
 import random
 import re
 import secrets
+from collections import namedtuple
 from dataclasses import dataclass, field
-from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from .content import GRANT_RIGHTS, TEXTS, Session, User
@@ -26,6 +26,7 @@ OWNER_ONLY_LIFE = 31556908800  # about a thousand years
 STAGES = ('proposed', 'approved', 'rejected', 'expired', 'disabled')
 GRANT_TYPES = ('authorization_code', 'refresh_token', 'client_credentials')
 METHODS = ('S256', 'plain')
+TokenPair = namedtuple('TokenPair', 'access_token refresh_token expires_in')
 VERIFIER = re.compile(r'[A-Za-z0-9._~-]{43,128}')  # RFC 7636
 
 
@@ -93,14 +94,6 @@ class RefreshToken:
     expires: float
     used: float | None = None
     revoked: bool = False
-
-
-class TokenPair(NamedTuple):
-    """What a token request yields."""
-
-    access_token: str
-    refresh_token: str | None
-    expires_in: int
 
 
 class OAuthError(Exception):

@@ -34,9 +34,6 @@ def run(call):
     return {'batchcomplete': True, **({'query': result} if result else {})}
 
 
-# Pages
-
-
 def _described(call, title, page):
     data, wanted = {'ns': namespace(title), 'title': title}, call.many('prop')
     data = {'pageid': page.id, **data} if page else {**data, 'missing': True}
@@ -68,9 +65,6 @@ def _revision(call, page):
     if 'rvslots' in call.params:
         data['slots'] = {'main': content}
     return data
-
-
-# Users
 
 
 def _users(call):
@@ -125,9 +119,6 @@ def _userinfo(call):
     if data.get('email') and user.email_confirmed:
         data['emailauthenticated'] = timestamp(user.registered)
     return {'userinfo': data}
-
-
-# The wiki
 
 
 def _tokens(call):
