@@ -16,26 +16,29 @@ ACTED = 'goes on; before August 2026 message: pwb login'
 POINT = 'token endpoint'
 
 
+# The kinds of `tests.sandbox.faults` at which the request was carried out
+HANDLED = 'half', 'hang_after', 'reset_after', 'rewrite'
+
+
+def bad(name, kind, **options):
+    outcome = ACTED if kind in HANDLED else GOES_ON
+    return fault(name, outcome, kind, options)
+
+
 def answered(name, data):
-    options = {'change': lambda _: data}
-    return fault(f'{POINT}: {name}', ACTED, 'rewrite', options)
+    return bad(f'{POINT}: {name}', 'rewrite', change=lambda _: data)
 
 
-# Each with the kind of `tests.sandbox.faults`, and its options
-UNHANDLED = [
+ANSWERS = [
     *(
-        fault(f'{POINT}: {status}', GOES_ON, 'status', {'status': status})
+        bad(f'{POINT}: {status}', 'status', status=status)
         for status in (429, 500, 502, 503)
     ),
-    fault(f'{POINT}: HTML', GOES_ON, 'html', {}),
-    fault(f'{POINT}: an empty body', GOES_ON, 'empty', {}),
-    fault('connection reset before the request was handled', GOES_ON,
-          'reset_before', {}),
-]  # fmt: skip
-HANDLED = [
-    fault(f'{POINT}: half a body', ACTED, 'half', {}),
-    fault('connection reset after the request was handled', ACTED,
-          'reset_after', {}),
+    bad(f'{POINT}: HTML', 'html'),
+    bad(f'{POINT}: an empty body', 'empty'),
+    bad('connection reset before the request was handled', 'reset_before'),
+    bad(f'{POINT}: half a body', 'half'),
+    bad('connection reset after the request was handled', 'reset_after'),
     answered('JSON null', None),
     answered('a list', []),
     answered('no access token', {'token_type': 'Bearer'}),
@@ -44,18 +47,18 @@ HANDLED = [
     answered('an access token that is a number',
              {'access_token': 1, 'token_type': 'Bearer'}),
 ]  # fmt: skip
-SLOW = [
-    fault('time-out before the request was handled', GOES_ON, 'hang_before'),
-    fault('time-out after the request was handled', ACTED, 'hang_after'),
+NO_ANSWERS = [
+    bad('time-out before the request was handled', 'hang_before'),
+    bad('time-out after the request was handled', 'hang_after'),
 ]
 
 
-def check_once(case, after, kind, options, *, is_handled=False):
+def check_once(case, after, kind, options):
     """Let one token request fail, or as many as are repeated."""
     bot = case.bot()
     case.advance(after)
     asked = case.wiki.token_requests
-    if is_handled and not case.wiki.is_master:
+    if kind in HANDLED and not case.wiki.is_master:
         # The refresh token was used up, and the answer is lost.
         case.wiki.fail_next(kind, **options)
         case.is_ended(bot, 'got no usable answer')
@@ -65,20 +68,21 @@ def check_once(case, after, kind, options, *, is_handled=False):
     if after == DUE:
         case.edits(bot, 'is still valid')
         # Once more where the wiki has revoked the old token.
-        assert case.wiki.token_requests == asked + 1 + is_handled
+        again = kind in HANDLED
+        assert case.wiki.token_requests == asked + 1 + again
     else:
         case.edits(bot, 'before retrying')
     case.goes_on(bot)
 
 
-def check_for_long(case, after, kind, options, *, is_handled=False):
+def check_for_long(case, after, kind, options):
     """Let all token requests fail for a while, in this run and the next."""
-    if is_handled and not case.wiki.is_master:
+    if kind in HANDLED and not case.wiki.is_master:
         return
     bot = case.bot()
     case.advance(after)
     case.wiki.fail_next(kind, 1000, **options)
-    if after == DUE and not is_handled:
+    if after == DUE and kind not in HANDLED:
         for each in (bot, bot, None):
             case.edits(each)
     else:
@@ -86,27 +90,21 @@ def check_for_long(case, after, kind, options, *, is_handled=False):
     case.goes_on(bot)
 
 
-@pytest.mark.parametrize(('kind', 'options'), UNHANDLED)
-def test_a_request_that_was_not_handled_costs_nothing(
+@pytest.mark.parametrize(('kind', 'options'), ANSWERS)
+def test_a_bad_answer_ends_nothing_unless_a_used_up_refresh_token_is_lost(
     new_case, like, after, kind, options
 ):
     check_once(new_case(like), after, kind, options)
     check_for_long(new_case(like), after, kind, options)
 
 
-@pytest.mark.parametrize(('kind', 'options'), HANDLED)
-def test_an_answer_that_is_lost_ends_it_only_before_august_2026(
-    new_case, like, after, kind, options
+@pytest.mark.parametrize(('kind', 'options'), NO_ANSWERS)
+def test_an_answer_that_does_not_come_is_not_waited_for(
+    case, after, kind, options
 ):
-    check_once(new_case(like), after, kind, options, is_handled=True)
-    check_for_long(new_case(like), after, kind, options, is_handled=True)
-
-
-@pytest.mark.parametrize('kind', SLOW)
-def test_an_answer_that_does_not_come_is_not_waited_for(case, after, kind):
     config.socket_timeout = 0.3
     config.max_retries = 1
-    check_once(case, after, kind, {}, is_handled=kind == 'hang_after')
+    check_once(case, after, kind, options)
 
 
 @pytest.mark.fault(f'{POINT}: 429 with Retry-After', GOES_ON)

@@ -103,7 +103,6 @@ def test_a_new_bot_owner_registers_by_the_form(chromium, tmp_path, wiki):
             chromium.run(f"""
                 document.querySelector('[value="{value}"]').click()""")
         chromium.click('wpagreement')
-        chromium.screenshot(tmp_path / 'form.png')
         chromium.click('submit')
         chromium.expect('The client was registered')
         key, secret = chromium.run("""
