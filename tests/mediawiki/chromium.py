@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from .packages import need_chromium
+from .server import need
 
 
 SECONDS = 30  # more than anything here takes
@@ -40,7 +40,8 @@ class Chromium:
     """A browser with nothing in it, to be used in a `with` statement."""
 
     def __enter__(self):
-        need_chromium()
+        programs = map(shutil.which, ['chromium', 'chromedriver'])
+        need(all(programs), 'chromium chromium-driver')
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(
                 tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
