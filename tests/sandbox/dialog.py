@@ -162,7 +162,7 @@ def _proposal(request, session):
     query = parse_qs(request.query_string)
     fields = [
         f'<p>{name} <input name="{name}" value="{html.escape(text)}"></p>'
-        for name in TEXTS
+        for name in FIELDS
         for text in query.get(name, [''])
     ] + [
         f'<label><input type="checkbox" name="{name}" value="{value}"'
