@@ -7,6 +7,7 @@ for it. The last line is counted by the wiki.
 from __future__ import annotations
 
 import argparse
+import functools
 import shlex
 import sys
 import tempfile
@@ -26,15 +27,11 @@ COMMANDS = (
     ['add_text', *CHOSEN, '-text:Hello!', '-summary:A greeting', '-always'],
     ['touch', *CHOSEN],
 )
+show = functools.partial(print, end='', flush=True)
 
 
 class DemoError(Exception):
     """The demonstration did not go as it should."""
-
-
-def show(text):
-    """Show something at once."""
-    print(text, end='', flush=True)
 
 
 class Demo:
@@ -65,7 +62,6 @@ class Demo:
         for word in ('ERROR', 'CRITICAL', 'Traceback'):
             if word in shown:
                 raise DemoError(f'pwb {command[0]} printed {word}.')
-        return shown
 
     def demonstrate(self):
         """Go the whole way; return what the wiki has counted."""
@@ -76,21 +72,14 @@ class Demo:
         )
         for number in range(ROUNDS):
             self.run(*COMMANDS[number % len(COMMANDS)])
-            refreshes = grants(self.wiki, 'refresh_token')
-            if number and refreshes >= REFRESHES:
+            if number and grants(self.wiki, 'refresh_token') >= REFRESHES:
                 break
         return self.judge()
 
     def judge(self):
         """Return what the wiki has counted; it must be as it should."""
-        wiki = self.wiki
+        wiki, edits = self.wiki, self.wiki.edits
         *_, client = wiki.oauth.clients.values()
-        edits = [
-            edit
-            for edit in wiki.edits
-            if edit.user == 'Bot'
-            and edit.tags == (f'OAuth CID: {client.number}',)
-        ]
         counts = {
             'authorized': grants(wiki, 'authorization_code'),
             'refreshes': grants(wiki, 'refresh_token'),
@@ -99,7 +88,8 @@ class Demo:
             'questions': dialogs(wiki) - 1,
         }
         summary = ' '.join(f'{name}={n}' for name, n in counts.items())
-        if len(edits) != len(wiki.edits):
+        tags = (f'OAuth CID: {client.number}',)
+        if any((edit.user, edit.tags) != ('Bot', tags) for edit in edits):
             raise DemoError('Some edits are not by Bot with OAuth.')
         if (
             counts['authorized'] != 1
@@ -113,7 +103,6 @@ class Demo:
 
 
 def main():
-    """Show the result; the exit status is 0 if all went well."""
     parser = argparse.ArgumentParser(prog='python -m tests.demo')
     parser.add_argument('--like', choices=['1.43', 'master'], default='1.43')
     like = parser.parse_args().like

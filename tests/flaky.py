@@ -20,21 +20,18 @@ from xml.etree import ElementTree
 
 HOGS = 2
 # It ends with the process that started it, however that ends.
-HOG = 'import os\nwhile os.getppid() == {}: pass'
+HOG = f'import os\nwhile os.getppid() == {os.getpid()}: pass'
+PYTEST = '-m pytest -q -n 2 --dist worksteal -p no:cacheprovider'
 
 
 def run(number, options):
-    """Run the tests once; return those that were not green."""
-    seed = random.randrange(1 << 32)
+    seed = f'--randomly-seed={random.randrange(1 << 32)}'
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, 'report.xml')
+        command = [sys.executable, *PYTEST.split(), seed]
+        command += [f'--junitxml={report}', *options]
         begun = time.monotonic()
-        command = f'-m pytest -q -n 2 --dist worksteal --randomly-seed {seed}'
-        command += f' -p no:cacheprovider --junitxml={report}'
-        subprocess.run(
-            [sys.executable, *command.split(), *options],
-            stdout=subprocess.DEVNULL,
-        )
+        subprocess.run(command, stdout=subprocess.DEVNULL)
         seconds = time.monotonic() - begun
         cases = list(ElementTree.parse(report).iter('testcase'))
     red = {
@@ -43,8 +40,7 @@ def run(number, options):
         if any(child.tag in ('failure', 'error') for child in case)
     }
     text = f'run {number}: {len(cases)} tests, {len(red)} not green'
-    text += f', {seconds:.0f} s, --randomly-seed {seed}'
-    print(text, *sorted(red), sep='\n  ', flush=True)
+    print(f'{text}, {seconds:.0f} s, {seed}', *sorted(red), sep='\n  ')
     return red
 
 
@@ -54,12 +50,12 @@ def main():
     counts = collections.Counter()
     with contextlib.ExitStack() as stack:
         for _ in range(HOGS):
-            code = HOG.format(os.getpid())
-            hog = subprocess.Popen([sys.executable, '-c', code])
+            hog = subprocess.Popen([sys.executable, '-c', HOG])
             stack.callback(hog.wait)
             stack.callback(hog.kill)
         for number in range(1, times + 1):
             counts.update(run(number, options))
+            sys.stdout.flush()
     for name, count in counts.most_common():
         print(f'not green {count} of {times} times: {name}')
     result = 'FAILED' if counts else 'OK'

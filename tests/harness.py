@@ -8,6 +8,7 @@ pseudo-terminal, `Owner.start` without one, as cron does.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -32,20 +33,14 @@ from tests.sandbox.config import make_config
 
 
 TOP = Path(__file__).parents[1]
-SECONDS = 30  # more than anything here takes on a busy machine
+SECONDS = 60  # more than anything here takes on a busy machine
 
 LOGGED_IN = 'Logged in on sandbox:en as Bot.'
 DEAD = 'mwoauth-invalid-authorization'
 
 CONFIG = """
 import pywikibot_oauth2 as _oauth2
-authenticate[{netloc!r}] = _oauth2.OAuth2Auth(
-    {id!r}, {secret!r}, redirect_uri={redirect_uri!r}{options})
-"""
-
-FIXED = """
-import pywikibot_oauth2 as _oauth2
-authenticate[{netloc!r}] = _oauth2.OAuth2Auth(access_token={token!r})
+authenticate[{!r}] = _oauth2.OAuth2Auth({})
 """
 
 # So that a test can set the clock of bots in other processes.
@@ -77,12 +72,11 @@ _PORTS = itertools.cycle(
 
 
 def free_port():
-    """Return a port that nobody listens on."""
-    for port in _PORTS:
+    while True:
         with contextlib.suppress(OSError):
+            port = next(_PORTS)
             socket.create_server(('127.0.0.1', port)).close()
             return port
-    raise AssertionError  # it is a cycle
 
 
 def at_once(number, call):
@@ -98,7 +92,6 @@ def at_once(number, call):
 
 
 def wait_until(condition):
-    """Wait for something that happens in another thread or process."""
     deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline, 'it did not happen'
@@ -126,17 +119,15 @@ class Terminal:
     """
 
     def __init__(self, command, environment, folder, echo=None):
-        self.text = ''
-        self._echo = echo
+        self.text, self._echo = '', echo
         self._window, device = pty.openpty()
         self.mode = termios.tcgetattr(self._window)
         # A session leader that opens a terminal gets it as its controlling
         # terminal, to which Ctrl-C and the end of the window belong.
+        shell = ['sh', '-c', 'exec "$@" <"$0"', os.ttyname(device)]
         self.process = subprocess.Popen(
-            ['sh', '-c', 'exec "$@" <"$0"', os.ttyname(device), *command],
-            stdin=device,
-            stdout=device,
-            stderr=device,
+            [*shell, *command],
+            **dict.fromkeys(['stdin', 'stdout', 'stderr'], device),
             env=environment,
             cwd=folder,
             start_new_session=True,
@@ -163,10 +154,9 @@ class Terminal:
         left = deadline - time.monotonic()
         if not select.select([self._window], [], [], max(left, 0))[0]:
             raise TimeoutError(f'the terminal shows only:\n{self.text}')
-        try:
+        written = b''
+        with contextlib.suppress(OSError):  # no program uses it any more
             written = os.read(self._window, 65536)
-        except OSError:  # Linux says so once no program uses it any more
-            return False
         text = written.decode(errors='replace').replace('\r', '')
         self.text += text
         if self._echo and text:
@@ -187,7 +177,6 @@ class Terminal:
             keys = keys[os.write(self._window, keys) :]
 
     def answer(self, question, line):
-        """Wait for a question and answer it."""
         self.expect(question)
         self.type(f'{line}\n')
 
@@ -203,12 +192,10 @@ class Terminal:
     def address(self):
         """The address that the person is asked to open."""
         self.expect('Waiting for ')
-        return re.findall(
-            r'^http\S+/oauth2/authorize\?\S+$', self.text, re.MULTILINE
-        )[-1]
+        pattern = r'(?m)^http\S+/oauth2/authorize\?\S+$'
+        return re.findall(pattern, self.text)[-1]
 
     def is_restored(self):
-        """Return whether the terminal is in the mode it began with."""
         return termios.tcgetattr(self._window) == self.mode
 
 
@@ -228,9 +215,9 @@ class Owner:
     ):  # fmt: skip
         self.folder, self.wiki = folder, wiki
         self.config = folder / 'user-config.py'
-        callback = f'http://127.0.0.1:{free_port()}/callback'
         self.client = client or wiki.register(
-            redirect_uri=redirect_uri or callback
+            redirect_uri=redirect_uri
+            or f'http://127.0.0.1:{free_port()}/callback'
         )
         self.environment = make_config(folder, wiki, extra=extra, **settings)
         self.environment['BROWSER'] = 'true %s'
@@ -238,44 +225,32 @@ class Owner:
             self.use_oauth(options, secret=secret)
 
     def use_oauth(self, options='', *, wiki=None, client=None, secret=None):
-        """Add an OAuth2Auth for a wiki to user-config.py."""
         client = client or self.client
-        self.configure(
-            CONFIG.format(
-                netloc=(wiki or self.wiki).netloc,
-                id=client.id,
-                secret=secret or client.secret,
-                redirect_uri=client.redirect_uri,
-                options=options,
-            )
-        )
+        text = f'{client.id!r}, {secret or client.secret!r}'
+        text += f', redirect_uri={client.redirect_uri!r}{options}'
+        self.configure(CONFIG.format((wiki or self.wiki).netloc, text))
 
     def use_fixed_token(self, token):
-        """Add an OAuth2Auth with an access token to user-config.py."""
-        self.configure(FIXED.format(netloc=self.wiki.netloc, token=token))
+        text = f'access_token={token!r}'
+        self.configure(CONFIG.format(self.wiki.netloc, text))
 
     def share(self, *others):
         """Let other wikis be used under the same authorization."""
+        here = f'authenticate[{self.wiki.netloc!r}]'
         for other in others:
-            self.configure(
-                f'authenticate[{other.netloc!r}] ='
-                f' authenticate[{self.wiki.netloc!r}]\n'
-            )
+            self.configure(f'authenticate[{other.netloc!r}] = {here}\n')
 
     def configure(self, text):
-        """Append lines to user-config.py."""
         with self.config.open('a') as file:
             file.write(text)
 
     def has_browser(self, *options):
         """Let the stand-in browser be opened from now on."""
+        command = shlex.join([sys.executable, browser.__file__, *options])
         # The ampersand: the browser outlives the command.
-        self.environment['BROWSER'] = (
-            shlex.join([sys.executable, browser.__file__, *options]) + ' %s &'
-        )
+        self.environment['BROWSER'] = f'{command} %s &'
 
     def token_file(self, account='Bot'):
-        """Return where an account's token belongs."""
         return self.folder / f'pywikibot-{account}.oauth2.json'
 
     def stored(self, account='Bot'):
@@ -303,7 +278,6 @@ class Owner:
         return Terminal(pwb(*arguments), self.environment, self.folder, echo)
 
     def in_terminal(self, *arguments):
-        """Run pwb in a terminal; return all that it showed."""
         with self.terminal(*arguments) as terminal:
             return terminal.wait()
 
@@ -321,7 +295,8 @@ class Owner:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            preexec_fn=_with_default_signals,
+            # What a shell does to commands in the background is undone.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             yield process
@@ -337,7 +312,6 @@ class Owner:
         return self._complete(pwb(*arguments), keys, environment)
 
     def python(self, text, *arguments, **environment):
-        """Run a Python program; return what it printed."""
         command = [sys.executable, '-c', text, *arguments]
         done = self._complete(command, '', environment)
         assert done.returncode == 0, done.stdout
@@ -349,7 +323,6 @@ class Owner:
         return subprocess.CompletedProcess(command, process.returncode, output)
 
     def edit(self, edits=1, *arguments):
-        """Let a script edit; return what it printed."""
         return self.python(EDITS, str(edits), *arguments)
 
     def script(self, text=EDITS):
@@ -358,25 +331,20 @@ class Owner:
 
     def authorize(self, user='Bot'):
         """Put a token file there, as a login does in more time."""
-        wiki, client = self.wiki, self.client
-        token = wiki.issue(client, user)._asdict()
-        life = token.pop('expires_in')
-        token.update(lifetime=life, expires_at=wiki.clock() + life)
-        authorization = {
-            'version': 1,
-            'client_id': client.id,
-            'wiki': wiki.api_url,
-            'user': user,
-            'token': token,
-            'ended': None,
-            'generation': 0,
-        }
-        data = {'version': 1, 'account': user}
-        data['authorizations'] = {client.id: authorization}
-        self.write(self.token_file(user).name, json.dumps(data))
+        # They need Pywikibot, which make demo does not load here.
+        from pywikibot_oauth2 import FileStore, authorization, token
+
+        client, wiki = self.client, self.wiki
+        reply = wiki.issue(client, user)._asdict()
+        value = authorization.Authorization(
+            client.id,
+            wiki.url,
+            user,
+            token.Token.from_reply(reply, wiki.clock()),
+        )
+        FileStore(self.folder).save(user, client.id, value.serialize())
 
     def log_in(self, user='Bot', *options, wiki=None):
-        """Run pwb login and paste the answer."""
         wiki = wiki or self.wiki
         with self.terminal('login', *options) as terminal:
             terminal.type(wiki.approve(terminal.address, user) + '\n')
@@ -385,12 +353,54 @@ class Owner:
         return shown
 
 
-def _with_default_signals():
-    """Undo what a shell does to commands in the background."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+class CallError(Exception):
+    """An API call was not answered as it should be."""
 
 
-# What a wiki has seen
+class Editor:
+    """Calls the API the way the Pywikibot of this process does."""
+
+    def __init__(self, url):
+        self.url = url
+        self.csrf_token = None
+
+    def read(self):
+        """Ask who we are."""
+        answer = self.call('GET', action='query', meta='userinfo')
+        name = answer['query']['userinfo']['name']
+        if name != 'Bot':
+            raise CallError(f'read as {name}')
+
+    def write(self, title, text):
+        """Save a page; if the CSRF token is of another session, again."""
+        edit = {'action': 'edit', 'title': title, 'assert': 'user'}
+        for _ in range(3):
+            if self.csrf_token is None:
+                answer = self.call('GET', action='query', meta='tokens')
+                self.csrf_token = answer['query']['tokens']['csrftoken']
+            try:
+                self.call('POST', **edit, text=text, token=self.csrf_token)
+            except CallError as error:
+                if not str(error).startswith('badtoken'):
+                    raise
+                self.csrf_token = None
+            else:
+                return
+        raise CallError('badtoken three times')
+
+    def call(self, method, **parameters):
+        from pywikibot.comms import http
+
+        place = 'params' if method == 'GET' else 'data'
+        parameters = {place: {'format': 'json', **parameters}}
+        response = http.fetch(self.url, method, **parameters)
+        if response.status_code != 200:
+            raise CallError(f'HTTP status {response.status_code}')
+        data = response.json()
+        if 'error' in data:
+            error = data['error']
+            raise CallError(f'{error["code"]}: {error["info"]}')
+        return data
 
 
 def grants(wiki, grant_type):
@@ -414,7 +424,6 @@ def dialogs(wiki):
 
 
 def editors(wiki):
-    """Return who has edited, in order."""
     return [edit.user for edit in wiki.edits]
 
 
@@ -424,9 +433,8 @@ def join(wiki, *others):
     The wikis of Wikimedia do, whose clients and tokens are in one database.
     """
     for other in others:
-        other.lock = wiki.lock
+        other.lock, other.oauth = wiki.lock, wiki.oauth
         other.accounts = wiki.accounts
-        other.oauth = wiki.oauth
 
 
 class Reaper:
@@ -443,36 +451,33 @@ class Reaper:
     """
 
     def __init__(self, *wikis, is_the_one=lambda _: False, every=12):
-        self.deaths = 0
-        self.was_the_one = False
-        self._wikis = wikis
-        self._is_the_one = is_the_one
-        self._every = every
-        self._served = every
+        self.deaths, self.was_the_one = 0, False
+        self._wikis, self._is_the_one = wikis, is_the_one
+        self._every = self._served = every
         self._troubled = set()
         self._lock = threading.Lock()
 
     def __enter__(self):
         for wiki in self._wikis:
-            wiki._handle = self._handler(wiki, wiki._handle)
+            handle = functools.partial(self._handle, wiki, wiki._handle)
+            wiki._handle = handle
         return self
 
     def __exit__(self, *exc_info):
         for wiki in self._wikis:
             del wiki._handle
 
-    def _handler(self, wiki, handle):
-        def reap_and_handle(request):
-            if request.bearer is not None:
-                self._reap(request)
-            response = handle(request)
-            if request.error == 'badtoken':
-                self._troubled.add(wiki)
-            elif request.error is None and _is_write(request):
-                self._troubled.discard(wiki)
-            return response
-
-        return reap_and_handle
+    def _handle(self, wiki, handle, request):
+        if request.bearer is not None:
+            self._reap(request)
+        response = handle(request)
+        content_type = request.headers.get('content-type', '')
+        is_write = 'token' in request.form or 'multipart' in content_type
+        if request.error == 'badtoken':
+            self._troubled.add(wiki)
+        elif request.error is None and is_write:
+            self._troubled.discard(wiki)
+        return response
 
     def _reap(self, request):
         with self._lock:
@@ -485,9 +490,3 @@ class Reaper:
                 self.deaths += 1
                 self._served = 0
                 self._wikis[0].expire_access_tokens()
-
-
-def _is_write(request):
-    """Return whether a request is one that takes a CSRF token."""
-    content_type = request.headers.get('content-type', '')
-    return 'token' in request.form or 'multipart' in content_type

@@ -23,7 +23,7 @@ from pywikibot_oauth2.account import Account, Policy
 from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.token import Token
 from tests.sandbox import Clock
-from tests.sandbox.config import FAMILY
+from tests.sandbox.config import write_family
 
 
 SECONDS = 20  # more than anything here takes
@@ -103,17 +103,14 @@ class Bot:
 
     @property
     def said(self):
-        """What the bot owner is told."""
         return '\n'.join(self.policy.said)
 
     @property
     def path(self):
-        """The token file."""
         return self.store.path(self.user)
 
     @property
     def stored(self):
-        """The authorization in the store."""
         return Authorization.deserialize(
             self.store.load(self.user, self.registered.id)
         )
@@ -138,7 +135,6 @@ class Bot:
 
 
 def client_of(registered, *, secret=True, **options):
-    """Return the client that was registered, as a program has it."""
     if registered.owner_only:
         options['owner_only'] = True
     else:
@@ -158,7 +154,6 @@ def raises(kind, words='', **facts):
 
 
 def in_thread(call, *arguments):
-    """Call a function in a thread of its own; return the result."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(call, *arguments).result(SECONDS)
 
@@ -196,20 +191,13 @@ def set_up_pywikibot(monkeypatch, folder, **wikis):
 
     :param wikis: the sandboxes of the family by their codes
     """
-    family_file = folder / 'sandbox_family.py'
-    family_file.write_text(
-        FAMILY.format(
-            langs={code: wiki.netloc for code, wiki in wikis.items()},
-            paths={code: wiki.path for code, wiki in wikis.items()},
-        )
-    )
     (folder / 'throttle.ctrl').touch()
     for name, value in {
         'base_dir': str(folder),
         'authenticate': {},
         'usernames': defaultdict(dict),
         'family': 'sandbox',
-        'family_files': {'sandbox': str(family_file)},
+        'family_files': {'sandbox': write_family(folder, wikis)},
         'socket_timeout': (SECONDS, SECONDS),
         'retry_wait': 0.01,
         'retry_max': 0.02,

@@ -35,19 +35,13 @@ HEAD = ('Pywikibot', 'scripts', 'passed', 'failed', 'skipped', 'seconds')
 
 
 def pip(python: str | Path, *arguments: str) -> str:
-    """Run pip; return what it printed."""
-    return subprocess.run(
-        [str(python), '-m', 'pip', '--disable-pip-version-check', *arguments],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    ).stdout
+    command = [python, '-m', 'pip', '--disable-pip-version-check', *arguments]
+    return subprocess.check_output(command, text=True)
 
 
 def newest_versions() -> list[str]:
-    """Return the newest release of each major version, in order."""
     shown = pip(sys.executable, 'index', 'versions', 'pywikibot')
-    listed = re.search('^Available versions: (.*)$', shown, re.MULTILINE)
+    listed = re.search('(?m)^Available versions: (.*)$', shown)
     if listed is None:
         raise RuntimeError(f'pip shows no versions:\n{shown}')
     newest: dict[int, str] = {}
@@ -74,46 +68,34 @@ def environment(version: str) -> Path:
     return python
 
 
-def scripts_version(python: Path) -> str:
-    """Return the version of pywikibot-scripts in an environment."""
-    found = re.search(
-        '^pywikibot-scripts==(.*)$',
-        pip(python, 'freeze', '--exclude-editable'),
-        re.MULTILINE,
-    )
-    return found[1] if found else 'none'
-
-
 def run(version: str, tests: list[str]) -> tuple[object, ...]:
     """Run the tests with a version; return what to print of it."""
     python = environment(version)
     report = CACHE / version / 'report.xml'
     report.unlink(missing_ok=True)
-    scripts = scripts_version(python)
+    frozen = pip(python, 'freeze', '--exclude-editable')
+    scripts = re.search('(?m)^pywikibot-scripts==(.*)$', frozen)
     environ = dict(os.environ)
-    if scripts == 'none':
+    if not scripts:
         # Where there are no scripts, that they are missing is no failure.
         environ.pop('CI', None)
     start = time.monotonic()
-    command = [str(python), '-m', 'pytest', '-q', '-p', 'no:cacheprovider']
+    command = [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider']
     command += [f'--junitxml={report}', *(tests or TESTS)]
     subprocess.run(command, cwd=TOP, env=environ)
     seconds = round(time.monotonic() - start)
     counts = {'tests': 0, 'failures': 0, 'errors': 1, 'skipped': 0}
     if report.exists():
-        suite = ElementTree.parse(report).find('testsuite')
-        if suite is not None:
+        for suite in ElementTree.parse(report).iter('testsuite'):
             counts = {name: int(suite.get(name, 0)) for name in counts}
     failed, skipped = counts['failures'] + counts['errors'], counts['skipped']
     passed = max(counts['tests'] - failed - skipped, 0)
-    return version, scripts, passed, failed, skipped, seconds
+    release = scripts[1] if scripts else 'none'
+    return version, release, passed, failed, skipped, seconds
 
 
 def main() -> int:
-    """Run the program; it fails if a test does, or if none runs."""
-    parser = argparse.ArgumentParser(
-        prog='python -m tests.pywikibots', description=__doc__.splitlines()[0]
-    )
+    parser = argparse.ArgumentParser(prog='python -m tests.pywikibots')
     parser.add_argument('versions', nargs='*', metavar='VERSION')
     parser.add_argument(
         '--tests', nargs='+', metavar='FILE', help='run these instead'

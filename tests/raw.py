@@ -19,8 +19,7 @@ class RawServer:
     """
 
     def __init__(self, context=None):
-        self.answer = b''
-        self.received = []
+        self.answer, self.received = b'', []
         self._context = context
         self._is_closed = threading.Event()
         self._server = socket.create_server(('127.0.0.1', 0))
@@ -41,29 +40,24 @@ class RawServer:
     def _serve(self):
         while not self._is_closed.is_set():
             connection, _ = self._server.accept()
+            connection.settimeout(5)
             with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
                 stack.enter_context(connection)
-                connection.settimeout(5)
                 if self._context is not None:
-                    connection = self._context.wrap_socket(
-                        connection, server_side=True
+                    connection = stack.enter_context(
+                        self._context.wrap_socket(connection, server_side=True)
                     )
-                    stack.enter_context(connection)
-                self._talk(connection)
+                if self._read(connection):
+                    self._answer(connection)
 
-    def _talk(self, connection):
-        if not self._read(connection):
-            return
-        if isinstance(self.answer, bytes):
-            connection.sendall(self.answer)
-            return
-        for part in self.answer:
+    def _answer(self, connection):
+        is_whole = isinstance(self.answer, bytes)
+        for part in [self.answer] if is_whole else self.answer:
             connection.sendall(part)
-            if self._is_closed.wait(0.01):
+            if not is_whole and self._is_closed.wait(0.01):
                 return
 
     def _read(self, connection):
-        """Read a whole request."""
         received = b''
         while True:
             head, end, body = received.partition(b'\r\n\r\n')
@@ -85,7 +79,6 @@ def response(status=b'200 OK', headers=(), body=b'', length=None):
 
 
 def recorded(answer):
-    """Return the bytes of a recorded answer."""
     body = answer.get('body', '')
     if not isinstance(body, str):
         body = json.dumps(body)

@@ -10,30 +10,25 @@ from hypothesis import strategies as st
 from tests.raw import response
 
 
+# Each example has the fixtures of the one before, and may take its time.
+SUPPRESSED = HealthCheck.function_scoped_fixture, HealthCheck.too_slow
+
+
 def examples(number):
     """Return the settings of a test: the same examples at every run."""
     return settings(
-        max_examples=number,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=[
-            HealthCheck.function_scoped_fixture,
-            HealthCheck.too_slow,
-        ],
-    )
+        max_examples=number, deadline=None, derandomize=True, database=None,
+        suppress_health_check=SUPPRESSED,
+    )  # fmt: skip
 
 
 # All characters, those included that no encoding has: a terminal may give
 # them, and JSON too.
 anything = st.text(st.characters(exclude_categories=()), max_size=60)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | anything
+odd = [10**400, -1, 0, 1, 2, '1', 3600, 1e300, '', 'abc']
 values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | anything
-    | st.sampled_from([10**400, -1, 0, 1, 2, '1', 3600, 1e300, '', 'abc']),
+    scalars | st.sampled_from(odd),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(anything, inner, max_size=3)
@@ -52,59 +47,39 @@ def mixed(**fields):
 
 
 bearers = st.sampled_from(['abc', 'a.b.c', '', 'a\nb']) | values
-replies = mixed(
-    access_token=bearers,
-    refresh_token=values,
-    expires_in=values,
-    token_type=values,
-)
+replies = mixed(access_token=bearers, refresh_token=values, expires_in=values,
+                token_type=values)  # fmt: skip
 tokens = mixed(
     access_token=bearers,
     refresh_token=st.none() | st.just('def') | values,
     expires_at=st.none() | st.floats(0, 4e9) | values,
     lifetime=values,
 )
-good = {
-    'access_token': 'abc',
-    'refresh_token': 'def',
-    'expires_in': 20,
-    'token_type': 'Bearer',
-}
-errors = mixed(
-    error=st.sampled_from(
-        ['invalid_request', 'invalid_client', 'invalid_grant', 'access_denied']
-    )
-    | values,
-    hint=values,
-    error_description=values,
-)
+good = {'access_token': 'abc', 'refresh_token': 'def', 'expires_in': 20,
+        'token_type': 'Bearer'}  # fmt: skip
+codes = ['invalid_request', 'invalid_client', 'invalid_grant', 'access_denied']
+errors = mixed(error=st.sampled_from(codes) | values, hint=values,
+               error_description=values)  # fmt: skip
+nearly_good = replies.map(lambda reply: {**good, **reply})
 bodies = st.binary(max_size=60) | st.one_of(
-    values, replies, errors, replies.map(lambda reply: {**good, **reply})
+    values, replies, errors, nearly_good
 ).map(lambda data: json.dumps(data).encode())
 statuses = st.sampled_from(
     [b'200 OK', b'200', b'204 No Content', b'304 Not Modified', b'abc', b'']
 ) | st.integers(200, 999).map(lambda number: b'%d X' % number)
+names = st.sampled_from(
+    [b'Content-Type', b'Content-Encoding', b'Transfer-Encoding',
+     b'Content-Length', b'Retry-After', b'Location', b'Set-Cookie',
+     b'WWW-Authenticate', b'Connection', b'X']
+)  # fmt: skip
 header_values = st.sampled_from(
     [b'application/json', b'text/html; charset=', b'x; charset=utf-16',
      b'text/html; charset=idna', b'gzip', b'deflate', b'br', b'chunked',
      b'0', b'5', b'-1', b'soon', b'http://127.0.0.1:9/', b'//', b'http://[',
      b'Wed, 21 Oct 2099 07:28:00 GMT', b'a=b; Max-Age=x', b'a=b; expires=x']
-)  # fmt: skip
-header_values |= st.binary(max_size=20).filter(
-    lambda data: not {*data} & {*b'\n\r'}
-)
-headers = st.lists(
-    st.builds(
-        lambda name, value: name + b': ' + value,
-        st.sampled_from(
-            [b'Content-Type', b'Content-Encoding', b'Transfer-Encoding',
-             b'Content-Length', b'Retry-After', b'Location', b'Set-Cookie',
-             b'WWW-Authenticate', b'Connection', b'X']
-        ),
-        header_values,
-    ),
-    max_size=3,
-)  # fmt: skip
+) | st.binary(max_size=20).filter(lambda data: not {*data} & {*b'\n\r'})  # fmt: skip
+fields = st.tuples(names, header_values).map(b': '.join)
+headers = st.lists(fields, max_size=3)
 lengths = st.none() | st.sampled_from([0, 1, 5, 10**4])
 answers = (
     st.builds(response, statuses, headers, bodies, lengths)

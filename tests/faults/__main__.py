@@ -12,20 +12,18 @@ class Table:
     """Collects what the tests record; see `conftest.record`."""
 
     def __init__(self):
-        self.outcomes = {}
-        self.injected = self.lost = self.leaked = self.failed = 0
+        self.outcomes, self.counts = {}, [0, 0, 0]
+        self.failed = 0
 
     def pytest_runtest_logreport(self, report):
-        """Count a phase of a test."""
         self.failed += report.failed
         for name, value in report.user_properties:
             if name == 'fault' and report.when == 'teardown':
-                kind, outcome, injected, lost, leaked = value
+                kind, outcome, injected, *_ = value
                 times = self.outcomes.get(kind, (0, ''))[0]
                 self.outcomes[kind] = times + injected, outcome
-                self.injected += injected
-                self.lost += lost
-                self.leaked += leaked
+                pairs = zip(self.counts, value[2:], strict=True)
+                self.counts = [total + count for total, count in pairs]
 
     def show(self):
         """Print it; return whether all came out as it must."""
@@ -33,18 +31,18 @@ class Table:
         print(f'\n{"fault":{width}}  times  outcome')
         for kind, (times, outcome) in self.outcomes.items():
             print(f'{kind:{width}}  {times:5}  {outcome}')
-        good = self.injected and not (self.failed or self.lost or self.leaked)
+        injected, lost, leaked = self.counts
+        good = injected and not (self.failed or lost or leaked)
         failed = '' if good else f' failed={self.failed}'
         print(
             f'faults: {"OK" if good else "FAILED"}'
-            f' kinds={len(self.outcomes)}{failed} injected={self.injected}'
-            f' lost={self.lost} leaked={self.leaked}'
+            f' kinds={len(self.outcomes)}{failed} injected={injected}'
+            f' lost={lost} leaked={leaked}'
         )
         return good
 
 
 def main():
-    """Run the tests in this folder, or what the arguments select of them."""
     table = Table()
     options = ['-q', '-n', '2', '-p', 'no:randomly', '--show-capture=no']
     folder = str(Path(__file__).parent)

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import sys
-import time
 import traceback
-from pathlib import Path
-from typing import NamedTuple
 
+import pytest
 import pywikibot
 import pywikibot.login
-import requests
 from pywikibot import config
-from pywikibot.comms import http
 from pywikibot.exceptions import Error
+from requests import RequestException
 
-from pywikibot_oauth2 import OAuth2Auth, OAuth2Session
+from pywikibot_oauth2 import OAuth2Auth
 from pywikibot_oauth2.authorization import Authorization
-from tests.harness import EDITS, Owner, free_port, shared_clock
+from pywikibot_oauth2.token import Token
+from tests.harness import (
+    EDITS,
+    SECONDS,
+    CallError,
+    Editor,
+    Owner,
+    shared_clock,
+)
 from tests.sandbox import Sandbox
+from tests.sandbox.oauth import OAuthError
 
 
 LIFE = 3600.0
@@ -34,7 +39,12 @@ NOBODY = 65534
 # What a message has to name.
 LOGIN = 'pwb login'
 AGAIN = 'run the script again'
-IN_MEMORY = 'only in memory'
+
+
+def fault(name, outcome, *values):
+    """Return parameters of a test, and which fault they are."""
+    mark = pytest.mark.fault(name, outcome)
+    return pytest.param(*values, id=name, marks=mark)
 
 
 class Capture(logging.Handler):
@@ -45,42 +55,30 @@ class Capture(logging.Handler):
 
     def __init__(self):
         super().__init__(logging.DEBUG)
-        self._stream = io.StringIO()
+        self.text = ''
         self.reactions = {}
 
     def emit(self, record):
         text = self.format(record)
-        self.write(f'{text}\n')
+        self.text += f'{text}\n'
         for words in [words for words in self.reactions if words in text]:
             self.reactions.pop(words)()
 
-    def write(self, text):
-        self._stream.write(text)
-
-    @property
-    def text(self):
-        return self._stream.getvalue()
-
 
 class Wiki(Sandbox):
-    """A sandbox that remembers which tokens it has delivered."""
+    """A sandbox that remembers which refresh tokens it has delivered."""
 
     def __init__(self, **options):
         super().__init__(**options)
         self.delivered = []
-        self.is_met = False
 
     def _answer(self, request):
         response = super()._answer(request)
-        if (
-            request.path.endswith('/access_token')
-            and response.delivery == 'whole'
-            and response.status == 200
-        ):
+        is_whole = response.delivery == 'whole' and response.status == 200
+        if request.path.endswith('/access_token') and is_whole:
             with contextlib.suppress(ValueError, TypeError, KeyError):
                 data = json.loads(response.body)
                 self.delivered.append(data['refresh_token'])
-        self.is_met = self.is_met or request.fault is not None
         return response
 
     @property
@@ -88,65 +86,38 @@ class Wiki(Sandbox):
         return self.count('/access_token')
 
     def would_take(self, client, refresh_token):
-        """Return whether a refresh token would get a new token."""
-        token = self.oauth._refresh_tokens.get(refresh_token)
-        return (
-            token is not None
-            and self.oauth.clients.get(client.id) is client
-            and client.stage == 'approved'
-            and not token.revoked
-            and not self.oauth._is_used_up(token)
-            and token.expires >= self.clock()
-        )
-
-
-class Outcome(NamedTuple):
-    """How an attempt to edit went, and all that was said meanwhile."""
-
-    edited: bool
-    text: str
-    error: str
-    seconds: float
+        is_known = self.oauth.clients.get(client.id) is client
+        with contextlib.suppress(OAuthError):
+            self.oauth._living(client, refresh_token)
+            return is_known and client.stage == 'approved'
+        return False
 
 
 class Case:
     """A wiki, a client, a folder with a token file, and a clock.
 
-    :param wiki: the wiki
-    :param folder: where the token file is
-    :param capture: takes in all that is said
     :param prefix: the address of the wiki, if bots use another one
     :ivar lost: whether an authorization was given up that the wiki would
         have gone on with
     """
 
     def __init__(self, wiki, folder, capture, prefix=None):
-        self.wiki = wiki
+        self.wiki, self.folder, self.capture = wiki, folder, capture
         self.clock = wiki.clock
-        self.folder = folder
-        self.capture = capture
         self.prefix = prefix or wiki.url
         self.lost = False
-        self.client = wiki.register(
-            redirect_uri=f'http://127.0.0.1:{free_port()}/callback'
-        )
-        # Pywikibot expects the list of its processes at its end.
-        (folder / 'throttle.ctrl').touch()
-        self.owner = Owner(
-            folder, wiki, client=self.client, **shared_clock(folder)
-        )
+        self.owner = Owner(folder, wiki, **shared_clock(folder))
+        self.client = self.owner.client
+        self.advance = self.owner.advance
         self.file = self.owner.token_file()
         self.bot().log_in()
 
-    def advance(self, seconds):
-        """Move the clocks of the wiki and of all bots."""
-        self.clock.advance(seconds)
-        path = self.folder / 'clock'
-        path.write_text(str(float(path.read_text()) + seconds))
-
-    def bot(self, **options):
-        """Begin a new run in this process."""
-        return Bot(self, **options)
+    def bot(self, *, is_running=False, **options):
+        """Begin a new run in this process, or one that has edited."""
+        bot = Bot(self, **options)
+        if is_running:
+            self.edits(bot)
+        return bot
 
     def process(self, before='', edits=1):
         """Begin a new run in a process of its own.
@@ -156,34 +127,39 @@ class Case:
         program = before + EDITS
         return self.owner.start(sys.executable, '-c', program, str(edits))
 
-    @property
-    def stored(self):
-        """What is in the token file, which must be whole."""
-        return self.owner.stored()
+    def hear(self, process):
+        """Wait for the end of such a run; return what it said."""
+        said = process.communicate(timeout=SECONDS)[0]
+        self.capture.text += said
+        return said
 
     @property
     def refresh_token(self):
-        return self.stored['token']['refresh_token']
+        return self.owner.stored()['token']['refresh_token']
+
+    def store(self, **changes):
+        """Change what is stored of the authorization."""
+        data = json.loads(self.file.read_text())
+        data['authorizations'][self.client.id].update(changes)
+        self.file.write_text(json.dumps(data))
 
     # What must come out
 
     def edits(self, bot=None, *says):
         """Check that a bot, or a new run, edits, and says these words."""
-        outcome = (bot or self.bot()).edit()
-        assert outcome.edited, outcome.error
+        error, text = (bot or self.bot()).edit()
+        assert not error, error
         for words in says:
-            assert words in outcome.text
-        return outcome
+            assert words in text
 
     def stops(self, bot=None, *says):
         """Check that a bot, or a new run, stops and says these words."""
         before = len(self.wiki.edits)
-        outcome = (bot or self.bot()).edit()
-        assert not outcome.edited
+        error, text = (bot or self.bot()).edit()
+        assert error
         assert len(self.wiki.edits) == before
         for words in says:
-            assert words in f'{outcome.text}\n{outcome.error}'
-        return outcome
+            assert words in f'{text}\n{error}'
 
     def goes_on(self, bot=None):
         """Check that it goes on for good, now that the fault is over."""
@@ -222,9 +198,8 @@ class Case:
 
     def leaks(self):
         """Count the secrets in what was said, and edits of somebody else."""
-        text = self.capture.text
         secrets = self.wiki.secrets
-        leaked = sum(_is_in(secret, text) for secret in secrets)
+        leaked = sum(_is_in(secret, self.capture.text) for secret in secrets)
         for path in self.folder.rglob('*'):
             if path.is_file() and path.stat().st_mode & 0o077:
                 content = path.read_bytes()
@@ -241,10 +216,11 @@ def _is_in(secret, text, length=40):
     )
 
 
-class Bot:
+class Bot(Editor):
     """One run of a bot: it begins with what is in the token file."""
 
     def __init__(self, case, clock=None, secret=None, folder=None, key=None):
+        super().__init__(f'{case.prefix}/api.php')
         self.case = case
         self.folder = folder or case.folder
         self.auth = OAuth2Auth(
@@ -258,8 +234,8 @@ class Bot:
 
     def _go_to_work(self):
         """Let Pywikibot, of which there is one in a process, be its own."""
-        throttle = Path(self.folder, 'throttle.ctrl')
-        if not throttle.exists():
+        throttle = self.folder / 'throttle.ctrl'
+        if not throttle.exists():  # it is expected at the end
             throttle.touch()
         config.base_dir = str(self.folder)
         config.authenticate = {self.key: self.auth}
@@ -270,71 +246,46 @@ class Bot:
     def log_in(self):
         """Put the token file there, as a login does."""
         self._go_to_work()
-        session = OAuth2Session(
-            self.auth.client,
-            f'{self.case.prefix}/api.php',
-            clock=self.auth.clock,
-        )
-        url = session.authorization_url()
-        url = url.replace(self.case.prefix, self.case.wiki.url)
-        session.complete(self.case.wiki.approve(url))
-        self.auth.bearer_for(self.case.prefix, 'Bot').account.adopt(
-            Authorization(
-                self.case.client.id, self.case.prefix, 'Bot', session.token
-            )
-        )
+        client, prefix = self.case.client, self.case.prefix
+        reply = self.case.wiki.issue(client)._asdict()
+        self.case.wiki.delivered.append(reply['refresh_token'])
+        token = Token.from_reply(reply, self.auth.clock())
+        authorization = Authorization(client.id, prefix, 'Bot', token)
+        self.auth.bearer_for(prefix, 'Bot').account.adopt(authorization)
 
     def edit(self):
-        """Edit a page once."""
+        """Edit a page; return the error, and all that was said meanwhile."""
         self._go_to_work()
-        capture = self.case.capture
-        mark, begun = len(capture.text), time.monotonic()
+        capture, error = self.case.capture, ''
+        mark = len(capture.text)
         try:
-            error = self._save_twice()
-            if 'assertuserfailed' in error:
-                site = pywikibot.Site('faults', 'faults', user='Bot')
-                manager = pywikibot.login.ClientLoginManager(
-                    site=site, user='Bot'
-                )
-                manager.login(retry=True)
-                error = self._save_twice()
-        except (Error, requests.RequestException) as exception:
-            capture.write(traceback.format_exc())
+            self._save()
+        except (Error, RequestException, CallError) as exception:
+            capture.text += traceback.format_exc()
             error = f'{type(exception).__name__}: {exception}'
-        return Outcome(
-            not error, capture.text[mark:], error, time.monotonic() - begun
-        )
-
-    def _save_twice(self):
-        """Save a page, with another CSRF token if the first was bad."""
-        error = self._save()
-        return self._save() if 'badtoken' in error else error
+        return error, capture.text[mark:]
 
     def _save(self):
-        """Save a page; return the error, or an empty text."""
-        tokens = self._call(action='query', meta='tokens')
-        if 'error' in tokens:
-            return _words(tokens)
-        csrf = tokens['query']['tokens']['csrftoken']
-        edit = {'action': 'edit', 'title': 'Sandbox', 'text': '+'}
-        return _words(self._call(**edit, token=csrf, **{'assert': 'user'}))
+        self.csrf_token = None
+        try:
+            self.write('Sandbox', '+')
+        except CallError as error:
+            if 'assertuserfailed' not in str(error):
+                raise
+            site = pywikibot.Site('en', 'sandbox', user='Bot')
+            manager = pywikibot.login.ClientLoginManager
+            manager(site=site, user='Bot').login(retry=True)
+            self.write('Sandbox', '+')
 
-    def _call(self, **data):
+    def call(self, method, **parameters):
         """Ask the API once, and count what comes of it."""
         wiki = self.case.wiki
         before = wiki.count('/api.php'), wiki.token_requests
-        data.update(format='json', formatversion='2')
         try:
-            url = f'{self.case.prefix}/api.php'
-            return http.fetch(url, method='POST', data=data).json()
+            return super().call(method, **parameters)
         finally:
             sent = wiki.count('/api.php') - before[0]
             asked = wiki.token_requests - before[1]
             assert sent <= 2
             assert asked <= config.max_retries + 2
             self.most_token_requests = max(self.most_token_requests, asked)
-
-
-def _words(result):
-    error = result.get('error')
-    return f'{error["code"]}: {error["info"]}' if error else ''

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import signal
-import socket
+from types import SimpleNamespace
 
 import pytest
 import pywikibot
 from pywikibot import config
 from pywikibot.comms import http
 
+from tests.harness import free_port
+from tests.helpers import set_up_pywikibot
 from tests.sandbox import Clock
 
 
@@ -24,53 +26,34 @@ SECONDS = 60  # more than any test takes: a loop without end is ended
 
 @pytest.fixture(scope='session')
 def port():
-    """Reserve a port for the wikis, which follow one another."""
-    # Linux lets another socket listen where this one is only bound.
-    with socket.socket() as reserved:
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        reserved.bind(('127.0.0.1', 0))
-        yield reserved.getsockname()[1]
+    """Return a port for the wikis, which follow one another."""
+    return free_port()
 
 
 @pytest.fixture
-def pywikibot_site(monkeypatch, port):
+def pywikibot_site(monkeypatch, tmp_path, port):
     """Let Pywikibot know the wiki, and wait briefly."""
-    url = f'http://127.0.0.1:{port}/api.php'
-    for name, value in {
-        'family': 'faults',
-        'mylang': 'faults',
-        'family_files': {**config.family_files, 'faults': url},
-        'base_dir': config.base_dir,
-        'authenticate': {},
-        'max_retries': 3,
-        'retry_wait': 0.01,
-        'retry_max': 0.02,
-        'socket_timeout': config.socket_timeout,
-    }.items():
-        monkeypatch.setattr(config, name, value)
-    monkeypatch.setitem(config.usernames['faults'], 'faults', 'Bot')
+    set_up_pywikibot(monkeypatch, tmp_path, en=f'127.0.0.1:{port}')
+    config.max_retries = 3
+    config.usernames['sandbox']['en'] = 'Bot'
     pywikibot.bot.init_handlers()
 
 
 @pytest.fixture
-def capture(monkeypatch, capfd):
-    """Take in everything that is logged, on every level, and printed."""
-    capture = Capture()
-    root = logging.getLogger()
+def capture(monkeypatch):
+    """Take in everything that is logged, on every level."""
+    capture, root = Capture(), logging.getLogger()
     root.addHandler(capture)
     monkeypatch.setattr(root, 'level', logging.DEBUG)
-    for name in list(logging.root.manager.loggerDict):
+    for name in list(root.manager.loggerDict):
         logger = logging.getLogger(name)
-        for attribute, value in {
-            'level': logging.DEBUG,
-            'propagate': True,
-            'handlers': [],
-        }.items():
-            monkeypatch.setattr(logger, attribute, value)
-        logger.manager._clear_cache()
+        monkeypatch.setattr(logger, 'level', logging.DEBUG)
+        monkeypatch.setattr(logger, 'propagate', True)
+        monkeypatch.setattr(logger, 'handlers', [])
+    root.manager._clear_cache()
     yield capture
     root.removeHandler(capture)
-    logging.root.manager._clear_cache()
+    root.manager._clear_cache()
 
 
 @pytest.fixture
@@ -78,37 +61,36 @@ def new_case(request, record, port, pywikibot_site, capture, tmp_path, capfd):
     """Return a function that opens a case."""
     cases = []
 
-    def new_case(like, *, folder=None, life=LIFE, prefix=None):
+    def new_case(like, *, folder=None, life=LIFE, front=None):
         for each in cases:
             each.wiki.close()
         folder = folder or tmp_path / str(len(cases))
         folder.mkdir(exist_ok=True)
         http.session.close()
-        clock = Clock()
-        wiki = Wiki(port=port, clock=clock, like=like, token_life=life)
+        wiki = Wiki(port=port, clock=Clock(), like=like, token_life=life)
         wiki.__enter__()
         request.addfinalizer(wiki.close)
-        cases.append(Case(wiki, folder, capture, prefix))
+        if front:
+            front.answer = wiki._answer
+        cases.append(Case(wiki, folder, capture, front and front.url))
         return cases[-1]
 
-    signal.signal(signal.SIGALRM, _too_long)
+    def too_long(*_):
+        raise TimeoutError(f'no end after {SECONDS} seconds')
+
+    signal.signal(signal.SIGALRM, too_long)
     signal.alarm(SECONDS)
     yield new_case
     signal.alarm(0)
-    capture.write(''.join(capfd.readouterr()))
+    capture.text += ''.join(capfd.readouterr())
     record.injected = max(record.injected or len(cases), 0)
     record.lost = sum(case.lost for case in cases)
     record.leaked = sum(case.leaks() for case in cases)
     assert not record.leaked
 
 
-def _too_long(*_):
-    raise TimeoutError(f'no end after {SECONDS} seconds')
-
-
 @pytest.fixture(params=['1.43', 'master'])
 def like(request):
-    """Return which server the wiki plays."""
     return request.param
 
 
@@ -124,17 +106,22 @@ def case(new_case, like):
     return new_case(like)
 
 
-class Record:
-    """What a test has done: a row of the table."""
+@pytest.fixture
+def bot(case):
+    return case.bot()
 
-    injected = lost = leaked = 0
+
+@pytest.fixture
+def running(case):
+    """Return a run of it that has edited."""
+    return case.bot(is_running=True)
 
 
 @pytest.fixture
 def record(request, record_property):
     """Record which fault was injected how often, and what became of it."""
-    kind, outcome = request.node.get_closest_marker('fault').args
-    record = Record()
+    record = SimpleNamespace(injected=0, lost=0, leaked=0)
     yield record
+    kind, outcome = request.node.get_closest_marker('fault').args
     counts = record.injected, record.lost, record.leaked
     record_property('fault', (kind, outcome, *counts))

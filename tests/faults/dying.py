@@ -14,13 +14,14 @@ from pathlib import Path
 import pywikibot_oauth2
 
 
-PACKAGE = Path(pywikibot_oauth2.__file__).parent
+PACKAGE = str(Path(pywikibot_oauth2.__file__).parent)
 
 # The calls that the outer world notices, as Python names them.
 STEPS = frozenset({
     'connect', 'fchmod', 'flock', 'flush', 'fsync', 'mkdir', 'open',
     'posix_fallocate', 'recv_into', 'remove', 'rename', 'replace', 'sendall',
     'unlink', 'write'})  # fmt: skip
+IN_MEMORY = str, io.BytesIO, io.StringIO
 
 
 def die_at(step):
@@ -31,9 +32,7 @@ def die_at(step):
         if (
             event == 'c_call'
             and function.__name__ in STEPS
-            and not isinstance(
-                function.__self__, str | io.BytesIO | io.StringIO
-            )
+            and not isinstance(function.__self__, IN_MEMORY)
             and _is_of_package(frame)
             and next(steps) == step
         ):
@@ -45,10 +44,10 @@ def die_at(step):
 
 def _is_of_package(frame):
     """Return whether a call is made for the package, not to print a line."""
-    files = {frame.f_code.co_filename}
-    while frame.f_back is not None:
-        frame = frame.f_back
+    files = set()
+    while frame is not None:
         files.add(frame.f_code.co_filename)
+        frame = frame.f_back
     return logging.__file__ not in files and any(
-        PACKAGE in Path(file).parents for file in files
+        file.startswith(PACKAGE + os.sep) for file in files
     )

@@ -3,117 +3,76 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import ssl
 import subprocess
-import threading
 
 import pytest
 
-from tests.faults.case import AGAIN, DEAD, DUE
+from tests.faults.case import AGAIN, DEAD, DUE, fault
+from tests.sandbox.server import Server
 
 
-def make_certificate(path, name, host):
-    """Make a certificate that is signed by itself, and its key."""
-    subprocess.run(
-        [
-            *('openssl', 'req', '-x509', '-newkey', 'ec', '-nodes'),
-            *('-pkeyopt', 'ec_paramgen_curve:prime256v1', '-days', '1'),
-            *('-subj', f'/CN={name}', '-addext', f'subjectAltName={host}'),
-            *('-keyout', str(path.with_suffix('.key')), '-out', str(path)),
-        ],
-        check=True,
-        stderr=subprocess.DEVNULL,
-    )
+HOSTS = {
+    'good': 'IP:127.0.0.1',
+    'nobody vouches for': 'IP:127.0.0.1',
+    'of another host': 'DNS:wiki.example',
+}
 
 
 @pytest.fixture(scope='session')
-def contexts(tmp_path_factory):
-    """Make the certificates, and a file with those that are trusted."""
+def certificates(tmp_path_factory):
+    """Make a folder with certificates that are signed by themselves."""
     folder = tmp_path_factory.mktemp('certificates')
-    contexts = {}
-    for name, host in {
-        'good': 'IP:127.0.0.1',
-        'nobody vouches for': 'IP:127.0.0.1',
-        'of another host': 'DNS:wiki.example',
-    }.items():
-        path = folder / f'{name}.pem'
-        make_certificate(path, name, host)
-        contexts[name] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        contexts[name].load_cert_chain(path, path.with_suffix('.key'))
-    trusted = folder / 'trusted.pem'
-    trusted.write_text(
-        (folder / 'good.pem').read_text()
-        + (folder / 'of another host.pem').read_text()
-    )
-    return contexts, trusted
+    for name, host in HOSTS.items():
+        subprocess.run(
+            [
+                *('openssl', 'req', '-x509', '-newkey', 'ec', '-nodes'),
+                *('-pkeyopt', 'ec_paramgen_curve:prime256v1', '-days', '1'),
+                *('-subj', f'/CN={name}', '-addext', f'subjectAltName={host}'),
+                *('-keyout', f'{name}.key', '-out', f'{name}.pem'),
+            ],
+            check=True,
+            cwd=folder,
+            stderr=subprocess.DEVNULL,
+        )
+    trusted = [folder / 'good.pem', folder / 'of another host.pem']
+    text = ''.join(path.read_text() for path in trusted)
+    (folder / 'trusted.pem').write_text(text)
+    return folder
 
 
-class TlsFront:
+class Front(Server):
     """The wiki with https, and a certificate that can be replaced."""
 
-    def __init__(self, contexts, port):
-        self._contexts = contexts
-        self._wiki = '127.0.0.1', port
-        self.certificate = 'good'
-        self._listener = socket.create_server(('127.0.0.1', 0))
-        self.url = f'https://127.0.0.1:{self._listener.getsockname()[1]}'
-        threading.Thread(target=self._accept, daemon=True).start()
+    def __init__(self, folder):
+        self.folder = folder
+        self.repair()
+        super().__init__(0, None, '127.0.0.1')
+        self.url = f'https://127.0.0.1:{self.port}'
 
     def repair(self):
         self.certificate = 'good'
 
-    def close(self):
-        # A blocked accept() does not notice that its socket is closed.
-        self.certificate = ''
-        with contextlib.suppress(OSError):
-            socket.create_connection(self._listener.getsockname(), 1).close()
-        self._listener.close()
-
-    def _accept(self):
-        while self.certificate:
-            with contextlib.suppress(OSError):
-                connection = self._listener.accept()[0]
-                threading.Thread(
-                    target=self._serve, args=(connection,), daemon=True
-                ).start()
-
     def _serve(self, connection):
-        with contextlib.suppress(OSError, KeyError), connection:
-            context = self._contexts[self.certificate]
-            secure = context.wrap_socket(connection, server_side=True)
-            with secure, socket.create_connection(self._wiki) as wiki:
-                threading.Thread(
-                    target=_pump, args=(wiki, secure), daemon=True
-                ).start()
-                _pump(secure, wiki)
-
-
-def _pump(source, sink):
-    """Pass on everything until one side hangs up."""
-    with contextlib.suppress(OSError, ValueError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        path = self.folder / self.certificate
+        context.load_cert_chain(f'{path}.pem', f'{path}.key')
+        with contextlib.suppress(OSError):
+            super()._serve(context.wrap_socket(connection, server_side=True))
 
 
 @pytest.fixture
-def front(contexts, port, monkeypatch):
-    monkeypatch.setenv('REQUESTS_CA_BUNDLE', str(contexts[1]))
-    front = TlsFront(contexts[0], port)
+def front(certificates, monkeypatch):
+    trusted = str(certificates / 'trusted.pem')
+    monkeypatch.setenv('REQUESTS_CA_BUNDLE', trusted)
+    front = Front(certificates)
     yield front
     front.close()
 
 
 @pytest.fixture(
     params=[
-        pytest.param(
-            name,
-            id=name,
-            marks=pytest.mark.fault(
-                f'a certificate {name}', 'goes on; message: try again'
-            ),
-        )
+        fault(f'a certificate {name}', 'goes on; message: try again', name)
         for name in ('nobody vouches for', 'of another host')
     ]
 )
@@ -123,26 +82,23 @@ def certificate(request):
 
 @pytest.fixture
 def case(new_case, like, front):
-    return new_case(like, prefix=front.url)
+    return new_case(like, front=front)
 
 
 def test_the_old_token_serves_on_the_connection_there_is(
-    case, front, certificate
+    case, running, front, certificate
 ):
-    bot = case.bot()
-    case.edits(bot)
     case.advance(DUE)
     front.certificate = certificate
-    case.edits(bot, 'certificate', 'is still valid')
-    case.edits(bot)
+    case.edits(running, 'certificate', 'is still valid')
+    case.edits(running)
     front.repair()
-    case.goes_on(bot)
+    case.goes_on(running)
 
 
 def test_a_certificate_may_be_repaired_while_the_bot_waits(
-    case, front, certificate, capture
+    case, bot, front, certificate, capture
 ):
-    bot = case.bot()
     case.advance(DEAD)
     front.certificate = certificate
     capture.reactions['before retrying'] = front.repair
@@ -150,8 +106,7 @@ def test_a_certificate_may_be_repaired_while_the_bot_waits(
     case.goes_on(bot)
 
 
-def test_until_it_is_repaired_nothing_is_sent(case, front, certificate):
-    bot = case.bot()
+def test_until_it_is_repaired_nothing_is_sent(case, bot, front, certificate):
     case.advance(DEAD)
     asked = case.wiki.token_requests
     front.certificate = certificate

@@ -6,8 +6,7 @@ import shutil
 
 import pytest
 
-from tests.faults.case import DEAD, DUE, LOGIN
-from tests.harness import SECONDS
+from tests.faults.case import DEAD, DUE, LOGIN, fault
 from tests.sandbox.oauth import GRACE
 
 
@@ -17,17 +16,15 @@ WHEN = pytest.mark.parametrize('after', [0, DUE, DEAD])
 
 @pytest.mark.fault('revoked by the user', 'message: pwb login')
 @WHEN
-def test_a_revocation_ends_it_with_one_request(case, after):
-    bot = case.bot()
-    case.edits(bot)
+def test_a_revocation_ends_it_with_one_request(case, running, after):
     case.advance(after)
     case.wiki.revoke('Bot', case.client)
     asked = case.wiki.token_requests
-    case.is_ended(bot, 'has ended')
+    case.is_ended(running, 'has ended')
     assert case.wiki.token_requests == asked + 1
     # What the message says helps, also the bot that still runs.
     case.bot().log_in()
-    case.goes_on(bot)
+    case.goes_on(running)
 
 
 @pytest.mark.fault(
@@ -35,9 +32,9 @@ def test_a_revocation_ends_it_with_one_request(case, after):
     'goes on for 600 seconds where the wiki does; then message: pwb login',
 )
 @pytest.mark.parametrize('later', [GRACE - 60, GRACE + 60])
-def test_a_copy_of_the_token_file_is_another_holder(case, after, later):
-    bot = case.bot()
-    case.edits(bot)
+def test_a_copy_of_the_token_file_is_another_holder(
+    case, running, after, later
+):
     case.advance(after)
     copy = case.folder / 'elsewhere'
     copy.mkdir()
@@ -46,77 +43,70 @@ def test_a_copy_of_the_token_file_is_another_holder(case, after, later):
     case.wiki.delivered.clear()  # the copy's own
     case.advance(later)
     if later < GRACE and case.wiki.is_master:
-        case.goes_on(bot)
+        case.goes_on(running)
     else:
-        case.is_ended(bot, 'has ended')
+        case.is_ended(running, 'has ended')
 
 
 @pytest.mark.fault(
     'refreshed by another process with the same file',
     'goes on without a request for a token',
 )
-def test_what_another_process_has_refreshed_is_used(case, after):
-    bot = case.bot()
-    case.edits(bot)
+def test_what_another_process_has_refreshed_is_used(case, running, after):
     case.advance(after)
     with case.process() as other:
-        said = other.communicate(timeout=SECONDS)[0]
+        said = case.hear(other)
     assert other.returncode == 0, said
     asked = case.wiki.token_requests
-    case.edits(bot)
+    case.edits(running)
     assert case.wiki.token_requests == asked
-    case.goes_on(bot)
+    case.goes_on(running)
 
 
 @pytest.mark.fault(
     'client deleted on the wiki', 'message: the list of clients'
 )
 @WHEN
-def test_a_client_may_be_deleted_and_restored(case, after):
-    bot = case.bot()
-    case.edits(bot)
+def test_a_client_may_be_deleted_and_restored(case, running, after):
     case.advance(after)
     case.wiki.delete_client(case.client)
     # 1.43 takes it for an error of its own.
     says = ('Special:OAuthConsumerRegistration', 'does not accept')
-    for each in (bot, bot, None):
+    for each in (running, running, None):
         case.stops(each, *says if case.wiki.is_master else ['does not exist'])
     case.wiki.oauth.clients[case.client.id] = case.client
     case.advance(61)
-    case.goes_on(bot)
-
-
-def unusable(stage):
-    mark = pytest.mark.fault(
-        f'client {stage} on the wiki',
-        'message: expired, rejected, disabled; before August 2026 pwb login',
-    )
-    return pytest.param(stage, id=stage, marks=mark)
+    case.goes_on(running)
 
 
 @pytest.mark.parametrize(
-    'stage', [unusable('expired'), unusable('rejected'), unusable('disabled')]
+    'stage',
+    [
+        fault(
+            f'client {stage} on the wiki',
+            'message: expired, rejected, disabled; before August 2026'
+            ' pwb login',
+            stage,
+        )
+        for stage in ('expired', 'rejected', 'disabled')
+    ],
 )
 def test_a_client_that_is_unusable_for_a_while_ends_nothing(
-    case, after, stage
+    case, running, after, stage
 ):
-    bot = case.bot()
-    case.edits(bot)
     case.advance(after)
     case.wiki.set_stage(case.client, stage)
-    for each in (bot, bot, None):
+    for each in (running, running, None):
         case.stops(each)
     assert 'not approved within 30 days' in case.capture.text
-    assert bot.most_token_requests <= 2
+    assert running.most_token_requests <= 2
     case.wiki.set_stage(case.client, 'approved')
     case.advance(61)
-    if case.wiki.is_master:
-        case.goes_on(bot)
-        return
-    # The refused attempt has used the refresh token up.
-    case.stops(bot, LOGIN)
-    case.bot().log_in()
-    case.goes_on(bot)
+    if not case.wiki.is_master:
+        # The refused attempt has used the refresh token up.
+        case.stops(running, LOGIN)
+        case.bot().log_in()
+    case.goes_on(running)
 
 
 @pytest.mark.fault(
@@ -128,17 +118,14 @@ def test_a_wrong_client_secret_ends_nothing(case, after):
     for _ in range(3):
         case.edits(bot) if after == DUE else case.stops(bot)
     assert 'does not accept the client' in case.capture.text
-    assert (
-        'Compare the client ID and the client secret in user-config.py'
-        in case.capture.text
-    )
+    advice = 'Compare the client ID and the client secret in user-config.py'
+    assert advice in case.capture.text
     assert bot.most_token_requests <= 1
     case.goes_on()
 
 
 @pytest.mark.fault('account blocked', 'goes on; the message says so')
-def test_a_block_ends_nothing(case):
-    bot = case.bot()
+def test_a_block_ends_nothing(case, bot):
     case.advance(DEAD)
     case.wiki.block('Bot')
     case.stops(bot, 'blocked')

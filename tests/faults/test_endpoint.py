@@ -2,66 +2,63 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
+import time
 
 import pytest
 from pywikibot import config
 
-from tests.faults.case import AGAIN, DEAD, DUE, LIFE
+from tests.faults.case import AGAIN, DEAD, DUE, LIFE, fault
 
 
 GOES_ON = 'goes on; message: try again'
 ACTED = 'goes on; before August 2026 message: pwb login'
+POINT = 'token endpoint'
 
 
-def fault(name, kind, outcome=GOES_ON, **options):
-    """Return the parameters of a fault.
-
-    :param name: what goes wrong
-    :param kind: the kind of `tests.sandbox.faults`
-    """
-    mark = pytest.mark.fault(name, outcome)
-    return pytest.param(kind, options, id=name, marks=mark)
+# The kinds of `tests.sandbox.faults` at which the request was carried out
+HANDLED = 'half', 'hang_after', 'reset_after', 'rewrite'
 
 
-def rewritten(name, data):
-    return fault(f'token endpoint: {name}', 'rewrite', ACTED,
-                 change=lambda _: data)  # fmt: skip
+def bad(name, kind, **options):
+    outcome = ACTED if kind in HANDLED else GOES_ON
+    return fault(name, outcome, kind, options)
 
 
-UNHANDLED = [
-    fault(f'token endpoint: {status}', 'status', status=status)
-    for status in (429, 500, 502, 503)
-] + [
-    fault('token endpoint: HTML', 'html'),
-    fault('token endpoint: an empty body', 'empty'),
-    fault('connection reset before the request was handled', 'reset_before'),
-]
-HANDLED = [
-    fault('token endpoint: half a body', 'half', ACTED),
-    fault('connection reset after the request was handled', 'reset_after',
-          ACTED),
-    rewritten('JSON null', None),
-    rewritten('a list', []),
-    rewritten('no access token', {'token_type': 'Bearer'}),
-    rewritten('an access token of two lines',
-              {'access_token': 'a\nb', 'token_type': 'Bearer'}),
-    rewritten('an access token that is a number',
-              {'access_token': 1, 'token_type': 'Bearer'}),
+def answered(name, data):
+    return bad(f'{POINT}: {name}', 'rewrite', change=lambda _: data)
+
+
+ANSWERS = [
+    *(
+        bad(f'{POINT}: {status}', 'status', status=status)
+        for status in (429, 500, 502, 503)
+    ),
+    bad(f'{POINT}: HTML', 'html'),
+    bad(f'{POINT}: an empty body', 'empty'),
+    bad('connection reset before the request was handled', 'reset_before'),
+    bad(f'{POINT}: half a body', 'half'),
+    bad('connection reset after the request was handled', 'reset_after'),
+    answered('JSON null', None),
+    answered('a list', []),
+    answered('no access token', {'token_type': 'Bearer'}),
+    answered('an access token of two lines',
+             {'access_token': 'a\nb', 'token_type': 'Bearer'}),
+    answered('an access token that is a number',
+             {'access_token': 1, 'token_type': 'Bearer'}),
 ]  # fmt: skip
-SLOW = [
-    fault('time-out before the request was handled', 'hang_before'),
-    fault('time-out after the request was handled', 'hang_after', ACTED),
+NO_ANSWERS = [
+    bad('time-out before the request was handled', 'hang_before'),
+    bad('time-out after the request was handled', 'hang_after'),
 ]
 
 
-def check_once(case, after, kind, options, *, is_handled=False):
+def check_once(case, after, kind, options):
     """Let one token request fail, or as many as are repeated."""
     bot = case.bot()
     case.advance(after)
     asked = case.wiki.token_requests
-    if is_handled and not case.wiki.is_master:
+    if kind in HANDLED and not case.wiki.is_master:
         # The refresh token was used up, and the answer is lost.
         case.wiki.fail_next(kind, **options)
         case.is_ended(bot, 'got no usable answer')
@@ -71,20 +68,21 @@ def check_once(case, after, kind, options, *, is_handled=False):
     if after == DUE:
         case.edits(bot, 'is still valid')
         # Once more where the wiki has revoked the old token.
-        assert case.wiki.token_requests == asked + 1 + is_handled
+        again = kind in HANDLED
+        assert case.wiki.token_requests == asked + 1 + again
     else:
         case.edits(bot, 'before retrying')
     case.goes_on(bot)
 
 
-def check_for_long(case, after, kind, options, *, is_handled=False):
+def check_for_long(case, after, kind, options):
     """Let all token requests fail for a while, in this run and the next."""
-    if is_handled and not case.wiki.is_master:
+    if kind in HANDLED and not case.wiki.is_master:
         return
     bot = case.bot()
     case.advance(after)
     case.wiki.fail_next(kind, 1000, **options)
-    if after == DUE and not is_handled:
+    if after == DUE and kind not in HANDLED:
         for each in (bot, bot, None):
             case.edits(each)
     else:
@@ -92,112 +90,85 @@ def check_for_long(case, after, kind, options, *, is_handled=False):
     case.goes_on(bot)
 
 
-@pytest.mark.parametrize(('kind', 'options'), UNHANDLED)
-def test_a_request_that_was_not_handled_costs_nothing(
+@pytest.mark.parametrize(('kind', 'options'), ANSWERS)
+def test_a_bad_answer_ends_nothing_unless_a_used_up_refresh_token_is_lost(
     new_case, like, after, kind, options
 ):
     check_once(new_case(like), after, kind, options)
     check_for_long(new_case(like), after, kind, options)
 
 
-@pytest.mark.parametrize(('kind', 'options'), HANDLED)
-def test_an_answer_that_is_lost_ends_it_only_before_august_2026(
-    new_case, like, after, kind, options
-):
-    check_once(new_case(like), after, kind, options, is_handled=True)
-    check_for_long(new_case(like), after, kind, options, is_handled=True)
-
-
-@pytest.mark.parametrize(('kind', 'options'), SLOW)
+@pytest.mark.parametrize(('kind', 'options'), NO_ANSWERS)
 def test_an_answer_that_does_not_come_is_not_waited_for(
     case, after, kind, options
 ):
     config.socket_timeout = 0.3
     config.max_retries = 1
-    check_once(case, after, kind, options, is_handled=kind == 'hang_after')
+    check_once(case, after, kind, options)
 
 
-@pytest.mark.fault('token endpoint: 429 with Retry-After', GOES_ON)
-def test_the_wait_that_the_wiki_asks_for_is_kept(case):
-    bot = case.bot()
+@pytest.mark.fault(f'{POINT}: 429 with Retry-After', GOES_ON)
+def test_the_wait_that_the_wiki_asks_for_is_kept(case, bot):
     case.advance(DEAD)
     case.wiki.fail_next('status', status=429, retry_after=1)
-    assert case.edits(bot, 'before retrying').seconds >= 1
+    begun = time.monotonic()
+    case.edits(bot, 'before retrying')
+    assert time.monotonic() >= begun + 1
     case.goes_on(bot)
 
 
-class Elsewhere:
-    """Somewhere on this machine that must be asked nothing."""
-
-    def __enter__(self):
-        self._server = socket.create_server(('127.0.0.1', 0))
-        self._server.setblocking(False)
-        self.url = f'http://127.0.0.1:{self._server.getsockname()[1]}/'
-        return self
-
-    def __exit__(self, *exc_info):
-        with self._server, contextlib.suppress(BlockingIOError):
-            connection = self._server.accept()[0]
-            connection.close()
-            raise AssertionError('somebody followed the redirect')
-
-
 @pytest.mark.fault(
-    'token endpoint: a redirect', f'{GOES_ON}; nothing goes elsewhere'
+    f'{POINT}: a redirect', f'{GOES_ON}; nothing goes elsewhere'
 )
 @pytest.mark.parametrize('status', [302, 303, 307])
 def test_a_redirect_is_not_followed(new_case, like, after, status):
-    with Elsewhere() as elsewhere:
-        options = {'status': status, 'location': elsewhere.url}
+    with socket.create_server(('127.0.0.1', 0)) as elsewhere:
+        url = f'http://127.0.0.1:{elsewhere.getsockname()[1]}/'
+        options = {'status': status, 'location': url}
         check_once(new_case(like), after, 'redirect', options)
         check_for_long(new_case(like), after, 'redirect', options)
+        elsewhere.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
 
 
 @pytest.mark.fault('connection refused', GOES_ON)
-def test_a_wiki_that_is_down_is_waited_for(case, capture):
-    bot = case.bot()
-    case.edits(bot)
+def test_a_wiki_that_is_down_is_waited_for(case, running, capture):
     case.advance(DEAD)
     case.wiki.close()
-    case.stops(bot, AGAIN)
+    case.stops(running, AGAIN)
     bot = case.bot()
     capture.reactions['before retrying'] = case.wiki.__enter__
     case.edits(bot)
     case.goes_on(bot)
 
 
-# Tokens with something odd about them
+def setting(name, value):
+    """Return a change of an answer; the value `...` leaves a field out."""
 
+    def change(data):
+        del data[name]
+        return data if value is ... else {**data, name: value}
 
-def odd(name, value):
-    mark = pytest.mark.fault(f'a token with {name}', 'goes on')
-    return pytest.param(value, id=name, marks=mark)
+    return change
 
 
 @pytest.mark.parametrize(
     'value',
     [
-        odd('no expires_in', ...),
-        odd('expires_in 0', 0),
-        odd('expires_in -1', -1),
-        odd("expires_in 'soon'", 'soon'),
-        odd("expires_in '3600'", '3600'),
-        odd('expires_in 1e300', 1e300),
-        odd('expires_in 10**400', 10**400),
-        odd('expires_in NaN', float('nan')),
-        odd('expires_in null', None),
-        odd('expires_in true', True),
-        odd('expires_in []', []),
+        fault(f'a token with {name}', 'goes on', value)
+        for name, value in {
+            'no expires_in': ..., 'expires_in 0': 0, 'expires_in -1': -1,
+            "expires_in 'soon'": 'soon', "expires_in '3600'": '3600',
+            'expires_in 1e300': 1e300, 'expires_in 10**400': 10**400,
+            'expires_in NaN': float('nan'), 'expires_in null': None,
+            'expires_in true': True, 'expires_in []': [],
+        }.items()
     ],
-)
-def test_a_life_that_cannot_be_right_is_unknown(case, after, value):
-    def change(data):
-        data['expires_in'] = value
-        return {name: each for name, each in data.items() if each is not ...}
-
-    bot = case.bot()
+)  # fmt: skip
+def test_a_life_that_cannot_be_right_is_unknown(case, bot, after, value):
     case.advance(after)
-    case.wiki.fail_next('rewrite', change=change)
+    case.wiki.fail_next('rewrite', change=setting('expires_in', value))
     asked = case.wiki.token_requests
     for each in (bot, bot, bot, None):
         case.edits(each)
@@ -216,15 +187,11 @@ def test_a_life_that_cannot_be_right_is_unknown(case, after, value):
 @pytest.mark.parametrize('value', [..., None, '', 17])
 @pytest.mark.parametrize('life', [300, LIFE])
 def test_the_old_refresh_token_is_kept(new_case, value, life):
-    def change(data):
-        data['refresh_token'] = value
-        return {name: each for name, each in data.items() if each is not ...}
-
     case = new_case('master', life=life)
     bot = case.bot()
     old = case.refresh_token
     case.advance(life - 5)
-    case.wiki.fail_next('rewrite', change=change)
+    case.wiki.fail_next('rewrite', change=setting('refresh_token', value))
     case.edits(bot)
     assert case.refresh_token == old
     case.advance(life)

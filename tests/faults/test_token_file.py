@@ -5,34 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
-from tests.faults.case import DEAD, DUE, LOGIN, NOBODY, SAVED_AGAIN
+from tests.faults.case import DEAD, DUE, LOGIN, NOBODY, SAVED_AGAIN, fault
 
 
 def snapshot(path):
     """Return all that can be seen of a file."""
-    if not os.path.lexists(path):
-        return None
     status = path.lstat()
-    if path.is_symlink():
-        what = os.readlink(path)
-    elif path.is_dir():
-        what = sorted(os.listdir(path))
-    else:
-        what = path.read_bytes()
-    return status.st_mode, status.st_uid, what
-
-
-def remove(path):
-    if path.is_dir() and not path.is_symlink():
-        path.rmdir()
-    else:
-        path.unlink(missing_ok=True)
-
-
-# What damages the file
+    what = os.readlink if path.is_symlink() else Path.read_bytes
+    is_folder = path.is_dir() and not path.is_symlink()
+    content = os.listdir(path) if is_folder else what(path)
+    return status.st_mode, status.st_uid, content
 
 
 def written(content):
@@ -40,10 +26,7 @@ def written(content):
 
 
 def truncated(part):
-    def truncate(path):
-        os.truncate(path, int(path.stat().st_size * part))
-
-    return truncate
+    return lambda path: os.truncate(path, int(path.stat().st_size * part))
 
 
 def newer_release(path):
@@ -71,102 +54,96 @@ def foreign(path):
 
 
 START_OVER = 'goes on from memory; message: mv, pwb login'
+CONTENTS = (
+    b'\x80\x00', b'null', b'[]', b'{}', b'{"version":1,"authorizations":[]}',
+    b'[' * 100_000,
+)  # fmt: skip
 
 
-def fault(name, breaks, *says, outcome=START_OVER):
-    mark = pytest.mark.fault(name, outcome)
-    return pytest.param(breaks, says, id=name, marks=mark)
+def damaged(name, breaks, *says, outcome=START_OVER):
+    return fault(name, outcome, breaks, says)
 
 
 DAMAGES = [
-    fault('token file emptied', written(b''), 'mv ', LOGIN),
+    damaged('token file emptied', written(b''), 'mv ', LOGIN),
     *(
-        fault(f'token file cut off at {part:.0%}', truncated(part), 'mv ',
-              LOGIN)
+        damaged(f'token file cut off at {part:.0%}', truncated(part), 'mv ',
+                LOGIN)
         for part in (0.01, 0.3, 0.5, 0.7, 0.99)
     ),
     *(
-        fault(f'token file that holds {content[:12].decode("latin-1")!r}',
-              written(content), 'mv ', LOGIN)
-        for content in (
-            b'\x80\x00', b'null', b'[]', b'{}',
-            b'{"version":1,"authorizations":[]}', b'[' * 100_000)
+        damaged(f'token file that holds {content[:12].decode("latin-1")!r}',
+                written(content), 'mv ', LOGIN)
+        for content in CONTENTS
     ),
-    fault('token file of a newer release', newer_release,
-          'pip install --upgrade pywikibot-oauth2',
-          outcome='goes on from memory; message: pip install'),
-    fault('directory in place of the token file', directory, 'mv ', LOGIN),
-    fault('token file owned by another', foreign, LOGIN),
-    fault('symbolic link that leads to itself', loop, LOGIN),
+    damaged('token file of a newer release', newer_release,
+            'pip install --upgrade pywikibot-oauth2',
+            outcome='goes on from memory; message: pip install'),
+    damaged('directory in place of the token file', directory, 'mv ', LOGIN),
+    damaged('token file owned by another', foreign, LOGIN),
+    damaged('symbolic link that leads to itself', loop, LOGIN),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(('breaks', 'says'), DAMAGES)
-def test_a_file_that_is_damaged_before_a_run_stops_it(case, breaks, says):
+def test_a_file_that_is_damaged_before_a_run_stops_it(case, bot, breaks, says):
     case.advance(DUE)
     good = case.file.with_suffix('.good')
     shutil.copy2(case.file, good)
     breaks(case.file)
     seen = snapshot(case.file)
     asked = case.wiki.token_requests
-    bot = case.bot()
     for _ in range(2):
         case.stops(bot, *says)
     assert snapshot(case.file) == seen
     assert case.wiki.token_requests == asked
-    remove(case.file)
-    os.replace(good, case.file)
+    case.file.rename(case.folder / 'damaged')
+    good.rename(case.file)
     case.goes_on(bot)
 
 
 @pytest.mark.parametrize(('breaks', 'says'), DAMAGES)
 def test_a_file_that_is_damaged_during_a_run_does_not_stop_it(
-    case, breaks, says
+    case, running, breaks, says
 ):
-    bot = case.bot()
-    case.edits(bot)
     breaks(case.file)
     seen = snapshot(case.file)
     asked = case.wiki.token_requests
     case.advance(DUE)
     # As long as the old token serves, nothing is asked.
-    case.edits(bot, 'is still valid')
+    case.edits(running, 'is still valid')
     assert case.wiki.token_requests == asked
     case.advance(DEAD - DUE)
-    case.edits(bot)
+    case.edits(running)
     case.advance(SAVED_AGAIN)
-    case.edits(bot)
+    case.edits(running)
     assert snapshot(case.file) == seen
     assert case.wiki.token_requests == asked + 1
-    remove(case.file)
+    case.file.rename(case.folder / 'damaged')
     case.advance(SAVED_AGAIN)
-    case.edits(bot)
-    case.goes_on(bot)
+    case.edits(running)
+    case.goes_on(running)
 
 
 @pytest.mark.fault('token file deleted', 'goes on from memory, stored again')
 @pytest.mark.parametrize('is_dangling', [False, True])
-def test_a_file_that_is_gone_is_written_again(case, is_dangling):
-    bot = case.bot()
-    case.edits(bot)
+def test_a_file_that_is_gone_is_written_again(case, running, is_dangling):
     content = case.file.read_bytes()
     case.file.unlink()
     if is_dangling:
         case.file.symlink_to(case.folder / 'nothing')
     case.stops(None, LOGIN)
     case.advance(DUE)
-    case.edits(bot)
+    case.edits(running)
     assert case.file.is_symlink() == is_dangling
     assert case.file.read_bytes() != content
-    case.goes_on(bot)
+    case.goes_on(running)
 
 
 @pytest.mark.fault('symbolic link to a good file', 'goes on; it stays a link')
 @pytest.mark.parametrize('is_running', [False, True])
 def test_a_link_is_followed(case, is_running):
-    bot = case.bot()
-    if is_running:
-        case.edits(bot)
+    bot = case.bot(is_running=is_running)
     target = case.folder / 'elsewhere' / 'token.json'
     target.parent.mkdir()
     os.replace(case.file, target)
@@ -185,9 +162,7 @@ def test_a_link_is_followed(case, is_running):
 )
 @pytest.mark.parametrize('is_running', [False, True])
 def test_a_file_that_others_can_read_is_reported_and_closed(case, is_running):
-    bot = case.bot()
-    if is_running:
-        case.edits(bot)
+    bot = case.bot(is_running=is_running)
     case.file.chmod(0o644)
     case.advance(DUE)
     case.edits(bot, 'could be read by others')
@@ -196,14 +171,13 @@ def test_a_file_that_others_can_read_is_reported_and_closed(case, is_running):
 
 
 @pytest.mark.fault('token file restored from a backup', 'goes on from memory')
-def test_a_file_that_went_back_in_time_does_not_win(case):
-    bot = case.bot()
-    backup = case.file.read_bytes()
+def test_a_file_that_went_back_in_time_does_not_win(case, bot):
+    backup, old = case.file.read_bytes(), case.refresh_token
     case.advance(DUE)
     case.edits(bot)
     newer = case.refresh_token
     case.file.write_bytes(backup)
     case.advance(DUE)
     case.edits(bot)
-    assert case.refresh_token not in (newer, backup)
+    assert case.refresh_token not in (newer, old)
     case.goes_on(bot)

@@ -7,11 +7,6 @@ is carried out by MediaWiki::
     with RealWiki(token_life=20) as wiki:
         client = wiki.register(redirect_uri='http://127.0.0.1:8080/')
         wiki.mediawiki.edit('Title', 'Text')
-
-Where things are: `front.py` which requests go where, `server.py` setting
-MediaWiki up and asking it things, `settings.php` its configuration and the
-sessions of access tokens, `packages.py` what has to be installed,
-`chromium.py` a real browser.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from .packages import need_chromium
+from .server import need
 
 
 SECONDS = 30  # more than anything here takes
@@ -39,75 +39,70 @@ class WebDriverError(Exception):
 class Chromium:
     """A browser with nothing in it, to be used in a `with` statement."""
 
-    def __init__(self):
-        need_chromium()
-        self._folder = None
-        self._driver = None
-        self._session = ''
-
     def __enter__(self):
-        self._folder = tempfile.mkdtemp(prefix='chromium-')
-        try:
-            self._start()
-        except BaseException:
-            self.__exit__()
-            raise
+        programs = map(shutil.which, ['chromium', 'chromedriver'])
+        need(all(programs), 'chromium chromium-driver')
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+            )
+            self._start_driver(stack, folder)
+            options = {
+                'binary': shutil.which('chromium'),
+                'args': [*ARGUMENTS, f'--user-data-dir={folder}/profile'],
+                'mobileEmulation': {'deviceMetrics': PHONE},
+            }
+            wanted = {
+                'browserName': 'chrome',
+                # A page that does not end loading must not hold up the test.
+                'pageLoadStrategy': 'none',
+                'goog:loggingPrefs': {'performance': 'ALL'},
+                'goog:chromeOptions': options,
+            }
+            data = {'capabilities': {'alwaysMatch': wanted}}
+            self._session = ''
+            self._session = '/' + self._ask('POST', '', data)['sessionId']
+            stack.callback(self._quit)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *exc_info):
-        if self._session:
-            with contextlib.suppress(OSError, WebDriverError):
-                self._ask('DELETE', '')
-        if self._driver is not None:
-            # With it Chromium, if it is still there.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._driver.pid, signal.SIGKILL)
-            self._driver.wait(SECONDS)
-            self._driver.stdout.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._stack.close()
 
-    def _start(self):
-        self._driver = subprocess.Popen(
+    def _quit(self):
+        with contextlib.suppress(OSError, WebDriverError):
+            self._ask('DELETE', '')
+
+    def _start_driver(self, stack, folder):
+        driver = subprocess.Popen(
             ['chromedriver', '--port=0'],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
             text=True,
-            cwd=self._folder,
+            cwd=folder,
             start_new_session=True,
-            env={**os.environ, 'HOME': self._folder, 'TMPDIR': self._folder},
+            env={**os.environ, 'HOME': folder, 'TMPDIR': folder},
         )
-        for line in self._driver.stdout:
+        stack.enter_context(driver)
+        # With it Chromium, if it is still there.
+        stack.callback(os.killpg, driver.pid, signal.SIGKILL)
+        for line in driver.stdout:
             found = re.search('started successfully on port ([0-9]+)', line)
             if found:
                 self._port = int(found[1])
-                break
-        else:
-            raise WebDriverError('chromedriver does not start')
-        options = {
-            'binary': shutil.which('chromium'),
-            'args': [*ARGUMENTS, f'--user-data-dir={self._folder}/profile'],
-            'mobileEmulation': {'deviceMetrics': PHONE},
-        }
-        wanted = {
-            'browserName': 'chrome',
-            # A page that does not end loading must not hold up the test.
-            'pageLoadStrategy': 'none',
-            'goog:loggingPrefs': {'performance': 'ALL'},
-            'goog:chromeOptions': options,
-        }
-        data = {'capabilities': {'alwaysMatch': wanted}}
-        self._session = self._ask('POST', None, data)['sessionId']
+                return
+        raise WebDriverError('chromedriver does not start')
 
     def _ask(self, method, path, data=None):
         """Send a command to the driver; return its value."""
         body = json.dumps(data or {}) if method == 'POST' else None
-        session = f'/{self._session}{path}' if path is not None else ''
         connection = http.client.HTTPConnection(
             '127.0.0.1', self._port, timeout=SECONDS
         )
         with contextlib.closing(connection):
-            connection.request(method, f'/session{session}', body)
+            target = f'/session{self._session}{path}'
+            connection.request(method, target, body)
             answer = json.loads(connection.getresponse().read())['value']
         if isinstance(answer, dict) and 'error' in answer:
             raise WebDriverError(f'{answer["error"]}: {answer["message"]}')
@@ -120,16 +115,14 @@ class Chromium:
         self._ask('POST', '/url', {'url': url})
 
     def back(self):
-        """Go back a page."""
         self._ask('POST', '/back')
 
     def click(self, name):
         """Click on what has a name in a form."""
-        self._ask('POST', f'/element/{self._find(name)}/click')
+        self._ask('POST', f'{self._find(name)}/click')
 
     def type(self, name, text):
-        """Type something into a field of a form."""
-        self._ask('POST', f'/element/{self._find(name)}/value', {'text': text})
+        self._ask('POST', f'{self._find(name)}/value', {'text': text})
 
     def new_tab(self):
         """Open a tab and look at it; return the one looked at before."""
@@ -139,28 +132,25 @@ class Chromium:
         return tab
 
     def look_at(self, tab):
-        """Change to a tab."""
         self._ask('POST', '/window', {'handle': tab})
 
     def close_tab(self):
-        """Close the tab, and look at another one."""
-        left = self._ask('DELETE', '/window')
-        self.look_at(left[0])
+        self.look_at(self._ask('DELETE', '/window')[0])
 
     # What a person sees
 
     def _find(self, name):
         data = {'using': 'css selector', 'value': f'[name="{name}"]'}
-        return self._until(
+        element = self._until(
             lambda: self._ask('POST', '/element', data)[ELEMENT],
             f'nothing named {name}',
         )
+        return f'/element/{element}'
 
     def run(self, script):
         """Return what a function body in JavaScript returns."""
-        return self._ask(
-            'POST', '/execute/sync', {'script': script, 'args': []}
-        )
+        data = {'script': script, 'args': []}
+        return self._ask('POST', '/execute/sync', data)
 
     @property
     def text(self):
@@ -188,15 +178,12 @@ class Chromium:
         raise WebDriverError(f'{failure} on the page:\n{self.text}')
 
     def screenshot(self, path):
-        """Write what is seen to a PNG file."""
         path.write_bytes(base64.b64decode(self._ask('GET', '/screenshot')))
 
     def requests(self):
         """Return the addresses on the web that were asked for so far."""
-        events = [
-            json.loads(entry['message'])['message']
-            for entry in self._ask('POST', '/se/log', {'type': 'performance'})
-        ]
+        log = self._ask('POST', '/se/log', {'type': 'performance'})
+        events = [json.loads(entry['message'])['message'] for entry in log]
         urls = [
             event['params']['request']['url']
             for event in events

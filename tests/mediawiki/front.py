@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 from tests.sandbox import Sandbox
 from tests.sandbox.api import ApiError, Call, identify
-from tests.sandbox.wire import Response
+from tests.sandbox.server import Response
 
 from .server import MediaWiki, session_headers
 
@@ -27,26 +25,23 @@ class RealWiki(Sandbox):
 
     mediawiki = None
 
-    def __init__(self, **options):
-        super().__init__(**options)
-        self._stack = ExitStack()
-
     def __enter__(self):
-        with ExitStack() as stack:
-            super().__enter__()
-            stack.callback(super().close)
-            users = self.accounts.users.values()
-            accounts = [(u.name, u.password, u.groups) for u in users]
-            accounts = [account for account in accounts if account[1]]
-            mediawiki = MediaWiki(self.server, accounts)
-            self.mediawiki = stack.enter_context(mediawiki)
-            self._stack = stack.pop_all()
+        super().__enter__()
+        users = self.accounts.users.values()
+        accounts = [(u.name, u.password, u.groups) for u in users]
+        accounts = [account for account in accounts if account[1]]
+        mediawiki = MediaWiki(self.server, accounts)
+        try:
+            self.mediawiki = mediawiki.__enter__()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def close(self):
-        """Stop the sandbox, then MediaWiki."""
         super().close()
-        self._stack.close()
+        if self.mediawiki is not None:
+            self.mediawiki.close()
 
     def add_user(self, name, password=None, groups=()):
         """Create an account on both sides."""
@@ -58,11 +53,13 @@ class RealWiki(Sandbox):
         with self.lock:
             if not self._is_for_mediawiki(request):
                 return super()._handle(request)
+            call = Call(self, request)
             try:
-                caller, token = self._caller(request)
+                identify(call)
             except ApiError:
                 # The token is dead, and the sandbox says so.
                 return super()._handle(request)
+        caller, token = call.caller, request.bearer
         headers = {
             name: value
             for name, value in request.headers.items()
@@ -79,17 +76,8 @@ class RealWiki(Sandbox):
 
     def _is_for_mediawiki(self, request):
         path = request.path[len(self.path) :]
+        title = request.query.get('title', '')
         if path.startswith('/index.php'):
-            return request.bearer is None and not request.query.get(
-                'title', ''
-            ).startswith(('Special:UserLogin', 'Special:OAuth'))
+            is_ours = title.startswith(('Special:UserLogin', 'Special:OAuth'))
+            return request.bearer is None and not is_ours
         return not path.startswith('/rest.php/oauth2/')
-
-    def _caller(self, request):
-        """Return for whom a request is made, and with which token.
-
-        :raises ApiError: the token is dead
-        """
-        call = Call(self, request)
-        identify(call)
-        return call.caller, request.bearer

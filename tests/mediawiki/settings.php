@@ -1,9 +1,5 @@
 <?php
 /*
- * (C) pywikibot-oauth2 authors, 2026
- *
- * Distributed under the terms of the MIT license.
- *
  * The configuration of MediaWiki behind the sandbox: what the installer
  * wrote, and on top of it what the tests need. The environment says where
  * things are.

@@ -40,7 +40,6 @@ def owner(tmp_path, wiki):
 
 
 def log_in(chromium, wiki, user):
-    """Fill in the login form of the wiki."""
     chromium.type('wpName', user)
     chromium.type('wpPassword', wiki.password(user))
     chromium.click('wploginattempt')
@@ -83,9 +82,6 @@ def check_page(chromium, owner, path):
     assert height == PHONE['height'] * PHONE['pixelRatio']
 
 
-# The registration and the login
-
-
 def test_a_new_bot_owner_registers_by_the_form(chromium, tmp_path, wiki):
     owner = Owner(tmp_path, wiki, has_oauth=False)
     owner.has_browser()
@@ -107,7 +103,6 @@ def test_a_new_bot_owner_registers_by_the_form(chromium, tmp_path, wiki):
             chromium.run(f"""
                 document.querySelector('[value="{value}"]').click()""")
         chromium.click('wpagreement')
-        chromium.screenshot(tmp_path / 'form.png')
         chromium.click('submit')
         chromium.expect('The client was registered')
         key, secret = chromium.run("""
@@ -190,9 +185,6 @@ def test_an_old_tab_is_not_an_answer_to_a_new_login(
     assert grants(wiki, 'authorization_code') == 1
 
 
-# The web tool
-
-
 class Visitor(Chromium):
     """A person with a browser of their own."""
 
@@ -202,13 +194,11 @@ class Visitor(Chromium):
         self.name = name
 
     def log_in(self):
-        """Log in to the tool, and for it to the wiki."""
         open_dialog(self, self.tool.wiki, f'{self.tool.url}/login', self.name)
         self.click('accept')
         self.expect(f'You are {self.name}, in the groups ')
 
     def write(self, title, line):
-        """Add a line to a page."""
         self.type('title', title)
         self.type('line', line)
         self.click('save')

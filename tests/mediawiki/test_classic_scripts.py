@@ -11,7 +11,6 @@ import random
 import shlex
 import struct
 import zlib
-from contextlib import ExitStack
 
 import pytest
 
@@ -33,14 +32,12 @@ pywikibot.info(f'revision {page.latest_revision_id}')
 @pytest.fixture(scope='module')
 def farm():
     """Run two MediaWikis that share an authorization server."""
-    with ExitStack() as stack:
-        wiki, other = RealWiki(), RealWiki()
-        join(wiki, other)
+    wiki, other = RealWiki(), RealWiki()
+    join(wiki, other)
+    with wiki, other:
         for each in (wiki, other):
-            stack.enter_context(each)
-            each.mediawiki.add_account(
-                'Bot', each.password('Bot'), ['bot', 'sysop']
-            )
+            account = 'Bot', each.password('Bot'), ['bot', 'sysop']
+            each.mediawiki.add_account(*account)
         yield wiki, other
 
 
@@ -48,22 +45,17 @@ def farm():
 def farmer(farm, tmp_path_factory):
     """Return the owner of a bot that is authorized."""
     wiki, other = farm
-    owner = Owner(
-        tmp_path_factory.mktemp('owner'),
-        wiki,
-        client=wiki.register(
-            grants=GRANTS, redirect_uri='http://127.0.0.1:1/'
-        ),
-        others={'de': other},
-    )
+    client = wiki.register(grants=GRANTS, redirect_uri='http://127.0.0.1:1/')
+    folder = tmp_path_factory.mktemp('owner')
+    owner = Owner(folder, wiki, client=client, others={'de': other})
     owner.share(other)
-    owner.others = [other]
     owner.authorize()
     return owner
 
 
 @pytest.fixture
 def owner(farm, farmer):
+    farmer.wikis = farm
     for each in farm:
         each.requests.clear()
     return farmer
@@ -74,28 +66,28 @@ def mediawiki(farm):
     return farm[0].mediawiki
 
 
-def run(owner, command, dies_at='edit', keys=''):
+def acts(action):
+    return lambda request: request.form.get('action') == action
+
+
+edits = acts('edit')
+
+
+def run(owner, command, dies_at=edits, keys=''):
     """Run a script; check that it ended well, though tokens died.
 
-    :param dies_at: the action of the API at which the token is to die, or
-        a function that says whether a request is the one
+    :param dies_at: tells whether a request is the one to die at
     """
-
-    def is_the_one(request):
-        if callable(dies_at):
-            return dies_at(request)
-        return request.form.get('action') == dies_at
-
-    wikis = [owner.wiki, *owner.others]
-    with Reaper(*wikis, is_the_one=is_the_one) as reaper:
+    with Reaper(*owner.wikis, is_the_one=dies_at) as reaper:
         done = owner.alone(*shlex.split(command), keys=keys)
     assert done.returncode == 0, done.stdout
     for bad in ('ERROR', 'Traceback', 'OAuth', 'authoriz'):
         assert bad not in done.stdout, done.stdout
     assert reaper.was_the_one, done.stdout
     # The first one is the token that it began with.
-    assert sum(each.count(error=DEAD) for each in wikis) >= reaper.deaths >= 2
-    for each in wikis:
+    refused = sum(each.count(error=DEAD) for each in owner.wikis)
+    assert refused >= reaper.deaths >= 2
+    for each in owner.wikis:
         asked = each.count('/access_token')
         assert each.count('/access_token', error=None) == asked
         assert dialogs(each) == 0
@@ -111,7 +103,6 @@ def make(mediawiki, name, number, text):
 
 
 def check_last_change(mediawiki, title):
-    """Check that the last change to a page was made under the client."""
     (revision,) = mediawiki.page(title)['revisions']
     assert revision['user'] == 'Bot'
     assert 'OAuth CID: 1' in revision['tags']
@@ -126,23 +117,19 @@ def check_texts(mediawiki, titles, text):
 @pytest.mark.parametrize(
     ('name', 'before', 'command', 'after'),
     [
-        (
-            'Text',
-            'First line.',
-            'add_text -text:"Last line." -always',
-            'First line.\nLast line.',
-        ),
-        (
-            'Replace',
-            'The colour of the sky',
-            'replace -always -summary:spelling colour color',
-            'The color of the sky',
-        ),
+        ('Text', 'First.', 'add_text -prefixindex:Text -text:"Last." -always',
+         'First.\nLast.'),
+        ('Replace', 'The colour', 'replace -prefixindex:Replace -always'
+         ' -summary:spelling colour color', 'The color'),
+        ('Template', 'Look: {{old|1}}', 'template Old New -always'
+         ' -summary:spelling', 'Look: {{New|1}}'),
     ],
-)
+)  # fmt: skip
 def test_changes_of_many_pages(owner, mediawiki, name, before, command, after):
+    mediawiki.edit('Template:Old', 'old')
+    mediawiki.edit('Template:New', 'new')
     titles = make(mediawiki, name, 6, before)
-    run(owner, f'{command} -prefixindex:{name}')
+    run(owner, command)
     check_texts(mediawiki, titles, after)
     if 'summary' in command:
         comment = mediawiki.page(titles[0])['revisions'][0]['comment']
@@ -164,7 +151,7 @@ def test_touch(owner, mediawiki):
 def test_movepages(owner, mediawiki):
     mediawiki.edit('Move from', 'To be moved')
     command = 'movepages -from:"Move from" -to:"Move to" -always -summary:a'
-    run(owner, command, dies_at='move')
+    run(owner, command, acts('move'))
     check_texts(mediawiki, ['Move to'], 'To be moved')
     assert mediawiki.text('Move from') == '#REDIRECT [[Move to]]'
 
@@ -178,7 +165,7 @@ def test_category(owner, mediawiki):
         found = mediawiki.ask(action='query', **query)
         return [page['title'] for page in found['query']['categorymembers']]
 
-    run(owner, 'category move -from:Birds -to:Aves -batch', dies_at='move')
+    run(owner, 'category move -from:Birds -to:Aves -batch', acts('move'))
     assert members('Category:Aves') == titles
     assert members('Category:Birds') == []
     assert mediawiki.text('Category:Aves') == 'Those that fly'
@@ -239,15 +226,13 @@ def test_upload_of_a_file_of_four_megabytes(owner, mediawiki, chunks):
 def test_delete(owner, mediawiki):
     titles = make(mediawiki, 'Delete', 3, 'To be deleted')
     command = 'delete -prefixindex:Delete -always -summary:"not needed"'
-    run(owner, command, dies_at='delete')
+    run(owner, command, acts('delete'))
     assert [mediawiki.text(title) for title in titles] == [None] * 3
-    deleted = [
-        change
-        for change in mediawiki.changes(rctype='log')
-        if change['logtype'] == 'delete'
-    ][-3:]
-    for title, change in zip(titles, deleted, strict=True):
+    for title, change in zip(
+        titles, mediawiki.changes(rctype='log')[-3:], strict=True
+    ):
         assert (change['title'], change['user']) == (title, 'Bot')
+        assert change['logtype'] == 'delete'
         assert change['comment'] == 'not needed'
         assert change['tags'] == ['OAuth CID: 1']
 
@@ -255,18 +240,10 @@ def test_delete(owner, mediawiki):
 def test_protect(owner, mediawiki):
     mediawiki.edit('Protect', 'Not to be changed')
     command = 'protect -page:Protect -always -edit:sysop -move:sysop'
-    run(owner, f'{command} -summary:a', dies_at='protect')
+    run(owner, f'{command} -summary:a', acts('protect'))
     page = mediawiki.page('Protect', prop='info', inprop='protection')
     levels = {each['type']: each['level'] for each in page['protection']}
     assert levels == {'edit': 'sysop', 'move': 'sysop'}
-
-
-def test_template(owner, mediawiki):
-    mediawiki.edit('Template:Old', 'old')
-    mediawiki.edit('Template:New', 'new')
-    titles = make(mediawiki, 'Template', 3, 'Look: {{old|1}}')
-    run(owner, 'template Old New -always -summary:test')
-    check_texts(mediawiki, titles, 'Look: {{New|1}}')
 
 
 def test_transferbot_from_one_wiki_to_another(farm, owner, mediawiki):
@@ -313,7 +290,6 @@ def test_a_script_runs_on_while_tokens_expire_by_the_clock(
 
 
 def is_continuation(request):
-    """Tell whether a request asks for the rest of a list."""
     return any(
         name.endswith('continue')
         for name in request.form
@@ -322,23 +298,19 @@ def is_continuation(request):
 
 
 def is_large(request):
-    """Tell whether a request has half a megabyte or more."""
     return request.body_length > 5e5
 
 
 def picture(side):
     """Return a picture of noise, which cannot be compressed."""
-
-    def chunk(kind, data):
-        end = struct.pack('>I', zlib.crc32(kind + data))
-        return struct.pack('>I', len(data)) + kind + data + end
-
     noise = random.Random(side)
     rows = b''.join(b'\0' + noise.randbytes(side * 3) for _ in range(side))
-    header = struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0)
-    return (
-        b'\x89PNG\r\n\x1a\n'
-        + chunk(b'IHDR', header)
-        + chunk(b'IDAT', zlib.compress(rows, 1))
-        + chunk(b'IEND', b'')
-    )
+    content = b'\x89PNG\r\n\x1a\n'
+    for kind, data in {
+        b'IHDR': struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0),
+        b'IDAT': zlib.compress(rows, 1),
+        b'IEND': b'',
+    }.items():
+        end = struct.pack('>I', zlib.crc32(kind + data))
+        content += struct.pack('>I', len(data)) + kind + data + end
+    return content

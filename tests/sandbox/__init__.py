@@ -11,8 +11,7 @@ It answers as one of two real servers did (`tests/recordings`)::
 
 from __future__ import annotations
 
-from .clock import Clock
-from .sandbox import Sandbox
+from .sandbox import Clock, Sandbox
 
 
 __all__ = ['Clock', 'Sandbox']

@@ -37,12 +37,9 @@ def main():
     gateway = options.pop('gateway')
     with Sandbox(**options) as wiki:
         wiki.gateway = gateway
-        bot, admin = wiki.password('Bot'), wiki.password('Admin')
-        client = wiki.register()
-        text = WELCOME.format(
-            wiki=wiki, client=client, password=bot, admin=admin
-        )
-        print(text, flush=True)
+        bot, admin = map(wiki.password, ['Bot', 'Admin'])
+        fields = {'wiki': wiki, 'password': bot, 'admin': admin}
+        print(WELCOME.format(client=wiki.register(), **fields), flush=True)
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
 

@@ -7,16 +7,22 @@ are written as with formatversion=2 and converted if need be.
 from __future__ import annotations
 
 import html
-from typing import Any, NamedTuple
+from collections import namedtuple
 
 from . import query
-from .accounts import SESSION_COOKIE, Caller, Session, User
-from .clock import timestamp
-from .data import DATA, TEXTS
+from .content import (
+    DATA,
+    SESSION_COOKIE,
+    TEXTS,
+    Caller,
+    Edit,
+    Session,
+    normal_title,
+    timestamp,
+)
 from .dialog import session_cookie
-from .pages import Edit, normal_title
 from .rest import INVALID
-from .wire import json_response
+from .server import json_response
 
 
 class ApiError(Exception):
@@ -24,18 +30,16 @@ class ApiError(Exception):
 
     module: str | None = None
 
-    def __init__(self, code, info, **data):
-        super().__init__(info)
-        self.code = code
-        self.data = data
+    def __init__(self, code, info='', **data):
+        super().__init__(info or TEXTS[code])
+        self.code, self.data = code, data
 
 
 class Call:
     """One request to the API."""
 
     def __init__(self, wiki, request):
-        self.wiki = wiki
-        self.request = request
+        self.wiki, self.request = wiki, request
         self.params = {**request.query, **request.form}
         self.fv2 = self.params.get('formatversion') in ('2', 'latest')
         self.cookies = []
@@ -50,9 +54,20 @@ class Call:
         return self.params[name]
 
     def many(self, name, default=''):
-        """Return the values of a parameter that takes several."""
         value = self.params.get(name, default)
         return value.split('|') if value else []
+
+    def log_in(self, user):
+        """Start a session of a user in place of this one."""
+        accounts = self.wiki.accounts
+        self.log_out()
+        self.cookies.append(session_cookie(accounts.start(user)))
+        self.request.user = user.name
+        return {'status': 'PASS', 'username': user.name}
+
+    def log_out(self):
+        cookie = self.request.cookies.get(SESSION_COOKIE)
+        self.wiki.accounts.sessions.pop(cookie, None)
 
 
 def answer(wiki, request):
@@ -63,16 +78,14 @@ def answer(wiki, request):
     except ApiError as error:
         request.error = headers['MediaWiki_API_Error'] = error.code
         data = _error(call, error)
-    data, kind = data if call.fv2 else _version_1(data), 'application/json'
-    response = json_response(
-        data, content_type=f'{kind}; charset=utf-8', **headers
-    )
+    kind = 'application/json; charset=utf-8'
+    data = data if call.fv2 else _version_1(data)
+    response = json_response(data, content_type=kind, **headers)
     response.headers += [('Set-Cookie', field) for field in call.cookies]
     return response
 
 
 def _run(call):
-    """Find out who is calling, and do what is asked."""
     identify(call)
     name = call.get('action', 'help')
     action = ACTIONS.get(name)
@@ -83,7 +96,7 @@ def _run(call):
         if action.token and call.request.method != 'POST':
             raise ApiError('mustbeposted', f'{name} requires a POST request')
         if action.token and call.need('token') != call.caller.token('csrf'):
-            raise ApiError('badtoken', 'Invalid CSRF token.')
+            raise ApiError('badtoken')
         _check_right(call, action)
         return action.run(call)
     except ApiError as error:
@@ -92,7 +105,6 @@ def _run(call):
 
 
 def identify(call):
-    """Find the account that a request is made for."""
     wiki, request = call.wiki, call.request
     if request.bearer is None:
         call.caller = wiki.caller(wiki.session_of(request))
@@ -106,17 +118,15 @@ def _identify_bearer(call, text):
     oauth = call.wiki.oauth
     token = oauth.valid(text)
     if token is None:
-        raise ApiError(INVALID, TEXTS['dead_token'])
-    user = token.session.user
-    if user and not token.client.usable_by(user):
+        raise ApiError(INVALID)
+    if not token.is_usable:
         text = TEXTS['not_approved'].format(token.client.name)
         raise ApiError(f'{INVALID}-not-approved', text)
     if call.wiki.session_jwt:
         # Documented by Wikimedia, not recorded: core 1.45 lacks the cookie.
         cookie = call.request.cookies.get('sessionJwt')
         if cookie and oauth.session_jwts.get(cookie) is not token:
-            text = 'The sessionJwt cookie does not belong to the access token.'
-            raise ApiError(f'{INVALID}-jwt', text)
+            raise ApiError(f'{INVALID}-jwt')
         if token.client.owner_only:
             jwt = oauth.session_jwt(token)
             call.cookies.append(f'sessionJwt={jwt}; path=/; HttpOnly')
@@ -127,7 +137,7 @@ def _check_asserts(call):
     """Check who the client believes to be."""
     user = call.caller.user
     if call.get('assert') in ('user', 'bot') and user is None:
-        raise ApiError('assertuserfailed', TEXTS['user'])
+        raise ApiError('assertuserfailed')
     name = call.get('assertuser')
     if name and (user is None or user.name != name):
         text = TEXTS['assertuser'].format(name)
@@ -140,21 +150,17 @@ def _check_right(call, action):
         code = 'readapidenied' if right == 'read' else 'permissiondenied'
         raise ApiError(code, TEXTS[right])
     if action.token and right and user and user.blocked:
-        text = 'You have been blocked from editing.'
-        raise ApiError('blocked', text, blockinfo=query.blockinfo(user))
+        raise ApiError('blocked', blockinfo=query.blockinfo(user))
 
 
 def _error(call, error):
-    """Return an error as the client wants it."""
-    form = call.get('errorformat', 'bc')
-    docref = {'docref' if call.fv2 else '*': TEXTS['docref']}
-    docref = {key: text.format(call.wiki.url) for key, text in docref.items()}
+    form, code, text = call.get('errorformat', 'bc'), error.code, str(error)
+    see = TEXTS['docref'].format(call.wiki.url)
+    docref = {'docref' if call.fv2 else '*': see}
     if form == 'bc':
-        fields = {'code': error.code, 'info': str(error), **error.data}
-        return {'error': {**fields, **docref}}
+        return {'error': {'code': code, 'info': text, **error.data, **docref}}
     key = ('html' if form == 'html' else 'text') if call.fv2 else '*'
-    text = html.escape(str(error)) if form == 'html' else str(error)
-    item = {'code': error.code, key: text}
+    item = {'code': code, key: html.escape(text) if form == 'html' else text}
     if error.data:
         item['data'] = error.data
     if error.module:
@@ -175,15 +181,12 @@ def _version_1(data):
     return data
 
 
-# Actions
-
-
 def _edit(call):
-    wiki, caller, given = call.wiki, call.caller, call.params
+    wiki, caller = call.wiki, call.caller
     title = normal_title(call.need('title'))
     page = wiki.pages.page(title)
     old = page.text if page else ''
-    if {'prependtext', 'appendtext'} & set(given):
+    if {'prependtext', 'appendtext'} & call.params.keys():
         text = call.get('prependtext') + old + call.get('appendtext')
     else:
         text = call.need('text')
@@ -196,17 +199,17 @@ def _edit(call):
     wiki.edits.append(edit)
     if caller.user:
         caller.user.editcount += 1
-    revision = page.revisions[-1]
-    result.update(pageid=page.id, new=not revision.parent)
-    result.update(oldrevid=revision.parent, newrevid=revision.id)
-    return {'edit': {**result, 'newtimestamp': timestamp(revision.time)}}
+    result.update(pageid=page.id, new=not page.parent)
+    result.update(oldrevid=page.parent, newrevid=page.revision)
+    return {'edit': {**result, 'newtimestamp': timestamp(page.time)}}
 
 
 def _login(call):
-    user = _check_password(call, 'lgname', 'lgpassword', 'lgtoken')
-    if not isinstance(user, User):
-        return {'login': {'result': 'Failed', 'reason': user[1]}}
-    _start_session(call, user)
+    user, problem = _check_password(call, 'lgname', 'lgpassword', 'lgtoken')
+    if problem:
+        reason = TEXTS[problem]
+        return {'login': {'result': 'Failed', 'reason': reason}}
+    call.log_in(user)
     fields = {'lguserid': user.id, 'lgusername': user.name}
     return {'login': {'result': 'Success', **fields}}
 
@@ -214,31 +217,28 @@ def _login(call):
 def _clientlogin(call):
     session = call.caller.session
     if 'logincontinue' in call.params and session.pending:
-        return {'clientlogin': _second_step(call, session)}
-    outcome = _check_password(call, 'username', 'password', 'logintoken')
-    if not isinstance(outcome, User):
-        code, reason = outcome
-        if code == 'badtoken':
-            raise ApiError(code, reason)
-        fields = {'message': reason, 'messagecode': code}
+        return {'clientlogin': _second_step(call, session.pending)}
+    user, problem = _check_password(call, 'username', 'password', 'logintoken')
+    if problem == 'badtoken':
+        raise ApiError(problem)
+    if problem:
+        fields = {'message': TEXTS[problem], 'messagecode': problem}
         return {'clientlogin': {'status': 'FAIL', **fields}}
-    if outcome.second_factor:
-        session.pending = outcome
-        return {'clientlogin': _ask(outcome, 'asked')}
-    return {'clientlogin': _start_session(call, outcome)}
+    if user.second_factor:
+        session.pending = user
+        return {'clientlogin': _ask(user, 'asked')}
+    return {'clientlogin': call.log_in(user)}
 
 
-def _second_step(call, session):
+def _second_step(call, user):
     """Check the second factor; both extensions ask again."""
-    user = session.pending
     kind, code = user.second_factor
     if call.get(DATA['second_factors'][kind]['field']) == code:
-        return _start_session(call, user)
+        return call.log_in(user)
     return _ask(user, 'failed')
 
 
 def _ask(user, why):
-    """Ask as Extension:OATHAuth or Extension:EmailAuth does."""
     factor = DATA['second_factors'][user.second_factor[0]]
     field = {'type': 'string', 'label': factor['label'], 'help': 'Six digits'}
     request = {'id': factor['request'], 'fields': {factor['field']: field}}
@@ -248,25 +248,17 @@ def _ask(user, why):
 
 
 def _check_password(call, name, password, token):
-    """Return whose password was sent, or what is wrong."""
+    """Return whose password was sent, and what is wrong."""
     if call.get(token) != call.caller.session.tokens.get('login'):
-        return 'badtoken', 'Invalid CSRF token.'
+        return None, 'badtoken'
     user = call.wiki.accounts.check(call.get(name), call.get(password))
-    return user or ('wrongpassword', TEXTS['login'])
-
-
-def _start_session(call, user):
-    accounts = call.wiki.accounts
-    accounts.end(call.request.cookies.get(SESSION_COOKIE))
-    call.cookies.append(session_cookie(accounts.start(user)))
-    call.request.user = user.name
-    return {'status': 'PASS', 'username': user.name}
+    return user, '' if user else 'wrongpassword'
 
 
 def _logout(call):
     if call.request.bearer is not None:
-        raise ApiError('cannotlogout', TEXTS['logout'])
-    call.wiki.accounts.end(call.request.cookies.get(SESSION_COOKIE))
+        raise ApiError('cannotlogout')
+    call.log_out()
     return {}
 
 
@@ -275,14 +267,8 @@ def _nothing(_call):
     return {}
 
 
-class Action(NamedTuple):
-    """What carries an action out; whether it takes a token; its right."""
-
-    run: Any
-    token: bool = False
-    right: str = ''
-
-
+# What carries an action out; whether it takes a token; its right
+Action = namedtuple('Action', 'run token right', defaults=(False, ''))
 ACTIONS = {
     'clientlogin': Action(_clientlogin),
     'delete': Action(_nothing, True, 'delete'),

@@ -43,11 +43,10 @@ class Browser(requests.Session):
         self.headers['User-Agent'] = 'Sandbox browser'
 
     def open(self, url, form=None):
-        method = 'POST' if form else 'GET'
+        method, options = 'POST' if form else 'GET', {'data': form}
+        options.update(timeout=30, allow_redirects=False)
         try:
-            response = self.request(
-                method, url, data=form, timeout=30, allow_redirects=False
-            )
+            response = self.request(method, url, **options)
         except requests.RequestException:
             return Page(url, 503, '', 'This site cannot be reached.')
         location = response.headers.get('Location', '')
@@ -56,8 +55,11 @@ class Browser(requests.Session):
 
 def authorize(url, user, password, *, cancel=False):
     """Do what a person does; return the page it ends with."""
-    wiki, login = urlsplit(url).netloc, {'wpName': user}
-    login['wpPassword'] = password
+    wiki, login = (
+        urlsplit(url).netloc,
+        {'wpName': user, 'wpPassword': password},
+    )
+    pressed = 'cancel' if cancel else 'accept'
     with Browser() as browser:
         page = browser.open(url)
         for _ in range(20):
@@ -70,8 +72,7 @@ def authorize(url, user, password, *, cancel=False):
             elif 'wpPassword' in page.fields:
                 form = {**page.fields, **login, page.buttons[0]: '1'}
                 page = browser.open(url, form)
-            elif {'accept', 'cancel'} <= set(page.buttons):
-                pressed = 'cancel' if cancel else 'accept'
+            elif pressed in page.buttons:
                 page = browser.open(url, {**page.fields, pressed: '1'})
             else:
                 break

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from urllib.parse import urlsplit
 
-from .accounts import GRANT_RIGHTS
-from .clock import timestamp
-from .data import DATA
+from .content import DATA, GRANT_RIGHTS, READABLE, timestamp
 from .dialog import PRIVATE
 from .oauth import GRANT_TYPES, STAGES
-from .wire import RestError, json_response
+from .server import RestError, json_response
 
 
 # In the order in which Extension:OAuth checks them
@@ -23,7 +21,7 @@ VALUES = {
 LISTS = ('grant_types', 'scopes')
 LOOPBACK = ('localhost', '127.0.0.1', '::1')
 INVALID_PARAMETER = 'parameter-validation-failed'
-MISSING_CALLBACK = 'mwoauth-error-missing-callback-url-non-owner'
+REFUSED = 'rest-body-validation-error'
 
 
 def answer(wiki, caller, request, path):
@@ -47,8 +45,7 @@ def answer(wiki, caller, request, path):
 def scopes(client, grants):
     """Return the scopes as PHP writes them."""
     if client.sent_basic and grants[1:]:
-        numbered = enumerate(grants[1:], 2)
-        others = {str(number): grant for number, grant in numbered}
+        others = {str(n): grant for n, grant in enumerate(grants[1:], 2)}
         return {'0': grants[0], **others}
     return list(grants)
 
@@ -57,14 +54,20 @@ def _described(client):
     callback = client.redirect_uri
     if client.owner_only:
         callback = '/index.php/Special:OAuth/verified'
-    registered = timestamp(client.registered, '%H:%M, %d %B %Y')
-    names = 'name', 'version', 'description', 'owner_only'
-    data = {name: getattr(client, name) for name in names}
-    data.update(email=client.owner.email, client_key=client.id)
-    data.update(stage=STAGES.index(client.stage), callback_url=callback)
-    data.update(oauth_version=2, registration_formatted=registered)
-    data.update(allowed_grants=list(client.grant_types))
-    return {**data, 'scopes': scopes(client, client.grants)}
+    return {
+        'name': client.name,
+        'version': client.version,
+        'description': client.description,
+        'owner_only': client.owner_only,
+        'email': client.owner.email,
+        'client_key': client.id,
+        'stage': STAGES.index(client.stage),
+        'callback_url': callback,
+        'oauth_version': 2,
+        'registration_formatted': timestamp(client.registered, READABLE),
+        'allowed_grants': list(client.grant_types),
+        'scopes': scopes(client, client.grants),
+    }
 
 
 def _created(client):
@@ -119,41 +122,35 @@ def _create(wiki, caller, request):
 def _read(request):
     """Return the body, JSON or a form, if its fields are as they must be."""
     is_form = 'urlencoded' in request.headers.get('content-type', '')
-    sent = request.form if is_form else json.loads(request.body or b'{}')
-    fields = dict(sent)
+    fields = dict(
+        request.form if is_form else json.loads(request.body or b'{}')
+    )
     for name in set(LISTS if is_form else ()) & set(fields):
         fields[name] = fields[name].split('|')
     for name in FIELDS:
         value = fields.get(name)
         if name in REQUIRED and name not in fields:
-            raise bad_value(name, None, 'missingparam')
+            raise bad_value(name, 'missingparam', value=None)
         if name in LISTS and not isinstance(value, list):
-            raise bad_value(name, value, 'multivalue-must-be-array')
+            raise bad_value(name, 'multivalue-must-be-array', value=value)
         for item in value if name in LISTS else [value]:
             if item is not None and item not in VALUES.get(name, [item]):
-                raise bad_value(name, item, 'badvalue', data=[])
+                raise bad_value(name, 'badvalue', data=[], value=item)
     for name in fields:
         if name not in FIELDS:
             kind = 'extraneous-body-fields'
-            raise RestError(
-                400,
-                f'Extraneous field: {name}',
-                error=INVALID_PARAMETER,
-                name=name,
-                failureCode=kind,
-                failureData=[name],
-                errorKey=f'rest-{kind}',
-            )
+            raise bad_value(name, kind, f'rest-{kind}', [name])
     if not fields.get('owner_only') and not fields.get('callback_url'):
         text = 'callback_url is required for non-owner-only clients'
-        raise RestError(400, text, errorKey=MISSING_CALLBACK)
+        key = 'mwoauth-error-missing-callback-url-non-owner'
+        raise RestError(400, text, errorKey=key)
     return fields
 
 
-def bad_value(name, value, code, key='rest-body-validation-error', data=None):
+def bad_value(name, code, key=REFUSED, data=None, **value):
     """Return the error of a parameter that is not what it must be."""
-    fields = {'error': INVALID_PARAMETER, 'name': name, 'value': value}
-    fields.update(failureCode=code, failureData=data, errorKey=key)
+    fields = {'error': INVALID_PARAMETER, 'name': name, 'errorKey': key}
+    fields.update(failureCode=code, failureData=data, **value)
     return RestError(400, f'The parameter "{name}" is refused', **fields)
 
 

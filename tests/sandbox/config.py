@@ -35,6 +35,15 @@ max_retries = 2
 """
 
 
+def write_family(folder, wikis):
+    """Write the family of wikis, by their codes; return its path."""
+    langs = {code: getattr(w, 'netloc', w) for code, w in wikis.items()}
+    paths = {code: getattr(w, 'path', '') for code, w in wikis.items()}
+    path = folder / 'sandbox_family.py'
+    path.write_text(FAMILY.format(langs=langs, paths=paths))
+    return str(path)
+
+
 def make_config(
     folder, wiki, *, user='Bot', extra='', password=None, others=None
 ):
@@ -47,19 +56,17 @@ def make_config(
     """
     folder.mkdir(parents=True, exist_ok=True)
     wikis = {'en': wiki, **(others or {})}
-    langs = {
-        code: getattr(site, 'netloc', site) for code, site in wikis.items()
-    }
-    paths = {code: getattr(site, 'path', '') for code, site in wikis.items()}
-    family_file = folder / 'sandbox_family.py'
-    family_file.write_text(FAMILY.format(langs=langs, paths=paths))
-    config = CONFIG.format(family_file=str(family_file))
+    config = CONFIG.format(family_file=write_family(folder, wikis))
     for code in wikis:
         config += f"usernames['sandbox'][{code!r}] = {user!r}\n"
+    files = {'user-config.py': config}
     if password:
-        _private(folder / 'user-password.py', f'({user!r}, {password!r})\n')
-        config += "password_file = 'user-password.py'\n"
-    _private(folder / 'user-config.py', config + extra)
+        files['user-config.py'] += "password_file = 'user-password.py'\n"
+        files['user-password.py'] = f'({user!r}, {password!r})\n'
+    files['user-config.py'] += extra
+    for name, text in files.items():
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_text(text)
     return environment(folder)
 
 
@@ -80,9 +87,3 @@ def environment(folder):
         'LANG': 'C.UTF-8',
         'NO_PROXY': '*',
     }
-
-
-def _private(path, text):
-    """Write a file that only its owner can read."""
-    path.touch(mode=0o600)
-    path.write_text(text)

@@ -3,59 +3,57 @@
 from __future__ import annotations
 
 import html
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import parse_qs, quote_plus, urlencode
 
-from . import form
-from .accounts import SESSION_COOKIE
-from .data import TEXTS
-from .oauth import AuthorizeError
-from .wire import Response, html_response, parse_form
+from .content import GRANT_RIGHTS, SESSION_COOKIE, TEXTS
+from .oauth import OAuthError
+from .server import html_response, parse_form, response
 
 
 PRIVATE = 'private,must-revalidate,s-maxage=0'
 UNCACHED = 'no-cache, no-store, max-age=0, must-revalidate'
 LOGIN, APPROVE = 'Special:UserLogin', 'Special:OAuth/approve'
 BACK = 'Special:OAuth/rest redirect'
+TOKEN = '<input type="hidden" name="wpEditToken" value="{}">'
+FORM = 'Special:OAuthConsumerRegistration/propose/oauth2'
+FIELDS = 'wpname', 'wpversion', 'wpdescription', 'wpcallbackUrl'
+BOXES = {
+    'wpgrants[]': GRANT_RIGHTS,
+    'wpagreement': '1',
+    'wpownerOnly': '1',
+    'wpoauth2IsConfidential': '1',
+}
 
 
 def authorize(wiki, request):
-    """Answer rest.php/oauth2/authorize."""
     session, shown = browser_session(wiki, request), _shown(wiki, request)
     path = f'{wiki.path}/rest.php/oauth2/authorize'
     if session is None and 'client_id' in request.query:
         back = urlencode({'rest_url': f'{path}?{request.query_string}'})
-        target = index(wiki, LOGIN, returnto=BACK, returntoquery=back, **shown)
-        return _redirect(307, target)
+        fields = {'returnto': BACK, 'returntoquery': back, **shown}
+        return _redirect(307, index(wiki, LOGIN, **fields))
     user = session.user if session else None
     request.user = user.name if user else None
     try:
         valid = wiki.oauth.check_authorize(request.query, user)
-    except AuthorizeError as error:
+    except OAuthError as error:
         return _error_page(wiki, error, PRIVATE if user else UNCACHED)
-    target = index(
-        wiki,
-        APPROVE,
-        returnto=path,
-        returntoquery=request.query_string,
-        client_id=valid.client.id,
-        oauth_version='2',
-        scope=' '.join(valid.grants),
-        **shown,
-    )
+    fields = {'returnto': path, 'returntoquery': request.query_string}
+    fields.update(client_id=valid.client.id, oauth_version='2')
+    fields.update(scope=' '.join(valid.grants), **shown)
+    target = index(wiki, APPROVE, **fields)
     return _redirect(307, target, Cache_Control=PRIVATE)
 
 
 def _shown(wiki, request):
     """Return how a page is to be shown, to which only master listens."""
-    if not wiki.is_master:
-        return {}
     shown = {}
-    for locale in request.query.get('ui_locales', '').split():
+    for locale in reversed(request.query.get('ui_locales', '').split()):
         if locale.isalpha():  # as good as known
-            shown.setdefault('uselang', locale)
+            shown['uselang'] = locale
     if 'display' in request.query:
         shown['display'] = request.query['display']
-    return shown
+    return shown if wiki.is_master else {}
 
 
 def answer(wiki, request):
@@ -71,11 +69,11 @@ def answer(wiki, request):
         return _login(wiki, request)
     if title == APPROVE:
         return _approve(wiki, request, session)
-    if title == form.TITLE:
-        if session is None:
-            back = {'returnto': title, 'returntoquery': request.query_string}
-            return _redirect(302, index(wiki, LOGIN, **back))
-        return form.answer(wiki, request, session)
+    if title == FORM and session:
+        return _propose(wiki, request, session)
+    if title == FORM:
+        back = {'returnto': title, 'returntoquery': request.query_string}
+        return _redirect(302, index(wiki, LOGIN, **back))
     if title == BACK:
         url = wiki.server + request.query.get('rest_url', '/')
         return _redirect(302, url)
@@ -90,12 +88,12 @@ def _login(wiki, request):
     if request.method != 'POST':
         fields = '<input name="wpName"><input name="wpPassword">'
         return html_response(title, _form(fields, wploginattempt='Log in'))
-    name = request.form.get('wpName', '')
-    password = request.form.get('wpPassword', '')
-    user = wiki.accounts.check(name, password)
+    sent, query = request.form, request.query
+    user = wiki.accounts.check(
+        sent.get('wpName', ''), sent.get('wpPassword', '')
+    )
     if user is None:
-        return html_response(title, f'<p>{TEXTS["login"]}</p>')
-    query = request.query
+        return html_response(title, f'<p>{TEXTS["wrongpassword"]}</p>')
     returnto = query.get('returnto', 'Main Page')
     target = index(wiki, returnto, query.get('returntoquery', ''))
     cookie = session_cookie(wiki.accounts.start(user))
@@ -109,20 +107,19 @@ def _approve(wiki, request, session):
     try:
         valid = wiki.oauth.check_authorize(query, user)
         if valid.client.owner_only:
-            raise AuthorizeError(400, 'invalid_client')
+            raise OAuthError(400, 'invalid_client')
         if request.form.get('wpEditToken') == token:
             if 'accept' in request.form:
-                return _redirect(303, wiki.oauth.allow(valid, user))
+                return _redirect(303, wiki.oauth.allow(valid))
             target = wiki.oauth.deny(valid)
             if target is None:
-                raise AuthorizeError(400, 'cancelled')
+                raise OAuthError(400, 'unauthorized_client')
             return _redirect(303, target)
-    except AuthorizeError as error:
+    except OAuthError as error:
         return _error_page(wiki, error, PRIVATE)
     text = (
         f'<p>Hi {html.escape(user.name)}, an application would like to do '
-        'things on your behalf.</p>'
-        f'<input type="hidden" name="wpEditToken" value="{token}">'
+        'things on your behalf.</p>' + TOKEN.format(token)
     )
     title = 'Allow application to connect - SandboxWiki'
     return html_response(title, _form(text, accept='Allow', cancel='Cancel'))
@@ -135,6 +132,47 @@ def _form(fields, **buttons):
         for name, text in buttons.items()
     )
     return f'<form method="post">{fields}{shown}</form>'
+
+
+def _propose(wiki, request, session):
+    """Show the form filled in from its address, or register a client."""
+    sent = parse_qs(request.body.decode())
+    if sent.get('wpEditToken') != [session.token('csrf')]:
+        return html_response('Propose a client', _proposal(request, session))
+    if 'wpagreement' not in sent:
+        return html_response('Propose a client', 'You have to agree.')
+    is_owner_only = 'wpownerOnly' in sent
+    client = wiki.oauth.register(
+        session.user,
+        name=sent['wpname'][0],
+        redirect_uri=sent.get('wpcallbackUrl', [''])[0],
+        confidential='wpoauth2IsConfidential' in sent,
+        owner_only=is_owner_only,
+        grants=('basic', *sent.get('wpgrants[]', [])),
+        stage='approved' if is_owner_only else 'proposed',
+    )
+    shown = {'key': client.id, 'secret': client.secret}
+    if is_owner_only:
+        shown['token'] = client.access_token
+    rows = (f'<p id="{name}">{text}</p>' for name, text in shown.items())
+    return html_response('The client was registered', ''.join(rows))
+
+
+def _proposal(request, session):
+    query = parse_qs(request.query_string)
+    fields = [
+        f'<p>{name} <input name="{name}" value="{html.escape(text)}"></p>'
+        for name in FIELDS
+        for text in query.get(name, [''])
+    ] + [
+        f'<label><input type="checkbox" name="{name}" value="{value}"'
+        f'{" checked" * (value in query.get(name, []))}> {name} {value}'
+        '</label><br>'
+        for name, values in BOXES.items()
+        for value in values
+    ]
+    fields.append(TOKEN.format(session.token('csrf')))
+    return _form(''.join(fields), submit='Propose')
 
 
 def browser_session(wiki, request):
@@ -155,7 +193,6 @@ def index(wiki, title, query='', **fields):
 
 
 def _redirect(status, location, **fields):
-    """Send the browser to *location*."""
     link = f'<a href="{html.escape(location)}">here</a>'
     kind = 'text/html; charset=utf-8'
     fields['Location'] = location
@@ -164,16 +201,15 @@ def _redirect(status, location, **fields):
 
 def _error_page(wiki, error, cache_control):
     """Return the error page of Extension:OAuth, or send the browser on."""
+    fields = {'Cache_Control': cache_control}
     if error.location:
-        headers = {'Location': error.location, 'Cache-Control': cache_control}
-        headers['Content-Type'] = 'text/html; charset=UTF-8'
-        return Response(error.status, b'', headers)
+        fields['Location'] = error.location
+        kind = 'text/html; charset=UTF-8'
+        return response(error.status, b'', kind, **fields)
     words = 'connection error' if wiki.is_master else 'Connection Error'
     title, text = f'Application {words} - SandboxWiki', str(error)
     if error.hint:
         text += f' Additional debug information: {error.hint}'
     text = f'<p>{html.escape(text)} Return to <a href="/">Main Page</a> .</p>'
     kind = 'text/html;charset=UTF-8'
-    return html_response(
-        title, text, error.status, kind, Cache_Control=cache_control
-    )
+    return html_response(title, text, error.status, kind, **fields)

@@ -24,24 +24,14 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter, namedtuple
 
-from .wire import Response, html_response
+from .server import Response, html_response, response
 
 
+Fault = namedtuple('Fault', 'kind path options')
 MAINTENANCE = 'Our servers are currently under maintenance.'
-
-
-@dataclass
-class Fault:
-    """A fault that waits for a request to *path*."""
-
-    kind: str
-    times: int
-    path: str
-    options: dict[str, Any]
+HTML = 'text/html; charset=utf-8'
 
 
 class Faults:
@@ -55,7 +45,7 @@ class Faults:
     def add(self, kind, times, path, options):
         """Let *times* requests to a path containing *path* go wrong."""
         with self._lock:
-            self._waiting.append(Fault(kind, times, path, options))
+            self._waiting += [Fault(kind, path, options)] * times
 
     def clear(self):
         with self._lock:
@@ -65,9 +55,7 @@ class Faults:
         with self._lock:
             for fault in self._waiting:
                 if fault.path in path:
-                    fault.times -= 1
-                    if fault.times < 1:
-                        self._waiting.remove(fault)
+                    self._waiting.remove(fault)
                     self.served[fault.kind] += 1
                     return fault
         return None
@@ -78,37 +66,32 @@ def serve(fault, request, handle):
     options, kind = fault.options, fault.kind
     request.fault = kind
     if kind in ('reset_before', 'hang_before'):
-        response = Response(200)
+        answer = Response(200)
     elif kind == 'status':
-        response = _status(**options)
+        answer = _status(**options)
     elif kind == 'html':
-        response = html_response('Error', options.get('body', MAINTENANCE))
+        answer = html_response('Error', options.get('body', MAINTENANCE))
     elif kind == 'empty':
-        response = Response(200, b'', {'Content-Type': 'text/html'})
+        answer = response(200, b'', 'text/html')
     elif kind == 'redirect':
-        location = {'Location': options['location']}
-        response = Response(options.get('status', 302), b'', location)
+        location = options['location']
+        answer = Response(
+            options.get('status', 302), b'', [('Location', location)]
+        )
     else:
         time.sleep(options.get('delay', 0))
-        response = handle(request)
+        answer = handle(request)
     if kind == 'rewrite':
-        data = options['change'](json.loads(response.body))
-        response.body = json.dumps(data).encode()
+        data = options['change'](json.loads(answer.body))
+        answer.body = json.dumps(data).encode()
     delivery = kind.partition('_')[0]
     if delivery in ('half', 'reset', 'hang'):
-        response.delivery = delivery
-    return response
+        answer.delivery = delivery
+    return answer
 
 
-def _status(
-    status=503,
-    retry_after=None,
-    body=MAINTENANCE,
-    content_type='text/html; charset=utf-8',
-):
-    headers = {'Content-Type': content_type}
-    if retry_after is not None:
-        headers['Retry-After'] = str(retry_after)
+def _status(status=503, retry_after=None, body=MAINTENANCE, content_type=HTML):
+    wait = {} if retry_after is None else {'Retry_After': retry_after}
     if 'html' in content_type:
         body = f'<!DOCTYPE html><title>Error</title><p>{body}</p>'
-    return Response(status, body.encode(), headers)
+    return response(status, body.encode(), content_type, **wait)

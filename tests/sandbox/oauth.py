@@ -12,13 +12,12 @@ import json
 import random
 import re
 import secrets
+from collections import namedtuple
 from dataclasses import dataclass, field
-from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from .accounts import GRANT_RIGHTS, Session, User
-from .data import TEXTS
-from .wire import json_response
+from .content import GRANT_RIGHTS, TEXTS, Session, User
+from .server import json_response
 
 
 CODE_LIFE = 60
@@ -27,6 +26,7 @@ OWNER_ONLY_LIFE = 31556908800  # about a thousand years
 STAGES = ('proposed', 'approved', 'rejected', 'expired', 'disabled')
 GRANT_TYPES = ('authorization_code', 'refresh_token', 'client_credentials')
 METHODS = ('S256', 'plain')
+TokenPair = namedtuple('TokenPair', 'access_token refresh_token expires_in')
 VERIFIER = re.compile(r'[A-Za-z0-9._~-]{43,128}')  # RFC 7636
 
 
@@ -53,18 +53,19 @@ class Client:
     access_token: str | None = field(default=None, repr=False)
 
     def usable_by(self, user):
-        """Tell whether *user* may authorize the client."""
         is_proposal = self.stage == 'proposed' and user is self.owner
         return self.stage == 'approved' or is_proposal
 
 
 @dataclass(eq=False)
 class Code:
-    """An authorization code: what was allowed, and by whom."""
+    """What a person is asked to allow, and the code for it if they do."""
 
-    request: AuthorizeRequest
+    client: Client
+    query: dict[str, str]
+    grants: tuple[str, ...]
     user: User
-    expires: float
+    expires: float = 0
     used: bool = False
 
 
@@ -78,6 +79,12 @@ class AccessToken:
     expires: float
     revoked: bool = False
 
+    @property
+    def is_usable(self):
+        """Tell whether the user, if there is one, may use the client."""
+        user = self.session.user
+        return user is None or self.client.usable_by(user)
+
 
 @dataclass(eq=False)
 class RefreshToken:
@@ -89,41 +96,25 @@ class RefreshToken:
     revoked: bool = False
 
 
-class TokenPair(NamedTuple):
-    """What a token request yields."""
-
-    access_token: str
-    refresh_token: str | None
-    expires_in: int
-
-
-class AuthorizeRequest(NamedTuple):
-    """A request to the authorization endpoint that was found valid."""
-
-    client: Client
-    query: dict[str, str]
-    grants: tuple[str, ...]
-
-
 class OAuthError(Exception):
-    """An error of the token endpoint; its text is *text* or by its code."""
+    """An error of an endpoint; its text is *text* or by its code.
 
-    def __init__(self, status, code, hint='', text=''):
-        super().__init__(text or TEXTS[code])
-        self.status = status
-        self.code = code
-        self.hint = hint
-
-
-class AuthorizeError(OAuthError):
-    """The browser is shown an error page, or sent to *location*."""
+    In a browser it is a page, unless it is sent to *location*.
+    """
 
     location = ''
 
+    def __init__(self, status, code, hint='', text=''):
+        super().__init__(text or TEXTS[code])
+        self.status, self.code, self.hint = status, code, hint
 
-def _malformed(parameter, kind=OAuthError):
-    hint = f'Check the `{parameter}` parameter'
-    return kind(400, 'invalid_request', hint)
+
+def _invalid(hint, code='invalid_request', status=400):
+    return OAuthError(status, code, hint)
+
+
+def _malformed(parameter):
+    return _invalid(f'Check the `{parameter}` parameter')
 
 
 def _server_error(text):
@@ -136,12 +127,8 @@ class AuthorizationServer:
 
     def __init__(self, wiki):
         self._wiki = wiki
-        self.clients = {}
-        self.access_tokens = {}
-        self.session_jwts = {}
-        self._codes = {}
-        self._refresh_tokens = {}
-        self._sessions = {}
+        self.clients, self.access_tokens, self.session_jwts = {}, {}, {}
+        self._codes, self._refresh_tokens, self._sessions = {}, {}, {}
         self._accepted = set()
 
     # Clients
@@ -169,7 +156,6 @@ class AuthorizationServer:
             )
 
     def _client(self, request):
-        """Return the client that authenticates itself."""
         form, master = request.form, self._wiki.is_master
         name, secret = _basic_credentials(request)
         secret = form.get('client_secret', secret)
@@ -194,28 +180,27 @@ class AuthorizationServer:
     # Authorizing
 
     def check_authorize(self, query, user):
-        """Validate a request to the authorization endpoint."""
         if 'client_id' not in query:
-            raise _malformed('client_id', AuthorizeError)
+            raise _malformed('client_id')
         if query.get('response_type') != 'code':
-            raise _malformed('response_type', AuthorizeError)
+            raise _malformed('response_type')
         client = self.clients.get(query['client_id'])
         if client is None or not self._same_redirect(
             query.get('redirect_uri', client.redirect_uri), client.redirect_uri
         ):
-            raise AuthorizeError(401, 'invalid_client')
+            raise OAuthError(401, 'invalid_client')
         grants = self._scope(client, query)
         if query.get('code_challenge_method', 'plain') not in METHODS:
-            raise _malformed('code_challenge_method', AuthorizeError)
-        challenge, hint = query.get('code_challenge'), ''
+            raise _malformed('code_challenge_method')
+        challenge = query.get('code_challenge')
         if challenge is None and not client.confidential:
-            hint = 'Code challenge must be provided for public clients'
-        elif challenge is not None and not VERIFIER.fullmatch(challenge):
-            hint = 'Code challenge must follow the specifications of RFC-7636.'
-        if hint:
-            raise AuthorizeError(400, 'invalid_request', hint)
-        self._check_usable(client, user, AuthorizeError)
-        return AuthorizeRequest(client, query, grants)
+            raise _invalid(
+                'Code challenge must be provided for public clients'
+            )
+        if challenge is not None and not VERIFIER.fullmatch(challenge):
+            raise _invalid(TEXTS['code_challenge'])
+        self._check_usable(client, user)
+        return Code(client, query, grants, user)
 
     def _same_redirect(self, sent, registered):
         if sent == registered:
@@ -231,52 +216,45 @@ class AuthorizationServer:
     def _scope(self, client, query):
         """Return the grants that a dialog is about."""
         scopes, master = query.get('scope', '').split(), self._wiki.is_master
-        for scope in scopes:
-            if scope in GRANT_RIGHTS:
-                continue
-            hint = f'Check the `{scope}` scope'
-            error = AuthorizeError(302, 'invalid_scope', hint)
+        unknown = [scope for scope in scopes if scope not in GRANT_RIGHTS]
+        if unknown:
+            hint = f'Check the `{unknown[0]}` scope'
+            error = _invalid(hint, 'invalid_scope', 302)
             with_state = master and 'state' in query
-            fields = {'state': query['state']} if with_state else {}
-            fields['error'] = error.code
-            fields['error_description'] = str(error)
-            fields['hint'] = hint
-            if not master:
-                fields['message'] = str(error)
+            state = {'state': query['state']} if with_state else {}
+            fields = {**state, **self.error_body(error)}
             error.location = _callback(client, query, fields)
             raise error
         return tuple(
             grant for grant in client.grants if not scopes or grant in scopes
         )
 
-    def _check_usable(self, client, user, kind=OAuthError):
+    def _check_usable(self, client, user):
         if not client.usable_by(user):
             hint = (
                 f'Client {client.id} is not usable by user with ID {user.id}'
             )
-            raise kind(401, 'access_denied', hint)
+            raise _invalid(hint, 'access_denied', 401)
 
-    def allow(self, request, user):
+    def allow(self, code):
         """Return where a browser goes after Allow."""
         # 760 to 820 hexadecimal characters on 1.43, 972 were seen on master
         length = 486 if self._wiki.is_master else 380 + random.randrange(31)
         text = secrets.token_hex(length)
-        self._codes[text] = Code(request, user, self._wiki.clock() + CODE_LIFE)
-        self._accepted.add((request.client, user))
+        self._codes[text] = code
+        code.expires = self._wiki.clock() + CODE_LIFE
+        self._accepted.add((code.client, code.user))
         self._wiki.secrets.add(text)
         fields = {'code': text}
-        if 'state' in request.query:
-            fields['state'] = request.query['state']
-        return _callback(request.client, request.query, fields)
+        if 'state' in code.query:
+            fields['state'] = code.query['state']
+        return _callback(code.client, code.query, fields)
 
-    def deny(self, request):
-        if 'redirect_uri' not in request.query:
+    def deny(self, code):
+        if 'redirect_uri' not in code.query:
             return None
-        text = TEXTS['cancelled']
-        fields = {'error': 'unauthorized_client', 'error_description': text}
-        if not self._wiki.is_master:
-            fields['message'] = text
-        return _callback(request.client, request.query, fields)
+        fields = self.error_body(OAuthError(400, 'unauthorized_client'))
+        return _callback(code.client, code.query, fields)
 
     # The token endpoint
 
@@ -288,10 +266,9 @@ class AuthorizationServer:
             data = self.error_body(error)
             cache = 'private,no-cache,s-maxage=0'
             return json_response(data, error.status, Cache_Control=cache)
-        data = {'token_type': 'Bearer', 'expires_in': pair.expires_in}
-        data['access_token'] = pair.access_token
-        if pair.refresh_token:
-            data['refresh_token'] = pair.refresh_token
+        data = {'token_type': 'Bearer', **pair._asdict()}
+        if not pair.refresh_token:
+            del data['refresh_token']
         kind = 'application/json; charset=UTF-8'
         return json_response(data, content_type=kind, Cache_Control='no-store')
 
@@ -306,11 +283,11 @@ class AuthorizationServer:
     def _tokens(self, request):
         kind = request.form.get('grant_type')
         if kind not in GRANT_TYPES:
-            error, text = _malformed('grant_type'), 'must be set.'
-            text = f'{TEXTS["grant_type"]}The "grant_type" parameter {text}'
-            if kind is not None:
-                text = 'Unrecognized value for parameter "grant_type": '
-                text = f'{TEXTS["grant_type"]}{text}{kind}.'
+            text = f'Unrecognized value for parameter "grant_type": {kind}.'
+            if kind is None:
+                text = 'The "grant_type" parameter must be set.'
+            error = _malformed('grant_type')
+            text = TEXTS['grant_type'] + text
             raise OAuthError(400, error.code, error.hint, text)
         client = self._client(request)
         if kind == 'authorization_code':
@@ -331,21 +308,18 @@ class AuthorizationServer:
         if 'code' not in form:
             raise _malformed('code')
         code, problem = self._codes.get(form['code']), ''
-        if code is None and master:
-            problem = 'Cannot validate the provided authorization code'
-        elif code is None:
-            problem = 'Cannot decrypt the authorization code'
+        if code is None:
+            problem = TEXTS['code_master' if master else 'code']
         elif code.expires < self._wiki.clock():
             problem = 'Authorization code has expired'
         elif code.used:
             problem = 'Authorization code has been revoked'
         if problem:
             kind = 'invalid_grant' if master else 'invalid_request'
-            raise OAuthError(400, kind, problem)
-        if code.request.client is not client:
-            problem = 'Authorization code was not issued to this client'
-            raise OAuthError(400, 'invalid_request', problem)
-        self._verify(code.request.query, form)
+            raise _invalid(problem, kind)
+        if code.client is not client:
+            raise _invalid('Authorization code was not issued to this client')
+        self._verify(code.query, form)
         self._check_usable(client, code.user)
         if (client, code.user) not in self._accepted:
             value = 'false' if master else 'bool'
@@ -353,37 +327,30 @@ class AuthorizationServer:
             raise _server_error(text)
         code.used = True
         request.user = code.user.name
-        return self.issue(client, code.user, code.request.grants)
+        return self.issue(client, code.user, code.grants)
 
     def _verify(self, query, form):
         """Compare what was sent for a code and with it."""
         uri, verifier = form.get('redirect_uri'), form.get('code_verifier')
-        problem, challenge = '', query.get('code_challenge')
+        challenge = query.get('code_challenge')
         if 'redirect_uri' in query and uri is None:
             raise _malformed('redirect_uri')
         if uri != query.get('redirect_uri'):
-            problem = 'Invalid redirect URI'
-        elif challenge is None and verifier is not None:
-            if self._wiki.is_master:
-                problem = (
-                    'code_verifier received when no code_challenge is present'
-                )
-        elif challenge is not None and verifier is None:
-            raise _malformed('code_verifier')
-        elif challenge is not None and not VERIFIER.fullmatch(verifier):
-            problem = (
-                'Code Verifier must follow the specifications of RFC-7636.'
-            )
-        if problem:
-            raise OAuthError(400, 'invalid_request', problem)
+            raise _invalid('Invalid redirect URI')
         if challenge is None:
+            if verifier is not None and self._wiki.is_master:
+                raise _invalid(TEXTS['code_verifier_alone'])
             return
+        if verifier is None:
+            raise _malformed('code_verifier')
+        if not VERIFIER.fullmatch(verifier):
+            raise _invalid(TEXTS['code_verifier'])
         self._wiki.secrets.add(verifier)
         if query.get('code_challenge_method') == 'S256':
             verifier = _b64(hashlib.sha256(verifier.encode()).digest())
         if verifier != challenge:
             problem = 'Failed to verify `code_verifier`.'
-            raise OAuthError(400, 'invalid_grant', problem)
+            raise _invalid(problem, 'invalid_grant')
 
     def _refresh(self, client, request):
         text, master = request.form.get('refresh_token'), self._wiki.is_master
@@ -394,8 +361,7 @@ class AuthorizationServer:
         scopes = request.form.get('scope', '').split()
         for scope in scopes:
             if scope not in access.grants:
-                hint = f'Check the `{scope}` scope'
-                raise OAuthError(400, 'invalid_scope', hint)
+                raise _invalid(f'Check the `{scope}` scope', 'invalid_scope')
         # On 1.43 the tokens are revoked before the client is looked at.
         if master:
             self._check_usable(client, user)
@@ -410,27 +376,22 @@ class AuthorizationServer:
     def _living(self, client, text):
         """Return the refresh token of that text if it still serves."""
         token, master = self._refresh_tokens.get(text), self._wiki.is_master
+        # Task T412214: a client that did not get the answer may ask again.
+        now, grace = self._wiki.clock(), GRACE if master else 0
         problem = ''
         if token is None:
             problem = 'Cannot decrypt the refresh token'
         elif token.access.client is not client:
             problem = 'Token is not linked to client'
-        elif token.expires < self._wiki.clock():
+        elif token.expires < now:
             problem = 'Token has expired'
-        elif token.revoked or self._is_used_up(token):
+        elif token.revoked or (token.used and now >= token.used + grace):
             problem = 'Token has been revoked'
         if problem:
-            status, code = (
-                (400, 'invalid_grant') if master else (401, 'invalid_request')
-            )
+            status = 400 if master else 401
+            code = 'invalid_grant' if master else 'invalid_request'
             raise OAuthError(status, code, problem, TEXTS['refresh_token'])
         return token
-
-    def _is_used_up(self, token):
-        # Task T412214: a client that did not get the answer may ask again.
-        grace = GRACE if self._wiki.is_master else 0
-        used = token.used
-        return used is not None and self._wiki.clock() >= used + grace
 
     # Tokens
 
@@ -448,14 +409,20 @@ class AuthorizationServer:
     def _access(self, client, user, grants, life, kind=None):
         """Return an access token; without *kind* the one of registration."""
         now, subject = self._wiki.clock(), str(user.id) if user else ''
-        claims = {'aud': client.id, 'jti': secrets.token_hex(40)}
-        claims.update(iat=round(now, 6), nbf=round(now, 6))
-        claims.update(exp=round(now + life, 6))
-        claims.update(sub=subject, iss=self._wiki.url)
+        claims = {
+            'aud': client.id,
+            'jti': secrets.token_hex(40),
+            'iat': round(now, 6),
+            'nbf': round(now, 6),
+            'exp': round(now + life, 6),
+            'sub': subject,
+            'iss': self._wiki.url,
+            'scopes': list(grants),
+        }
         if self._wiki.is_master and kind:
             claims['sub'] = f'mw:local:sandboxwiki:{subject}'
             claims['grant_type'] = kind
-        text = make_jwt({**claims, 'scopes': list(grants)})
+        text = make_jwt(claims)
         session = self._sessions.setdefault((client, user), Session(user))
         token = AccessToken(client, session, grants, now + life)
         self.access_tokens[text] = token
@@ -463,16 +430,15 @@ class AuthorizationServer:
         return text
 
     def valid(self, text):
-        """Return the access token of that text if it is still good."""
         token = self.access_tokens.get(text)
         if token is None or token.revoked:
             return None
-        if token.expires < self._wiki.clock():
-            return None
-        return token if token.client.id in self.clients else None
+        is_over = token.expires < self._wiki.clock()
+        return (
+            None if is_over or token.client.id not in self.clients else token
+        )
 
     def session_jwt(self, token):
-        """Return the value of the cookie that belongs to *token*."""
         for text, owner in self.session_jwts.items():
             if owner is token:
                 return text
@@ -494,7 +460,6 @@ class AuthorizationServer:
 
 
 def make_jwt(claims):
-    """Return a JWT with a random signature."""
     parts = [{'typ': 'JWT', 'alg': 'RS256'}, claims]
     texts = (json.dumps(part, separators=(',', ':')) for part in parts)
     encoded = [_b64(text.encode()) for text in texts]

@@ -4,67 +4,64 @@ from __future__ import annotations
 
 import hashlib
 
-from .accounts import Session
-from .clock import timestamp
-from .data import DATA
+from .content import (
+    DATA,
+    NAMESPACES,
+    READABLE,
+    Session,
+    namespace,
+    normal_title,
+    timestamp,
+)
 from .dialog import session_cookie
-from .pages import NAMESPACES, namespace, normal_title
 
 
 def run(call):
     result = {}
     for name in call.many('meta'):
         result.update(METAS[name](call))
-    if 'users' in call.many('list'):
-        result['users'] = _users(call)
+    for name in LISTS.keys() & call.many('list'):
+        result.update(LISTS[name](call))
     pages = {}
-    if 'allusers' in call.many('list'):
-        result['allusers'] = _allusers(call)
     for title in dict.fromkeys(map(normal_title, call.many('titles'))):
         page = call.wiki.pages.page(title)
         key = page.id if page else -1 - len(pages)
         pages[str(key)] = _described(call, title, page)
     if pages:
-        result['pageids'] = list(pages)
         result['pages'] = list(pages.values()) if call.fv2 else pages
-        if 'indexpageids' not in call.params:
-            del result['pageids']
+        if 'indexpageids' in call.params:
+            result['pageids'] = list(pages)
     return {'batchcomplete': True, **({'query': result} if result else {})}
 
 
-# Pages
-
-
 def _described(call, title, page):
-    """Return what is asked about a page."""
-    data = {'ns': namespace(title), 'title': title}
+    data, wanted = {'ns': namespace(title), 'title': title}, call.many('prop')
     data = {'pageid': page.id, **data} if page else {**data, 'missing': True}
-    if 'info' in call.many('prop'):
-        data.update(contentmodel='wikitext', pagelanguage='en')
-        data.update(protection=[], restrictiontypes=['edit', 'move'])
-    if 'info' in call.many('prop') and page:
-        last = page.revisions[-1]
-        data.update(touched=timestamp(last.time), lastrevid=last.id)
-        data.update(length=len(last.text), redirect=page.is_redirect)
-    if 'revisions' in call.many('prop') and page:
+    if 'info' in wanted:
+        data.update(DATA['info'])
+    if page and 'info' in wanted:
+        data.update(touched=timestamp(page.time), lastrevid=page.revision)
+        is_redirect = page.text.lower().startswith('#redirect')
+        data.update(length=len(page.text), redirect=is_redirect)
+    if page and 'revisions' in wanted:
         data['revisions'] = [_revision(call, page)]
     return data
 
 
 def _revision(call, page):
-    revision, text = page.revisions[-1], page.text.encode()
-    fields = {'user': revision.user, 'userid': 0, 'roles': ['main']}
-    fields.update(comment=revision.summary, parsedcomment=revision.summary)
+    edit, text = page.edit, page.text.encode()
+    fields = {'user': edit.user, 'userid': 0, 'roles': ['main']}
+    fields.update(comment=edit.summary, parsedcomment=edit.summary)
     fields.update(size=len(text), sha1=hashlib.sha1(text).hexdigest())
-    fields.update(timestamp=timestamp(revision.time), tags=revision.tags)
+    fields.update(timestamp=timestamp(page.time), tags=edit.tags)
     wanted = call.many('rvprop', 'ids|timestamp|flags|comment|user')
     data = {name: fields[name] for name in wanted if name in fields}
     if 'ids' in wanted:
-        data.update(revid=revision.id, parentid=revision.parent)
+        data.update(revid=page.revision, parentid=page.parent)
     content = {'contentmodel': 'wikitext'}
     if 'content' in wanted:
         content['contentformat'] = 'text/x-wiki'
-        content['content' if call.fv2 else '*'] = revision.text
+        content['content' if call.fv2 else '*'] = page.text
     if 'rvslots' in call.params:
         data['slots'] = {'main': content}
     return data
@@ -76,19 +73,25 @@ def _users(call):
         user = call.wiki.accounts.users.get(name)
         data = {'name': name, 'missing': True}
         if user:
-            data = {'userid': user.id, 'name': name}
-            rights = call.wiki.caller(Session(user)).rights
-            fields = {'groups': user.all_groups, 'rights': rights}
+            caller = call.wiki.caller(Session(user))
+            fields = {'groups': caller.groups, 'rights': caller.rights}
             wanted = set(call.many('usprop')) & set(fields)
+            data = {'userid': user.id, 'name': name}
             data.update((key, fields[key]) for key in wanted)
         result.append(data)
-    return result
+    return {'users': result}
+
+
+def _allusers(call):
+    """Return all users from a name on; Pywikibot asks before a password."""
+    users, start = call.wiki.accounts.users, call.get('aufrom')
+    names = [name for name in sorted(users) if name >= start]
+    found = [{'userid': users[name].id, 'name': name} for name in names]
+    return {'allusers': found}
 
 
 def blockinfo(user):
-    """Return what is said about the block of a user."""
-    written = timestamp(user.blocked, '%H:%M, %d %B %Y')
-    times = {'blockedtimestampformatted': written}
+    times = {'blockedtimestampformatted': timestamp(user.blocked, READABLE)}
     times['blockedtimestamp'] = timestamp(user.blocked)
     return {**DATA['block'], **times}
 
@@ -96,25 +99,23 @@ def blockinfo(user):
 def _userinfo(call):
     user, caller = call.caller.user, call.caller
     data = {'id': user.id if user else 0, 'name': caller.name}
+    is_private = user is None or 'viewmyprivateinfo' not in caller.rights
     fields = {
-        'groups': user.all_groups if user else ['*'],
+        'groups': caller.groups,
         'rights': caller.rights,
         'ratelimits': {},
         'editcount': user.editcount if user else 0,
         'options': {'language': 'en'},
-        'email': '',
+        'email': '' if is_private else user.email,
     }
     if user is None:
         data['anon'] = True
-    elif 'viewmyprivateinfo' in caller.rights:
-        fields['email'] = user.email
-    for name in call.many('uiprop'):
-        if name in fields:
-            data[name] = fields[name]
-        elif name == 'hasmsg':
-            data['messages'] = False
-        elif name == 'blockinfo' and user and user.blocked:
-            data.update(blockinfo(user))
+    wanted = call.many('uiprop')
+    data.update((name, fields[name]) for name in wanted if name in fields)
+    if 'hasmsg' in wanted:
+        data['messages'] = False
+    if 'blockinfo' in wanted and user and user.blocked:
+        data.update(blockinfo(user))
     if data.get('email') and user.email_confirmed:
         data['emailauthenticated'] = timestamp(user.registered)
     return {'userinfo': data}
@@ -126,14 +127,10 @@ def _tokens(call):
     if 'login' in kinds and call.request.bearer is None and is_new:
         # A login token needs a session, which needs a cookie.
         cookie = accounts.start(None)
-        call.caller = call.wiki.caller(accounts.session(cookie))
+        call.caller = call.wiki.caller(accounts.sessions[cookie])
         call.cookies.append(session_cookie(cookie))
-    return {
-        'tokens': {f'{kind}token': call.caller.token(kind) for kind in kinds}
-    }
-
-
-# The wiki
+    tokens = {f'{kind}token': call.caller.token(kind) for kind in kinds}
+    return {'tokens': tokens}
 
 
 def _siteinfo(call):
@@ -155,9 +152,7 @@ def _siteinfo(call):
 
 
 METAS = {'siteinfo': _siteinfo, 'tokens': _tokens, 'userinfo': _userinfo}
-
-
-POSTED = ('clientlogin', 'edit', 'login', 'logout')
+LISTS = {'users': _users, 'allusers': _allusers}
 
 
 def paraminfo(call):
@@ -168,16 +163,6 @@ def paraminfo(call):
             data = {'name': name, 'path': path, 'classname': 'Api'}
             data['prefix'] = DATA['prefixes'].get(name, '')
             data['parameters'] = DATA['parameters'][path]
-            data['mustbeposted'] = path in POSTED
+            data['mustbeposted'] = path in DATA['posted']
             modules.append({**data, 'source': 'MediaWiki'})
     return {'paraminfo': {'helpformat': 'none', 'modules': modules}}
-
-
-def _allusers(call):
-    """Return all users from a name on; Pywikibot asks before a password."""
-    users = sorted(call.wiki.accounts.users.values(), key=lambda u: u.name)
-    return [
-        {'userid': user.id, 'name': user.name}
-        for user in users
-        if user.name >= call.get('aufrom')
-    ]

@@ -5,11 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from . import clients, dialog
-from .accounts import Session
-from .clock import timestamp
-from .data import TEXTS
+from .content import TEXTS, Session, timestamp
 from .oauth import OAuthError
-from .wire import RestError, json_response
+from .server import RestError, json_response
 
 
 INVALID = 'mwoauth-invalid-authorization'
@@ -30,8 +28,8 @@ def _check_token(wiki, text):
     """Refuse a token first, on every path, as master does."""
     token = wiki.oauth.valid(text)
     if token is None:
-        raise RestError(403, TEXTS['dead_token'], errorKey=INVALID)
-    if not _is_usable(token):
+        raise RestError(403, TEXTS[INVALID], errorKey=INVALID)
+    if not token.is_usable:
         text = TEXTS['not_approved'].format(token.client.name)
         raise RestError(403, text, errorKey=f'{INVALID}-not-approved')
 
@@ -59,11 +57,6 @@ def _route(wiki, request):
     raise RestError(404, f'{route} does not match', errorKey='rest-no-match')
 
 
-def _is_usable(token):
-    user = token.session.user
-    return user is None or token.client.usable_by(user)
-
-
 def _check_method(request, *allowed):
     if request.method not in allowed:
         error = RestError(405, f'The method {request.method} is not allowed')
@@ -72,11 +65,10 @@ def _check_method(request, *allowed):
 
 
 def _caller(wiki, request):
-    """Return who calls, by token or cookie."""
     caller = wiki.caller(wiki.session_of(request))
     if request.bearer is not None:
         token = wiki.oauth.valid(request.bearer)
-        if token is None or not _is_usable(token):
+        if token is None or not token.is_usable:
             raise RestError(403, error='rest-read-denied')
         caller = wiki.caller_of(token)
     if 'read' not in caller.rights:
@@ -86,7 +78,6 @@ def _caller(wiki, request):
 
 
 def _resource(wiki, request, kind):
-    """Answer what a client may ask about its user."""
     text, master = request.bearer or '', wiki.is_master
     scheme, _, value = request.headers.get('authorization', '').partition(' ')
     lower_case = scheme != 'Bearer' and scheme.lower() == 'bearer'
@@ -96,18 +87,8 @@ def _resource(wiki, request, kind):
         text = value
     token = wiki.oauth.valid(text)
     if token is None:
-        known = wiki.oauth.access_tokens.get(text)
-        hint = 'Access token could not be verified'
-        if known and known.revoked:
-            hint = 'Access token has been revoked'
-        elif master:
-            hint = 'Missing "Authorization" header'
-        elif lower_case:
-            hint = 'Error while decoding from Base64Url, invalid base64 '
-            hint += 'characters detected'
-        elif text.count('.') != 2:
-            hint = 'The JWT string must have two dots'
         request.error = 'access_denied'
+        hint = _why_refused(wiki, text, lower_case)
         data = wiki.oauth.error_body(OAuthError(401, request.error, hint))
         return json_response(data, 401, Cache_Control=dialog.PRIVATE)
     caller = wiki.caller_of(token)
@@ -122,8 +103,22 @@ def _resource(wiki, request, kind):
     elif kind == 'scopes':
         data = {'scopes': clients.scopes(token.client, token.grants)}
     else:
-        raise clients.bad_value('type', kind, 'badvalue', 'badvalue', [])
+        key = 'badvalue'
+        raise clients.bad_value('type', key, key, [], value=kind)
     return json_response(data, Cache_Control=dialog.PRIVATE)
+
+
+def _why_refused(wiki, text, lower_case):
+    known = wiki.oauth.access_tokens.get(text)
+    if known and known.revoked:
+        return 'Access token has been revoked'
+    if wiki.is_master:
+        return 'Missing "Authorization" header'
+    if lower_case:
+        return TEXTS['base64']
+    if text.count('.') != 2:
+        return 'The JWT string must have two dots'
+    return 'Access token could not be verified'
 
 
 def _profile(token, caller):
@@ -131,30 +126,37 @@ def _profile(token, caller):
     if user:
         registered = timestamp(user.registered, '%Y%m%d%H%M%S')
     is_confirmed = bool(user and user.email_confirmed)
-    data = {'sub': str(user.id if user else 0), 'username': caller.name}
-    data.update(editcount=user.editcount if user else 0)
-    data.update(email_verified=is_confirmed, confirmed_email=is_confirmed)
-    data.update(blocked=bool(user and user.blocked), registered=registered)
-    data.update(groups=user.all_groups if user else ['*'])
-    data.update(rights=caller.rights if _is_usable(token) else [])
-    data.update(grants=list(token.grants))
+    data = {
+        'sub': str(user.id if user else 0),
+        'username': caller.name,
+        'editcount': user.editcount if user else 0,
+        'email_verified': is_confirmed,
+        'confirmed_email': is_confirmed,
+        'blocked': bool(user and user.blocked),
+        'registered': registered,
+        'groups': caller.groups,
+        'rights': caller.rights if token.is_usable else [],
+        'grants': list(token.grants),
+    }
     if 'mwoauth-authonlyprivate' in token.grants:
         data.update(realname='', email=user.email)
     return data
 
 
 def _page(wiki, request, rest):
-    """Answer v1/page/<title>/bare."""
     caller = _caller(wiki, request)
     page = wiki.pages.page(rest.removesuffix('/bare'))
     if page is None:
         raise RestError(404, f'The specified title ({rest}) does not exist')
-    revision = page.revisions[-1]
-    title = quote(page.title, safe='')
-    latest = {'id': revision.id, 'timestamp': timestamp(revision.time)}
-    data = {'id': page.id, 'title': page.title, 'latest': latest}
-    data.update(key=page.title.replace(' ', '_'), content_model='wikitext')
-    data.update(license={'url': '', 'title': ''})
-    data.update(html_url=f'{wiki.url}/rest.php/v1/page/{title}/html')
+    url = f'{wiki.url}/rest.php/v1/page/{quote(page.title, safe="")}/html'
+    data = {
+        'id': page.id,
+        'title': page.title,
+        'key': page.title.replace(' ', '_'),
+        'latest': {'id': page.revision, 'timestamp': timestamp(page.time)},
+        'content_model': 'wikitext',
+        'license': {'url': '', 'title': ''},
+        'html_url': url,
+    }
     cache = dialog.PRIVATE if caller.user else 'max-age=5'
     return json_response(data, Cache_Control=cache)

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from . import api, dialog, faults, rest
-from .accounts import SESSION_COOKIE, Accounts, Caller, Session
-from .clock import Clock
+from .content import SESSION_COOKIE, Accounts, Caller, Edit, Pages, Session
 from .oauth import AuthorizationServer
-from .pages import Edit, Pages
-from .server import Server
-from .wire import html_response, json_response, parse_form
+from .server import Server, html_response, json_response, parse_form
 
 
 GRANTS = ('basic', 'highvolume', 'editpage', 'createeditmovepage')
 FOUNDER = 'MediaWiki default'
+
+
+class Clock:
+    """Seconds since the epoch: the real time plus what was advanced."""
+
+    offset = 0.0
+
+    def __call__(self):
+        return time.time() + self.offset
+
+    def advance(self, seconds):
+        self.offset += seconds
 
 
 class Sandbox:
@@ -33,36 +43,22 @@ class Sandbox:
         Wikimedia does
     """
 
+    gateway = False
+    _server = None
+
     def __init__(
-        self,
-        *,
-        token_life=3600,
-        refresh_life=30 * 86400,
-        clock=None,
-        port=0,
-        like='1.43',
-        path='',
-        host='127.0.0.1',
-        session_jwt=False,
-    ):
-        self.token_life = token_life
-        self.refresh_life = refresh_life
-        self.clock = clock or Clock()
-        self.like = like
-        self.path = path
-        self.host = host
+        self, *, token_life=3600, refresh_life=30 * 86400, clock=None, port=0,
+        like='1.43', path='', host='127.0.0.1', session_jwt=False,
+    ):  # fmt: skip
+        self.token_life, self.refresh_life = token_life, refresh_life
+        self.clock, self.like = clock or Clock(), like
+        self.path, self.host, self._port = path, host, port
         self.session_jwt = session_jwt
-        self.gateway = False
         self.lock = threading.RLock()
-        self.requests = []
-        self.edits = []
-        self.secrets = set()
-        self.pages = Pages()
-        self.accounts = Accounts()
+        self.requests, self.edits, self.secrets = [], [], set()
+        self.pages, self.accounts = Pages(), Accounts()
         self.oauth = AuthorizationServer(self)
         self.faults = faults.Faults()
-        self._port = port
-        self._server = None
         self.add_user('Admin', groups=('sysop',))
         self.accounts.add(FOUNDER, None, (), self.clock())
         self.add_user('Bot', groups=('bot',))
@@ -151,15 +147,14 @@ class Sandbox:
 
     def approve(self, authorize_url, user='Bot'):
         with self.lock:
-            request = self._visit(authorize_url, user)
-            return self.oauth.allow(request, self.accounts.users[user])
+            return self.oauth.allow(self._visit(authorize_url, user))
 
     def deny(self, authorize_url, user='Bot'):
         with self.lock:
             return self.oauth.deny(self._visit(authorize_url, user))
 
     def _visit(self, authorize_url, user):
-        """Check the URL; an error page raises `oauth.AuthorizeError`."""
+        """Check the URL; an error page raises `oauth.OAuthError`."""
         address, _, query = authorize_url.partition('?')
         assert address == f'{self.url}/rest.php/oauth2/authorize'
         account = self.accounts.users[user]
@@ -187,7 +182,7 @@ class Sandbox:
             requests = list(self.requests)
         return sum(
             request.path.endswith(path_suffix)
-            and conditions.items() <= vars(request).items()
+            and all(getattr(request, k) == v for k, v in conditions.items())
             for request in requests
         )
 
@@ -203,7 +198,7 @@ class Sandbox:
         return self.caller(token.session.use(token), token.grants, (tag,))
 
     def session_of(self, request):
-        return self.accounts.session(request.cookies.get(SESSION_COOKIE))
+        return self.accounts.sessions.get(request.cookies.get(SESSION_COOKIE))
 
     def _answer(self, request):
         fault = self.faults.take(request.path)
@@ -224,22 +219,20 @@ class Sandbox:
         with self.lock:
             if is_ours and (script == '/' or script.startswith('/index.php')):
                 return dialog.answer(self, request)
-            is_api = script == '/api.php'
-            if not is_ours or not script.startswith(
-                ('/api.php', '/rest.php/')
-            ):
+            is_script = script.startswith(('/api.php', '/rest.php/'))
+            if not is_ours or not is_script:
                 return html_response('Not found', status=404)
             if self.gateway and self._is_dead(request.bearer):
                 return self._gateway_response(request)
-            return (api if is_api else rest).answer(self, request)
+            part = api if script == '/api.php' else rest
+            return part.answer(self, request)
 
     def _is_dead(self, bearer):
         return bearer is not None and self.oauth.valid(bearer) is None
 
     def _gateway_response(self, request):
         """Refuse a token before MediaWiki sees it, as task T419034 says."""
-        request.error = 'invalid_token'
-        error = request.error
+        error = request.error = 'invalid_token'
         if self.gateway != 'unquoted':
             error = f'"{error}"'
         challenge = f'Bearer realm="sandbox", error={error}, '

@@ -10,26 +10,26 @@ from contextlib import ExitStack
 from urllib.parse import urlencode
 
 import pytest
-import requests
 
 from tests import recordings
-from tests.sandbox import Clock, Sandbox
+from tests.helpers import StandingClock
+from tests.sandbox import Sandbox
+from tests.sandbox.browser import Browser
 
 
 CALLBACK = 'http://localhost:12345/oauth/callback'
-VERIFIER = 'v' * 64
+USERS = 'User_4 User_5 User_6 Other Blocked Unconfirmed User_10 Reader'
 SETUP = recordings.SETUP
-CHALLENGE = (
-    base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
-    .rstrip(b'=')
-    .decode()
-)
+VERIFIER = 'v' * 64
+DIGEST = hashlib.sha256(VERIFIER.encode()).digest()
+CHALLENGE = base64.urlsafe_b64encode(DIGEST).rstrip(b'=').decode()
 
 # What a symbol looks like that stands for something new
+JWT = r'[\w-]{36}\.[\w-]+\.[\w-]{342}'
 SHAPES = {
     '<code': r'[0-9a-f]{760,972}',
-    '<access_token': r'[\w-]{36}\.[\w-]+\.[\w-]{342}',
-    '<owner-only access token': r'[\w-]{36}\.[\w-]+\.[\w-]{342}',
+    '<access_token': JWT,
+    '<owner-only access token': JWT,
     '<refresh_token': r'[0-9a-f]{872,876}',
     '<client_id': '[0-9a-f]{32}',
     '<client_secret': '[0-9a-f]{40}',
@@ -47,26 +47,12 @@ VOLATILE = {
 }  # fmt: skip
 
 
-class FrozenClock(Clock):
-    """A clock that only a test moves on."""
-
-    offset = 1795535342.0
-
-    def __init__(self):
-        pass
-
-    def __call__(self):
-        return self.offset
-
-
 class Player:
     """The recorded session, played on a sandbox in its order."""
 
     def __init__(self, wiki, stack):
-        self.wiki = wiki
-        self.stack = stack
-        self.people = {}
-        self.clients = {}
+        self.wiki, self.stack = wiki, stack
+        self.people, self.clients = {}, {}
         self.symbols = {
             '<server>': wiki.url,
             '<state>': '<state>',
@@ -74,8 +60,7 @@ class Player:
             '<code_verifier>': VERIFIER,
             '<code_challenge>': CHALLENGE,
         }
-        names = 'User_4 User_5 User_6 Other Blocked Unconfirmed User_10 Reader'
-        for name in names.split():
+        for name in USERS.split():
             wiki.add_user(name)
         wiki.accounts.users['Unconfirmed'].email_confirmed = False
         wiki.add_page('Rec Sandbox', 'text')
@@ -108,7 +93,6 @@ class Player:
     # What comes before a case
 
     def register(self, **fields):
-        """Register all clients."""
         fields.update(redirect_uri=CALLBACK, description='reference client')
         symbols = self.symbols
         for name, own in SETUP['clients'].items():
@@ -121,19 +105,16 @@ class Player:
                 token = client.access_token
                 symbols[f'<owner-only access token{key}>'] = token
         client = self.clients['confidential']
-        credentials = f'{client.id}:{client.secret}'.encode()
-        credentials = base64.b64encode(credentials).decode()
-        symbols['<client_id:client_secret>'] = credentials
+        credentials = base64.b64encode(f'{client.id}:{client.secret}'.encode())
+        symbols['<client_id:client_secret>'] = credentials.decode()
 
     def tokens(self, label, client=''):
-        """Authorize and get a pair of tokens."""
         name, user = SETUP['tokens'].get(label, ('confidential', 'Bot'))
         pair = self.wiki.issue(self.clients[client or name], user)
         self.symbols[f'<access_token {label}>'] = pair.access_token
         self.symbols[f'<refresh_token {label}>'] = pair.refresh_token
 
     def refresh(self, label, new):
-        """Refresh an authorization of the confidential client."""
         form = {
             'grant_type': 'refresh_token',
             'client_id': '<client_id: confidential>',
@@ -145,18 +126,14 @@ class Player:
         self.symbols[f'<access_token {new}>'] = answer['access_token']
 
     def csrf(self, label):
-        """Fetch a CSRF token."""
         if f'<access_token {label}>' not in self.symbols:
             self.tokens(label)
-        answer = self.person(None).get(
-            f'{self.wiki.api_url}?action=query&meta=tokens&format=json',
-            headers={
-                'Authorization': self.fill(f'Bearer <access_token {label}>')
-            },
-        )
-        token = answer.json()['query']['tokens']['csrftoken']
+        url = f'{self.wiki.api_url}?action=query&meta=tokens&format=json'
+        bearer = self.fill(f'Bearer <access_token {label}>')
+        headers = {'Authorization': bearer}
+        answer = self.person(None).get(url, headers=headers).json()
         symbol = f'<csrf token obtained with access_token {label}>'
-        self.symbols[symbol] = token
+        self.symbols[symbol] = answer['query']['tokens']['csrftoken']
 
     def code(self, client, user='Bot', redirect_uri='', challenge=CHALLENGE):
         query = {'redirect_uri': redirect_uri} if redirect_uri else {}
@@ -180,7 +157,6 @@ class Player:
         self.wiki.accounts.users[user].denied.add(right)
 
     def tamper(self, label):
-        """Make tokens with a wrong signature."""
         symbol = f'<access_token {label}'
         start = self.symbols[f'{symbol}>'].rpartition('.')[0] + '.'
         self.symbols[f'{symbol} with another signature>'] = start + 'A' * 342
@@ -189,7 +165,6 @@ class Player:
     # Asking
 
     def send(self, case):
-        """Send the recorded request."""
         request = case['request']
         text = json.dumps(request)
         for kind, label in re.findall(WANTED, text):
@@ -227,15 +202,11 @@ class Player:
     def person(self, user):
         """Return the browser of a user; log in if need be."""
         if user not in self.people:
-            session = self.stack.enter_context(requests.Session())
-            session.trust_env = False
-            self.people[user] = session
+            browser = self.people[user] = self.stack.enter_context(Browser())
             if user:
-                session.post(
-                    f'{self.wiki.url}/index.php?title=Special:UserLogin',
-                    {'wpName': user, 'wpPassword': self.wiki.password(user)},
-                    allow_redirects=False,
-                )
+                url = f'{self.wiki.url}/index.php?title=Special:UserLogin'
+                form = {'wpName': user, 'wpPassword': self.wiki.password(user)}
+                browser.post(url, form, allow_redirects=False)
         return self.people[user]
 
     def decide(self, client, button, user, query, challenge=CHALLENGE):
@@ -243,9 +214,8 @@ class Player:
         client_id = self.clients[client].id
         query = {'response_type': 'code', 'client_id': client_id, **query}
         if challenge:
-            query.update(
-                code_challenge=challenge, code_challenge_method='S256'
-            )
+            query['code_challenge'] = challenge
+            query['code_challenge_method'] = 'S256'
         url = f'{self.wiki.url}/rest.php/oauth2/authorize?{urlencode(query)}'
         page = self.person(user).get(url)
         token = re.search('name="wpEditToken" value="([^"]+)"', page.text)
@@ -267,7 +237,6 @@ class Player:
     # Comparing
 
     def compare(self, recorded, response):
-        """Compare a response with the recorded one."""
         assert response.status_code == recorded['status']
         headers = recorded.get('headers', {})
         for name, value in headers.items():
@@ -310,13 +279,11 @@ class Player:
         """Compare strings, and learn what new symbols stand for."""
         new, pattern = [], ''
         for part in re.split('(<[^<>]+>)', recorded):
-            shapes = [
-                SHAPES[start] for start in SHAPES if part.startswith(start)
-            ]
+            kind = next(filter(part.startswith, SHAPES), None)
             is_code = part.startswith(('<code>', '<code '))
-            if shapes and (part not in self.symbols or is_code):
+            if kind and (part not in self.symbols or is_code):
                 new.append(part)
-                pattern += f'({shapes[0]})'
+                pattern += f'({SHAPES[kind]})'
             else:
                 pattern += re.escape(self.symbols.get(part, part))
         found = re.fullmatch(pattern, actual)
@@ -324,7 +291,6 @@ class Player:
         self.symbols.update(zip(new, found.groups(), strict=True))
 
     def compare_claims(self, case):
-        """Look into an access token."""
         symbol = SETUP['claims'][case['case']]
         token = self.symbols[symbol]
         header, claims = (
@@ -350,10 +316,9 @@ def is_played(case):
 
 @pytest.mark.parametrize('like', recordings.SERVERS)
 def test_the_sandbox_answers_as_recorded(like, record_property):
-    cases = [case for case in recordings.cases(like) if is_played(case)]
-    failures = []
+    cases, failures = list(filter(is_played, recordings.cases(like))), []
     with ExitStack() as stack:
-        wiki = Sandbox(like=like, token_life=20, clock=FrozenClock())
+        wiki = Sandbox(like=like, token_life=20, clock=StandingClock())
         player = Player(stack.enter_context(wiki), stack)
         for case in cases:
             try:
