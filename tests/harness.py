@@ -123,9 +123,12 @@ class Terminal:
     """A terminal window in which one command runs.
 
     :param echo: a function that is given what the command writes
+    :param stdout: where its standard output goes to, by default the window
     """
 
-    def __init__(self, command, environment, folder, echo=None):
+    def __init__(
+        self, command, environment=None, folder=None, echo=None, stdout=None
+    ):
         self.text = ''
         self._echo = echo
         self._window, device = pty.openpty()
@@ -135,7 +138,7 @@ class Terminal:
         self.process = subprocess.Popen(
             ['sh', '-c', 'exec "$@" <"$0"', os.ttyname(device), *command],
             stdin=device,
-            stdout=device,
+            stdout=stdout or device,
             stderr=device,
             env=environment,
             cwd=folder,
@@ -182,7 +185,7 @@ class Terminal:
 
     def type(self, keys):
         """Type or paste this, however long the command takes to read it."""
-        keys = keys.encode()
+        keys = keys.encode() if isinstance(keys, str) else keys
         while keys:
             keys = keys[os.write(self._window, keys) :]
 
@@ -336,6 +339,10 @@ class Owner:
         """
         return self._complete(pwb(*arguments), keys, environment)
 
+    def in_shell(self, line, *command, keys=''):
+        """Run a command, "$@" in the line of a shell, without a terminal."""
+        return self._complete(['sh', '-c', line, 'sh', *command], keys, {})
+
     def python(self, text, *arguments, **environment):
         """Run a Python program; return what it printed."""
         command = [sys.executable, '-c', text, *arguments]
@@ -356,9 +363,9 @@ class Owner:
         """Write a script for pwb; return its path."""
         return self.write('script.py', text)
 
-    def authorize(self, user='Bot'):
+    def authorize(self, user='Bot', *, wiki=None, client=None):
         """Put a token file there, as a login does in more time."""
-        wiki, client = self.wiki, self.client
+        wiki, client = wiki or self.wiki, client or self.client
         token = wiki.issue(client, user)._asdict()
         life = token.pop('expires_in')
         token.update(lifetime=life, expires_at=wiki.clock() + life)
