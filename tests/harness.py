@@ -116,9 +116,12 @@ class Terminal:
     """A terminal window in which one command runs.
 
     :param echo: a function that is given what the command writes
+    :param stdout: where its standard output goes to, by default the window
     """
 
-    def __init__(self, command, environment, folder, echo=None):
+    def __init__(
+        self, command, environment=None, folder=None, echo=None, stdout=None
+    ):
         self.text, self._echo = '', echo
         self._window, device = pty.openpty()
         self.mode = termios.tcgetattr(self._window)
@@ -127,7 +130,9 @@ class Terminal:
         shell = ['sh', '-c', 'exec "$@" <"$0"', os.ttyname(device)]
         self.process = subprocess.Popen(
             [*shell, *command],
-            **dict.fromkeys(['stdin', 'stdout', 'stderr'], device),
+            stdin=device,
+            stdout=stdout or device,
+            stderr=device,
             env=environment,
             cwd=folder,
             start_new_session=True,
@@ -172,7 +177,7 @@ class Terminal:
 
     def type(self, keys):
         """Type or paste this, however long the command takes to read it."""
-        keys = keys.encode()
+        keys = keys.encode() if isinstance(keys, str) else keys
         while keys:
             keys = keys[os.write(self._window, keys) :]
 
@@ -311,6 +316,10 @@ class Owner:
         """
         return self._complete(pwb(*arguments), keys, environment)
 
+    def in_shell(self, line, *command, keys=''):
+        """Run a command, "$@" in the line of a shell, without a terminal."""
+        return self._complete(['sh', '-c', line, 'sh', *command], keys, {})
+
     def python(self, text, *arguments, **environment):
         command = [sys.executable, '-c', text, *arguments]
         done = self._complete(command, '', environment)
@@ -329,12 +338,12 @@ class Owner:
         """Write a script for pwb; return its path."""
         return self.write('script.py', text)
 
-    def authorize(self, user='Bot'):
+    def authorize(self, user='Bot', *, wiki=None, client=None):
         """Put a token file there, as a login does in more time."""
         # They need Pywikibot, which make demo does not load here.
         from pywikibot_oauth2 import FileStore, authorization, token
 
-        client, wiki = self.client, self.wiki
+        wiki, client = wiki or self.wiki, client or self.client
         reply = wiki.issue(client, user)._asdict()
         value = authorization.Authorization(
             client.id,

@@ -207,6 +207,14 @@ def set_up_pywikibot(monkeypatch, folder, **wikis):
         'maxthrottle': 0,
     }.items():
         monkeypatch.setattr(config, name, value)
+    forget_sites(monkeypatch, folder)
+
+
+def forget_sites(monkeypatch, folder):
+    """Let the Pywikibot of this process know no site and no block.
+
+    :param folder: the folder with the file of the family
+    """
     monkeypatch.delenv('PYWIKIBOT_OAUTH2_FOLDER', raising=False)
     monkeypatch.setattr(Family, '_families', {})
     monkeypatch.setattr(pywikibot, '_sites', {})

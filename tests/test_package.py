@@ -54,8 +54,7 @@ def test_all_names_what_there_is():
     public = {
         name
         for name, value in vars(exports).items()
-        if isinstance(value, type)
-        and value is getattr(pywikibot_oauth2, name)
+        if isinstance(value, type) and value is getattr(pywikibot_oauth2, name)
     }
     assert public == {*pywikibot_oauth2.__all__}
     assert public == {

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tokenize
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NewType
 
 from pywikibot_oauth2.errors import ConfigurationError, StoreError
 from pywikibot_oauth2.login.prompt import is_terminal
@@ -46,6 +46,10 @@ _ENTRY = re.compile(
     rf'(?:{_KEY.pattern})+_oauth2\.OAuth2Auth\.from_file\('
     r"'(?P<credentials>[^']+)'.*\)"
 )
+
+
+#: The new content of a user-config.py, which Pywikibot has loaded once.
+Rehearsed = NewType('Rehearsed', bytes)
 
 
 def credentials_path(folder: Path, client_id: str | None = None) -> Path:
@@ -201,7 +205,7 @@ def rehearse(
     credentials: Path,
     *,
     is_owner_only: bool,
-) -> None:
+) -> Rehearsed:
     """Check that both files can be written, and that Pywikibot loads them.
 
     :param path: the path of user-config.py
@@ -209,6 +213,7 @@ def rehearse(
     :param encoding: its encoding
     :param credentials: the path of the credentials file
     :param is_owner_only: whether that is going to hold an access token
+    :return: the new content, encoded
     :raises ConfigurationError: Pywikibot could not load the new one
     :raises StoreError: one of them cannot be written
     """
@@ -219,28 +224,24 @@ def rehearse(
         with _reported(path), draft(path, path.suffix) as (temporary, _):
             temporary.write_bytes(_encoded(path, trial, encoding))
             _require_loadable(path, temporary)
+    return Rehearsed(_encoded(path, content, encoding))
 
 
-def replace(path: Path, content: str, encoding: str = 'utf-8') -> Path | None:
-    """Replace user-config.py, after Pywikibot has loaded the new one once.
+def replace(path: Path, content: Rehearsed) -> Path | None:
+    """Replace user-config.py.
 
-    :param encoding: the encoding of the file
     :return: the path of the backup, if there was an old one
-    :raises ConfigurationError: Pywikibot cannot load the new one; nothing
-        was changed
+    :raises StoreError: it cannot be written
     """
-    encoded = _encoded(path, content, encoding)
-    with _reported(path), draft(path, path.suffix) as (trial, put):
-        trial.write_bytes(encoded)
-        _require_loadable(path, trial)
-        backup = None
+    backup = None
+    with _reported(path), draft(path, path.suffix) as (_, put):
         if path.exists():
             backup = _free_path(
                 path.with_name(f'{path.name}.bak'), f'{path.name}.bak{{}}', 1
             )
             backup.touch(mode=0o600)
             shutil.copy2(path, backup)
-        put(encoded)
+        put(content)
     return backup
 
 

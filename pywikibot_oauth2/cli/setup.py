@@ -59,16 +59,12 @@ class Plan(NamedTuple):
     """The changes to be written.
 
     :ivar path: the path of user-config.py
-    :ivar before: its current content
-    :ivar after: its new content
-    :ivar encoding: its encoding
+    :ivar content: its new content; None if it stays as it is
     :ivar credentials: the path of the credentials file
     """
 
     path: Path
-    before: str
-    after: str
-    encoding: str
+    content: config_file.Rehearsed | None
     credentials: Path
 
 
@@ -332,16 +328,17 @@ class Setup:
         changes = config_file.diff(before, after)
         if changes:
             pywikibot.info(f'\nChanges to {path}:\n\n{changes}')
-        config_file.rehearse(
+        content = config_file.rehearse(
             path,
             after,
             encoding,
             credentials,
             is_owner_only=self._is_owner_only,
         )
-        if changes:
-            self.answers.agree('Write these changes?')
-        return Plan(path, before, after, encoding, credentials)
+        if not changes:
+            return Plan(path, None, credentials)
+        self.answers.agree('Write these changes?')
+        return Plan(path, content, credentials)
 
     def _keys(self) -> set[str]:
         """Return the keys for the wiki and, on Wikimedia, its sisters."""
@@ -377,8 +374,8 @@ class Setup:
             plan.credentials, {name: getattr(client, name) for name in names}
         )
         pywikibot.info(f'The credentials are kept in {plan.credentials}')
-        if plan.after != plan.before:
-            backup = config_file.replace(plan.path, plan.after, plan.encoding)
+        if plan.content is not None:
+            backup = config_file.replace(plan.path, plan.content)
             if backup is not None:
                 pywikibot.info(f'The old file is kept as {backup}')
 

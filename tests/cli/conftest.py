@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+import copy
+import importlib
+import io
+import sys
 
+import pytest
+import pywikibot
+from pywikibot import bot, config
+
+from pywikibot_oauth2.cli import sites
+from pywikibot_oauth2.scripts import oauth2
 from tests.harness import Owner
+from tests.helpers import forget_sites, leave_pywikibot
 
 
 @pytest.fixture(params=['1.43', 'master'])
@@ -14,14 +24,62 @@ def like(request):
 
 
 @pytest.fixture
-def owner(tmp_path, wiki):
+def stranger(tmp_path, wiki):
     """Return somebody who has a Pywikibot folder, and no OAuth 2.0 yet."""
     return Owner(tmp_path, wiki, has_oauth=False)
 
 
+class Typed(io.StringIO):
+    """What is typed into a terminal, and then Ctrl-D."""
+
+    def isatty(self):
+        return True
+
+
+def start_pywikibot(patch, owner, command):
+    """Let this process have begun with a command, and the owner's files."""
+    for name, value in owner.environment.items():
+        patch.setenv(name, value)
+    patch.chdir(owner.folder)
+    patch.setattr(sys, 'argv', command)
+    patch.setattr(pywikibot, 'argvu', list(command))
+    patch.setattr(bot, '_user_override', None, raising=False)
+    # What is there already, it would take for what it has imported.
+    for name in [name for name in vars(config) if name[0] != '_']:
+        delattr(config, name)
+    importlib.reload(config)
+    usernames = copy.deepcopy(config.usernames)
+    patch.setattr(sites, '_USERNAMES', usernames)
+    forget_sites(patch, owner.folder)
+
+
 @pytest.fixture
-def authorized(tmp_path, wiki):
-    """Return somebody who has logged in."""
-    owner = Owner(tmp_path, wiki)
-    owner.authorize()
-    return owner
+def shows(stranger, capfd):
+    """Return a function that runs pwb oauth2 in this process.
+
+    It checks the exit status and some words, and returns what was shown,
+    standard error first. Standard input holds *keys*, or else is a terminal
+    where *typed* is typed.
+    """
+    values = dict(vars(config))
+
+    def shows(options, status, *words, keys='', typed=None, owner=stranger):
+        capfd.readouterr()
+        command = ['oauth2', *options.split()]
+        stdin = io.StringIO(keys) if typed is None else Typed(typed)
+        with pytest.MonkeyPatch.context() as patch:
+            try:
+                start_pywikibot(patch, owner, command)
+                patch.setattr(sys, 'stdin', stdin)
+                found = oauth2.main()
+            finally:
+                leave_pywikibot()
+                vars(config).clear()
+                vars(config).update(values)
+        output, shown = capfd.readouterr()
+        assert found == status, shown
+        for each in words:
+            assert each in shown + output
+        return shown + output
+
+    return shows

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
 
 import pytest
 
@@ -13,26 +12,24 @@ from tests.sandbox.config import FAMILY
 
 
 @pytest.fixture
-def owner(authorized):
-    return authorized
+def owner(stranger):
+    """Return somebody who has logged in."""
+    stranger.use_oauth()
+    stranger.authorize()
+    return stranger
 
 
-def command(owner, *options, keys=''):
-    """Run pwb oauth2 without a terminal; return status and output."""
-    done = owner.alone('oauth2', *options, keys=keys)
-    assert 'Traceback' not in done.stdout
-    return done.returncode, done.stdout
+def edit_file(path, old, new):
+    path.write_text(path.read_text().replace(old, new))
 
 
-def check(owner, *rows):
-    """Check the status and the words that each option gives."""
-    for option, status, words in rows:
-        found, shown = command(owner, option)
-        assert found == status
-        assert words in shown
+def block_the_place_of(path):
+    """Let nobody read or write a file."""
+    path.unlink()
+    path.mkdir()
 
 
-def test_the_status_tells_all_that_is_known(owner, wiki):
+def test_the_status_tells_all_that_is_known(owner, wiki, shows):
     limits = {'edit': {'user': {'hits': 90, 'seconds': 60}}, 'thanks': {}}
 
     def limited(data):
@@ -41,10 +38,9 @@ def test_the_status_tells_all_that_is_known(owner, wiki):
 
     wiki.block('Bot')
     wiki.fail_next('rewrite', path='/api.php', change=limited)
-    status, shown = command(owner, '-all')
-    assert status == 0
-    assert shown.count('sandbox:en\n') == 1
-    for line in (
+    shown = shows(
+        '-all',
+        0,
         '  account        Bot\n',
         f'{owner.client.id} (confidential), ',
         ', approved\n',
@@ -54,9 +50,9 @@ def test_the_status_tells_all_that_is_known(owner, wiki):
         '(grant "Upload new files")',
         'edit 90 in 60 s (1 more with -json)',
         f'  kept in        {owner.token_file()}\n',
-    ):
-        assert line in shown
-    status, shown = command(owner, '-json')
+    )
+    assert shown.count('sandbox:en\n') == 1
+    shown = owner.alone('oauth2', '-json').stdout
     data = json.loads(shown)['sites'][0]
     assert data['state'] == 'authorized'
     assert data['missing']['upload'] == 'Upload new files'
@@ -64,185 +60,160 @@ def test_the_status_tells_all_that_is_known(owner, wiki):
     assert owner.client.secret not in shown
 
 
-def test_a_family_without_a_usable_address_does_not_hide_other_sites(owner):
-    family = owner.write(
-        'odd_family.py',
-        FAMILY.format(langs={'xx': 'no host'}, paths={'xx': ''}).replace(
-            "'sandbox'", "'odd'"
-        ),
-    )
+def test_a_family_without_a_usable_address_does_not_hide_other_sites(
+    owner, shows
+):
+    text = FAMILY.format(langs={'xx': 'no host'}, paths={'xx': ''})
+    family = owner.write('odd_family.py', text.replace("'sandbox'", "'odd'"))
     owner.configure(f"family_files['odd'] = {family!r}\n")
     owner.configure("usernames['odd']['xx'] = 'Bot'\n")
-    status, shown = command(owner, '-all')
-    assert status == 0
-    assert "usernames['odd']['xx'] in user-config.py: 'http://no" in shown
-    assert 'sandbox:en\n  account        Bot\n' in shown
+    warning = "usernames['odd']['xx'] in user-config.py: 'http://no"
+    shows('-all', 0, warning, 'sandbox:en\n  account        Bot\n')
 
 
-@pytest.mark.parametrize(
-    ('stage', 'status', 'words'),
-    [
-        ('proposed', 0, ', proposed\n'),
-        ('rejected', 1, 'not-approved'),
-        ('expired', 1, 'not-approved'),
-        ('disabled', 1, 'not-approved'),
-    ],
-)
-def test_the_status_names_the_stage_of_the_client(
-    owner, wiki, stage, status, words
-):
+@pytest.mark.parametrize('stage', ['rejected', 'expired', 'disabled'])
+def test_the_status_names_the_stage_of_the_client(owner, wiki, shows, stage):
+    wiki.set_stage(owner.client, 'proposed')
+    shows('', 0, ', proposed\n', 'unless it is approved')
     wiki.set_stage(owner.client, stage)
-    found, shown = command(owner)
-    assert found == status
-    assert words in shown
-    assert ('unless it is approved' in shown) == (stage == 'proposed')
+    shown = shows('', 1, 'not-approved')
+    assert 'unless it is approved' not in shown
 
 
+def test_without_an_authorization_the_status_says_what_to_run(stranger, shows):
+    shows('', 2, 'pwb oauth2 -setup -site:sandbox:en')
+    stranger.use_oauth()
+    shows('', 1, 'Run "pwb login -site:sandbox:en"')
+
+
+@pytest.mark.filterwarnings('ignore:Configuration variable "authenticate"')
 @pytest.mark.parametrize(
-    ('has_oauth', 'status', 'advice'),
+    ('place', 'words'),
     [
-        (True, 1, 'Run "pwb login -site:sandbox:en"'),
-        (False, 2, 'pwb oauth2 -setup -site:sandbox:en'),
-    ],
-)
-def test_without_an_authorization_the_status_says_what_to_run(
-    tmp_path, wiki, has_oauth, status, advice
-):
-    found, shown = command(Owner(tmp_path, wiki, has_oauth=has_oauth))
-    assert found == status
-    assert advice in shown
-
-
-ENTRY = "_oauth2.OAuth2Auth('{id}', 'secret', redirect_uri='127.0.0.1:80')"
-
-
-@pytest.mark.parametrize(
-    ('line', 'words'),
-    [
-        (f"authenticate[('{{netloc}}',)] = {ENTRY}", 'has no OAuth2Auth'),
-        (f'authenticate[b"x"] = {ENTRY}', 'has no OAuth2Auth'),
-        (f'authenticate = {ENTRY}', 'has no OAuth2Auth'),
+        ("authenticate[('{netloc}',)]", 'has no OAuth2Auth'),
+        ('authenticate[b"x"]', 'has no OAuth2Auth'),
+        ('authenticate', 'has no OAuth2Auth'),
         # The link is one that can be opened.
-        (f"authenticate['{{netloc}}'] = {ENTRY}", '  http://127.0.0.1:'),
-        ("_oauth2.OAuth2Auth('a', 'b', 'c', 'd')", '\n  pwb oauth2 -setup\n'),
-        ("_oauth2.OAuth2Auth.from_file('x')", '\n  pwb oauth2 -setup\n'),
-        ('_oauth2.OAuth2Auth()', 'Correct user-config.py'),
+        ("authenticate['{netloc}']", '  http://127.0.0.1:'),
     ],
 )
 def test_a_mistake_in_the_configuration_is_status_2(
-    tmp_path, wiki, line, words
+    stranger, wiki, shows, place, words
 ):
-    owner = Owner(tmp_path, wiki, has_oauth=False)
-    line = line.format(netloc=wiki.netloc, id=owner.client.id)
-    owner.configure(f'import pywikibot_oauth2 as _oauth2\n{line}\n')
-    status, shown = command(owner)
-    assert status == 2
-    assert words in shown
+    stranger.configure(
+        'import pywikibot_oauth2 as _oauth2\n'
+        f'{place.format(netloc=wiki.netloc)} = _oauth2.OAuth2Auth('
+        f"'{stranger.client.id}', 'secret', redirect_uri='127.0.0.1:80')\n"
+    )
+    shows('', 2, words)
 
 
-@pytest.mark.parametrize('option', ['-logout', '-login', '-refresh', '-token'])
-def test_an_account_that_is_missing_is_named(owner, option):
-    line = "usernames['sandbox']['en'] = 'Bot'"
-    owner.config.write_text(owner.config.read_text().replace(line, ''))
-    status, shown = command(owner, option)
-    assert status == 2
-    assert "usernames['sandbox']['en'] is missing" in shown
+# Others are in tests/test_client.py.
+def test_a_mistake_that_ends_pywikibot_is_status_2(owner):
+    owner.configure("_oauth2.OAuth2Auth('a', 'b', 'c', 'a secret')\n")
+    done = owner.alone('oauth2')
+    assert done.returncode == 2
+    assert 'These are OAuth 1.0a credentials.' in done.stdout
+    assert '\n  pwb oauth2 -setup\n' in done.stdout
+    assert 'Traceback' not in done.stdout
+    assert 'a secret' not in done.stdout
 
 
-def test_a_refresh_gets_a_new_token_at_once(owner, wiki):
+def test_an_account_that_is_missing_is_named(owner, shows):
+    edit_file(owner.config, "usernames['sandbox']['en'] = 'Bot'", '')
+    for option in ('-logout', '-login', '-refresh', '-token'):
+        shows(option, 2, "usernames['sandbox']['en'] is missing")
+
+
+def test_a_refresh_gets_a_new_token_at_once(owner, wiki, shows):
     before = owner.token_file().read_text()
-    assert command(owner, '-refresh')[0] == 0
+    shows('-refresh', 0)
     assert owner.token_file().read_text() != before
     assert grants(wiki, 'refresh_token') == 1
     # One that cannot be stored is not asked for.
-    owner.token_file().unlink()
-    owner.token_file().mkdir()
-    assert command(owner, '-refresh')[0] == 4
+    block_the_place_of(owner.token_file())
+    shows('-refresh', 4)
     assert grants(wiki, 'refresh_token') == 1
 
 
-def test_the_token_is_all_that_is_written(owner, wiki):
-    shown = command(owner, '-token', '-json')[1]
-    assert json.loads(shown).keys() == {'access_token', 'expires_at'}
-    token = command(owner, '-token')[1]
+def test_the_token_is_all_that_is_written(owner, wiki, shows):
+    data = json.loads(shows('-token -json', 0))
+    assert data.keys() == {'access_token', 'expires_at'}
+    token = shows('-token', 0)
     assert wiki.oauth.valid(token.removesuffix('\n'))
 
 
-def test_a_logout_forgets_the_token_and_names_the_page(owner):
-    status, shown = command(owner, '-logout')
-    assert status == 0
-    assert 'Special:OAuthManageMyGrants' in shown
+def test_a_logout_forgets_the_token_and_names_the_page(owner, shows):
+    shows('-logout', 0, 'Special:OAuthManageMyGrants')
     assert 'access_token": "' not in owner.token_file().read_text()
-    check(
-        owner,
-        ('-token', 1, 'pwb login'),
-        ('-json', 1, 'logged out'),
-        ('-logout', 0, 'is not logged in to'),
-    )
+    shows('-token', 1, 'pwb login')
+    shows('-json', 1, 'logged out')
+    shows('-logout', 0, 'is not logged in to')
 
 
 @pytest.fixture
-def exported(owner):
+def exported(owner, shows):
     """Return the line that -export writes."""
-    return owner.alone('oauth2', '-export').stdout.splitlines()[0]
+    return shows('-export', 0).splitlines()[-1] + '\n'
 
 
 def test_an_authorization_moves_to_another_folder(
-    owner, wiki, tmp_path, exported
+    owner, wiki, tmp_path, shows, exported
 ):
-    status, shown = command(owner)
-    assert status == 1
-    assert 'ended: moved to another machine. Run "pwb login' in shown
+    shows('', 1, 'ended: moved to another machine. Run "pwb login')
     moved = Owner(tmp_path / 'other', wiki, client=owner.client)
-    status, shown = command(moved, '-import', keys=exported + '\n')
-    assert status == 0, shown
-    assert moved.edit() == ''
+    shows('-import', 0, keys=exported, owner=moved)
+    shows('', 0, 'state          authorized', owner=moved)
 
 
-def test_nothing_but_an_export_is_imported(owner, exported):
-    for bad in ('', '{}', exported.replace('"Bot"', '"Eve"')):
-        assert command(owner, '-import', keys=bad + '\n')[0] == 2
+def test_nothing_but_an_export_is_imported(owner, shows, exported):
+    for bad in ('\n', '{}\n', exported.replace('"Bot"', '"Eve"')):
+        shows('-import', 2, keys=bad)
 
 
-@pytest.mark.slow
-def test_an_import_that_cannot_be_stored_does_not_say_so(owner, exported):
-    owner.token_file().unlink()
-    owner.token_file().mkdir()
-    status, shown = command(owner, '-import', keys=exported + '\n')
-    assert status == 4
+def test_an_import_that_cannot_be_stored_does_not_say_so(
+    owner, shows, exported
+):
+    block_the_place_of(owner.token_file())
+    shown = shows('-import', 4, keys=exported)
     assert 'The token is kept in' not in shown
     owner.token_file().rmdir()
-    assert command(owner, '-import', keys=exported + '\n')[0] == 0
+    shows('-import', 0, keys=exported)
 
 
-def test_an_authorization_is_imported_again_by_a_hidden_paste(owner, exported):
+def test_an_authorization_is_imported_again_by_a_hidden_paste(
+    owner, shows, exported
+):
     assert len(exported) > 1024  # what a terminal of macOS takes in one line
     with owner.terminal('oauth2', '-import') as terminal:
         terminal.expect('press Enter')
         wait_until(lambda: not terminal.is_restored())
-        terminal.type(exported + '\n')
+        terminal.type(exported)
         shown = terminal.wait()
         assert terminal.is_restored()
     assert exported[:100] not in shown
-    assert command(owner)[0] == 0
+    shows('', 0)
 
 
-@pytest.mark.parametrize('option', ['-export', '-token', '-json', '-all'])
-def test_output_that_nobody_reads_is_reported_and_no_export(owner, option):
-    with open('/dev/full', 'w') as full:
-        done = subprocess.run(
-            pwb('oauth2', option),
-            env=owner.environment,
-            cwd=owner.folder,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    assert done.returncode == 4, done.stderr
-    assert 'No space left on device' in done.stderr
-    assert 'Traceback' not in done.stderr
-    assert 'Exception ignored' not in done.stderr
-    assert command(owner)[0] == 0
+@pytest.mark.parametrize(
+    'option',
+    [
+        '-export',
+        '-all',
+        pytest.param('-token', marks=pytest.mark.slow),
+        pytest.param('-json', marks=pytest.mark.slow),
+    ],
+)
+def test_output_that_nobody_reads_is_reported_and_no_export(
+    owner, shows, option
+):
+    line = 'exec "$@" 2>&1 >/dev/full'
+    done = owner.in_shell(line, *pwb('oauth2', option))
+    assert done.returncode == 4, done.stdout
+    assert 'No space left on device' in done.stdout
+    assert 'Traceback' not in done.stdout
+    assert 'Exception ignored' not in done.stdout
+    shows('', 0)
 
 
 @pytest.mark.parametrize(
@@ -250,39 +221,27 @@ def test_output_that_nobody_reads_is_reported_and_no_export(owner, option):
     [('-import', '<&-', 2), ('-token', '>&-', 4), ('-token', '2>&-', 0)],
 )
 def test_a_closed_stream_is_no_traceback(owner, option, redirection, status):
-    shell = f'exec "$@" {redirection}'
-    done = owner._complete(
-        ['sh', '-c', shell, 'sh', *pwb('oauth2', option)], '', {}
-    )
+    line = f'exec "$@" {redirection}'
+    done = owner.in_shell(line, *pwb('oauth2', option))
     assert done.returncode == status
     assert 'Traceback' not in done.stdout
 
 
-@pytest.mark.parametrize(
-    ('options', 'status', 'words'),
-    [
-        (['-nonsense'], 2, ['-nonsense']),
-        (['-login', '-logout'], 2, ['cannot be used together']),
-        (
-            ['-help'],
-            0,
-            ['-setup', '-token', 'Exit statuses', 'GLOBAL OPTIONS'],
-        ),
-        (['-register'], 0, ['propose/oauth2&wpname=Pywikibot+of+Bot']),
-    ],
-)
-def test_options_are_read_before_any_wiki_is_asked(
-    owner, wiki, options, status, words
+def test_options_are_read_before_any_wiki_is_asked(owner, wiki, shows):
+    shows('-nonsense', 2, '-nonsense')
+    shows('-login -logout', 2, 'cannot be used together')
+    done = owner.alone('oauth2', '-help')
+    assert done.returncode == 0
+    for word in ('-setup', '-token', 'Exit statuses', 'GLOBAL OPTIONS'):
+        assert word in done.stdout
+    assert wiki.requests == []
+
+
+def test_registering_by_hand_is_told_to_people_and_programs(
+    owner, wiki, shows
 ):
-    found, shown = command(owner, *options)
-    assert found == status
-    assert all(word in shown for word in words)
-    if '-register' not in options:
-        assert wiki.requests == []
-
-
-def test_registering_by_hand_is_told_to_programs_too(owner, wiki):
-    data = json.loads(command(owner, '-register', '-json')[1])
+    shows('-register', 0, 'propose/oauth2&wpname=Pywikibot+of+Bot')
+    data = json.loads(shows('-register -json', 0))
     assert data['url'].startswith(wiki.url)
     assert data['grants']['editpage'].startswith('Edit existing pages')
 
@@ -299,71 +258,62 @@ def test_registering_by_hand_is_told_to_programs_too(owner, wiki):
     ],
 )
 def test_an_answer_of_no_use_is_not_taken_for_a_refusal(
-    owner, wiki, fault, options
+    owner, wiki, shows, fault, options
 ):
     wiki.fail_next(fault, path='/api.php', **options)
-    status, shown = command(owner)
-    assert status == 3
-    assert 'unreachable' in shown
+    shows('', 3, 'unreachable')
 
 
-@pytest.mark.parametrize('option', ['-json', '-refresh', '-logout', '-login'])
-def test_a_damaged_token_file_is_status_4_and_left_alone(owner, option):
+def test_a_damaged_token_file_is_status_4_and_left_alone(owner, shows):
     owner.token_file().write_text('{"version": 1, "auth')
-    status, shown = command(owner, option)
-    assert status == 4
-    assert 'pwb login -site:sandbox:en' in shown.replace('\\"', '"')
-    assert 'It was left as it is.' in shown
+    for option in ('-json', '-refresh', '-logout', '-login'):
+        shown = shows(option, 4, 'It was left as it is.')
+        assert 'pwb login -site:sandbox:en' in shown
     assert owner.token_file().read_text() == '{"version": 1, "auth'
 
 
 def test_a_wiki_that_is_down_is_status_3_and_a_wikibase_not_waited_for(
-    owner, wiki
+    owner, wiki, shows
 ):
     wiki.close()
-    family = owner.folder / 'sandbox_family.py'
+    shows('', 3, 'unreachable')
     wikibase = '\n    def interface(self, code):\n        return "DataSite"\n'
-    for text in ('', wikibase):
-        family.write_text(family.read_text() + text)
-        # Pywikibot shows a traceback of its own.
-        done = owner.alone('oauth2')
-        assert done.returncode == 3
-        assert 'unreachable' in done.stdout
-    assert owner.alone('oauth2', '-logout').returncode == 0
+    family = owner.folder / 'sandbox_family.py'
+    family.write_text(family.read_text() + wikibase)
+    shows('', 3, 'unreachable')
+    shows('-logout', 0)
 
 
 def test_a_fixed_access_token_is_neither_refreshed_nor_forgotten(
-    tmp_path, wiki
+    stranger, wiki, shows
 ):
-    owner = Owner(tmp_path, wiki, has_oauth=False)
-    owner.use_fixed_token(wiki.register(owner_only=True).access_token)
-    check(
-        owner,
-        ('-all', 0, 'has no practical expiry'),
-        ('-refresh', 2, 'never'),
-        ('-logout', 2, 'remove it'),
-        ('-login', 0, ''),
-    )
+    token = wiki.register(owner_only=True).access_token
+    stranger.use_fixed_token(token)
+    shows('-all', 0, 'has no practical expiry')
+    shows('-refresh', 2, 'never')
+    shows('-logout', 2, 'remove it')
+    shows('-login', 0)
 
 
 @pytest.mark.slow
-def test_nothing_secret_is_written_anywhere_else(tmp_path, wiki):
-    owner = Owner(tmp_path, wiki, has_oauth=False)
+def test_nothing_secret_is_written_anywhere_else(stranger, wiki):
     everything = '-debug', '-log'
+
+    def command(*options, keys=''):
+        options += everything
+        return stranger.alone('oauth2', *options, keys=keys).stdout
+
     keys = wiki.password('Bot') + '\n'
     options = '-setup', '-by:api', '-kind:owner-only', '-yes', '-stdin'
-    shown = [command(owner, *options, *everything, keys=keys)[1]]
-    owner.use_oauth()
-    shown.append(owner.log_in('Bot', *everything))
-    token = command(owner, '-token', *everything)[1]
+    shown = [command(*options, keys=keys)]
+    stranger.use_oauth()
+    shown.append(stranger.log_in('Bot', *everything))
+    token = command('-token')
     assert any(secret in token for secret in wiki.secrets)
-    shown += [
-        command(owner, option, *everything)[1]
-        for option in ('-json', '-refresh', '-logout')
-    ]
+    shown += [command(option) for option in ('-json', '-refresh', '-logout')]
     files = [
         path
-        for path in owner.folder.rglob('*')
+        for path in stranger.folder.rglob('*')
         if path.is_file() and path.suffix in ('.log', '.bak', '.lwp')
     ]
     assert any(path.name == 'oauth2-bot.log' for path in files)
@@ -372,31 +322,28 @@ def test_nothing_secret_is_written_anywhere_else(tmp_path, wiki):
     assert not [text for text in shown if any(s in text for s in wiki.secrets)]
 
 
-@pytest.mark.parametrize('option', ['-json', '-login', '-refresh', '-token'])
-def test_a_secret_in_the_place_of_the_client_id_is_not_shown(
-    tmp_path, wiki, option
-):
-    owner = Owner(tmp_path, wiki, has_oauth=False)
-    client = copy.copy(owner.client)
+def test_a_secret_in_the_place_of_the_client_id_is_not_shown(stranger, shows):
+    client = copy.copy(stranger.client)
     client.id = client.secret
-    owner.use_oauth(client=client)
-    status, shown = command(owner, option)
-    assert status in (1, 2)
-    assert client.secret not in shown
+    stranger.use_oauth(client=client)
+    assert client.secret not in shows('-token', 1)
+    for option in ('-json', '-login', '-refresh'):
+        assert client.secret not in shows(option, 2)
 
 
-@pytest.mark.parametrize('option', ['-json', '-all', '-login', '-token'])
-def test_a_key_that_pywikibot_does_not_find_is_named(owner, wiki, option):
+def test_a_key_that_pywikibot_does_not_find_is_named(owner, wiki, shows):
     port = wiki.netloc.partition(':')[2]
+    key, wrong = (
+        f"authenticate['{name}:{port}']" for name in ('localhost', 'LocalHost')
+    )
     family = owner.folder / 'sandbox_family.py'
-    for path, name in (family, 'localhost'), (owner.config, 'LocalHost'):
-        text = path.read_text().replace(wiki.netloc, f'{name}:{port}')
-        path.write_text(text)
-    status, shown = command(owner, option)
-    assert status == 2
-    assert "Pywikibot does not find authenticate['LocalHost:" in shown
-    key = f"authenticate['localhost:{port}']"
-    assert f'  {key}\n' in shown
-    wrong = f"authenticate['LocalHost:{port}']"
-    owner.config.write_text(owner.config.read_text().replace(wrong, key))
-    assert 'does not find' not in command(owner, option)[1]
+    edit_file(family, wiki.netloc, f'localhost:{port}')
+    edit_file(owner.config, wiki.netloc, f'LocalHost:{port}')
+    error = f'Pywikibot does not find {wrong}'
+    options = '-json', '-all', '-login', '-token'
+    for option in options:
+        shows(option, 2, error, f'  {key}\n')
+    edit_file(owner.config, wrong, key)
+    for option in options:
+        # The token is for another address.
+        assert 'does not find' not in shows(option, 2)

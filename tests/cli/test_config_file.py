@@ -24,7 +24,7 @@ def changed(before, **changes):
 
 
 def test_an_empty_configuration_gets_all_that_is_needed():
-    assert changed('', options="redirect_uri='u'") == (
+    after = (
         "family = 'wikipedia'\n"
         "mylang = 'en'\n"
         "usernames['wikipedia']['en'] = 'Bot'\n"
@@ -32,18 +32,15 @@ def test_an_empty_configuration_gets_all_that_is_needed():
         + "authenticate['*.wikipedia.org'] ="
         " _oauth2.OAuth2Auth.from_file('.one.json', redirect_uri='u')\n"
     )
-
-
-def test_what_is_right_is_not_changed_wherever_it_stands():
-    before = changed('') + '# the end\n'
-    assert changed(before) == before
+    assert changed('', options="redirect_uri='u'") == after
+    assert 'Bot' not in changed('# mine\n', username=None)
 
 
 def test_other_lines_keep_their_places():
     own = IMPORT + "authenticate['y.org'] = _oauth2.OAuth2Auth('a', 'b')\n"
-    assert changed(own).startswith(own)
     other = changed('', keys=['x.org'], credentials='.two.json')
-    assert changed(other).startswith(other)
+    for before in (own, other):
+        assert changed(before).startswith(before)
 
 
 @pytest.mark.parametrize(
@@ -62,10 +59,6 @@ def test_an_older_line_for_the_same_client_or_wiki_is_replaced(changes, keys):
         assert f'authenticate[{key!r}]' in after
 
 
-def test_an_account_that_is_configured_stays():
-    assert 'Bot' not in changed('# mine\n', username=None)
-
-
 @pytest.mark.parametrize(
     'before',
     [
@@ -75,10 +68,11 @@ def test_an_account_that_is_configured_stays():
         '# one\r\n# two\n',
     ],
 )
-def test_what_is_there_stays_to_the_last_byte(before):
+def test_what_is_there_stays_to_the_last_byte_wherever_it_stands(before):
     after = changed(before)
     assert after.startswith(before)
-    assert changed(after) == after
+    for text in (after, f'{after}# the end\n'):
+        assert changed(text) == text
     if before.startswith('# mine'):
         assert after.count('\n') == after.count('\r\n')
 
@@ -91,19 +85,29 @@ def test_what_is_there_stays_to_the_last_byte(before):
         (b'', 'utf-8'),
     ],
 )
-def test_the_encoding_of_the_file_is_kept(tmp_path, content, encoding):
+def test_the_encoding_of_the_file_is_found(tmp_path, content, encoding):
     path = tmp_path / 'user-config.py'
     path.write_bytes(content)
     before, found = config_file.read(path)
     assert found == encoding
-    config_file.replace(path, before + '# more\n', found)
-    assert path.read_bytes() == content + b'# more\n'
+    assert before.encode(found) == content
+
+
+def rehearse(path, content, encoding='utf-8'):
+    """Try a new configuration for a client whose ID is known."""
+    return config_file.rehearse(
+        path,
+        content,
+        encoding,
+        path.with_name('.one.json'),
+        is_owner_only=False,
+    )
 
 
 def test_a_character_that_the_encoding_lacks_is_reported(tmp_path):
     path = tmp_path / 'user-config.py'
     with pytest.raises(ConfigurationError, match='Save it in UTF-8'):
-        config_file.replace(path, '# 日本\n', 'latin-1')
+        rehearse(path, '# 日本\n', 'latin-1')
 
 
 def test_a_file_that_python_cannot_decode_is_reported(tmp_path):
@@ -128,11 +132,9 @@ def test_a_configuration_that_does_not_load_replaces_nothing(tmp_path):
     path = tmp_path / 'user-config.py'
     path.write_text('family = "wikipedia"\n')
     with pytest.raises(ConfigurationError, match='ZeroDivisionError'):
-        config_file.replace(path, '1 / 0\n')
+        rehearse(path, '1 / 0\n')
     assert path.read_text() == 'family = "wikipedia"\n'
-    assert [file.name for file in tmp_path.glob('*user-config*')] == [
-        'user-config.py'
-    ]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_link_stays_one_and_each_old_file_is_kept(tmp_path):
@@ -141,8 +143,10 @@ def test_a_link_stays_one_and_each_old_file_is_kept(tmp_path):
     path.symlink_to(target)
     # The new one finds the files beside the old one when it is tried.
     (tmp_path / 'more.txt').touch()
-    new = 'open(base_dir + "/more.txt").close()\n'
+    text = '# coding: latin-1 (ö)\nopen(base_dir + "/more.txt").close()\n'
+    new = rehearse(path, text, 'latin-1')
+    assert target.read_text() == '# old\n'
     backups = [config_file.replace(path, new) for _ in range(2)]
     assert path.is_symlink()
-    assert target.read_text() == new
-    assert [backup.read_text() for backup in backups] == ['# old\n', new]
+    assert target.read_bytes() == text.encode('latin-1') == new
+    assert [backup.read_bytes() for backup in backups] == [b'# old\n', new]

@@ -12,20 +12,33 @@ import pywikibot
 from pywikibot import config
 
 from pywikibot_oauth2.cli import discovery
+from pywikibot_oauth2.cli import setup as subject
 from pywikibot_oauth2.cli.answers import Answers
-from pywikibot_oauth2.cli.setup import Setup
 from pywikibot_oauth2.cli.sites import offline_site
 from tests.harness import Owner, Terminal, editors, wait_until
 from tests.sandbox import Sandbox
 
 
-SETUP = [sys.executable, '-m', 'pywikibot_oauth2', '-setup']
-BY_API = '-kind:owner-only', '-by:api', '-yes', '-stdin'
+PROGRAM = sys.executable, '-m', 'pywikibot_oauth2'
+BY_API = '-kind:owner-only -by:api -yes -stdin'
+OF_BROWSER = '-kind:browser -by:api -yes -stdin -callback-url:'
+
+
+@pytest.fixture
+def owner(stranger):
+    return stranger
+
+
+@pytest.fixture
+def keys(wiki):
+    """Return the line with Bot's password."""
+    return wiki.password('Bot') + '\n'
 
 
 def setup(owner, *options):
     """Open a terminal and run the set-up in it."""
-    return Terminal([*SETUP, *options], owner.environment, owner.folder)
+    command = *PROGRAM, '-setup', *options
+    return Terminal(command, owner.environment, owner.folder)
 
 
 def answer_hidden(terminal, question, line):
@@ -35,23 +48,15 @@ def answer_hidden(terminal, question, line):
     terminal.type(f'{line}\n')
 
 
-def interrupt(terminal):
-    """Press Ctrl-C once the command waits for an answer.
-
-    Python does not notice one that comes while input() begins to read.
-    """
-    command = ['ps', '-o', 'stat=', '-p', str(terminal.process.pid)]
-    wait_until(lambda: subprocess.check_output(command).startswith(b'S'))
-    terminal.type('\x03')
-
-
-def files(owner):
-    """Return what the folder holds that matters, by name."""
-    return {
+def state(owner):
+    """Return what a set-up changes: files, and clients on the wiki."""
+    files = {
         path.name: path.read_text()
         for path in owner.folder.iterdir()
         if path.is_file() and path.suffix in ('.py', '.json', '.bak')
     }
+    clients = owner.wiki.oauth.clients.values()
+    return files, {client.id: client.access_token for client in clients}
 
 
 def forget_configuration(owner):
@@ -60,11 +65,35 @@ def forget_configuration(owner):
         (owner.folder / name).unlink()
 
 
+@pytest.fixture
+def unattended(shows, keys):
+    """Return a function that sets up by the API, without a terminal."""
+
+    def unattended(options='', **changes):
+        stdin = {'keys': keys, **changes}
+        words = 'state          authorized'
+        return shows(f'-setup {BY_API} {options}', 0, words, **stdin)
+
+    return unattended
+
+
+@pytest.fixture
+def refused(owner, shows):
+    """Return a function that sets up in vain, which changes nothing."""
+
+    def refused(options, status, *words, **stdin):
+        before = state(owner)
+        shown = shows(f'-setup {options}', status, *words, **stdin)
+        assert state(owner) == before
+        return shown
+
+    return refused
+
+
 def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
     with setup(owner) as terminal:
         terminal.answer('Which one', '2')
-        terminal.expect('How is the client registered?')
-        terminal.type('1\n')
+        terminal.answer('How is the client registered?', '1')
         terminal.answer('Write these changes?', 'y')
         terminal.answer('Grants, separated by commas', 'editpage,highvolume')
         terminal.answer('Do you accept it?', 'y')
@@ -72,6 +101,7 @@ def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
         shown = terminal.wait()
     assert 'state          authorized' in shown
     assert 'pwb touch -site:sandbox:en -page:Sandbox' in shown
+    assert f'The old file is kept as {owner.config}.bak\n' in shown
     assert wiki.password('Bot') not in shown
     # The address of the policy is in one piece.
     assert ':OAuthConsumerRegistration/propose/oauth2\n' in shown
@@ -79,6 +109,7 @@ def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
     assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
     assert 'from_file(' in owner.config.read_text()
     assert (owner.folder / 'user-config.py.bak').exists()
+    assert editors(wiki) == []
     assert owner.edit() == ''
     assert editors(wiki) == ['Bot']
     # The session of the password has ended.
@@ -87,338 +118,321 @@ def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
     )
 
 
-def run(owner, *options, keys='', wrapper=()):
-    """Run the set-up without a terminal; return status and output."""
-    done = owner._complete([*wrapper, *SETUP, *options], keys, {})
-    assert 'Traceback' not in done.stdout
-    return done.returncode, done.stdout
-
-
-def unattended(owner, *options, keys=''):
-    """Set an owner-only client up by the API, without a terminal."""
-    status, shown = run(owner, *BY_API, *options, keys=keys)
-    assert status == 0, shown
-    assert editors(owner.wiki) == []
-    return shown
-
-
 @pytest.mark.slow
-def test_a_second_run_changes_nothing_and_a_reset_the_token_only(owner, wiki):
-    keys = wiki.password('Bot') + '\n'
-    unattended(owner, keys=keys)
-    before = files(owner)
+def test_a_second_run_changes_nothing_and_a_reset_the_token_only(
+    owner, wiki, shows, unattended, keys
+):
+    unattended()
+    before, _ = state(owner)
     *_, client = wiki.oauth.clients.values()
-    status, shown = run(
-        owner,
-        '-kind:owner-only',
-        f'-client-id:{client.id}',
-        '-by:id',
-        '-yes',
-        '-stdin',
-        keys=client.access_token + '\n',
-    )
-    assert status == 0, shown
-    assert files(owner)['user-config.py'] == before['user-config.py']
-    done = owner.alone('oauth2', '-reset', '-yes', '-stdin', keys=keys)
-    assert done.returncode == 0, done.stdout
+    unattended(f'-client-id:{client.id} -by:id', keys=client.access_token)
+    assert state(owner)[0]['user-config.py'] == before['user-config.py']
+    shows('-reset -yes -stdin', 0, keys=keys)
     name = '.pywikibot-oauth2.json'
-    assert files(owner)[name] != before[name]
-    token = json.loads(files(owner)[name])['access_token']
+    content = state(owner)[0][name]
+    assert content != before[name]
+    token = json.loads(content)['access_token']
     assert wiki.oauth.valid(token).session.user.name == 'Bot'
 
 
-def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner, wiki):
+def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner):
     client = owner.client
     owner.has_browser()
-    with setup(
-        owner,
-        '-kind:browser',
-        '-by:id',
-        f'-client-id:{client.id}',
-        f'-callback-url:{client.redirect_uri}',
-    ) as terminal:
+    values = f'-client-id:{client.id}', f'-callback-url:{client.redirect_uri}'
+    with setup(owner, '-kind:browser', '-by:id', *values) as terminal:
         answer_hidden(terminal, 'Client secret', client.secret)
         terminal.answer('Write these changes?', 'y')
         shown = terminal.wait()
     assert 'Bot has authorized the client' in shown
-    assert owner.edit() == ''
+    assert 'state          authorized' in shown
 
 
-def test_the_account_need_not_be_typed_as_the_wiki_writes_it(owner, wiki):
+def test_the_account_need_not_be_typed_as_the_wiki_writes_it(
+    owner, wiki, shows
+):
     forget_configuration(owner)
     client = wiki.register(owner='Bot', owner_only=True)
-    options = '-kind:owner-only', '-by:id', f'-client-id:{client.id}'
-    with setup(owner, f'-wiki:{wiki.url}', *options) as terminal:
-        terminal.answer('Account of the bot', ' bot')
-        answer_hidden(terminal, 'Access token', client.access_token)
-        terminal.answer('Write these changes?', 'y')
-        assert 'Everything is set up' in terminal.wait()
+    options = f'-setup -wiki:{wiki.url} -kind:owner-only -by:id -stdin'
+    options += f' -client-id:{client.id}'
+    words = 'Account of the bot', 'Everything is set up'
+    shows(options, 0, *words, typed=f' bot\n{client.access_token}\ny\n')
 
 
-def test_an_account_is_needed(owner, wiki):
+def test_whoever_has_no_configuration_is_asked_for_wiki_and_account(
+    owner, wiki, refused
+):
     forget_configuration(owner)
-    with setup(owner, f'-wiki:{wiki.url}') as terminal:
-        terminal.answer('Account of the bot', '')
-        assert 'There was no answer.' in terminal.wait()
+    words = 'Address of the wiki', 'Account of the bot'
+    refused('', 2, *words, 'There was no answer.', typed=f'{wiki.url}\n\n')
+    refused('-user:Bot', 2, 'has Extension:OAuth 1.', typed=wiki.url)
 
 
-def by_id(kind, secret):
-    return [f'-kind:{kind}', '-client-id:{id}', '-by:id', *BY_API[2:]], secret
+BY_ID = '-client-id:{id} -by:id -yes -stdin'
+NOWHERE = 'http://127.0.0.1:9'
 
 
 @pytest.mark.parametrize(
-    ('options', 'keys', 'statuses', 'words'),
+    ('options', 'line', 'status', 'words'),
     [
-        (*by_id('browser', '0' * 40), (1, 2), ''),
-        (*by_id('owner-only', 'a.b.c'), (1, 2), ''),
-        (BY_API, 'wrong', (1,), 'did not log Bot in'),
-        (BY_API, None, (1,), 'mail'),
-        ((), '', (2,), 'use the option -kind'),
+        (f'-kind:browser {BY_ID}', '0' * 40, 2, 'Nothing was written.'),
+        (f'-kind:owner-only {BY_ID}', 'a.b.c', 2, 'belongs to nobody, not to'),
+        (BY_API, 'wrong', 1, 'did not log Bot in'),
+        (BY_API, '', 2, 'Standard input has no line for that.'),
+        (BY_API, 'unconfirmed', 1, 'mail'),
+        (BY_API, 'denied', 1, 'refused: '),
         (
-            ['-yes', '-user:Bot', '-wiki:http://127.0.0.1:9/'],
-            '',
-            (3,),
-            'No api.php was found',
+            f'{OF_BROWSER}http://[::1]:80/',
+            'right',
+            1,
+            '  -callback-url:http://127.0.0.1:8080/callback\n',
+        ),
+        ('', '', 2, 'use the option -kind'),
+        (f'-user:Bot -wiki:{NOWHERE}/', '', 3, f'found at {NOWHERE}, http'),
+        *(
+            (f'-wiki:{address}', '', 2, 'is not the address of a wiki.')
+            for address in ('', 'https://', 'https://[::1')
         ),
     ],
-    ids=['secret', 'token', 'password', 'unconfirmed', 'nobody', 'no wiki'],
 )
 def test_what_is_wrong_is_refused_before_anything_is_written(
-    owner, wiki, options, keys, statuses, words
+    owner, wiki, refused, keys, options, line, status, words
 ):
-    if keys is None:
-        wiki.accounts.users['Bot'].email_confirmed = False
-        keys = wiki.password('Bot')
-    before = files(owner)
-    options = [option.format(id=owner.client.id) for option in options]
-    status, shown = run(owner, *options, keys=f'{keys}\n')
-    assert status in statuses
-    assert words in shown
+    bot = wiki.accounts.users['Bot']
+    bot.email_confirmed = line != 'unconfirmed'
+    if line == 'denied':
+        bot.denied.add('mwoauthproposeconsumer')
+    if line not in ('unconfirmed', 'denied', 'right'):
+        keys = line and f'{line}\n'
+    options = options.format(id=owner.client.id)
+    shown = refused(options, status, words, keys=keys)
     # Neither the file nor the login has anything to do with it.
     assert 'user-config.py and run' not in shown
     assert 'pwb login' not in shown
-    assert files(owner) == before
 
 
-def test_a_callback_url_without_a_path_is_explained(owner, wiki):
-    options = '-kind:browser', *BY_API[1:], '-callback-url:http://[::1]:80/'
-    status, shown = run(owner, *options, keys=wiki.password('Bot') + '\n')
-    assert status == 1
-    assert '  -callback-url:http://127.0.0.1:8080/callback\n' in shown
-
-
-def test_the_callback_url_of_the_option_is_registered(owner, wiki):
+def test_the_callback_url_of_the_option_is_registered(
+    owner, wiki, shows, keys
+):
     url = owner.client.redirect_uri
-    options = '-kind:browser', *BY_API[1:], f'-callback-url:{url}'
     # Nobody can click Allow here.
-    assert run(owner, *options, keys=wiki.password('Bot') + '\n')[0] == 1
+    shows(f'-setup {OF_BROWSER}{url}', 1, keys=keys)
     *_, client = wiki.oauth.clients.values()
     assert client is not owner.client
     assert client.redirect_uri == url
     assert f'redirect_uri={url!r}' in owner.config.read_text()
 
 
-def test_no_client_is_registered_for_a_file_that_would_not_load(owner, wiki):
+def test_no_client_is_registered_for_a_file_that_would_not_load(
+    owner, refused, keys
+):
     # The import is there, but within a string.
     owner.configure('_x = """\nimport pywikibot_oauth2 as _oauth2\n"""\n')
-    before, clients = files(owner), list(wiki.oauth.clients)
-    status, shown = run(owner, *BY_API, keys=wiki.password('Bot') + '\n')
-    assert status == 2
-    assert "name '_oauth2' is not defined" in shown
-    assert files(owner) == before
-    assert list(wiki.oauth.clients) == clients
+    refused(BY_API, 2, "name '_oauth2' is not defined", keys=keys)
 
 
 @pytest.mark.parametrize(
     'entry', ["['*']['*'] = 'Bot'", "['sandbox'] = {'en': 'Bot'}"]
 )
-def test_an_account_stays_however_it_is_configured(owner, wiki, entry):
-    owner.config.write_text(
-        owner.config.read_text().replace("['sandbox']['en'] = 'Bot'", entry)
-    )
-    keys = wiki.password('Bot') + '\n'
-    unattended(owner, keys=keys)
-    assert owner.config.read_text().count('usernames') == 1
+def test_what_is_not_agreed_to_is_not_written_or_registered(
+    owner, refused, entry
+):
+    text = owner.config.read_text()
+    owner.config.write_text(text.replace("['sandbox']['en'] = 'Bot'", entry))
+    words = '\n+authenticate', 'Write these changes?', 'Nothing was changed.'
+    shown = refused('-kind:owner-only -by:api', 2, *words, typed='n\n')
+    # An account stays however it is configured.
+    assert '\n+usernames' not in shown
 
 
 @pytest.mark.slow
-def test_the_key_is_what_pywikibot_looks_up(owner, wiki):
+def test_the_key_is_what_pywikibot_looks_up(owner, wiki, unattended):
     # requests would prepare the address as the one of the wiki.
     family = owner.folder / 'sandbox_family.py'
-    port = wiki.netloc.partition(':')[2]
-    family.write_text(
-        family.read_text().replace(wiki.netloc, f'LocalHost:{port}')
-    )
-    unattended(owner, keys=wiki.password('Bot') + '\n')
-    assert f"authenticate['LocalHost:{port}']" in owner.config.read_text()
+    name = f'LocalHost:{wiki.netloc.partition(":")[2]}'
+    family.write_text(family.read_text().replace(wiki.netloc, name))
+    unattended()
+    assert f'authenticate[{name!r}]' in owner.config.read_text()
     assert owner.edit() == ''
 
 
-def test_the_form_is_opened_filled_in(owner, wiki):
-    with setup(owner, '-kind:owner-only', '-by:form') as terminal:
-        terminal.expect('Client ID:')
-        interrupt(terminal)
-        shown = terminal.wait()
-    assert 'wpownerOnly=1' in shown
-    assert f'{wiki.url}/index.php?title=Special:OAuthConsumer' in shown
+def test_the_form_is_opened_filled_in(wiki, refused, monkeypatch):
+    opened = []
+    monkeypatch.setattr(subject, 'open_browser', opened.append)
+    shown = refused('-kind:owner-only -by:form', 2, 'Client ID:', typed='')
+    (url,) = opened
+    assert f'\n{url}\n' in shown
+    assert url.startswith(f'{wiki.url}/index.php?title=Special:OAuthConsumer')
+    assert 'wpownerOnly=1' in url
 
 
 QUESTIONS = [
     *('Which one', 'How is the client registered?', 'Write these changes?'),
     *('Grants,', 'accept it?', 'Password of Bot'),
 ]
+ANSWERS = ['2', '', '', '', '', '']
 
 
-@pytest.mark.parametrize('last', QUESTIONS)
-def test_ctrl_c_at_each_question_leaves_nothing_half_done(owner, wiki, last):
-    before, clients = files(owner), list(wiki.oauth.clients)
-    answers = dict.fromkeys(QUESTIONS, '')
-    answers['Which one'] = 'owner-only'
+@pytest.mark.parametrize(
+    ('key', 'last', 'status', 'words'),
+    [
+        ('\x03', 0, 130, ''),
+        *(
+            pytest.param('\x03', number, 130, '', marks=pytest.mark.slow)
+            for number in range(1, 5)
+        ),
+        ('\x03', 5, 130, ''),
+        ('\x04', 5, 2, 'There was no answer.'),
+    ],
+)
+def test_a_key_at_each_question_leaves_nothing_half_done(
+    owner, key, last, status, words
+):
+    before = state(owner)
     with setup(owner) as terminal:
-        for question in QUESTIONS:
-            terminal.expect(question)
-            if question == last:
-                break
-            terminal.type(f'{answers[question]}\n')
-        interrupt(terminal)
-        shown = terminal.wait()
-        assert terminal.process.returncode == 130
-        assert terminal.is_restored()
-    assert 'Traceback' not in shown
-    assert files(owner) == before
-    assert list(wiki.oauth.clients) == clients
-
-
-@pytest.mark.parametrize('last', QUESTIONS)
-def test_ctrl_d_at_each_question_leaves_nothing_half_done(owner, wiki, last):
-    before, clients = files(owner), list(wiki.oauth.clients)
-    with setup(owner) as terminal:
-        for question in QUESTIONS:
-            terminal.expect(question)
-            if question == last:
-                break
-            terminal.type('2\n' if question == 'Which one' else '\n')
-        if last.startswith('Password'):
+        for question, answer in zip(QUESTIONS[:last], ANSWERS, strict=False):
+            terminal.answer(question, answer)
+        terminal.expect(QUESTIONS[last])
+        if last == 5:
             # What is typed before the terminal hides it is discarded.
             wait_until(lambda: not terminal.is_restored())
-        terminal.type('\x04')
+        # Python does not notice Ctrl-C while input() begins to read.
+        command = ['ps', '-o', 'stat=', '-p', str(terminal.process.pid)]
+        wait_until(lambda: subprocess.check_output(command).startswith(b'S'))
+        terminal.type(key)
         shown = terminal.wait()
-        assert terminal.process.returncode == 2
+        assert terminal.process.returncode == status
         assert terminal.is_restored()
-    assert 'There was no answer.' in shown
+    assert words in shown
     assert 'Traceback' not in shown
-    assert files(owner) == before
-    assert list(wiki.oauth.clients) == clients
+    assert state(owner) == before
 
 
-@pytest.mark.parametrize('redirection', ['<&-', '</dev/null'])
-def test_a_password_that_is_not_piped_is_missed(owner, wiki, redirection):
-    wrapper = 'sh', '-c', f'exec "$@" {redirection}', 'sh'
-    status, shown = run(owner, *BY_API, wrapper=wrapper)
-    assert status == 2
-    assert 'Standard input has no line for that.' in shown
+@pytest.mark.parametrize('last', range(5))
+def test_an_end_at_each_question_leaves_nothing_half_done(refused, last):
+    typed = '\n'.join([*ANSWERS[:last], ''])
+    words = QUESTIONS[last], 'There was no answer.'
+    assert QUESTIONS[last + 1] not in refused('', 2, *words, typed=typed)
 
 
-def test_what_is_not_agreed_to_is_not_written_or_registered(owner, wiki):
-    before, clients = files(owner), list(wiki.oauth.clients)
-    with setup(owner, '-kind:owner-only', '-by:api') as terminal:
-        terminal.answer('Write these changes?', 'n')
-        assert 'Nothing was changed.' in terminal.wait()
-    assert files(owner) == before
-    assert list(wiki.oauth.clients) == clients
+def test_a_password_that_is_not_piped_is_missed(owner):
+    line = f'exec "$@" -setup {BY_API} <&-'
+    done = owner.in_shell(line, *PROGRAM)
+    assert done.returncode == 2
+    assert 'Standard input has no line for that.' in done.stdout
+    assert 'Traceback' not in done.stdout
+
+
+# The password, which a reset asks for, too
+
+
+@pytest.fixture
+def reset(wiki, shows):
+    """Return a function that resets an owner-only client."""
+    client = wiki.register(owner_only=True)
+
+    def reset(owner, *words, **stdin):
+        old = client.access_token
+        owner.use_fixed_token(old)
+        options = '-reset -yes -stdin' if stdin else '-reset -yes'
+        words = 'The new values are kept in', *words
+        shows(options, 0, *words, owner=owner, **stdin)
+        assert client.access_token != old
+        credentials = owner.folder / '.pywikibot-oauth2.json'
+        stored = json.loads(credentials.read_text())
+        assert stored['access_token'] == client.access_token
+
+    return reset
 
 
 @pytest.mark.parametrize('kind', ['totp', 'email'])
-def test_a_second_factor_is_asked_for(owner, wiki, kind):
+def test_a_second_factor_is_asked_for(owner, wiki, reset, keys, kind):
     wiki.second_factor('Bot', kind, '123456')
     # A mistyped code is asked for again.
-    keys = f'{wiki.password("Bot")}\n654321\n123456\n'
-    unattended(owner, keys=keys)
-    assert owner.edit() == ''
+    words = 'Make user-config.py read them instead'
+    reset(owner, words, keys=f'{keys}654321\n123456\n')
 
 
-def test_a_password_that_pywikibot_has_is_not_asked_for(tmp_path, wiki):
-    password = wiki.password('Bot')
-    owner = Owner(tmp_path, wiki, has_oauth=False, password=password)
-    unattended(owner)
-    assert owner.edit() == ''
-
-
-def test_a_login_that_pywikibot_keeps_is_used_and_stays(tmp_path, wiki):
+def test_what_pywikibot_has_is_not_asked_for(tmp_path, wiki, reset):
     password = wiki.password('Bot')
     owner = Owner(tmp_path, wiki, has_oauth=False, password=password)
     assert 'Logged in' in owner.alone('login').stdout
+    cookies = tmp_path / 'pywikibot-Bot.lwp'
+    jar = cookies.read_text()
+    cookies.unlink()
+    reset(owner)  # with the password
+
+    cookies.write_text(jar)
     (tmp_path / 'user-password.py').write_text('')
     wiki.requests.clear()
-    assert "Using Pywikibot's stored login." in unattended(owner)
+    reset(owner, "Using Pywikibot's stored login.")
+    # It stays.
     actions = {request.form.get('action') for request in wiki.requests}
     assert not actions & {'clientlogin', 'login', 'logout'}
 
 
-@pytest.mark.parametrize('path', ['/api.php', ''])
-def test_it_begins_without_any_configuration(owner, wiki, path):
+# Where the wiki is, and where the files are
+
+
+def test_it_begins_without_any_configuration(owner, wiki, keys):
     forget_configuration(owner)
     elsewhere = owner.folder / 'elsewhere'
     elsewhere.mkdir()
-    status, shown = run(
-        owner,
-        *BY_API,
-        '-user:Bot',
-        f'-wiki:{wiki.url}{path}',
-        keys=wiki.password('Bot') + '\n',
-        wrapper=['sh', '-c', 'cd elsewhere; exec "$@"', 'sh'],
-    )
-    assert status == 0, shown
+    options = f'-setup {BY_API} -user:Bot -wiki:{wiki.url}'
+    line = f'cd elsewhere; exec "$@" {options}'
+    done = owner.in_shell(line, *PROGRAM, keys=keys)
+    assert done.returncode == 0, done.stdout
     assert not list(elsewhere.glob('*.py'))
-    assert 'state          authorized' in shown
+    assert 'state          authorized' in done.stdout
 
 
 @pytest.mark.slow
-def test_a_second_wiki_leaves_the_first_one_as_it_is(tmp_path, wiki):
+def test_a_second_wiki_leaves_the_first_one_as_it_is(
+    tmp_path, wiki, shows, keys
+):
     with Sandbox(clock=wiki.clock, like=wiki.like) as other:
         owner = Owner(tmp_path, wiki, has_oauth=False, others={'de': other})
-        for each, site in ((wiki, 'en'), (other, 'de')):
-            keys = each.password('Bot') + '\n'
-            unattended(owner, f'-site:sandbox:{site}', keys=keys)
+        for code in ('en', 'de'):
+            options = f'-setup {BY_API} -site:sandbox:{code}'
+            shows(options, 0, keys=keys, owner=owner)
         owner.edit(1, 'en', 'de')
         assert editors(wiki) == editors(other) == ['Bot']
 
 
 @pytest.mark.slow
-def test_another_account_does_not_take_the_client_of_the_first(owner, wiki):
-    unattended(owner, keys=wiki.password('Bot') + '\n')
-    before = files(owner)
+def test_another_account_does_not_take_the_client_of_the_first(
+    owner, wiki, shows, refused, unattended
+):
+    unattended()
     keys = wiki.password('Admin') + '\n'
-    status, shown = run(owner, *BY_API, '-user:Admin', keys=keys)
-    assert status == 2
-    assert 'which Bot uses' in shown
-    assert files(owner) == before
+    options = f'{BY_API} -user:Admin'
+    shown = refused(options, 2, 'which Bot uses', keys=keys)
     # What it says to run works, and so does what that says to run.
     folder, command = shown.splitlines()[-2:]
     assert folder.strip() == 'mkdir Admin'
     (owner.folder / 'Admin').mkdir()
-    assert command.startswith('  python3 -m pywikibot_oauth2 -setup ')
-    status, shown = run(owner, *BY_API, *command.split()[4:], keys=keys)
-    assert status == 0, shown
-    assert shown.splitlines()[-1].endswith(' -page:Sandbox -dir:Admin')
-    *options, _page, folder = shown.splitlines()[-1].split()[2:]
-    assert 'authorized' in owner.alone('oauth2', *options, folder).stdout
+    start, setup, *options = command.partition(' -setup ')
+    assert start == '  python3 -m pywikibot_oauth2'
+    line = f'exec "$@" -setup {BY_API} {options[0]}'
+    shown = owner.in_shell(line, *PROGRAM, keys=keys).stdout
+    _, command = shown.rstrip().rsplit('pwb touch ', 1)
+    assert command.endswith(' -page:Sandbox -dir:Admin')
+    options = command.replace('-page:Sandbox ', '')
+    shows(options, 0, 'authorized')
     assert owner.edit() == ''
     assert editors(wiki) == ['Bot']
 
 
 @pytest.mark.slow
-def test_a_folder_that_is_missing_is_named(owner, wiki):
+def test_a_folder_that_is_missing_is_named(
+    owner, wiki, refused, unattended, keys
+):
     forget_configuration(owner)
     folder = owner.folder / 'none'
     owner.environment['PYWIKIBOT_DIR'] = str(folder)
-    options = '-user:Bot', f'-wiki:{wiki.url}'
-    keys = wiki.password('Bot') + '\n'
-    status, shown = run(owner, *BY_API, *options, keys=keys)
-    assert status == 4
-    assert f'  mkdir -p {folder}' in shown
+    options = f'-user:Bot -wiki:{wiki.url}'
+    refused(f'{BY_API} {options}', 4, f'  mkdir -p {folder}', keys=keys)
     folder.mkdir()
-    assert run(owner, *BY_API, *options, keys=keys)[0] == 0
+    unattended(options)
 
 
 @pytest.mark.parametrize(
@@ -428,131 +442,84 @@ def test_a_folder_that_is_missing_is_named(owner, wiki):
 def test_a_key_is_narrow_enough_for_the_accounts(monkeypatch, username, key):
     names = {'de': username, 'en': 'Bot'}
     monkeypatch.setitem(config.usernames, 'wikipedia', names)
-    one = object.__new__(Setup)
+    one = object.__new__(subject.Setup)
     one.site = offline_site('de', 'wikipedia')
     one.wiki, one.username = 'https://de.wikipedia.org/w', username
     assert one._keys() == {key}
 
 
 @pytest.mark.slow
-def test_a_second_client_is_registered_under_another_name(owner, wiki):
-    keys = wiki.password('Bot') + '\n'
+def test_a_second_client_is_registered_under_another_name(wiki, unattended):
     for _ in range(3):
-        unattended(owner, keys=keys)
+        unattended()
     names = [client.name for client in wiki.oauth.clients.values()]
     of_bot = 'Pywikibot of Bot'
     assert names[-3:] == [of_bot, f'{of_bot} (2)', f'{of_bot} (3)']
-
-
-def test_a_refused_registration_is_not_answered_by_a_login(owner, wiki):
-    wiki.accounts.users['Bot'].denied.add('mwoauthproposeconsumer')
-    keys = wiki.password('Bot') + '\n'
-    status, shown = run(owner, *BY_API, keys=keys)
-    assert status == 1
-    assert 'refused: ' in shown
-    assert 'pwb login' not in shown
 
 
 @pytest.fixture
 def moved(wiki):
     """Return the wiki that another one redirects to, whatever is asked."""
     with Sandbox(clock=wiki.clock, like=wiki.like) as other:
-        wiki.fail_next(
-            'redirect',
-            times=100,
-            path='/',
-            status=301,
-            location=f'{other.url}/api.php',
-        )
+        options = {'status': 301, 'location': f'{other.url}/api.php'}
+        wiki.fail_next('redirect', times=100, path='/', **options)
         yield other
 
 
-def test_a_redirect_is_followed_to_the_wiki_that_is_set_up(owner, wiki, moved):
+def test_a_redirect_is_followed_to_the_wiki_that_is_set_up(
+    owner, wiki, moved, unattended
+):
     forget_configuration(owner)
-    options = '-user:Bot', f'-wiki:{wiki.url}'
-    keys = wiki.password('Bot') + '\n'
-    status, shown = run(owner, *BY_API, *options, keys=keys)
-    assert status == 0, shown
+    shown = unattended(f'-user:Bot -wiki:{wiki.url}/api.php')
     assert f'{wiki.url}/api.php redirects to {moved.url}/api.php' in shown
     assert f'authenticate[{moved.netloc!r}]' in owner.config.read_text()
     assert not any(request.form.get('password') for request in wiki.requests)
 
 
-def test_a_family_whose_host_redirects_is_told_where(owner, wiki, moved):
-    before = files(owner)
-    status, shown = run(owner, *BY_API, keys=wiki.password('Bot') + '\n')
-    assert status == 3
-    assert f'redirects to {moved.url}/api.php\nPut that host' in shown
-    assert files(owner) == before
+def test_a_family_whose_host_redirects_is_told_where(moved, refused, keys):
+    words = f'redirects to {moved.url}/api.php\nPut that host'
+    refused(BY_API, 3, words, keys=keys)
 
 
-def test_redirects_in_a_circle_end(owner, wiki):
+def test_redirects_in_a_circle_end(owner, wiki, refused):
     forget_configuration(owner)
     location = f'{wiki.url}/loop/api.php'
     wiki.fail_next('redirect', times=100, path='/', location=location)
-    options = '-yes', '-user:Bot', f'-wiki:{wiki.url}'
-    status, shown = run(owner, *options)
-    assert status == 3
-    assert 'No api.php was found' in shown
+    options = f'-yes -user:Bot -wiki:{wiki.url}'
+    shown = refused(options, 3, 'No api.php was found')
     assert 'authorization is kept' not in shown
 
 
-@pytest.mark.parametrize('option', ['-setup', '-reset'])
-def test_nothing_is_issued_that_cannot_be_written(owner, wiki, option):
-    *_, client = [*wiki.oauth.clients.values()]
-    if option == '-reset':
-        client = wiki.register(owner_only=True)
-        owner.use_fixed_token(client.access_token)
-    token, number = client.access_token, len(wiki.oauth.clients)
-    before = files(owner)
-    # No file may grow in this shell, that of the coverage included.
-    command = [*SETUP[:-1], option, *BY_API]
-    done = owner._complete(
-        [
-            'sh',
-            '-c',
-            'unset COVERAGE_PROCESS_CONFIG; ulimit -f 0; exec "$@"',
-            'sh',
-            *command,
-        ],
-        wiki.password('Bot') + '\n',
-        {},
-    )
-    assert done.returncode == 4, done.stdout
-    assert 'cannot be written' in done.stdout
-    assert 'Traceback' not in done.stdout
-    assert files(owner) == before
-    assert len(wiki.oauth.clients) == number
-    assert client.access_token == token
-
-
-def test_whoever_has_no_configuration_is_asked_for_the_wiki(owner, wiki):
-    forget_configuration(owner)
-    with setup(owner, '-user:Bot') as terminal:
-        terminal.answer('Address of the wiki', wiki.url)
-        terminal.expect('has Extension:OAuth')
-
-
-@pytest.mark.parametrize('address', ['', 'https://', 'https://[::1'])
-def test_what_is_no_address_is_refused(owner, wiki, address):
-    status, shown = run(owner, f'-wiki:{address}')
-    assert status == 2
-    assert 'is not the address of a wiki.' in shown
-
-
-@pytest.mark.parametrize('option', ['-site:wikipedia:test', '-lang:test'])
+@pytest.mark.parametrize(
+    ('option', 'expected'),
+    [
+        ('-site:wikipedia:test', 'wikipedia:test'),
+        ('-lang:test', 'wikipedia:test'),
+        # The address of a page, as it once was
+        ('-wiki:http://de.wikipedia.org/w/index.php?title=X', 'wikipedia:de'),
+    ],
+)
 def test_a_site_that_is_named_needs_no_configuration(
-    tmp_path, monkeypatch, option
+    tmp_path, monkeypatch, option, expected
 ):
     monkeypatch.setattr(config, 'family', 'wikipedia')
     monkeypatch.setattr(config, 'mylang', 'test')
     monkeypatch.setattr(pywikibot, 'argvu', ['pwb', option])
-    site, url = discovery.find_site(Answers(['-setup']), tmp_path)
-    assert (str(site), url) == ('wikipedia:test', None)
+    site, url = discovery.find_site(Answers([option]), tmp_path)
+    assert (str(site), url) == (expected, None)
 
 
-def test_a_known_wiki_is_found_by_a_page_address_of_old(tmp_path, monkeypatch):
-    monkeypatch.setattr(discovery, 'extension_version', lambda wiki: wiki)
-    answers = Answers(['-wiki:http://de.wikipedia.org/w/index.php?title=X'])
-    site, url = discovery.find_site(answers, tmp_path)
-    assert (str(site), url) == ('wikipedia:de', None)
+@pytest.mark.parametrize('option', ['-setup', '-reset'])
+def test_nothing_is_issued_that_cannot_be_written(owner, wiki, option, keys):
+    if option == '-reset':
+        client = wiki.register(owner_only=True)
+        owner.use_fixed_token(client.access_token)
+    before = state(owner)
+    # No file may grow in this shell, that of the coverage included.
+    line = 'unset COVERAGE_PROCESS_CONFIG; ulimit -f 0;'
+    line += f' exec "$@" {option} {BY_API}'
+    done = owner.in_shell(line, *PROGRAM, keys=keys)
+    assert done.returncode == 4, done.stdout
+    assert 'cannot be written' in done.stdout
+    assert 'Traceback' not in done.stdout
+    assert state(owner) == before

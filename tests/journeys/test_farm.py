@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.harness import DEAD, Owner, Reaper, dialogs, editors, grants, join
 from tests.sandbox import Sandbox
 
 
-@pytest.fixture
-def other(wiki):
-    """Run another wiki of the farm."""
+def test_one_click_serves_both_wikis_through_expiries(tmp_path, wiki):
     with Sandbox(like=wiki.like) as other:
         join(wiki, other)
-        yield other
-
-
-def test_one_click_serves_both_wikis_through_expiries(tmp_path, wiki, other):
-    owner = Owner(tmp_path, wiki, others={'de': other})
-    owner.share(other)
-    owner.authorize()
-    shown = owner.alone('login', '-site:sandbox:de').stdout
-    assert 'Logged in on sandbox:de as Bot.' in shown
-    with Reaper(wiki, other) as reaper:
-        owner.edit(8, 'en', 'de')
+        owner = Owner(tmp_path, wiki, others={'de': other})
+        owner.share(other)
+        owner.authorize()
+        shown = owner.alone('login', '-site:sandbox:de').stdout
+        assert 'Logged in on sandbox:de as Bot.' in shown
+        with Reaper(wiki, other) as reaper:
+            owner.edit(8, 'en', 'de')
     assert reaper.deaths >= 2
     for each in (wiki, other):
         assert editors(each) == ['Bot'] * 8

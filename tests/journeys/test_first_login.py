@@ -28,31 +28,12 @@ def test_one_click_is_enough_for_the_scripts_that_follow(owner, wiki):
     assert re.search('^200 .*You can close this page', shown, re.MULTILINE)
     assert stat.S_IMODE(owner.token_file().stat().st_mode) == 0o600
 
+    # Neither a script nor a terminal is asked again.
     assert owner.edit(2) == ''
     assert editors(wiki) == ['Bot', 'Bot']
     assert wiki.edits[0].tags == (f'OAuth CID: {owner.client.number}',)
-    # Neither a terminal nor cron is asked again.
     assert owner.in_terminal('login').startswith(LOGGED_IN)
-    assert LOGGED_IN in owner.alone('login').stdout
     assert dialogs(wiki) == wiki.count('/access_token') == 1
-
-
-def test_a_script_in_a_terminal_asks_and_then_edits(owner, wiki):
-    owner.has_browser()
-    shown = owner.in_terminal(owner.script(), '1')
-    assert 'Bot has authorized the client' in shown
-    assert editors(wiki) == ['Bot']
-
-
-def test_over_ssh_the_address_of_the_page_that_does_not_load_is_pasted(
-    owner, wiki
-):
-    with owner.terminal('login') as terminal:
-        terminal.type(wiki.approve(terminal.address) + '\n')
-        shown = terminal.wait()
-        assert terminal.is_restored()
-    assert LOGGED_IN in shown
-    assert not [secret for secret in wiki.secrets if secret in shown]
 
 
 def test_ctrl_c_gives_back_the_terminal_and_the_port(owner):
@@ -69,15 +50,3 @@ def test_ctrl_c_gives_back_the_terminal_and_the_port(owner):
         person = [sys.executable, browser.__file__, terminal.address]
         subprocess.run(person, check=True, stdout=subprocess.DEVNULL)
         assert LOGGED_IN in terminal.wait()
-
-
-def test_cancel_ends_the_login_and_the_next_one_may_succeed(owner):
-    owner.has_browser('--cancel')
-    shown = owner.in_terminal('login')
-    assert (
-        'The authorization was cancelled.\nTo start again, run:\n'
-        '  pwb login -site:sandbox:en\nNot logged in on sandbox:en.'
-    ) in shown
-    assert not owner.token_file().exists()
-    owner.has_browser()
-    assert LOGGED_IN in owner.in_terminal('login')

@@ -14,7 +14,6 @@ import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -103,16 +102,16 @@ class Guest:
 
 
 @pytest.fixture(scope='module', params=['1.43', 'master'])
-def wiki(request):
-    with Sandbox(like=request.param) as wiki:
-        yield wiki
-
-
-@pytest.fixture(scope='module')
-def tool(wiki, tmp_path_factory):
-    with Tool(wiki, tmp_path_factory.mktemp('tool')) as tool:
+def tool(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('tool')
+    with Sandbox(like=request.param) as wiki, Tool(wiki, folder) as tool:
         yield tool
         assert 'Traceback' not in tool.said
+
+
+@pytest.fixture
+def wiki(tool):
+    return tool.wiki
 
 
 @pytest.fixture
@@ -222,23 +221,22 @@ def test_nobody_but_the_tool_can_read_what_it_knows(tool, wiki, alice):
     assert token['refresh_token'] not in shown
 
 
+HTTPS = """
+from examples.webtool import create_app
+print(create_app().test_client().get('/login').headers['Set-Cookie'])
+"""
+
+
 def test_where_there_is_https_the_cookie_goes_nowhere_else(wiki, tmp_path):
-    environment = make_config(tmp_path, wiki)
-    values = {
-        'CLIENT_ID': 'a' * 32,
-        'CLIENT_SECRET': 'secret',
-        'FOLDER': str(tmp_path),
-        'REDIRECT_URI': 'https://tool.example/callback',
-        'SITE': 'sandbox:en',
+    environment = {
+        **make_config(tmp_path, wiki),
+        'WEBTOOL_CLIENT_ID': 'a' * 32,
+        'WEBTOOL_CLIENT_SECRET': 'secret',
+        'WEBTOOL_FOLDER': str(tmp_path),
+        'WEBTOOL_REDIRECT_URI': 'https://tool.example/callback',
+        'WEBTOOL_SITE': 'sandbox:en',
     }
-    for name, value in values.items():
-        environment[f'WEBTOOL_{name}'] = value
-    program = (
-        'from examples.webtool import create_app\n'
-        'answer = create_app().test_client().get("/login")\n'
-        'print(answer.headers["Set-Cookie"])'
-    )
-    command = [sys.executable, '-c', program]
+    command = [sys.executable, '-c', HTTPS]
     shown = subprocess.check_output(command, cwd=TOP, env=environment)
     assert re.fullmatch(
         rb'__Host-visit=[\w-]{43}; Secure; HttpOnly; Path=/; SameSite=Lax\n',
@@ -330,14 +328,7 @@ def test_the_demonstration_is_started_with_one_command():
     ) as process:
         line = process.stdout.readline()
         address = re.search(r'Open (http://\S+)', line)[1]
-        port = urlsplit(address).port
-
-        def is_open():
-            with socket.socket() as client:
-                return not client.connect_ex(('127.0.0.1', port))
-
-        wait_until(is_open)
-        assert Browser().open(address).status == 200
+        wait_until(lambda: Browser().open(address).status == 200)
         process.send_signal(signal.SIGINT)
         process.stdout.read()
     assert process.returncode == 0

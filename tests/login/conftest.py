@@ -56,6 +56,10 @@ class Person(webbrowser.BaseBrowser):
             while keys:
                 keys = keys[os.write(self._window, keys) :]
 
+    def paste_callback(self, url):
+        """Click "Allow", and paste where the wiki sends the browser."""
+        self.paste(self.wiki.approve(url))
+
     def is_restored(self):
         """Tell whether the terminal is as it was found."""
         return termios.tcgetattr(self._device) == self._mode

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
+import termios
 import threading
 
 import pytest
 
 from pywikibot_oauth2.login import prompt
+from tests import harness
 
-
-termios = pytest.importorskip('termios')
-pty = pytest.importorskip('pty')
 
 SECRET = 'def50200c0ffee'
 SECONDS = 20  # more than anything here takes
@@ -25,7 +23,7 @@ SECONDS = 20  # more than anything here takes
 # output, which is not a terminal; standard input and standard error are. It
 # loads the module without the package, which is ten times as fast.
 PROLOGUE = f"""
-import fcntl, json, os, runpy, select, signal, sys, termios, threading
+import json, os, runpy, select, signal, sys, termios, threading
 module = runpy.run_path({prompt.__file__!r})
 HiddenLine, is_terminal = module['HiddenLine'], module['is_terminal']
 def tell(fact):
@@ -35,9 +33,6 @@ def read(line):
         text = line.poll(20)
         if text is not None:
             return text
-"""
-IN_TERMINAL = f"""{PROLOGUE}
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C is meant for it
 """
 EPILOGUE = """
 print('the end', file=sys.stderr, flush=True)
@@ -54,82 +49,59 @@ try:
 except BaseException as error:
     tell(type(error).__name__)
 """
+INDENTED = READ_LINES.replace('\n', '\n    ')
 
 
-class Terminal:
-    """A terminal window with a program in it."""
+class Terminal(harness.Terminal):
+    """A terminal window with a program in it, which is ready."""
 
     def __init__(self, program):
-        self.window, self.device = pty.openpty()
-        self.mode = termios.tcgetattr(self.device)
-        self.process = subprocess.Popen(
-            [sys.executable, '-c', IN_TERMINAL + program + EPILOGUE],
-            stdin=self.device,
-            stdout=subprocess.PIPE,
-            stderr=self.device,
-            start_new_session=True,
-        )
+        command = [sys.executable, '-c', PROLOGUE + program + EPILOGUE]
+        super().__init__(command, stdout=subprocess.PIPE)
+
+    def __enter__(self):
         self.watchdog = threading.Timer(SECONDS, self.process.kill)
         self.watchdog.start()
+        assert self.told() == 'ready'
+        return self
 
-    def type(self, keys):
-        """Type or paste this, however long the program takes to read it."""
-        keys = keys.encode() if isinstance(keys, str) else keys
-        while keys:
-            keys = keys[os.write(self.window, keys) :]
+    def __exit__(self, *exc_info):
+        super().__exit__(*exc_info)
+        self.watchdog.cancel()
+        self.process.stdout.close()
 
     def told(self):
         """Return what the program tells next."""
         return json.loads(self.process.stdout.readline())
 
-    def shown(self):
-        """Return what the window shows when the program is at its end."""
-        shown = b''
-        while b'the end\r\n' not in shown:
-            shown += os.read(self.window, 65536)
-        return shown.decode().replace('the end\r\n', '')
-
-    def is_restored(self):
-        """Tell whether the terminal is as it was found."""
-        return termios.tcgetattr(self.device) == self.mode
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.watchdog.cancel()
-        self.process.stdout.close()
-        os.close(self.device)
-        with contextlib.suppress(OSError):  # a test may have closed it
-            os.close(self.window)
-
 
 @pytest.fixture
 def run():
-    with contextlib.ExitStack() as opened:
-
-        def open_terminal(program):
-            terminal = Terminal(program)
-            opened.callback(terminal.close)
-            return terminal
-
-        yield open_terminal
+    with contextlib.ExitStack() as stack:
+        yield lambda program: stack.enter_context(Terminal(program))
 
 
 @pytest.fixture
 def terminal(run):
-    terminal = run(READ_LINES)
-    assert terminal.told() == 'ready'
-    return terminal
+    return run(READ_LINES)
 
 
 # What is typed and pasted
 
 
-@pytest.mark.parametrize('length', [1024, 4096, 70000])
-def test_a_paste_of_any_length_arrives_whole(terminal, length):
-    text = (SECRET * length)[:length]
-    terminal.type(f'{text}\r')
-    assert terminal.told() == text
+def test_a_paste_of_any_length_arrives_and_only_its_length_is_shown(terminal):
+    lengths = len(SECRET), 1024, 4096, 70000
+    for length in lengths:
+        text = (SECRET * length)[:length]
+        terminal.type(f'{text}\r')
+        assert terminal.told() == text
+    # One that is not complete leaves nothing.
+    terminal.type(f'{text}\x03')
+    assert terminal.told() == 'KeyboardInterrupt'
+    assert terminal.is_restored()
+    terminal.expect('the end')
+    shown = terminal.text.replace('^C', '').splitlines()
+    assert shown[:-1] == [f'({length} characters)' for length in lengths]
 
 
 KEYS = {
@@ -160,31 +132,27 @@ def test_keys_correct_the_line_and_others_are_left_out(terminal):
 def test_everything_may_come_byte_by_byte(run):
     terminal = run("""
 with HiddenLine() as line:
+    tell('ready')
     while True:
-        tell('ready')
         select.select([0], [], [], 20)
         tell(line.poll(0))
 """)
     *keys, last = '\x1b[200~äbx\x7f\x1bOPc\x1b[201~\r'.encode()
     for key in keys:
-        assert terminal.told() == 'ready'
         terminal.type(bytes([key]))
         assert terminal.told() is None
-    assert terminal.told() == 'ready'
     terminal.type(bytes([last]))
     assert terminal.told() == 'äbc'
 
 
 def test_it_works_outside_the_main_thread_with_ctrl_c_as_a_key(run):
-    indented = READ_LINES.replace('\n', '\n    ')
     terminal = run(f"""
 def work():
-    {indented}
+    {INDENTED}
 thread = threading.Thread(target=work)
 thread.start()
 thread.join()
 """)
-    assert terminal.told() == 'ready'
     terminal.type(f'{SECRET}\r\x03')
     assert terminal.told() == SECRET
     assert terminal.told() == 'KeyboardInterrupt'
@@ -194,12 +162,7 @@ thread.join()
 
 
 @pytest.mark.parametrize(
-    ('keys', 'error'),
-    [
-        ('\x03', 'KeyboardInterrupt'),
-        (f'{SECRET}\x03', 'KeyboardInterrupt'),
-        ('\x04', 'EOFError'),
-    ],
+    ('keys', 'error'), [('\x03', 'KeyboardInterrupt'), ('\x04', 'EOFError')]
 )
 def test_ctrl_c_and_ctrl_d_end_it_and_the_mode_is_restored(
     terminal, keys, error
@@ -212,14 +175,12 @@ def test_ctrl_c_and_ctrl_d_end_it_and_the_mode_is_restored(
 def test_a_closed_window_is_the_end_of_file(run):
     ignored = 'signal.signal(signal.SIGHUP, signal.SIG_IGN)\n'
     terminal = run(ignored + READ_LINES)
-    assert terminal.told() == 'ready'
     terminal.type(SECRET)
-    os.close(terminal.window)
+    terminal.close()
     assert terminal.told() == 'EOFError'
 
 
 def test_a_terminal_that_others_have_taken_is_the_end_of_file(run):
-    indented = READ_LINES.replace('\n', '\n    ')
     terminal = run(f"""
 signal.signal(signal.SIGTTIN, signal.SIG_IGN)
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
@@ -227,10 +188,9 @@ if child := os.fork():
     os.waitpid(child, 0)
 else:
     os.setpgid(0, 0)  # in the background from here
-    {indented}
+    {INDENTED}
     os._exit(0)
 """)
-    assert terminal.told() == 'ready'
     terminal.type('code\r')
     assert terminal.told() == 'EOFError'
 
@@ -238,19 +198,7 @@ else:
 # What is left of it
 
 
-@pytest.mark.parametrize('text', [SECRET, SECRET * 1000])
-def test_only_the_length_is_shown_and_only_when_it_is_complete(terminal, text):
-    terminal.type(f'{text}\r')
-    assert terminal.told() == text
-    terminal.type(f'{text}\x03')
-    assert terminal.told() == 'KeyboardInterrupt'
-    shown = terminal.shown().replace('^C', '')
-    assert shown == f'({len(text)} characters)\r\n'
-
-
-@pytest.mark.parametrize(
-    'end', ['pass', 'raise RuntimeError', 'raise KeyboardInterrupt']
-)
+@pytest.mark.parametrize('end', ['pass', 'raise RuntimeError'])
 def test_the_mode_of_the_terminal_is_restored(run, end):
     terminal = run(f"""
 try:
@@ -261,8 +209,7 @@ try:
 except BaseException:
     pass
 """)
-    assert terminal.told() == 'ready'
-    inside = termios.tcgetattr(terminal.device)
+    inside = termios.tcgetattr(terminal._window)
     assert not inside[3] & (termios.ICANON | termios.ECHO)
     assert inside[3] & termios.ISIG
     terminal.type('\r')
@@ -277,7 +224,6 @@ with HiddenLine() as line:
     tell('ready')
     read(line)
 """)
-    assert terminal.told() == 'ready'
     terminal.process.send_signal(number)
     assert terminal.process.wait(SECONDS) == 128 + number
     assert terminal.is_restored()
@@ -287,6 +233,7 @@ def test_signal_handlers_are_left_alone_and_put_back(run):
     terminal = run("""
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 with HiddenLine():
+    tell('ready')
     tell(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)
 tell(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
 """)
@@ -302,60 +249,47 @@ with HiddenLine() as line:
     tell(line.poll(0))
     tell(line.poll(0.05))
     select.select([0], [], [], 20)
+    tell(repr(line) + str(line))
 tell(select.select([0], [], [], 0)[0])
 """)
-    assert terminal.told() == 'ready'
     terminal.type('y\r')
     # The wait for a line has an end, too.
     assert [terminal.told(), terminal.told()] == [None, None]
-    terminal.type('rm -rf\r')
-    assert terminal.told() == []
-
-
-def test_repr_shows_nothing_of_the_line(run):
-    terminal = run("""
-with HiddenLine() as line:
-    tell('ready')
-    select.select([0], [], [], 20)
-    line.poll(0)
-    tell(repr(line) + str(line))
-""")
-    assert terminal.told() == 'ready'
-    terminal.type(SECRET)
+    terminal.type(f'{SECRET}\r')
     assert SECRET not in terminal.told()
+    assert terminal.told() == []
 
 
 # Where there is no one
 
-ENTER = """
+
+def told_without_terminal(program):
+    """Return all that a program tells that has no terminal."""
+    output = subprocess.check_output(
+        [sys.executable, '-c', program],
+        stdin=subprocess.DEVNULL,
+        timeout=SECONDS,
+    )
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def test_without_a_terminal_nobody_can_be_asked():
+    assert told_without_terminal(f"""{PROLOGUE}
+tell(is_terminal())
 try:
     with HiddenLine():
         tell('entered')
 except OSError:
     tell('OSError')
-"""
+sys.stdin.close()
+tell(is_terminal())
+sys.stdin = None
+tell(is_terminal())
+""") == [False, 'OSError', False, False]
 
 
-@pytest.mark.parametrize(
-    ('program', 'answer'),
-    [
-        ('tell(is_terminal())', False),
-        ('sys.stdin.close()\ntell(is_terminal())', False),
-        ('sys.stdin = None\ntell(is_terminal())', False),
-        (ENTER, 'OSError'),
-        ('tell(module["can_paste"]())', False),
-    ],
-)
-def test_without_a_terminal_nobody_can_be_asked(program, answer):
-    text = f'{PROLOGUE}\n{program}'
-    if 'can_paste' in program:  # a system without termios
-        text = PROLOGUE.replace('fcntl, ', '').replace('termios, ', '')
-        text = f"import sys\nsys.modules['termios'] = None\n{text}\n{program}"
-    done = subprocess.run(
-        [sys.executable, '-c', text],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=SECONDS,
-        check=True,
-    )
-    assert json.loads(done.stdout) == answer
+def test_a_system_without_termios_cannot_hide_a_line():
+    program = PROLOGUE.replace('termios, ', '')
+    hidden = "import sys\nsys.modules['termios'] = None\n"
+    shown = 'tell(module["can_paste"]())'
+    assert told_without_terminal(hidden + program + shown) == [False]
