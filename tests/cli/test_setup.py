@@ -11,7 +11,7 @@ import pytest
 import pywikibot
 from pywikibot import config
 
-from pywikibot_oauth2.cli import discovery
+from pywikibot_oauth2.cli import sites
 from pywikibot_oauth2.cli.answers import Answers
 from pywikibot_oauth2.cli.setup import Setup
 from pywikibot_oauth2.cli.sites import offline_site
@@ -547,12 +547,12 @@ def test_a_site_that_is_named_needs_no_configuration(
     monkeypatch.setattr(config, 'family', 'wikipedia')
     monkeypatch.setattr(config, 'mylang', 'test')
     monkeypatch.setattr(pywikibot, 'argvu', ['pwb', option])
-    site, url = discovery.find_site(Answers(['-setup']), tmp_path)
+    site, url = sites.find_site(Answers(['-setup']), tmp_path)
     assert (str(site), url) == ('wikipedia:test', None)
 
 
 def test_a_known_wiki_is_found_by_a_page_address_of_old(tmp_path, monkeypatch):
-    monkeypatch.setattr(discovery, 'extension_version', lambda wiki: wiki)
+    monkeypatch.setattr(sites, 'extension_version', lambda wiki: wiki)
     answers = Answers(['-wiki:http://de.wikipedia.org/w/index.php?title=X'])
-    site, url = discovery.find_site(answers, tmp_path)
+    site, url = sites.find_site(answers, tmp_path)
     assert (str(site), url) == ('wikipedia:de', None)
