@@ -22,12 +22,8 @@ def impossible(message: str) -> ConfigurationError:
 
 
 def read_line() -> str:
-    """Return a line of standard input.
-
-    :raises ConfigurationError: there is none
-    """
-    # It is None if it was closed.
-    line = sys.stdin.readline() if sys.stdin else ''
+    """Return a line of standard input; raise an error if there is none."""
+    line = sys.stdin.readline() if sys.stdin else ''  # None if closed
     if not line:
         raise impossible('Standard input has no line for that.')
     return line
@@ -36,38 +32,31 @@ def read_line() -> str:
 class Answers:
     """Answers questions from options, or asks a person.
 
-    The methods raise a ConfigurationError if nobody can be asked.
+    The methods raise a ConfigurationError if there is no usable answer.
 
-    :param options: the options of the command line
+    :ivar given: the values of the options that have one
     """
 
     def __init__(self, options: list[str]) -> None:
+        self.options = options
         self.takes_all = '-yes' in options
         self.opens_browser = '-no-browser' not in options
-        self._reads_secrets = '-stdin' in options
-        self._given = dict(
-            option[1:].split(':', 1) for option in options if ':' in option
-        )
-
-    def given(self, name: str) -> str | None:
-        """Return the value of an option, or None."""
-        return self._given.get(name)
+        values = [option[1:] for option in options if ':' in option]
+        self.given = dict(value.split(':', 1) for value in values)
 
     def ask(self, name: str, question: str, default: str = '') -> str:
         """Return the value of an option, or ask for it."""
-        if name in self._given:
-            return self._given[name]
+        if name in self.given:
+            return self.given[name]
         if self.takes_all and default:
             return default
-        return _input(name, question, default=default)
+        with _asking(name):
+            return str(pywikibot.input(question, default=default)).strip()
 
     def choose(self, name: str, choices: dict[str, str]) -> str:
-        """Return one of several choices, the first one by default.
-
-        :raises ConfigurationError: there is no such choice
-        """
+        """Return one of several choices, the first one by default."""
         names = list(choices)
-        if name not in self._given and not self.takes_all:
+        if name not in self.given and not self.takes_all:
             for number, choice in enumerate(names, 1):
                 pywikibot.info(f'  {number}  {choice}: {choices[choice]}')
         answer = self.ask(name, 'Which one?', names[0])
@@ -79,42 +68,25 @@ class Answers:
 
     def hidden(self, question: str) -> str:
         """Ask for a secret, without showing it."""
-        if self._reads_secrets:
+        if '-stdin' in self.options:
             return read_line().rstrip('\n')
-        return _input('stdin', question, password=True)
+        with _asking('stdin'):
+            return str(pywikibot.input(question, password=True)).strip()
 
     def agree(self, question: str) -> None:
-        """Continue only if the person agrees.
-
-        :raises ConfigurationError: the person does not
-        """
-        if self.takes_all:
-            return
-        _require_terminal('yes')
-        with _answered():
-            if not pywikibot.input_yn(question, default=True):
-                raise impossible('Nothing was changed.')
-
-
-def _input(
-    name: str, question: str, default: str = '', *, password: bool = False
-) -> str:
-    """Ask a person; the name is that of the option to use instead."""
-    _require_terminal(name)
-    with _answered():
-        answer: str = pywikibot.input(question, password, default)
-    return answer.strip()
+        """Continue only if the person agrees."""
+        if not self.takes_all:
+            with _asking('yes'):
+                if not pywikibot.input_yn(question, default=True):
+                    raise impossible('Nothing was changed.')
 
 
 @contextlib.contextmanager
-def _answered() -> Iterator[None]:
-    """Report that the input ended, as by Ctrl-D, in place of an answer."""
+def _asking(name: str) -> Iterator[None]:
+    """Check that a person can answer; if not, name the option to use."""
+    if not is_terminal():
+        raise impossible(f'There is no terminal: use the option -{name}.')
     try:
         yield
     except EOFError:
         raise impossible('There was no answer.') from None
-
-
-def _require_terminal(name: str) -> None:
-    if not is_terminal():
-        raise impossible(f'There is no terminal: use the option -{name}.')

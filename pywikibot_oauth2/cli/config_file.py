@@ -33,10 +33,8 @@ CREDENTIALS = '.pywikibot-oauth2.json'
 # What to say about an error of the operating system; by default, that the
 # folder is not writable.
 _CODES = {
-    errno.EDQUOT: 'no_space',
-    errno.EFBIG: 'no_space',
     errno.ENOENT: 'no_folder',
-    errno.ENOSPC: 'no_space',
+    **dict.fromkeys((errno.EDQUOT, errno.EFBIG, errno.ENOSPC), 'no_space'),
 }
 
 _IMPORT = 'import pywikibot_oauth2 as _oauth2'
@@ -44,7 +42,7 @@ _KEY = re.compile(r"authenticate\['([^']+)'\] = ")
 # A line as this module writes it.
 _ENTRY = re.compile(
     rf'(?:{_KEY.pattern})+_oauth2\.OAuth2Auth\.from_file\('
-    r"'(?P<credentials>[^']+)'.*\)"
+    r"'(?P<credentials>[^']+)'.*\)\r?\n"
 )
 
 
@@ -53,13 +51,7 @@ Rehearsed = NewType('Rehearsed', bytes)
 
 
 def credentials_path(folder: Path, client_id: str | None = None) -> Path:
-    """Return the path for the credentials of a client.
-
-    :param folder: the folder of user-config.py
-    :param client_id: the client ID; None for a client that is not
-        registered yet
-    :return: the file that holds its credentials, or else a free path
-    """
+    """Return the path of a client's credentials file, or a free path."""
     stem = CREDENTIALS.removesuffix('.json')
     for path in sorted(folder.glob(f'{stem}*.json')):
         with contextlib.suppress(OSError):
@@ -69,45 +61,26 @@ def credentials_path(folder: Path, client_id: str | None = None) -> Path:
 
 
 def require_room(path: Path) -> None:
-    """Check that a file can be written, before its content is known.
-
-    :raises StoreError: it cannot
-    """
+    """Check that a file can be written, before its content is known."""
     with _reported(path), draft(path):
         pass
 
 
-def write_credentials(
-    path: Path, credentials: Mapping[str, str | None]
-) -> None:
-    """Write a credentials file, with mode 0600 from its first byte.
-
-    :raises StoreError: it cannot be written
-    """
-    values = {name: value for name, value in credentials.items() if value}
-    content = json.dumps(values, indent=1) + '\n'
+def write_credentials(path: Path, values: Mapping[str, str | None]) -> None:
+    """Write a credentials file, with mode 0600 from its first byte."""
+    given = {name: value for name, value in values.items() if value}
+    content = json.dumps(given, indent=1) + '\n'
     with _reported(path), draft(path) as (_, put):
         put(content.encode())
 
 
 def read(path: Path) -> tuple[str, str]:
-    """Return what user-config.py holds, and its encoding.
-
-    Line ends are left as they are.
-
-    :raises ConfigurationError: Python could not read it, either
-    :raises StoreError: it cannot be read
-    """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return '', 'utf-8'
-    except OSError as failure:
-        raise StoreError(
-            f'{path} cannot be read: {failure.strerror or failure}.',
-            error='not_writable',
-            hint=str(path),
-        ) from None
+    """Return what user-config.py holds, and its encoding."""
+    with _reported(path, 'read'):
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return '', 'utf-8'
     try:
         encoding = tokenize.detect_encoding(BytesIO(content).readline)[0]
         return content.decode(encoding), encoding
@@ -133,24 +106,19 @@ def changed(
     A line that was written for the same credentials, or for the same keys
     of authenticate, is replaced. All other lines stay where they are.
 
-    :param before: the old content, which may be empty
-    :param family: the family of the site
-    :param code: the code of the site
     :param username: the account; None if one is configured
-    :param keys: the keys of authenticate
     :param credentials: the name of the credentials file
     :param options: other arguments of from_file, or ''
     :param family_url: the address of the api.php, if Pywikibot has no family
         for the wiki
     """
-    # Only at line feeds: a string or a comment may hold what else
-    # str.splitlines takes for the end of a line. A carriage return stays.
-    lines = before.split('\n') if before.strip() else []
-    end = '\r' if lines and lines[0].endswith('\r') else ''
-    if lines and not lines[-1]:
-        lines.pop()
-    elif lines:
-        lines[-1] += end
+    end = '\r\n' if re.match('.*\r\n', before) else '\n'
+    text = before.strip() and before
+    if text and not text.endswith('\n'):
+        text += end
+    # A string or a comment may hold what str.splitlines takes for the end of
+    # a line.
+    lines = re.findall('.*\n', text)
     wanted = [_IMPORT]
     if username is not None:
         wanted.insert(0, f'usernames[{family!r}][{code!r}] = {username!r}')
@@ -158,44 +126,27 @@ def changed(
         wanted.insert(0, f'family_files[{family!r}] = {family_url!r}')
     if not lines:
         wanted[:0] = [f'family = {family!r}', f'mylang = {code!r}']
-    present = {line.removesuffix('\r') for line in lines}
+    present = {line.rstrip('\r\n') for line in lines}
     lines += [line + end for line in wanted if line not in present]
-    lines = _with_entry(lines, set(keys), credentials, options, end)
-    return '\n'.join(lines) + '\n'
-
-
-def _with_entry(
-    lines: list[str], keys: set[str], credentials: str, options: str, end: str
-) -> list[str]:
-    """Add a line for authenticate, or replace an older one."""
-    older: list[str] = []
+    older, keys = [], set(keys)
     for line in lines:
-        match = _ENTRY.fullmatch(line.removesuffix('\r'))
-        its_keys = set(_KEY.findall(line))
-        if match and match['credentials'] == credentials:
-            keys = keys | its_keys
-        elif not match or not its_keys <= keys:
-            continue
-        older.append(line)
+        match, its_keys = _ENTRY.fullmatch(line), set(_KEY.findall(line))
+        if match and (match['credentials'] == credentials or its_keys <= keys):
+            keys |= its_keys
+            older.append(line)
     arguments = ', '.join(filter(None, [repr(credentials), options]))
-    entry = ''.join(f'authenticate[{key!r}] = ' for key in sorted(keys)) + (
-        f'_oauth2.OAuth2Auth.from_file({arguments})'
-    )
-    if [line.removesuffix('\r') for line in older] == [entry]:
-        return lines
-    return [*(line for line in lines if line not in older), entry + end]
+    entry = ''.join(f'authenticate[{key!r}] = ' for key in sorted(keys))
+    entry += f'_oauth2.OAuth2Auth.from_file({arguments})'
+    if [line.rstrip('\r\n') for line in older] != [entry]:
+        lines = [line for line in lines if line not in older] + [entry + end]
+    return ''.join(lines)
 
 
 def diff(before: str, after: str) -> str:
     """Return the changes as a diff."""
-    return ''.join(
-        difflib.unified_diff(
-            before.splitlines(keepends=True),
-            after.splitlines(keepends=True),
-            'user-config.py',
-            'user-config.py (new)',
-        )
-    )
+    old, new = (text.splitlines(keepends=True) for text in (before, after))
+    names = 'user-config.py', 'user-config.py (new)'
+    return ''.join(difflib.unified_diff(old, new, *names))
 
 
 def rehearse(
@@ -257,17 +208,11 @@ def _encoded(path: Path, content: str, encoding: str) -> bytes:
 
 
 def _require_loadable(path: Path, trial: Path) -> None:
-    """Check that Pywikibot loads the next version of user-config.py.
-
-    :raises ConfigurationError: it does not
-    """
+    """Check that Pywikibot loads the next version of user-config.py."""
     # Pywikibot takes the global option -config in any program. The folder,
     # which is that of all other files, does not affect an absolute path.
-    result = run_python(
-        path.parent,
-        *('-c', 'import pywikibot', f'-config:{trial}'),
-        is_captured=True,
-    )
+    options = '-c', 'import pywikibot', f'-config:{trial}'
+    result = run_python(path.parent, *options, is_captured=True)
     if result.returncode:
         words = result.stderr.strip() or '?'
         if 'Traceback' in words:
@@ -282,10 +227,7 @@ def _require_loadable(path: Path, trial: Path) -> None:
 def run_python(
     folder: Path, *arguments: str, is_captured: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python with the configuration in a folder.
-
-    :param is_captured: whether the output is returned, not shown
-    """
+    """Run Python with the configuration in a folder."""
     environment = {**os.environ, 'PYWIKIBOT_DIR': str(folder)}
     environment.pop('PYWIKIBOT_NO_USER_CONFIG', None)
     return subprocess.run(
@@ -300,13 +242,13 @@ def run_python(
 
 
 @contextlib.contextmanager
-def _reported(path: Path) -> Iterator[None]:
+def _reported(path: Path, done: str = 'written') -> Iterator[None]:
     """Turn an error of the operating system into a StoreError."""
     try:
         yield
     except OSError as failure:
         raise StoreError(
-            f'{path} cannot be written: {failure.strerror or failure}.',
+            f'{path} cannot be {done}: {failure.strerror or failure}.',
             error=_CODES.get(failure.errno or 0, 'not_writable'),
             hint=str(path),
         ) from None

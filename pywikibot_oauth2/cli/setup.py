@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pywikibot
 from pywikibot import config
-from pywikibot.login import ClientLoginManager
 from pywikibot.tools import as_filename
 
-from pywikibot_oauth2 import host, messages
+from pywikibot_oauth2 import errors, host, messages
 from pywikibot_oauth2.auth import OAuth2Auth
 from pywikibot_oauth2.cli import config_file, registration
 from pywikibot_oauth2.cli.answers import Answers, impossible
-from pywikibot_oauth2.cli.discovery import extension_version, find_site
-from pywikibot_oauth2.cli.sites import configured_account
-from pywikibot_oauth2.cli.wiki import WikiSession
-from pywikibot_oauth2.client import OAuth2Client
-from pywikibot_oauth2.errors import (
-    AuthorizationEndedError,
-    AuthorizationError,
-    ClientRefusedError,
-    ConfigurationError,
-    printable,
-)
+from pywikibot_oauth2.cli.registration import form_address, proposal
+from pywikibot_oauth2.cli.sites import Case, configured_account, find_site
+from pywikibot_oauth2.cli.wiki import WikiSession, extension_version
+from pywikibot_oauth2.client import Credentials, OAuth2Client
+from pywikibot_oauth2.errors import printable
 from pywikibot_oauth2.login.conversation import open_browser
-from pywikibot_oauth2.messages import GRANTS
 from pywikibot_oauth2.protocol import OAuth2Wiki
 from pywikibot_oauth2.token import Token
 
 
 if TYPE_CHECKING:
-    from pywikibot.site import BaseSite
-
-    from pywikibot_oauth2.cli.actions import Case
+    from collections.abc import Callable
 
 
 _KINDS = {
@@ -55,24 +46,8 @@ _WAYS = {
 _DEFAULT_GRANTS = 'highvolume,editpage,createeditmovepage'
 
 
-class Plan(NamedTuple):
-    """The changes to be written.
-
-    :ivar path: the path of user-config.py
-    :ivar content: its new content; None if it stays as it is
-    :ivar credentials: the path of the credentials file
-    """
-
-    path: Path
-    content: config_file.Rehearsed | None
-    credentials: Path
-
-
 class Setup:
-    """One set-up, step by step.
-
-    :param answers: answers the questions
-    """
+    """One set-up, step by step."""
 
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
@@ -80,42 +55,27 @@ class Setup:
         self.site, self._family_url = find_site(answers, self.folder)
         self.wiki = host.wiki_of_site(self.site)
         host.require_safe_transport(self.wiki)
-        self.username = (
-            host.user_override()
-            or self.site.username()
-            or host.normalized(
-                answers.ask('user', f'Account of the bot on {self.site}:')
-            )
-            or ''
-        )
+        self.username = host.user_override() or self.site.username() or ''
+        if not self.username:
+            name = answers.ask('user', f'Account of the bot on {self.site}:')
+            self.username = host.normalized(name) or ''
         if not self.username:
             raise impossible('There was no answer.')
-        self._is_owner_only = False
-        self._require_no_other_account()
-
-    def _require_no_other_account(self) -> None:
-        """Refuse to take the client of another account away.
-
-        There is one entry of authenticate for a wiki.
-
-        :raises ConfigurationError: another account uses it
-        """
+        # There is one entry of authenticate for a wiki.
+        is_used = isinstance(host.entry_for(self.wiki), OAuth2Auth)
         other = configured_account(self.site)
-        if other in (None, self.username) or not isinstance(
-            host.entry_for(self.wiki), OAuth2Auth
-        ):
-            return
-        login = messages.login_command(self.wiki, self.username)
-        folder = shlex.quote(as_filename(self.username))
-        raise impossible(
-            f'user-config.py has a client for {self.site} already, which'
-            f' {other} uses. If it is approved and not owner-only, it serves'
-            f' {self.username}, too:\n  {login}\nA client of its own goes into'
-            f' a folder of its own:\n  mkdir {folder}\n'
-            f'  python3 -m pywikibot_oauth2 -setup -dir:{folder}'
-            f' {shlex.quote(f"-user:{self.username}")}'
-            f' -wiki:{self.wiki}/api.php'
-        )
+        if is_used and other not in (None, self.username):
+            login = messages.login_command(self.wiki, self.username)
+            folder = shlex.quote(as_filename(self.username))
+            raise impossible(
+                f'user-config.py has a client for {self.site} already, which'
+                f' {other} uses. If it is approved and not owner-only, it'
+                f' serves {self.username}, too:\n  {login}\nA client of its'
+                f' own goes into a folder of its own:\n  mkdir {folder}\n'
+                f'  python3 -m pywikibot_oauth2 -setup -dir:{folder}'
+                f' {shlex.quote(f"-user:{self.username}")}'
+                f' -wiki:{self.wiki}/api.php'
+            )
 
     def run(self) -> None:
         """Get a client and write the configuration for it.
@@ -123,39 +83,29 @@ class Setup:
         Everything that can be refused comes before a client is registered,
         because its values are shown only once.
         """
-        version = extension_version(self.wiki)
         pywikibot.info(
-            f'{self.site} has Extension:OAuth {version}. The account is'
-            f' {self.username}.\n\nWhich kind of client?'
+            f'{self.site} has Extension:OAuth {extension_version(self.wiki)}.'
+            f' The account is {self.username}.\n\nWhich kind of client?'
         )
-        kind = self.answers.choose('kind', _KINDS)
-        self._is_owner_only = kind == 'owner-only'
+        given = self.answers.given
+        is_browser = self.answers.choose('kind', _KINDS) == 'browser'
+        url = given.get('callback-url') or registration.CALLBACK_URL
+        # None stands for an owner-only client from now on.
+        self._callback_url = url if is_browser else None
         pywikibot.info('\nHow is the client registered?')
-        ways = _WAYS
-        if self.answers.given('client-id'):
-            ways = {'id': _WAYS['id'], **_WAYS}
-        way = self.answers.choose('by', ways)
+        ways = {'id': _WAYS['id']} if given.get('client-id') else {}
+        way = self.answers.choose('by', {**ways, **_WAYS})
         if way == 'api':
-            plan = self._plan(
-                None, None if self._is_owner_only else self._callback_url
-            )
-            client = self._register()
+            write = self._plan(None, self._callback_url)
+            write(self._register())
         else:
             client = self._usable_client(by_form=way == 'form')
-            plan = self._plan(client.client_id, client.redirect_uri)
-        self._write(plan, client)
-
-    @property
-    def _callback_url(self) -> str:
-        """The callback URL to register."""
-        return self.answers.given('callback-url') or registration.CALLBACK_URL
+            self._plan(client.client_id, client.redirect_uri)(client)
 
     def _register(self) -> OAuth2Client:
         """Register a client with the REST API."""
-        grants = self._grants()
-        policy = host.special_page(
-            self.wiki, 'OAuthConsumerRegistration/propose/oauth2'
-        )
+        grants, callback_url = self._grants(), self._callback_url
+        policy = registration.page(self.wiki, 'propose/oauth2')
         # A question would be wrapped in the middle of the address.
         pywikibot.info(
             'By registering a client, you accept the application policy of'
@@ -163,32 +113,24 @@ class Setup:
         )
         self.answers.agree('Do you accept it?')
         wiki = host.central_wiki(self.wiki)
-        with _session(wiki, self.username, self.site, self.answers) as session:
+        with WikiSession(wiki, self.username) as session:
+            session.log_in(self.site, self.answers)
             email = str(session.userinfo().get('email') or '')
             if not email:
-                raise AuthorizationError(
+                raise errors.AuthorizationError(
                     f'{self.username} has no confirmed e-mail address on'
                     f' {wiki}, which is required to register a client.',
-                    wiki=wiki,
-                    account=self.username,
                     error='email_not_confirmed',
                 )
-            fields = registration.proposal(
-                self.username,
-                email,
-                grants,
-                self._callback_url,
-                owner_only=self._is_owner_only,
-            )
+            fields = proposal(self.username, email, grants, callback_url)
             answer = self._propose(session, fields)
         client_id = str(answer['client_key'])
         pywikibot.info(f'The client {printable(client_id)} was registered.')
-        if self._is_owner_only:
+        if callback_url is None:
             token = str(answer['access_token'])
             return OAuth2Client(client_id, access_token=token)
-        return OAuth2Client(
-            client_id, str(answer['secret']), redirect_uri=self._callback_url
-        )
+        secret = str(answer['secret'])
+        return OAuth2Client(client_id, secret, redirect_uri=callback_url)
 
     def _propose(
         self, session: WikiSession, fields: dict[str, object]
@@ -203,26 +145,26 @@ class Setup:
             name = f'{fields["name"]}{suffix}'
             try:
                 return session.rest('', {**fields, 'name': name})
-            except AuthorizationError as error:
+            except errors.AuthorizationError as error:
                 if error.hint != 'consumer_exists':
                     raise
-        raise AuthorizationError(
+        raise errors.AuthorizationError(
             f'{self.username} has already registered 20 clients of this name.',
             error='refused',
         )
 
     def _grants(self) -> list[str]:
         """Return the grants that the bot needs."""
-        if not self.answers.given('grants') and not self.answers.takes_all:
+        if not self.answers.given.get('grants') and not self.answers.takes_all:
             pywikibot.info(
                 '\nThe bot can do only what its grants allow, and they cannot'
                 f' be added later:\n{registration.grants_table()}'
             )
-        text = self.answers.ask(
-            'grants', 'Grants, separated by commas:', _DEFAULT_GRANTS
-        )
+        question = 'Grants, separated by commas:'
+        text = self.answers.ask('grants', question, _DEFAULT_GRANTS)
         grants = [name.strip() for name in text.split(',') if name.strip()]
-        unknown = [name for name in grants if name not in (*GRANTS, 'basic')]
+        known = {*messages.GRANTS, 'basic'}
+        unknown = [name for name in grants if name not in known]
         if unknown:
             pywikibot.warning(
                 f'Not a grant that bots usually need: {", ".join(unknown)}'
@@ -230,24 +172,32 @@ class Setup:
         return grants
 
     def _usable_client(self, *, by_form: bool) -> OAuth2Client:
-        """Ask for the values of a client, and try them.
-
-        :raises OAuth2Error: they do not work; no file has them yet
-        """
+        """Ask for the values of a client, and try them."""
         try:
             client = self._ask_for_values(by_form=by_form)
-            self._try(client)
-        except (ClientRefusedError, ConfigurationError) as error:
+            client.check()
+            endpoints = OAuth2Wiki(client, self.wiki)
+            if client.access_token is None:
+                # If the client is accepted, the made-up token is refused.
+                with contextlib.suppress(errors.AuthorizationEndedError):
+                    endpoints.refresh(Token('none', 'none'))
+                return client
+            profile = endpoints.profile(Token(client.access_token).header)
+        except (errors.ClientRefusedError, errors.ConfigurationError) as error:
             is_unusable = getattr(error, 'is_unusable', False)
             if is_unusable or error.error == 'no_choice':
                 raise
-            clients = host.special_page(
-                self.wiki, 'OAuthConsumerRegistration/list'
-            )
+            clients = registration.page(self.wiki, 'list')
             raise impossible(
                 f'{error}\nNothing was written. Compare the values with those'
                 f' at\n  {clients}\nand run the command again.'
             ) from None
+        name = printable((profile or {}).get('username') or 'nobody')
+        if name != self.username:
+            raise impossible(
+                f'{self.wiki} says that the access token belongs to {name},'
+                f' not to {self.username}.'
+            )
         return client
 
     def _ask_for_values(self, *, by_form: bool) -> OAuth2Client:
@@ -255,62 +205,32 @@ class Setup:
         ask, hidden = self.answers.ask, self.answers.hidden
         callback_url = self._callback_url
         if by_form:
-            self._show_form()
+            url = form_address(self.wiki, self.username, callback_url)
+            pywikibot.info(
+                f'Log in to the wiki as {self.username} and open this page.'
+                ' Tick the grants that the bot needs and accept the terms:'
+                f'\n\n{url}\n\n{registration.grants_table()}\n'
+            )
+            if self.answers.opens_browser:
+                open_browser(url)
         client_id = ask('client-id', 'Client ID:')
-        if self._is_owner_only:
+        if callback_url is None:
             token = hidden('Access token (it is not shown):')
             return OAuth2Client(client_id, access_token=token)
-        secret = hidden(
+        question = (
             'Client secret (it is not shown; empty for a client that is not'
             ' confidential):'
         )
+        secret = hidden(question) or None
         if not by_form:
-            callback_url = ask(
-                'callback-url',
-                'Callback URL, exactly as registered:',
-                callback_url,
-            )
-        return OAuth2Client(
-            client_id, secret or None, redirect_uri=callback_url
-        )
+            question = 'Callback URL, exactly as registered:'
+            callback_url = ask('callback-url', question, callback_url)
+        return OAuth2Client(client_id, secret, redirect_uri=callback_url)
 
-    def _show_form(self) -> None:
-        """Show the address of the form, and open it in a browser."""
-        url = registration.form_address(
-            self.wiki,
-            self.username,
-            self._callback_url,
-            owner_only=self._is_owner_only,
-        )
-        pywikibot.info(
-            f'Log in to the wiki as {self.username} and open this page.'
-            ' Tick the grants that the bot needs and accept the terms:'
-            f'\n\n{url}\n\n{registration.grants_table()}\n'
-        )
-        if self.answers.opens_browser:
-            open_browser(url)
-
-    def _try(self, client: OAuth2Client) -> None:
-        """Try the values at the wiki before anything is written."""
-        client.check()
-        endpoints = OAuth2Wiki(client, self.wiki)
-        if client.access_token is None:
-            try:
-                endpoints.refresh(Token('none', 'none'))
-            except AuthorizationEndedError:
-                # The client was accepted; the made-up token was not.
-                return
-        else:
-            profile = endpoints.profile(Token(client.access_token).header)
-            name = printable((profile or {}).get('username') or 'nobody')
-            if name != self.username:
-                raise impossible(
-                    f'{self.wiki} says that the access token belongs to'
-                    f' {name}, not to {self.username}.'
-                )
-
-    def _plan(self, client_id: str | None, callback_url: str | None) -> Plan:
-        """Show the changes for a client, and ask for consent."""
+    def _plan(
+        self, client_id: str | None, callback_url: str | None
+    ) -> Callable[[OAuth2Client], None]:
+        """Ask for consent to the changes; return what writes them."""
         path = self.folder / 'user-config.py'
         before, encoding = config_file.read(path)
         credentials = config_file.credentials_path(self.folder, client_id)
@@ -329,55 +249,42 @@ class Setup:
         if changes:
             pywikibot.info(f'\nChanges to {path}:\n\n{changes}')
         content = config_file.rehearse(
-            path,
-            after,
-            encoding,
-            credentials,
-            is_owner_only=self._is_owner_only,
+            path, after, encoding, credentials, is_owner_only=not callback_url
         )
-        if not changes:
-            return Plan(path, None, credentials)
-        self.answers.agree('Write these changes?')
-        return Plan(path, content, credentials)
+        if changes:
+            self.answers.agree('Write these changes?')
+
+        def write(client: OAuth2Client) -> None:
+            names = Credentials._fields
+            values = {name: getattr(client, name) for name in names}
+            config_file.write_credentials(credentials, values)
+            pywikibot.info(f'The credentials are kept in {credentials}')
+            if changes:
+                backup = config_file.replace(path, content)
+                if backup is not None:
+                    pywikibot.info(f'The old file is kept as {backup}')
+
+        return write
 
     def _keys(self) -> set[str]:
         """Return the keys for the wiki and, on Wikimedia, its sisters."""
         if not host.is_wikimedia(self.site):
             # As Pywikibot looks it up: a family may have it in capitals.
             return {host.netloc_of(self.site)}
-        sites = list(host.configured_sites())
-        wikis = {self.wiki} | {
-            site.wiki
-            for site in sites
-            if site.wiki
-            and host.is_wikimedia(site)
-            and site.username == self.username
-        }
-        others = [
-            host.netloc_of(site)
-            for site in sites
-            if site.username != self.username and site.wiki != self.wiki
-        ]
-        keys = {wiki: host.narrow_key(wiki) for wiki in wikis}
-        # The wikis of other accounts keep the clients that they have.
-        return {
-            urlsplit(wiki).netloc
-            if any(host.is_match(key, other) for other in others)
-            else key
-            for wiki, key in keys.items()
-        }
-
-    def _write(self, plan: Plan, client: OAuth2Client) -> None:
-        """Write the credentials and user-config.py."""
-        names = 'client_id', 'client_secret', 'access_token'
-        config_file.write_credentials(
-            plan.credentials, {name: getattr(client, name) for name in names}
-        )
-        pywikibot.info(f'The credentials are kept in {plan.credentials}')
-        if plan.content is not None:
-            backup = config_file.replace(plan.path, plan.content)
-            if backup is not None:
-                pywikibot.info(f'The old file is kept as {backup}')
+        keys, wikis, others = set(), {self.wiki}, []
+        for site in host.configured_sites():
+            if site.username != self.username:
+                if site.wiki != self.wiki:
+                    others.append(host.netloc_of(site))
+            elif site.wiki and host.is_wikimedia(site):
+                wikis.add(site.wiki)
+        for wiki in wikis:
+            key = host.narrow_key(wiki)
+            # The wikis of other accounts keep the clients that they have.
+            if any(host.is_match(key, other) for other in others):
+                key = urlsplit(wiki).netloc
+            keys.add(key)
+        return keys
 
 
 def _folder() -> Path:
@@ -388,37 +295,20 @@ def _folder() -> Path:
     """
     folder = Path(config.base_dir)
     wanted = os.environ.get('PYWIKIBOT_DIR')
-    exists = (folder / 'user-config.py').exists()
-    if wanted and not host.folder_option() and not exists:
-        return Path(wanted).absolute()
+    has_file = (folder / 'user-config.py').exists()
+    if wanted and not host.folder_option() and not has_file:
+        folder = Path(wanted).absolute()
     return folder
 
 
-def _session(
-    wiki: str, username: str, site: BaseSite, answers: Answers
-) -> WikiSession:
-    """Return a session, logged in with stored or entered credentials."""
-    session = WikiSession(wiki, username)
-    if session.borrow():
-        pywikibot.info("Using Pywikibot's stored login.")
-        return session
-    known = ClientLoginManager(site=site, user=username)
-    password = known.password if '@' not in known.login_name else None
-    session.log_in(
-        password or answers.hidden(f'Password of {username} (not shown):'),
-        answers.hidden,
-    )
-    return session
-
-
-def run(options: list[str]) -> int:
+def run(answers: Answers) -> int:
     """Set up OAuth 2.0, and return the exit status."""
-    setup = Setup(Answers(options))
+    setup = Setup(answers)
     setup.run()
     command = ['-m', 'pywikibot_oauth2', '-login', f'-site:{setup.site}']
     if host.user_override():
         command.append(f'-user:{setup.username}')
-    if '-no-browser' in options:
+    if not answers.opens_browser:
         command.append('-no-browser')
     pywikibot.info('\nLogging in with the new configuration:')
     status = config_file.run_python(setup.folder, *command).returncode
@@ -427,46 +317,38 @@ def run(options: list[str]) -> int:
         if configured_account(setup.site) not in (None, setup.username):
             command.append(f'-user:{setup.username}')
         command += host.folder_option()
-        pywikibot.info(
-            f'\nEverything is set up. Try it:\n  {shlex.join(command)}'
-        )
+        line = shlex.join(command)
+        pywikibot.info(f'\nEverything is set up. Try it:\n  {line}')
     return status
 
 
-def reset(case: Case) -> int:
+def reset(case: Case, answers: Answers) -> int:
     """Get a new access token or client secret for an owner-only client."""
-    site, auth, account, options = case
-    client = auth.client
-    token = client.access_token
-    client_id = client.client_id or str(
-        Token(token).claims().get('aud') if token else ''
-    )
-    if not client.owner_only or not client_id:
+    user, token = case.account.user or '', case.client.access_token
+    claims = Token(token).claims() if token else {}
+    client_id = case.client.client_id or str(claims.get('aud') or '')
+    if not case.client.owner_only or not client_id:
         raise impossible(
             'Only an owner-only client whose client ID is known can be reset.'
         )
-    answers = Answers(options)
     answers.agree('The old access token stops working at once. Reset it?')
     path = config_file.credentials_path(Path(config.base_dir), client_id)
     config_file.require_room(path)
-    central = host.central_wiki(host.wiki_of_site(site))
-    with _session(central, account.user or '', site, answers) as session:
-        answer = session.rest(
-            f'/{client_id}/reset_secret', {'reason': 'reset by owner'}
-        )
+    with WikiSession(host.central_wiki(case.wiki), user) as session:
+        session.log_in(case.site, answers)
+        reason = {'reason': 'reset by owner'}
+        answer = session.rest(f'/{client_id}/reset_secret', reason)
     is_new = not path.exists()
     # A client that gets its tokens with its secret has a new secret.
-    values = (
-        {'access_token': str(answer['access_token'])}
-        if token
-        else {'client_secret': str(answer['secret'])}
-    )
-    config_file.write_credentials(path, {'client_id': client_id, **values})
+    name, field, options = 'client_secret', 'secret', ', owner_only=True'
+    if token:
+        name, field, options = 'access_token', 'access_token', ''
+    values = {'client_id': client_id, name: str(answer[field])}
+    config_file.write_credentials(path, values)
     pywikibot.info(f'The new values are kept in {path}')
     if is_new:
         pywikibot.warning(
             'Make user-config.py read them instead of the old ones:\n  '
-            f'_oauth2.OAuth2Auth.from_file({path.name!r}'
-            f'{"" if token else ", owner_only=True"})'
+            f'_oauth2.OAuth2Auth.from_file({path.name!r}{options})'
         )
     return 0

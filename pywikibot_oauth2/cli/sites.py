@@ -1,24 +1,30 @@
-"""The sites that a command is about; none of them is contacted."""
+"""The sites that a command is about; none is contacted to find it."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import re
+from functools import cached_property
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pywikibot
 from pywikibot import config
-from pywikibot.exceptions import UnknownFamilyError, UnknownSiteError
+from pywikibot.exceptions import Error
 from pywikibot.family import Family
 from pywikibot.site import BaseSite
 
-from pywikibot_oauth2 import host
+from pywikibot_oauth2 import errors, host, messages
 from pywikibot_oauth2.auth import OAuth2Auth
-from pywikibot_oauth2.errors import ConfigurationError
+from pywikibot_oauth2.cli.answers import Answers, impossible
+from pywikibot_oauth2.cli.wiki import extension_version
+from pywikibot_oauth2.errors import printable
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pywikibot_oauth2.account import Account
 
@@ -48,62 +54,67 @@ class OfflineSite(BaseSite):
 def offline_site(
     code: str | None = None, family: Family | str | None = None
 ) -> BaseSite:
-    """Return a site without a request, by default the current one.
-
-    :raises UnknownSiteError: the family has no such code
-    """
-    site: BaseSite = pywikibot.Site(code, family, interface=OfflineSite)  # type: ignore[arg-type] # any BaseSite
-    return site
+    """Return a site without a request, by default the current one."""
+    return pywikibot.Site(code, family, interface=OfflineSite)  # type: ignore[arg-type] # any BaseSite
 
 
-def authentication(site: BaseSite) -> OAuth2Auth:
-    """Return the OAuth2Auth that user-config.py has for a site.
+class Case:
+    """A site, its account and the OAuth2Auth for it, which must exist."""
 
-    :raises ConfigurationError: it has no OAuth2Auth for it
-    """
-    found = host.entry_for(host.wiki_of_site(site))
+    def __init__(self, site: BaseSite) -> None:
+        self.site = site
+        self.wiki = host.wiki_of_site(site)
+        self.username: str | None = site.username()
+        self.auth = _authentication(site, self.wiki)
+        self.client = self.auth.client
+
+    @cached_property
+    def account(self) -> Account:
+        """The account, under which requests run from now on."""
+        if self.username is None:
+            raise errors.ConfigurationError(
+                f'usernames[{self.site.family.name!r}][{self.site.code!r}] is'
+                ' missing in user-config.py.',
+                error='no_username',
+            )
+        return self.auth.route(self.wiki, self.username).account
+
+    @property
+    def place(self) -> str:
+        """Where the token is stored."""
+        return self.auth.store.where(self.username or '')
+
+    def explain(self, error: errors.OAuth2Error) -> str:
+        """Return what went wrong, and what can be done about it."""
+        if isinstance(error, errors.StoreError):
+            # A store does not know for which wiki it is asked.
+            error.wiki = error.wiki or self.wiki
+            error.account = error.account or self.username
+        return messages.explain(error, self.client)
+
+
+def _authentication(site: BaseSite, wiki: str) -> OAuth2Auth:
+    """Return the OAuth2Auth for a site, if Pywikibot finds it, too."""
+    found, netloc = host.entry_for(wiki), host.netloc_of(site)
     if isinstance(found, OAuth2Auth):
-        _require_spelling(site, host.entries_of(found))
-        return found
-    if isinstance(found, tuple) and len(found) == 4:
-        what = 'has OAuth 1.0a credentials'
-    else:
-        what = 'has no OAuth2Auth' if found is None else 'has something else'
-    raise ConfigurationError(
-        f'user-config.py {what} for {site}. To set OAuth 2.0 up, run:\n'
-        f'  pwb oauth2 -setup -site:{site}',
-        error='no_entry',
-    )
-
-
-def _require_spelling(site: BaseSite, keys: list[str]) -> None:
-    """Check that Pywikibot finds one of the keys for a site.
-
-    :raises ConfigurationError: a capital letter or a port is different
-    """
-    netloc = host.netloc_of(site)
-    if not any(host.is_found(key, netloc) for key in keys):
-        raise ConfigurationError(
+        keys = host.entries_of(found)
+        if any(host.is_found(key, netloc) for key in keys):
+            return found
+        # A capital letter or a port is different.
+        reason = (
             f'Pywikibot does not find authenticate[{keys[0]!r}] for {site}.'
             ' Write the key in user-config.py like this:\n'
-            f'  authenticate[{netloc!r}]',
-            error='no_entry',
+            f'  authenticate[{netloc!r}]'
         )
-
-
-def account_of(site: BaseSite, auth: OAuth2Auth) -> Account:
-    """Return the account of a site, and let requests run under it.
-
-    :raises ConfigurationError: usernames has none for it
-    """
-    username = site.username()
-    if username is None:
-        raise ConfigurationError(
-            f'usernames[{site.family.name!r}][{site.code!r}] is missing in'
-            ' user-config.py.',
-            error='no_username',
+    else:
+        what = 'has no OAuth2Auth' if found is None else 'has something else'
+        if isinstance(found, tuple) and len(found) == 4:
+            what = 'has OAuth 1.0a credentials'
+        reason = (
+            f'user-config.py {what} for {site}. To set OAuth 2.0 up, run:\n'
+            f'  pwb oauth2 -setup -site:{site}'
         )
-    return auth.route(host.wiki_of_site(site), username).account
+    raise errors.ConfigurationError(reason, error='no_entry')
 
 
 def configured_account(site: BaseSite) -> str | None:
@@ -111,14 +122,13 @@ def configured_account(site: BaseSite) -> str | None:
     return host.account_in(_USERNAMES, site.family, site.code)
 
 
-def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
+def configured_cases() -> Iterator[Case]:
     """Yield the sites in usernames with OAuth 2.0 in user-config.py.
 
     An account for all codes of a family counts for each of them; accounts
     for all families are left out.
     """
-    for name in list(config.usernames):
-        codes: dict[str, str] = config.usernames[name]
+    for name, codes in list(config.usernames.items()):
         if name == '*' or not codes:
             continue
         with _warning(f'usernames[{name!r}]'):
@@ -131,7 +141,7 @@ def configured_sites() -> Iterator[tuple[BaseSite, OAuth2Auth]]:
                     site = offline_site(code, family)
                     found = host.entry_for(host.wiki_of_site(site))
                     if isinstance(found, OAuth2Auth):
-                        yield site, authentication(site)
+                        yield Case(site)
 
 
 @contextlib.contextmanager
@@ -139,5 +149,88 @@ def _warning(name: str) -> Iterator[None]:
     """Warn if a key of usernames is not that of a site with an address."""
     try:
         yield
-    except (UnknownFamilyError, UnknownSiteError, ConfigurationError) as error:
+    except Error as error:
         pywikibot.warning(f'{name} in user-config.py: {error}')
+
+
+def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
+    """Return the site to set up.
+
+    :return: the site, and the address of its api.php if Pywikibot has no
+        family for it
+    """
+    # Without user-config.py, Pywikibot uses Test Wikipedia by default.
+    names = '-site:', '-family:', '-code:', '-lang:'
+    is_chosen = (folder / 'user-config.py').exists() or (
+        (config.family, config.mylang) != ('wikipedia', 'test')
+        or any(option.startswith(names) for option in pywikibot.argvu)
+    )
+    if 'wiki' not in answers.given and is_chosen:
+        return offline_site(), None
+    url = answers.ask(
+        'wiki', 'Address of the wiki, such as https://en.wikipedia.org/:'
+    )
+    if '://' not in url:
+        url = f'https://{url}'
+    wikis: list[str] = []
+    with contextlib.suppress(ValueError):
+        wikis = _guesses(url)
+    if not wikis:
+        raise impossible(f'{printable(url)} is not the address of a wiki.')
+    known = _known_site(wikis)
+    if known is None:
+        wiki = _find_wiki(wikis)
+        # A redirect may lead to a wiki with a family, as wikidata.org does.
+        known = _known_site([wiki])
+    if known is not None:
+        return known, None
+    # Pywikibot makes a family of an address.
+    name = re.sub('[^a-z0-9]', '', urlsplit(wiki).hostname or '')
+    config.family_files[name] = url = f'{wiki}/api.php'
+    return offline_site(name, name), url
+
+
+def _known_site(wikis: list[str]) -> BaseSite | None:
+    """Return the site of one of these wikis, if Pywikibot has a family.
+
+    ``pywikibot.Site(url=…)`` would send requests, and create one.
+    """
+    for wiki in wikis:
+        known = host.known_site(wiki, anywhere=True)
+        if known is not None:
+            return offline_site(known.code, known.family)
+    return None
+
+
+def _find_wiki(wikis: list[str]) -> str:
+    """Return the wiki that has an api.php, or that a wiki redirects to.
+
+    Redirects are followed, but only over https: anyone who answers over
+    http could redirect the password to their own wiki.
+    """
+    for wiki in wikis:
+        try:
+            extension_version(wiki)
+        except errors.EndpointError as error:
+            # The limit is for circular redirects.
+            if error.error == 'redirect' and len(wikis) < 12:
+                pywikibot.info(error)
+                more = _guesses(error.hint or '')
+                wikis += [each for each in more if each not in wikis]
+        else:
+            return wiki
+    raise errors.EndpointError(
+        f'No api.php was found at {printable(", ".join(wikis))}. Give its full'
+        ' address: -wiki:https://…/api.php',
+        error='no_choice',
+    )
+
+
+def _guesses(address: str) -> list[str]:
+    """Return where the script folder of a wiki may be."""
+    parts = urlsplit(address)
+    scheme = parts.scheme if host.is_loopback(parts.hostname) else 'https'
+    folder = re.sub(r'/(?:api|index)\.php.*', '', parts.path).rstrip('/')
+    places = dict.fromkeys([folder, '', '/w'])
+    urls = [f'{scheme}://{parts.netloc}{place}/api.php' for place in places]
+    return [wiki for wiki in map(host.wiki_at, urls) if wiki]

@@ -7,28 +7,29 @@ from http.cookiejar import LoadError, LWPCookieJar
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+import pywikibot
 import requests
 from pywikibot import config
+from pywikibot.login import ClientLoginManager
 from pywikibot.tools import as_filename
 
-from pywikibot_oauth2 import host
+from pywikibot_oauth2 import errors, host
 from pywikibot_oauth2.api import FORMAT, part
-from pywikibot_oauth2.errors import (
-    AuthorizationError,
-    EndpointError,
-    printable,
-)
+from pywikibot_oauth2.cli.answers import Answers, impossible
+from pywikibot_oauth2.errors import printable
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from pywikibot.site import BaseSite
 
 
 class WikiSession(requests.Session):
     """A session on a wiki, with cookies that are not stored.
 
-    :param wiki: the address of the wiki's script folder
-    :param username: the account to log in, if any
+    The methods raise an AuthorizationError if the wiki refuses, and an
+    EndpointError if it gives no usable answer.
     """
 
     def __init__(self, wiki: str, username: str = '') -> None:
@@ -39,31 +40,17 @@ class WikiSession(requests.Session):
         self.headers['User-Agent'] = self._how.pop('user_agent')
         self._is_ours = False
 
-    def borrow(self) -> bool:
-        """Use the cookies of a login that Pywikibot has stored, if any.
-
-        :return: whether the wiki accepts them
-        """
-        name = f'pywikibot-{as_filename(self._username)}.lwp'
-        jar = LWPCookieJar(config.datafilepath(name))
-        with contextlib.suppress(OSError, LoadError):
-            jar.load(ignore_discard=True)
-        self.cookies.update(jar)
-        if jar and self.userinfo().get('name') == self._username:
-            return True
-        self.cookies.clear()
-        return False
-
-    def log_in(self, password: str, ask: Callable[[str], str]) -> None:
-        """Log in, and answer the questions of the wiki.
-
-        :param ask: asks for a second factor or an e-mailed code, hidden
-        :raises AuthorizationError: the wiki refuses
-        :raises EndpointError: the wiki gave no usable answer
-        """
+    def log_in(self, site: BaseSite, answers: Answers) -> None:
+        """Log in with entered credentials, or those stored for a site."""
+        if self._borrow():
+            pywikibot.info("Using Pywikibot's stored login.")
+            return
+        known = ClientLoginManager(site=site, user=self._username)
+        password = known.password if '@' not in known.login_name else None
+        question = f'Password of {self._username} (not shown):'
         fields = {
             'username': self._username,
-            'password': password,
+            'password': password or answers.hidden(question),
             'loginreturnurl': f'{self._wiki}/api.php',
         }
         for _ in range(5):
@@ -76,38 +63,38 @@ class WikiSession(requests.Session):
             if answer.get('status') != 'UI':
                 break
             words = printable(answer.get('message') or '')
+            # A second factor, or a code that was e-mailed.
             fields = {
-                name: ask(f'{words} {printable(label)}'.strip())
+                name: answers.hidden(f'{words} {printable(label)}'.strip())
                 for name, label in _questions(answer).items()
             }
             fields['logincontinue'] = '1'
-        raise AuthorizationError(
+        raise errors.AuthorizationError(
             f'{self._wiki} did not log {self._username} in:'
             f' {printable(answer.get("message") or answer.get("status"))}',
-            wiki=self._wiki,
-            account=self._username,
             error='password',
         )
+
+    def _borrow(self) -> bool:
+        """Use the cookies of Pywikibot's login; return whether they work."""
+        name = f'pywikibot-{as_filename(self._username)}.lwp'
+        jar = LWPCookieJar(config.datafilepath(name))
+        with contextlib.suppress(OSError, LoadError):
+            jar.load(ignore_discard=True)
+        self.cookies.update(jar)
+        if jar and self.userinfo().get('name') == self._username:
+            return True
+        self.cookies.clear()
+        return False
 
     def userinfo(self) -> Mapping[str, object]:
         """Return information about the account, with its e-mail address."""
         answer = self.api(action='query', meta='userinfo', uiprop='email')
         return part(answer, 'query', 'userinfo')
 
-    def ask(self, **fields: str) -> dict[str, object]:
-        """Return the answer of api.php, which may be an error.
-
-        :raises EndpointError: the wiki gave no usable answer
-        """
-        return self.call('api.php', data={**fields, **FORMAT})
-
     def api(self, **fields: str) -> dict[str, object]:
-        """Return the answer of api.php.
-
-        :raises AuthorizationError: the wiki refuses
-        :raises EndpointError: the wiki gave no usable answer
-        """
-        answer = self.ask(**fields)
+        """Return the answer of api.php."""
+        answer = self._post('api.php', data={**fields, **FORMAT})
         error = part(answer, 'error')
         if error:
             raise self._refused(error.get('code'), error.get('info'))
@@ -117,11 +104,8 @@ class WikiSession(requests.Session):
         """Post a JSON object to ``rest.php/oauth2/client``.
 
         The endpoint needs no CSRF token (recorded).
-
-        :raises AuthorizationError: the wiki refuses
-        :raises EndpointError: the wiki gave no usable answer
         """
-        answer = self.call(f'rest.php/oauth2/client{path}', json=body)
+        answer = self._post(f'rest.php/oauth2/client{path}', json=body)
         if 'client_key' not in answer:
             message = answer.get('message')
             raise self._refused(
@@ -130,37 +114,10 @@ class WikiSession(requests.Session):
             )
         return answer
 
-    def call(
-        self,
-        path: str,
-        data: dict[str, str] | None = None,
-        json: Mapping[str, object] | None = None,
-    ) -> dict[str, object]:
-        """Post fields or a JSON object, and return the JSON answer.
-
-        :raises EndpointError: the wiki gave no usable answer
-        """
-        url = f'{self._wiki}/{path}'
-        try:
-            response = self.post(
-                url, data=data, json=json, allow_redirects=False, **self._how
-            )
-            if response.is_redirect:
-                raise self._redirected(url, response.headers['location'])
-            answer = response.json()
-        except (requests.RequestException, ValueError) as error:
-            raise EndpointError(
-                f'{self._wiki} gave no usable answer'
-                f' ({type(error).__name__}).',
-                wiki=self._wiki,
-                error='no_answer',
-            ) from None
-        return part(answer)
-
     def close(self) -> None:
         """Log out, if this object has logged in."""
         if self._is_ours:
-            with contextlib.suppress(AuthorizationError, EndpointError):
+            with contextlib.suppress(errors.OAuth2Error):
                 self.api(action='logout', token=self._token('csrf'))
         super().close()
 
@@ -168,20 +125,34 @@ class WikiSession(requests.Session):
         answer = self.api(action='query', meta='tokens', type=kind)
         return str(part(answer, 'query', 'tokens').get(f'{kind}token'))
 
-    def _redirected(self, url: str, location: str) -> EndpointError:
-        return EndpointError(
-            f'{url} redirects to {printable(location)}',
-            wiki=self._wiki,
-            error='redirect',
-            hint=urljoin(url, location),
-        )
+    def _post(
+        self, path: str, **content: Mapping[str, object]
+    ) -> dict[str, object]:
+        """Post fields or a JSON object, and return the JSON answer."""
+        url = f'{self._wiki}/{path}'
+        how = {**self._how, **content}
+        try:
+            response = self.post(url, allow_redirects=False, **how)
+            answer = None if response.is_redirect else response.json()
+        except (requests.RequestException, ValueError) as error:
+            raise errors.EndpointError(
+                f'{self._wiki} gave no usable answer'
+                f' ({type(error).__name__}).',
+                error='no_answer',
+            ) from None
+        if response.is_redirect:
+            location = response.headers['location']
+            raise errors.EndpointError(
+                f'{url} redirects to {printable(location)}',
+                error='redirect',
+                hint=urljoin(url, location),
+            )
+        return part(answer)
 
-    def _refused(self, code: object, words: object) -> AuthorizationError:
+    def _refused(self, code: object, words: object) -> errors.OAuth2Error:
         is_callback_url = code == 'invalid_callback_url'
-        return AuthorizationError(
+        return errors.AuthorizationError(
             f'{self._wiki} refused: {printable(words or code)}',
-            wiki=self._wiki,
-            account=self._username,
             error='bad_callback_url' if is_callback_url else 'refused',
             hint=printable(code),
         )
@@ -189,12 +160,37 @@ class WikiSession(requests.Session):
 
 def _questions(answer: Mapping[str, object]) -> dict[str, str]:
     """Return the fields that a login asks for, with their labels."""
-    found: dict[str, str] = {}
     asked = answer.get('requests')
+    fields: dict[str, object] = {}
     for request in asked if isinstance(asked, list) else ():
-        fields = part(request, 'fields')
-        for name in fields:
-            field = part(fields, name)
-            if field.get('type') in ('string', 'password'):
-                found[name] = str(field.get('label') or name)
-    return found
+        fields |= part(request, 'fields')
+    return {
+        name: str(part(fields, name).get('label') or name)
+        for name in fields
+        if part(fields, name).get('type') in ('string', 'password')
+    }
+
+
+def extension_version(wiki: str) -> str:
+    """Return the version of Extension:OAuth that a wiki has.
+
+    :return: '?' if the wiki shows that only to users who are logged in
+    """
+    with WikiSession(wiki) as session:
+        try:
+            answer = session.api(
+                action='query', meta='siteinfo', siprop='extensions'
+            )
+        except errors.AuthorizationError as error:
+            if error.hint == 'readapidenied':
+                return '?'
+            answer = {}
+    extensions = part(answer, 'query').get('extensions')
+    if not isinstance(extensions, list):
+        raise errors.EndpointError(
+            f'{wiki} did not say which extensions it has.', error='no_answer'
+        )
+    for entry in map(part, extensions):
+        if entry.get('name') == 'OAuth':
+            return printable(entry.get('version') or '?')
+    raise impossible(f'{wiki} does not have Extension:OAuth.')

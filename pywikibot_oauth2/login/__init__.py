@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pywikibot
 import pywikibot.login
 from pywikibot.comms import http
-from pywikibot.exceptions import NoUsernameError
 from pywikibot.site import APISite
 
-from pywikibot_oauth2 import blocks, host, messages
+from pywikibot_oauth2 import blocks, errors, host, messages
 from pywikibot_oauth2.api import own_rights
 from pywikibot_oauth2.auth import OAuth2Auth
 from pywikibot_oauth2.authorization import LOGGED_OUT, Authorization
-from pywikibot_oauth2.errors import (
-    AuthorizationError,
-    ClientRefusedError,
-    EndpointError,
-    OAuth2Error,
-    StoreError,
-    printable,
-)
+from pywikibot_oauth2.errors import printable
 from pywikibot_oauth2.login.prompt import is_terminal
 from pywikibot_oauth2.protocol import OAuth2Wiki
 
@@ -30,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pywikibot_oauth2.account import Account
-    from pywikibot_oauth2.token import Token
+    from pywikibot_oauth2.client import OAuth2Client
+    from pywikibot_oauth2.token import Header
 
 
 class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
@@ -53,156 +47,138 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         If there is no token for the account, a person is asked to
         authorize the client in a browser.
 
-        :param retry: as for Pywikibot's own; not used for OAuth 2.0
-        :param autocreate: as for Pywikibot's own; not used for OAuth 2.0
         :return: whether the requests run under the account
         :raises pywikibot.exceptions.NoUsernameError: the account was not
             authorized; the message says what to do
         """
         wiki = host.wiki_of_site(self.site)
         auth = host.entry_for(wiki)
+        client = auth.client if isinstance(auth, OAuth2Auth) else None
+        own_login = partial(super().login, retry=retry, autocreate=autocreate)
         try:
-            block = blocks.current_block()
-            if block is not None and _is_of(block, auth, wiki):
-                self._check_block(block)
+            if self._is_in_block(wiki, client):
                 return True
-            self._check_no_block(wiki)
             if not isinstance(auth, OAuth2Auth):
-                return bool(super().login(retry=retry, autocreate=autocreate))
+                return bool(own_login())
             with auth.login_lock.held:
-                if self._has_only_password(auth, wiki):
+                account = auth.bearer_for(wiki, self.username).account
+                # Nobody is asked for a password because a token is missing.
+                if (
+                    self.password
+                    and host.user_override() == self.username
+                    and not auth.client.owner_only
+                    and account.load() is None
+                ):
                     auth.unroute(wiki, self.username)
                     pywikibot.info(
                         f'{self.username} has no OAuth 2.0 token, but has a'
                         ' password in the password file: OAuth 2.0 is'
                         f' switched off for {self.site}.'
                     )
-                    return bool(
-                        super().login(retry=retry, autocreate=autocreate)
-                    )
-                self._authorize(auth, wiki)
-        except NoUsernameError as error:
-            if not isinstance(error, OAuth2Error):
-                raise
+                    return bool(own_login())
+                self._log_in(auth, wiki, account)
+        except errors.AuthorizationError as error:
+            error.wiki = error.wiki or wiki
+            error.about(self.username, client.shown_id if client else None)
             raise messages.advised(error) from None
-        except OAuth2Error as error:
-            client = auth.client if isinstance(auth, OAuth2Auth) else None
-            raise AuthorizationError(messages.explain(error, client)) from None
+        except errors.OAuth2Error as error:
+            text = messages.explain(error, client)
+            raise errors.AuthorizationError(text) from None
         return True
 
-    def _check_block(self, block: blocks.Block) -> None:
-        """Check that the current block is that of the site's user."""
-        if block.user != self.username:
-            raise AuthorizationError(
-                block.why_not(self.username), error='other_block'
-            )
-        if not block.auth.is_authorized:
-            raise AuthorizationError(
-                f'{block.user} has not authorized the client, or the'
-                ' authorization has ended. Send the user to'
-                ' session.authorization_url().',
-                error='other_block',
-            )
-
-    def _check_no_block(self, wiki: str) -> None:
-        """Check that the site does not belong to a block of another thread.
+    def _is_in_block(self, wiki: str, client: OAuth2Client | None) -> bool:
+        """Return whether the site's user has a block here.
 
         Otherwise a program that works for its users would be asked to
         authorize one of them, or for a password.
         """
-        if (
+        block = blocks.current_block()
+        if block is not None and (
+            block.wiki == wiki
+            or (client and client.same_registration(block.client))
+        ):
+            if block.user != self.username:
+                reason = block.why_not(self.username)
+            elif block.auth.is_authorized:
+                return True
+            else:
+                reason = (
+                    f'{block.user} has not authorized the client, or the'
+                    ' authorization has ended. Send the user to'
+                    ' session.authorization_url().'
+                )
+        elif (
             wiki in blocks.used_wikis
             and self.username not in host.own_users(wiki)
             and not self.password
         ):
-            raise AuthorizationError(
+            reason = (
                 f'The site {self.site} is for {self.username}, but this'
                 ' thread or task is not within a "with session.use()" block.'
-                f' {blocks.ADVICE}',
-                error='other_block',
+                f' {blocks.ADVICE}'
             )
+        else:
+            return False
+        raise errors.AuthorizationError(reason, error='other_block')
 
-    def _authorize(self, auth: OAuth2Auth, wiki: str) -> None:
+    def _log_in(self, auth: OAuth2Auth, wiki: str, account: Account) -> None:
         """Get a token for the account, from the store or from a person."""
         if auth.problem is not None:
             raise auth.problem
-        # After a block, a login precedes the first request that would check
-        # it.
+        # After a block, this precedes the first request, which would do it.
         auth.check()
-        account = auth.bearer_for(wiki, self.username).account
         if self._is_accepted(account):
-            self._route(auth, wiki)
-            return
-        if auth.client.owner_only:
-            raise self._owner_only(account)
-        if is_terminal():
-            self._check_place(auth)
-        token, profile = self._ask(auth, wiki)
-        account.adopt(
-            Authorization(auth.client.client_id, wiki, self.username, token)
-        )
-        self._route(auth, wiki)
-        pywikibot.info(self._describe(profile))
-        pywikibot.info(
-            f'The token is kept in {auth.store.where(self.username)}'
-        )
+            auth.route(wiki, self.username)
+        elif auth.client.owner_only:
+            found = account.authorization
+            is_out = found is not None and found.ended == LOGGED_OUT
+            raise errors.AuthorizationError(
+                f'{self.username} was logged out of {self.site}.'
+                if is_out
+                else f'{self.username} cannot log in to {self.site} with the'
+                ' owner-only client in the configuration.',
+                error='owner_only_logged_out' if is_out else 'owner_only',
+            )
+        else:
+            self._ask(auth, wiki, account)
 
-    def _ask(
-        self, auth: OAuth2Auth, wiki: str
-    ) -> tuple[Token, Mapping[str, object]]:
-        """Ask a person, and return a token of the account and its profile."""
+    def _ask(self, auth: OAuth2Auth, wiki: str, account: Account) -> None:
+        """Get a token from a person."""
         # A run with a stored token needs no web server.
         from pywikibot_oauth2.login.conversation import Conversation
 
-        endpoints = OAuth2Wiki(
-            auth.client, wiki, http.user_agent(self.site), auth.clock
-        )
-        conversation = Conversation(
-            auth.client,
+        client_id, store = auth.client.client_id, auth.store
+        if is_terminal():
+            # Warn before the login if the token could not be stored.
+            try:
+                with store.lock(self.username, client_id):
+                    store.reserve(self.username, client_id)
+            except errors.StoreError as error:
+                pywikibot.warning(messages.explain(error))
+        agent = http.user_agent(self.site)
+        endpoints = OAuth2Wiki(auth.client, wiki, agent, auth.clock)
+        token = Conversation(
+            auth.client, endpoints, wiki, self.username, str(self.site)
+        ).run(auth.login_timeout, opens_browser=self.opens_browser)
+        profile = self._profile(
             endpoints,
-            wiki=wiki,
-            user=self.username,
-            site=str(self.site),
-        )
-        token = conversation.run(
-            auth.login_timeout, opens_browser=self.opens_browser
-        )
-        profile = endpoints.profile(token.header)
-        if profile is None:
-            raise AuthorizationError(
-                f'{self.site} does not accept the token that it has just'
-                ' issued.',
-                wiki=wiki,
-                account=self.username,
-            )
-        self._check_user(
-            profile,
-            wiki,
+            token.header,
             '"Allow" was clicked as {name}, not as {user}; nothing was'
             ' stored. In the browser, log out of the wiki and log in as'
             ' {user}.',
         )
-        return token, profile
-
-    def _owner_only(self, account: Account) -> AuthorizationError:
-        """Return the error for an owner-only client that has no token."""
-        found = account.authorization
-        is_out = found is not None and found.ended == LOGGED_OUT
-        return AuthorizationError(
-            f'{self.username} was logged out of {self.site}.'
-            if is_out
-            else f'{self.username} cannot log in to {self.site} with the'
-            ' owner-only client in the configuration.',
-            error='owner_only_logged_out' if is_out else 'owner_only',
-            wiki=account.wiki,
-            account=self.username,
-        )
+        if profile is None:
+            raise errors.AuthorizationError(
+                f'{self.site} does not accept the token that it has just'
+                ' issued.'
+            )
+        account.adopt(Authorization(client_id, wiki, self.username, token))
+        auth.route(wiki, self.username)
+        pywikibot.info(self._describe(profile))
+        pywikibot.info(f'The token is kept in {store.where(self.username)}')
 
     def _is_accepted(self, account: Account) -> bool:
-        """Return whether there is a valid token of the account.
-
-        :raises OAuth2Error: that is unknown, and nobody should be asked
-        """
+        """Return whether there is a valid token of the account."""
         try:
             refusal = account.state.error()
             if refusal is not None:
@@ -213,59 +189,40 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             if header is None:
                 return False
             endpoints = OAuth2Wiki(account.client, account.wiki, user_agent)
-            profile = endpoints.profile(header)
-            if profile is None:
-                return False
-            self._check_user(
-                profile,
-                account.wiki,
-                'The access token belongs to {name}, not to {user}.',
-            )
-        except OAuth2Error as error:
-            if account.client.owner_only or not self._begins_anew(error):
+            text = 'The access token belongs to {name}, not to {user}.'
+            return self._profile(endpoints, header, text) is not None
+        except errors.OAuth2Error as error:
+            # A person cannot help if the wiki cannot be reached or the stored
+            # token cannot be read.
+            codes = 'other_account', 'other_wiki', 'wrong_user'
+            is_refused = isinstance(error, errors.ClientRefusedError)
+            is_answered = getattr(error, 'status', None) is not None
+            may_help = is_refused or is_answered or error.error in codes
+            is_asked = self.starts_anew or host.is_running('login')
+            if account.client.owner_only or not (may_help and is_asked):
                 raise
             pywikibot.warning(f'{error}\nA new authorization is needed.')
             return False
-        return True
 
-    def _begins_anew(self, error: OAuth2Error) -> bool:
-        """Return whether to ask a person despite an error.
+    def _profile(
+        self, endpoints: OAuth2Wiki, header: Header, message: str
+    ) -> Mapping[str, object] | None:
+        """Return the profile of a token that is for the account.
 
-        That would not help if the wiki cannot be reached or the stored
-        token cannot be read.
+        :return: None if the wiki does not accept the token
         """
-        if not (self.starts_anew or host.is_running('login')):
-            return False
-        if isinstance(error, EndpointError):
-            return error.status is not None
-        return isinstance(error, ClientRefusedError) or error.error in (
-            'other_account',
-            'other_client',
-            'other_wiki',
-            'wrong_user',
-        )
-
-    def _check_user(
-        self, profile: Mapping[str, object], wiki: str, message: str
-    ) -> None:
-        """Check whose token it is."""
-        name = host.normalized(str(profile.get('username'))) or ''
-        if name == self.username:
-            return
+        profile = endpoints.profile(header)
+        name = host.normalized(str((profile or {}).get('username'))) or ''
+        if profile is None or name == self.username:
+            return profile
         name, site = printable(name), self.site
-        text = message.format(name=name, user=self.username)
-        raise AuthorizationError(
-            f'{text}\nIf {name} is right for {site}, put this into'
+        raise errors.AuthorizationError(
+            message.format(name=name, user=self.username)
+            + f'\nIf {name} is right for {site}, put this into'
             ' user-config.py:\n'
             f'  usernames[{site.family.name!r}][{site.code!r}] = {name!r}',
-            wiki=wiki,
-            account=self.username,
             error='wrong_user',
         )
-
-    def _route(self, auth: OAuth2Auth, wiki: str) -> None:
-        """Make requests to the wiki run under the account."""
-        auth.route(wiki, self.username)
 
     def _describe(self, profile: Mapping[str, object]) -> str:
         """Describe the grants of a token, and those that it lacks."""
@@ -280,43 +237,13 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             return text
         own = own_rights(self.site, self.username)
         missing = messages.missing_rights(own, map(str, rights))
-        if not missing:
-            return text
-        lacks = '; '.join(
-            f'"{title}" ('
-            + ', '.join(right for right in missing if missing[right] == title)
-            + ')'
-            for title in dict.fromkeys(missing.values())
-        )
-        return (
-            f'{text}\nThe account itself may do more, which would need the'
-            f' grants {lacks}.'
-        )
-
-    def _check_place(self, auth: OAuth2Auth) -> None:
-        """Warn before the login if the token could not be stored."""
-        key = self.username, auth.client.client_id
-        try:
-            with auth.store.lock(*key):
-                auth.store.reserve(*key)
-        except StoreError as error:
-            pywikibot.warning(messages.explain(error))
-
-    def _has_only_password(self, auth: OAuth2Auth, wiki: str) -> bool:
-        """Return whether -user names an account that has only a password.
-
-        The password must be in the password file: nobody is asked for it
-        because a token is missing.
-        """
-        if not self.password or host.user_override() != self.username:
-            return False
-        account = auth.bearer_for(wiki, self.username).account
-        return not auth.client.owner_only and account.load() is None
-
-
-def _is_of(block: blocks.Block, auth: object, wiki: str) -> bool:
-    """Return whether a block concerns the login to a wiki."""
-    return block.wiki == wiki or (
-        isinstance(auth, OAuth2Auth)
-        and auth.client.same_registration(block.client)
-    )
+        lacks: dict[str, list[str]] = {}
+        for right, title in missing.items():
+            lacks.setdefault(title, []).append(right)
+        if lacks:
+            words = [f'"{name}" ({", ".join(lacks[name])})' for name in lacks]
+            text += (
+                '\nThe account itself may do more, which would need the grants'
+                f' {"; ".join(words)}.'
+            )
+        return text

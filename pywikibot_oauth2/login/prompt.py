@@ -54,15 +54,16 @@ class HiddenLine:
         self._line: list[str] = []
         self._unread = ''
         self._decoder = codecs.getincrementaldecoder('utf-8')('replace')
-        self._handlers: dict[int, object] = {}
+        self._signals: list[int] = []
 
     def __enter__(self) -> HiddenLine:
         self._fd = sys.stdin.fileno()
+        is_main = threading.current_thread() is threading.main_thread()
         try:
             self._mode = termios.tcgetattr(self._fd)
             mode = termios.tcgetattr(self._fd)
             mode[3] &= ~(termios.ICANON | termios.ECHO)
-            if threading.current_thread() is not threading.main_thread():
+            if not is_main:
                 # The signal would end only the main thread, which then
                 # waits for this one: let Ctrl-C arrive as a key.
                 mode[3] &= ~termios.ISIG
@@ -70,41 +71,35 @@ class HiddenLine:
             termios.tcsetattr(self._fd, termios.TCSAFLUSH, mode)
         except termios.error as error:
             raise OSError(*error.args) from error
-        self._end_on_signals()
-        return self
-
-    def _end_on_signals(self) -> None:
-        """Make SIGTERM and SIGHUP end Python, which restores the echo."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-
-        def end(number: int, _frame: FrameType | None) -> None:
-            raise SystemExit(128 + number)
-
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGHUP) if is_main else ():
             if signal.getsignal(number) is signal.SIG_DFL:
-                self._handlers[number] = signal.signal(number, end)
+                signal.signal(number, _end)
+                self._signals.append(number)
+        return self
 
     def __exit__(self, *_: object) -> None:
         # Unread input is discarded: it may be the rest of a code.
         with contextlib.suppress(termios.error):  # the terminal is gone
             termios.tcsetattr(self._fd, termios.TCSAFLUSH, self._mode)
-        for number in self._handlers:
+        for number in self._signals:
             signal.signal(number, signal.SIG_DFL)
 
     def poll(self, timeout: float) -> str | None:
-        """Wait for a line.
+        """Wait for some seconds for a line.
 
-        :param timeout: seconds to wait for more input
         :return: the line without its end, or None if it is not complete
-        :raises EOFError: end of file on an empty line, or the terminal is
-            gone
-        :raises KeyboardInterrupt: Ctrl-C
+        :raises EOFError: end of file on an empty line, or the terminal is gone
         """
         if not self._is_complete():
             if not select.select([self._fd], [], [], timeout)[0]:
                 return None
-            self._unread += self._read()
+            keys = b''
+            with contextlib.suppress(OSError):
+                # EIO: another process has the terminal.
+                keys = os.read(self._fd, 4096)
+            if not keys:
+                raise EOFError
+            self._unread += self._decoder.decode(keys)
             if not self._is_complete():
                 return None
         line = ''.join(self._line)
@@ -113,22 +108,17 @@ class HiddenLine:
         sys.stderr.flush()
         return line
 
-    def _read(self) -> str:
-        try:
-            keys = os.read(self._fd, 4096)
-        except OSError:  # EIO: another process has the terminal
-            keys = b''
-        if not keys:
-            raise EOFError
-        return self._decoder.decode(keys)
-
     def _is_complete(self) -> bool:
         """Process the keys; return whether a line has ended."""
         text = _SEQUENCE.sub('', self._unread)
-        keys, end, self._unread = _partition(text)
+        keys, *rest = re.split('[\r\n]', text, maxsplit=1)
+        if not rest:
+            # A sequence may be incomplete.
+            keys, escape, more = text.partition('\x1b')
+        self._unread = rest[0] if rest else escape + more
         for key in keys:
             self._take(key)
-        return bool(end)
+        return bool(rest)
 
     def _take(self, key: str) -> None:
         """Add a character to the line, or do what a control key means."""
@@ -144,14 +134,6 @@ class HiddenLine:
             self._line.append(key)
 
 
-def _partition(text: str) -> tuple[str, str, str]:
-    """Split keys at the first end of a line.
-
-    :return: the text before it, the end, and the text to process later: what
-        follows, or an incomplete sequence
-    """
-    found = re.search(r'[\r\n]', text)
-    if found is not None:
-        return text[: found.start()], found[0], text[found.end() :]
-    head, escape, rest = text.partition('\x1b')
-    return head, '', escape + rest
+def _end(number: int, _frame: FrameType | None) -> None:
+    """End Python, which restores the echo."""
+    raise SystemExit(128 + number)

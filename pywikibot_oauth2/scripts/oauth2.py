@@ -80,28 +80,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
-from typing import TYPE_CHECKING
 
 import pywikibot
 import requests
 from pywikibot import bot, config
 from pywikibot.exceptions import Error
 
-from pywikibot_oauth2 import host
-from pywikibot_oauth2.cli import actions, registration, setup, sites
-from pywikibot_oauth2.cli.actions import FINE, WRONG
+from pywikibot_oauth2.cli import actions, setup, sites
+from pywikibot_oauth2.cli.actions import FINE, WRONG, write
+from pywikibot_oauth2.cli.answers import Answers
+from pywikibot_oauth2.cli.sites import Case
 from pywikibot_oauth2.cli.status import EXITS, examine, state_of, text
 from pywikibot_oauth2.errors import ConfigurationError, OAuth2Error
-from pywikibot_oauth2.messages import GRANTS, explain
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pywikibot.site import BaseSite
-
-    from pywikibot_oauth2.auth import OAuth2Auth
+from pywikibot_oauth2.messages import explain
 
 
 # Actions for each of the sites, before its status is shown.
@@ -111,22 +104,16 @@ _FOR_SITES = {
     '-logout': actions.logout,
 }
 # Actions for the current site only.
-_FOR_ONE: dict[str, Callable[[actions.Case], int]] = {
+_FOR_ONE = {
     '-token': actions.token,
     '-export': actions.export,
     '-import': actions.import_,
     '-reset': setup.reset,
 }
-_ACTIONS = (*_FOR_SITES, *_FOR_ONE, '-register', '-setup')
+_GENERAL = {'-register': actions.register, '-setup': setup.run}
+_ACTIONS = (*_FOR_SITES, *_FOR_ONE, *_GENERAL)
 _FLAGS = '-all', '-json', '-no-browser', '-yes', '-stdin'
-_VALUES = (
-    '-kind:',
-    '-by:',
-    '-client-id:',
-    '-callback-url:',
-    '-grants:',
-    '-wiki:',
-)
+_VALUES = r'-(kind|by|client-id|callback-url|grants|wiki):'
 
 
 def main(*args: str) -> int:
@@ -136,11 +123,9 @@ def main(*args: str) -> int:
     :return: the exit status
     """
     options = _options(args)
-    if '-help' in options or '-help:global' in options:
-        bot.show_help(
-            'pywikibot_oauth2.scripts.oauth2',
-            show_global='-help:global' in options,
-        )
+    is_global = '-help:global' in options
+    if is_global or '-help' in options:
+        bot.show_help('pywikibot_oauth2.scripts.oauth2', is_global)
         return FINE
     chosen = [option for option in _ACTIONS if option in options]
     excess = f'{" and ".join(chosen)} cannot be used together.'
@@ -149,8 +134,13 @@ def main(*args: str) -> int:
         additional_text=excess if len(chosen) > 1 else '',
     ):
         return WRONG
+    answers, action = Answers(options), chosen[0] if chosen else ''
     try:
-        return _run(chosen[0] if chosen else '', options)
+        if action in _GENERAL:
+            return _GENERAL[action](answers)
+        if action in _FOR_ONE:
+            return _FOR_ONE[action](Case(sites.offline_site()), answers)
+        return _for_sites(action, answers)
     except OAuth2Error as error:
         pywikibot.error(explain(error))
         return EXITS[state_of(error)]
@@ -161,7 +151,7 @@ def main(*args: str) -> int:
 
 def _is_known(option: str) -> bool:
     """Return whether an option is one of this script."""
-    return option in (*_ACTIONS, *_FLAGS) or option.startswith(_VALUES)
+    return option in (*_ACTIONS, *_FLAGS) or bool(re.match(_VALUES, option))
 
 
 def _options(args: tuple[str, ...]) -> list[str]:
@@ -177,96 +167,53 @@ def _options(args: tuple[str, ...]) -> list[str]:
     setattr(config, 'site_interface', sites.OfflineSite)  # noqa: B010 - mypy refuses the assignment
     config.max_retries = 0
     try:
-        rest: list[str] = pywikibot.handle_args(args, do_help=False)
+        return list(pywikibot.handle_args(args, do_help=False))
     except SystemExit:  # an unknown family or site, already reported
         sys.exit(WRONG)
     except (Error, requests.RequestException, OSError, AssertionError):
         # A Wikibase site is contacted anyway, after all options have been
         # taken.
-        rest = list(filter(_is_known, args or pywikibot.argvu[1:]))
+        return list(filter(_is_known, args or pywikibot.argvu[1:]))
     finally:
         config.site_interface = interface
-    return rest
 
 
-def _run(action: str, options: list[str]) -> int:
-    """Carry out an action."""
-    if action == '-setup':
-        return setup.run(options)
-    if action == '-register':
-        return _register(is_json='-json' in options)
-    if action in _FOR_ONE:
-        site = sites.offline_site()
-        auth = sites.authentication(site)
-        return _FOR_ONE[action](actions.Case.of(site, auth, options))
-    return _for_sites(action, options)
-
-
-def _register(*, is_json: bool) -> int:
-    """Show how to register a client for the current site."""
-    site = sites.offline_site()
-    callback_url = registration.CALLBACK_URL
-    with contextlib.suppress(ConfigurationError):
-        client = sites.authentication(site).client
-        callback_url = client.redirect_uri or callback_url
-    url = registration.form_address(
-        host.wiki_of_site(site),
-        site.username() or 'the account of the bot',
-        callback_url,
-    )
-    if is_json:
-        grants = {
-            name: f'{title}: {use}' for name, (title, _, use) in GRANTS.items()
-        }
-        _write_json({'site': str(site), 'url': url, 'grants': grants})
-    else:
-        actions.write(registration.text(site, url))
-    return FINE
-
-
-def _for_sites(action: str, options: list[str]) -> int:
+def _for_sites(action: str, answers: Answers) -> int:
     """Carry out an action for the selected sites, and show their status."""
-    is_json = '-json' in options
-    exits = [FINE]
-    shown: list[dict[str, object]] = []
-    done: set[tuple[int, str | None]] = set()
-    for site, auth in _selected(is_for_all='-all' in options):
-        account = id(auth), site.username()
-        if action == '-login' or (action and account not in done):
-            done.add(account)
-            exits.append(
-                actions.attempt(_FOR_SITES[action], site, auth, options)
-            )
-        if action == '-logout' and not is_json:
-            continue
-        status = examine(site, auth)
-        if action != '-logout':
-            exits.append(status.exit_status)
-        shown.append(status.serialize())
-        if not is_json:
-            actions.write(text(status, auth.clock()))
-    if is_json:
-        _write_json({'sites': shown})
-    return max(exits)
-
-
-def _selected(*, is_for_all: bool) -> list[tuple[BaseSite, OAuth2Auth]]:
-    """Return the selected sites, each with its OAuth2Auth."""
-    if not is_for_all:
-        site = sites.offline_site()
-        return [(site, sites.authentication(site))]
-    found = list(sites.configured_sites())
-    if not found:
+    if '-all' in answers.options:
+        cases = list(sites.configured_cases())
+    else:
+        cases = [Case(sites.offline_site())]
+    if not cases:
         raise ConfigurationError(
             'user-config.py has no OAuth2Auth for any of the sites in'
             ' usernames. See "pwb oauth2 -setup".',
             error='no_entry',
         )
-    return found
-
-
-def _write_json(data: dict[str, object]) -> None:
-    actions.write(json.dumps(data, indent=1))
+    is_json = '-json' in answers.options
+    exits = [FINE]
+    shown: list[dict[str, object]] = []
+    done: set[tuple[int, str | None]] = set()
+    for case in cases:
+        account = id(case.auth), case.username
+        if action == '-login' or (action and account not in done):
+            done.add(account)
+            try:
+                exits.append(_FOR_SITES[action](case, answers))
+            except OAuth2Error as error:
+                pywikibot.error(f'{case.site}: {case.explain(error)}')
+                exits.append(EXITS[state_of(error)])
+        if action == '-logout' and not is_json:
+            continue
+        status = examine(case)
+        if action != '-logout':
+            exits.append(EXITS[status.state])
+        shown.append(status.serialize())
+        if not is_json:
+            write(text(status, case.auth.clock()))
+    if is_json:
+        write(json.dumps({'sites': shown}, indent=1))
+    return max(exits)
 
 
 def run() -> None:

@@ -11,8 +11,8 @@ import pytest
 import pywikibot
 from pywikibot import config
 
-from pywikibot_oauth2.cli import discovery
 from pywikibot_oauth2.cli import setup as subject
+from pywikibot_oauth2.cli import sites
 from pywikibot_oauth2.cli.answers import Answers
 from pywikibot_oauth2.cli.sites import offline_site
 from tests.harness import Owner, Terminal, editors, wait_until
@@ -505,7 +505,7 @@ def test_a_site_that_is_named_needs_no_configuration(
     monkeypatch.setattr(config, 'family', 'wikipedia')
     monkeypatch.setattr(config, 'mylang', 'test')
     monkeypatch.setattr(pywikibot, 'argvu', ['pwb', option])
-    site, url = discovery.find_site(Answers([option]), tmp_path)
+    site, url = sites.find_site(Answers([option]), tmp_path)
     assert (str(site), url) == (expected, None)
 
 
