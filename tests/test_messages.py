@@ -57,7 +57,7 @@ def codes_in(path):
         if isinstance(node, ast.Call):
             name = getattr(node.func, 'attr', getattr(node.func, 'id', ''))
             parts += [k.value for k in node.keywords if k.arg == 'error']
-            if name in ('_error', '_failed', '_unusable', 'left_alone'):
+            if name in ('_error', '_failed', '_unusable', '_left_alone'):
                 parts += [a for a in node.args if isinstance(a, ast.Constant)]
         elif isinstance(node, ast.Assign) and any(
             'code' in ast.unparse(target).lower() for target in node.targets

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 import threading
 import time
@@ -229,7 +228,7 @@ def test_who_lost_the_lock_can_neither_save_nor_release(place, store):
 def test_a_lock_is_held_although_the_answer_to_that_was_lost(
     place, store, monkeypatch
 ):
-    monkeypatch.setattr(secrets, 'token_hex', lambda _: 'mine')
+    monkeypatch.setattr(RedisStore, '_token', lambda _: 'mine')
     with redis.Redis.from_url(place.url) as client:
         # What the first attempt has left; redis-py makes a second one.
         client.set(LOCK, 'mine', px=100_000)
@@ -249,7 +248,7 @@ def test_a_lock_that_expires_is_not_extended_for_another_holder(
         return value
 
     get = redis.Redis.get
-    monkeypatch.setattr(secrets, 'token_hex', lambda _: 'mine')
+    monkeypatch.setattr(RedisStore, '_token', lambda _: 'mine')
     with redis.Redis.from_url(place.url) as client:
         client.set(LOCK, 'mine', px=100_000)
         monkeypatch.setattr(redis.Redis, 'get', expire)
