@@ -10,7 +10,6 @@ import threading
 import time
 import webbrowser
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -140,7 +139,7 @@ class Conversation:
             server = CallbackServer(other, self._is_answer)
         except (EndpointError, OSError):
             return None
-        self._pending = replace(self._pending, redirect_uri=other)
+        self._pending.redirect_uri = other
         return server
 
     def _is_answer(self, callback: str) -> bool:
