@@ -66,9 +66,7 @@ def own_rights(site: BaseSite, username: str) -> list[str]:
     :return: nothing if the wiki does not say
     """
     with contextlib.suppress(OAuth2Error):
-        data = query(site, list='users', ususers=username, usprop='rights')
-        users = part(data, 'query').get('users')
-        user = users[0] if isinstance(users, list) and users else None
-        rights = part(user).get('rights')
-        return list(map(printable, rights)) if isinstance(rights, list) else []
+        match query(site, list='users', ususers=username, usprop='rights'):
+            case {'query': {'users': [{'rights': [*rights]}]}}:
+                return list(map(printable, rights))
     return []

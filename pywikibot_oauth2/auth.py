@@ -279,7 +279,7 @@ class OAuth2Auth(AuthBase):
         if host.is_running('login', '-oauth'):
             from pywikibot.logging import warning
 
-            warning(messages.oauth1_option())
+            warning(messages.OAUTH1_OPTION)
         host.check_wildcards(self)
         for key, other in host.entries().items():
             if (
@@ -321,7 +321,7 @@ class OAuth2Auth(AuthBase):
             self._off.pop(wiki, None)
         if before is None:
             if is_exposed:
-                bearer.policy.say(messages.through_proxy(wiki))
+                bearer.policy.say(messages.THROUGH_PROXY.format(wiki=wiki))
         elif before is not bearer:
             before.wikis -= {wiki}
             bearer.policy.say(

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from pywikibot_oauth2.errors import StoreError
-from pywikibot_oauth2.token import Token
-
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from pywikibot_oauth2.token import Token, is_bearer
 
 
 #: The version of what :meth:`Authorization.serialize` returns.
@@ -20,9 +15,6 @@ VERSION = 1
 
 #: The reason why an authorization has ended when its owner logged out.
 LOGGED_OUT = 'logged out'
-
-# Visible characters (RFC 6749, appendices A.5 and A.11).
-_VISIBLE = r'[!-~]+'
 
 
 class Authorization(NamedTuple):
@@ -92,34 +84,34 @@ class Authorization(NamedTuple):
             wrote it
         """
         fields = data if isinstance(data, dict) else {}
-        version, client_id, wiki, user, token, ended, generation = (
-            fields.get(name) for name in ('version', *cls._fields)
-        )
-        if isinstance(version, int) and version > VERSION:
-            raise StoreError('a newer release wrote it')
-        if not (
-            version == VERSION
-            and isinstance(client_id, str)
-            and isinstance(wiki, str)
-            and wiki.endswith('/api.php')
-            and isinstance(user, (str, type(None)))
-            and isinstance(ended, (str, type(None)))
-            and type(generation) is int
-            and generation >= 0
-        ):
-            raise StoreError('a field is damaged')
-        return cls(
-            client_id,
-            sys.intern(wiki.removesuffix('/api.php')),
-            user,
-            None if token is None else Token.deserialize(token),
-            'unknown' if ended == '' else ended,
-            generation,
-        )
+        match {**dict.fromkeys(cls._fields), **fields}:
+            case {'version': int(version)} if version > VERSION:
+                raise StoreError('a newer release wrote it')
+            case {
+                'version': 1,
+                'client_id': str(client_id),
+                'wiki': str(wiki),
+                'user': str() | None as user,
+                'token': token,
+                'ended': str() | None as ended,
+                'generation': int(generation),
+            } if (
+                wiki.endswith('/api.php')
+                and type(generation) is int
+                and generation >= 0
+            ):
+                return cls(
+                    client_id,
+                    sys.intern(wiki.removesuffix('/api.php')),
+                    user,
+                    None if token is None else Token.deserialize(token),
+                    'unknown' if ended == '' else ended,
+                    generation,
+                )
+        raise StoreError('a field is damaged')
 
 
-@dataclass(frozen=True, repr=False)
-class PendingLogin:
+class PendingLogin(NamedTuple):
     """A login that is not complete yet; no part of it may be shown.
 
     :param state: the state that the callback must contain
@@ -133,7 +125,7 @@ class PendingLogin:
 
     def serialize(self) -> dict[str, str | None]:
         """Return it as a JSON-serializable dict."""
-        return dict(vars(self))
+        return self._asdict()
 
     @classmethod
     def deserialize(cls, data: object) -> PendingLogin | None:
@@ -141,19 +133,16 @@ class PendingLogin:
 
         :raises StoreError: it is not such a dict
         """
-        if data is None:
-            return None
-        if (
-            isinstance(data, dict)
-            and data.keys() == cls.__annotations__.keys()
-            and isinstance(data['redirect_uri'], (str, type(None)))
-            and all(
-                isinstance(data[name], str)
-                and re.fullmatch(_VISIBLE, data[name])
-                for name in ('state', 'verifier')
-            )
-        ):
-            return cls(**data)
+        match data:
+            case None:
+                return None
+            case {
+                'state': state,
+                'verifier': verifier,
+                'redirect_uri': str() | None as redirect_uri,
+                **others,
+            } if not others and is_bearer(state) and is_bearer(verifier):
+                return cls(state, verifier, redirect_uri)
         raise StoreError('the pending login is damaged')
 
     def __repr__(self) -> str:

@@ -6,26 +6,99 @@ import contextlib
 import json
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pywikibot_oauth2.errors import ConfigurationError
 from pywikibot_oauth2.token import is_bearer
 
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-# The prefix of the environment variables.
-_PREFIX = 'PYWIKIBOT_OAUTH2_'
-
-# MediaWiki's client IDs (recorded). Its client secrets are longer.
-_CLIENT_ID = r'[0-9a-f]{32}'
+# MediaWiki's client IDs have so many hexadecimal digits (recorded). Its client
+# secrets are longer.
 _ID_LENGTH = 32
-
 # Seconds that a command may take, including a person's answer to it.
 _COMMAND_TIMEOUT = 120
+
+
+class Credentials(NamedTuple):
+    """The credentials of a client; the representation shows none of them.
+
+    A credentials file has these names, and the environment variables have
+    them in capitals after a prefix.
+    """
+
+    client_id: str | None = None
+    client_secret: str | None = None
+    access_token: str | None = None
+
+    @classmethod
+    def from_environment(cls) -> Credentials:
+        """Return the credentials in environment variables.
+
+        :raises ConfigurationError: no variable is set
+        """
+        names = [f'PYWIKIBOT_OAUTH2_{name.upper()}' for name in cls._fields]
+        found = cls(*[os.environ.get(name) or None for name in names])
+        if not any(found):
+            raise ConfigurationError(
+                f'None of the environment variables {", ".join(names)} is set.'
+            )
+        return found
+
+    @classmethod
+    def from_command(
+        cls, command: Sequence[str], client_id: str | None = None
+    ) -> Credentials:
+        """Return the credentials that a command writes to standard output.
+
+        :param client_id: the client ID; if given, the output is the
+            client secret, otherwise it is what a credentials file holds
+        :raises ConfigurationError: the command fails, or its output is
+            something else
+        """
+        import subprocess
+
+        is_list = isinstance(command, (list, tuple)) and bool(command)
+        if not is_list or not all(isinstance(part, str) for part in command):
+            raise ConfigurationError(
+                'The command for the credentials must be a list of strings.'
+            )
+        try:
+            output = subprocess.check_output(command, timeout=_COMMAND_TIMEOUT)
+        except subprocess.CalledProcessError as error:
+            reason = f'ended with status {error.returncode}'
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            reason = f'cannot be run ({type(error).__name__})'
+        else:
+            if client_id is None:
+                return cls.from_json(output, f'The output of {command[0]}')
+            secret = output.decode(errors='replace').strip()
+            return cls(client_id, secret or None)
+        raise ConfigurationError(
+            f'The command {command[0]} for the credentials {reason}.'
+        )
+
+    @classmethod
+    def from_json(cls, content: bytes, what: str) -> Credentials:
+        """Return the credentials in a JSON object.
+
+        :param what: its name in an error
+        :raises ConfigurationError: it is something else; the error does not
+            show it
+        """
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
+            data = json.loads(content)
+            if isinstance(data, dict) and {*map(type, data.values())} == {str}:
+                return cls(**data)
+        raise ConfigurationError(
+            f'{what} must be a JSON object with strings for some of'
+            f' {", ".join(cls._fields)}, and nothing else.',
+            error='bad_credentials',
+        )
+
+    def __repr__(self) -> str:
+        return f'<{type(self).__name__}>'
 
 
 class OAuth2Client:
@@ -47,19 +120,7 @@ class OAuth2Client:
     :raises ConfigurationError: a value is invalid
     """
 
-    __slots__ = (
-        'access_token',
-        'client_id',
-        'client_secret',
-        'owner_only',
-        'redirect_uri',
-    )
-
-    client_id: str
-    client_secret: str | None
-    redirect_uri: str | None
-    owner_only: bool
-    access_token: str | None
+    __slots__ = (*Credentials._fields, 'owner_only', 'redirect_uri')
 
     def __init__(
         self,
@@ -70,40 +131,32 @@ class OAuth2Client:
         owner_only: bool = False,
         access_token: str | None = None,
     ) -> None:
-        values = {
-            'client_id': _text('client ID', client_id) or '',
-            'client_secret': _text('client secret', client_secret),
-            'redirect_uri': _text('callback URL', redirect_uri),
-            'access_token': _text('access token', access_token),
-            'owner_only': owner_only or access_token is not None,
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-        reason = self._contradiction()
-        if reason is not None:
-            raise ConfigurationError(reason, client_id=self.shown_id or None)
-
-    def _contradiction(self) -> str | None:
-        """Return why the values do not fit together, or None."""
-        token = self.access_token
-        if token is None and not self.client_id:
-            return 'There is neither a client ID nor an access token.'
-        if token is None and self.owner_only and not self.client_secret:
-            return (
+        self.client_id = _text('client ID', client_id) or ''
+        self.client_secret = _text('client secret', client_secret)
+        self.redirect_uri = _text('callback URL', redirect_uri)
+        self.owner_only = owner_only or access_token is not None
+        # Once this is set, the object is immutable.
+        self.access_token = token = _text('access token', access_token)
+        reason = None
+        if token is None and not client_id:
+            reason = 'There is neither a client ID nor an access token.'
+        elif token is None and owner_only and not client_secret:
+            reason = (
                 'An owner-only client needs its client secret or its access'
                 ' token.'
             )
-        if token is not None and not is_bearer(token):
-            return (
+        elif token is not None and not is_bearer(token):
+            reason = (
                 'The access token contains a character that an access token'
                 ' cannot contain, such as a space or a line break.'
             )
-        if token is not None and (self.client_secret or self.redirect_uri):
-            return (
+        elif token is not None and (client_secret or redirect_uri):
+            reason = (
                 'A client with a fixed access token uses neither a client'
                 ' secret nor a callback URL.'
             )
-        return None
+        if reason is not None:
+            raise ConfigurationError(reason, client_id=self.shown_id or None)
 
     @property
     def is_confidential(self) -> bool:
@@ -134,10 +187,10 @@ class OAuth2Client:
         :raises ConfigurationError: the client ID or the callback URL has a
             form that MediaWiki does not use
         """
-        if self.client_id and not re.fullmatch(_CLIENT_ID, self.client_id):
-            value = repr(self.client_id)
-            if self.shown_id != self.client_id:
-                value = f'A value of {len(self.client_id)} characters'
+        length = len(self.client_id)
+        if length and not re.fullmatch(r'[0-9a-f]{32}', self.client_id):
+            hidden = f'A value of {length} characters'
+            value = hidden if length > _ID_LENGTH else repr(self.client_id)
             raise ConfigurationError(
                 f'{value} is not a client ID, which consists of'
                 f' {_ID_LENGTH} digits and letters from a to f.',
@@ -161,11 +214,12 @@ class OAuth2Client:
             self.client_id != '' or self.access_token == other.access_token
         )
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f'{type(self).__name__} is immutable')
+    def __setattr__(self, name: str, value: object = None) -> None:
+        if hasattr(self, 'access_token'):
+            raise AttributeError(f'{type(self).__name__} is immutable')
+        super().__setattr__(name, value)
 
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f'{type(self).__name__} is immutable')
+    __delattr__ = __setattr__
 
     def _values(self) -> tuple[object, ...]:
         return tuple(getattr(self, name) for name in OAuth2Client.__slots__)
@@ -184,107 +238,16 @@ class OAuth2Client:
             'An OAuth2Client holds a secret and cannot be pickled or copied.'
         )
 
-    def __copy__(self) -> OAuth2Client:
+    def __deepcopy__(self, _memo: object = None) -> OAuth2Client:
         return self
 
-    def __deepcopy__(self, _memo: dict[int, object]) -> OAuth2Client:
-        return self
+    __copy__ = __deepcopy__
 
     def __repr__(self) -> str:
         return (
             f'<{type(self).__name__} {self.shown_id!r} ({self.kind}),'
             f' redirect_uri={self.redirect_uri!r}>'
         )
-
-
-class Credentials(NamedTuple):
-    """The credentials of a client; the representation shows none of them.
-
-    A credentials file has these names, and the environment variables have
-    them in capitals after a prefix.
-    """
-
-    client_id: str | None = None
-    client_secret: str | None = None
-    access_token: str | None = None
-
-    @classmethod
-    def from_environment(cls) -> Credentials:
-        """Return the credentials in environment variables.
-
-        :raises ConfigurationError: no variable is set
-        """
-        names = [_PREFIX + name.upper() for name in cls._fields]
-        found = cls(*[os.environ.get(name) or None for name in names])
-        if not any(found):
-            raise ConfigurationError(
-                f'None of the environment variables {", ".join(names)} is set.'
-            )
-        return found
-
-    @classmethod
-    def from_command(
-        cls, command: Sequence[str], client_id: str | None = None
-    ) -> Credentials:
-        """Return the credentials that a command writes to standard output.
-
-        :param client_id: the client ID; if given, the output is the
-            client secret, otherwise it is what a credentials file holds
-        :raises ConfigurationError: the command fails, or its output is
-            something else
-        """
-        import subprocess
-
-        is_list = isinstance(command, (list, tuple)) and bool(command)
-        if not is_list or not all(isinstance(part, str) for part in command):
-            raise ConfigurationError(
-                'The command for the credentials must be a list of strings.'
-            )
-        try:
-            output = subprocess.run(
-                command,
-                stdout=subprocess.PIPE,
-                timeout=_COMMAND_TIMEOUT,
-                check=True,
-            ).stdout
-        except subprocess.CalledProcessError as error:
-            reason = f'ended with status {error.returncode}'
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            reason = f'cannot be run ({type(error).__name__})'
-        else:
-            if client_id is None:
-                return cls.from_json(output, f'The output of {command[0]}')
-            secret = output.decode(errors='replace').strip()
-            return cls(client_id, secret or None)
-        raise ConfigurationError(
-            f'The command {command[0]} for the credentials {reason}.'
-        )
-
-    @classmethod
-    def from_json(cls, content: bytes, what: str) -> Credentials:
-        """Return the credentials in a JSON object.
-
-        :param what: its name in an error
-        :raises ConfigurationError: it is something else; the error does not
-            show it
-        """
-        with contextlib.suppress(ValueError, RecursionError):
-            data = json.loads(content)
-            if (
-                isinstance(data, dict)
-                and data
-                and data.keys() <= set(cls._fields)
-                and all(isinstance(value, str) for value in data.values())
-            ):
-                return cls(**data)
-        raise ConfigurationError(
-            f'{what} must be a JSON object with strings for some of'
-            f' {", ".join(cls._fields)}, and nothing else.',
-            error='bad_credentials',
-        )
-
-    def __repr__(self) -> str:
-        return f'<{type(self).__name__}>'
 
 
 def _callback_error(url: str) -> str | None:

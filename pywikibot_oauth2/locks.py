@@ -7,22 +7,14 @@ import os
 import signal
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from types import FrameType
 
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-    from types import FrameType
-
-    Handler = Callable[[int, FrameType | None], object] | int | None
-
-# Windows has no SIGHUP.
-_DELAYED = [
-    getattr(signal, name)
-    for name in ('SIGINT', 'SIGTERM', 'SIGHUP')
-    if hasattr(signal, name)
-]
+_DELAYED: list[int] = [signal.SIGINT, signal.SIGTERM]
+if hasattr(signal, 'SIGHUP'):  # not on Windows
+    _DELAYED.append(signal.SIGHUP)
 
 
 class ForkSafeLock:
@@ -70,7 +62,7 @@ def undisturbed(lock: AbstractContextManager[None]) -> Iterator[None]:
     thread refreshes, a signal therefore takes effect at once; so does one
     that cannot be handled, such as SIGKILL.
     """
-    usual: dict[int, Handler] = {}
+    usual: dict[int, Callable[[int, FrameType | None], object] | int] = {}
     came: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
@@ -87,7 +79,7 @@ def undisturbed(lock: AbstractContextManager[None]) -> Iterator[None]:
                     handler = signal.getsignal(number)
                     # An ignored signal stays ignored; a handler that was
                     # not set from Python (None) could not be restored.
-                    if handler not in (signal.SIG_IGN, None):
+                    if handler is not None and handler != signal.SIG_IGN:
                         usual[number] = handler
                         signal.signal(number, note)
             yield

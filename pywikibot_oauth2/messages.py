@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable
+from typing import TypeVar
 
 from pywikibot_oauth2 import host
+from pywikibot_oauth2.client import OAuth2Client
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     AuthorizationError,
@@ -16,12 +18,6 @@ from pywikibot_oauth2.errors import (
     OAuth2Error,
     printable,
 )
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pywikibot_oauth2.client import OAuth2Client
 
 
 _E = TypeVar('_E', bound=OAuth2Error)
@@ -62,102 +58,88 @@ GRANTS = {
         'protect, if the account may'),
 }  # fmt: skip
 
-_AGAIN = 'with:\n  mv {hint} {hint}.bad\n  {login}'
+#: The title of the grant that includes a right.
+GRANT_OF = {
+    right: title for title, rights, _ in GRANTS.values() for right in rights
+}
+
+_AGAIN = 'with:\n  mv {path} {path}.bad\n  {login}'
 
 # What to do about an error, by its type or by its error code.
-_ADVICE: dict[type[OAuth2Error] | str, str] = {
+_ADVICE: dict[type | str | None, str] = {
     ConfigurationError: 'Correct user-config.py.',
     AuthorizationEndedError: 'Run this in a terminal:\n  {login}',
     AuthorizationError: 'Run this in a terminal to try again:\n  {login}',
-    EndpointError: (
-        'The authorization is kept: run the script again when the wiki'
-        ' answers.'),
+    EndpointError: 'The authorization is kept: run the script again when the'
+        ' wiki answers.',
     'no_terminal': 'Run this in a terminal:\n  {login}',
     'wrong_user': 'Then run:\n  {login}',
     'owner_only_logged_out': 'To log in again, run:\n  {oauth2_login}',
-    'not_answerable': (
-        'Close the program that listens there, or register a client whose'
-        ' callback URL is like http://127.0.0.1:8080/callback.'),
-    'owner_only':
-        'See "pwb oauth2" for the reason, and your clients at\n  {clients}',
-    'not_loadable': (
-        'user-config.py was left as it is. Correct it, and run the command'
-        ' again.'),
-    'bad_callback_url': (
-        'It needs a path, and https unless it is on this machine; for'
-        ' instance:\n  -callback-url:http://127.0.0.1:8080/callback'),
-    'email_not_confirmed':
-        'Set and confirm it in the preferences of the account.',
+    'not_answerable': 'Close the program that listens there, or register a'
+        ' client whose callback URL is like http://127.0.0.1:8080/callback.',
+    'owner_only': 'See "pwb oauth2" for the reason, and your clients at'
+        '\n  {clients}',
+    'not_loadable': 'user-config.py was left as it is. Correct it, and run the'
+        ' command again.',
+    'bad_callback_url': 'It needs a path, and https unless it is on this'
+        ' machine; for instance:'
+        '\n  -callback-url:http://127.0.0.1:8080/callback',
+    'email_not_confirmed': 'Set and confirm it in the preferences of the'
+        ' account.',
     'cancelled': 'To start again, run:\n  {login}',
     'other_subject': 'To authorize again, run this in a terminal:\n  {login}',
     'ended': 'To authorize again, run this in a terminal:\n  {login}',
-    'other_wiki': (
-        'Nothing was sent. If user-config.py is right, run this in a'
-        ' terminal:\n  {login}'),
-    'fixed_token': (
-        'If this keeps happening, the token was reset or belongs to another'
-        ' wiki: see\n  {clients}\nand put the current token into'
-        ' user-config.py.'),
-    'not_owner_only': (
-        'Edits made with its token would be anonymous. Remove'
-        ' owner_only=True from user-config.py and run:\n  {login}'),
-    'other_account': (
-        'Correct usernames[…] in user-config.py, or authorize the right'
-        ' account:\n  {login}'),
-    'not_https':
-        'Make the method protocol() in the family file return "https".',
+    'other_wiki': 'Nothing was sent. If user-config.py is right, run this in a'
+        ' terminal:\n  {login}',
+    'fixed_token': 'If this keeps happening, the token was reset or belongs to'
+        ' another wiki: see\n  {clients}\nand put the current token into'
+        ' user-config.py.',
+    'not_owner_only': 'Edits made with its token would be anonymous. Remove'
+        ' owner_only=True from user-config.py and run:\n  {login}',
+    'other_account': 'Correct usernames[…] in user-config.py, or authorize the'
+        ' right account:\n  {login}',
+    'not_https': 'Make the method protocol() in the family file return'
+        ' "https".',
     'no_answer': 'Run this again when the wiki answers.',
-    'redirect': (
-        'Put that host into the family file, or into family_files in'
-        ' user-config.py.'),
-    'exposed_file': 'Run:\n  chmod 600 {hint}',
-    'wildcard': (
-        'Name the wikis in user-config.py instead; these keys of'
-        ' authenticate are narrow enough:\n  {hint}'),
-    'oauth1': (
-        'Remove the line with them from user-config.py, so that Pywikibot'
-        ' starts again, and run:\n  pwb oauth2 -setup'),
-    'two_clients':
-        'Put one OAuth2Auth object under both keys in user-config.py.',
-    'client_id': (
-        'The client ID is what the wiki showed at registration as "client'
-        ' application key". Correct it in user-config.py.'),
-    'redirect_uri': (
-        'In user-config.py, redirect_uri must be the callback URL exactly'
-        ' as it is registered; see\n  {clients}'),
+    'redirect': 'Put that host into the family file, or into family_files in'
+        ' user-config.py.',
+    'exposed_file': 'Run:\n  chmod 600 {path}',
+    'wildcard': 'Name the wikis in user-config.py instead; these keys of'
+        ' authenticate are narrow enough:\n  {hint}',
+    'oauth1': 'Remove the line with them from user-config.py, so that'
+        ' Pywikibot starts again, and run:\n  pwb oauth2 -setup',
+    'two_clients': 'Put one OAuth2Auth object under both keys in'
+        ' user-config.py.',
+    'client_id': 'The client ID is what the wiki showed at registration as'
+        ' "client application key". Correct it in user-config.py.',
+    'redirect_uri': 'In user-config.py, redirect_uri must be the callback URL'
+        ' exactly as it is registered; see\n  {clients}',
     'damaged': f'If it is a file, start over {_AGAIN}',
-    'no_credentials':
-        'The account that runs the bot must own it; see:\n  ls -l {hint}',
-    'missing_file': (
-        'Put it there again. Or take the line that names it out of'
-        ' user-config.py, without which Pywikibot starts again, and run:\n'
-        '  pwb oauth2 -setup'),
+    'no_credentials': 'The account that runs the bot must own it; see:'
+        '\n  ls -l {path}',
+    'missing_file': 'Put it there again. Or take the line that names it out of'
+        ' user-config.py, without which Pywikibot starts again, and run:'
+        '\n  pwb oauth2 -setup',
     'newer_release': 'Run:\n  pip install --upgrade pywikibot-oauth2',
-    # The stores
     'bad_url': 'Correct the URL of RedisStore in user-config.py.',
-    'exposed_folder': 'Run:\n  chmod go-w {hint}',
-    'keyring_too_small': (
-        'Take store=KeyringStore(…) out of user-config.py. Tokens are then'
-        ' stored in files that only you can read.'),
+    'exposed_folder': 'Run:\n  chmod go-w {path}',
+    'keyring_too_small': 'Take store=KeyringStore(…) out of user-config.py.'
+        ' Tokens are then stored in files that only you can read.',
     'lock_busy': 'If this keeps happening, look for a bot that hangs.',
-    'lock_lost': (
-        'If this keeps happening, give RedisStore a longer lock_timeout in'
-        ' user-config.py.'),
-    'lock_timeout':
-        'Find the process that holds it and end it:\n  lsof {hint}',
+    'lock_lost': 'If this keeps happening, give RedisStore a longer'
+        ' lock_timeout in user-config.py.',
+    'lock_timeout': 'Find the process that holds it and end it:'
+        '\n  lsof {path}',
     'missing_package': "Run:\n  pip install 'pywikibot-oauth2[{hint}]'",
     'no_space': 'Make room, or raise the quota; see:\n  df -h {folder}',
     'not_kept': 'See which keyring is in use:\n  keyring diagnose',
-    'not_replaceable': (
-        'Mount its folder, or set PYWIKIBOT_OAUTH2_FOLDER to another folder'
-        ' in the environment.'),
+    'not_replaceable': 'Mount its folder, or set PYWIKIBOT_OAUTH2_FOLDER to'
+        ' another folder in the environment.',
     'no_folder': 'Create the folder:\n  mkdir -p {folder}',
-    'not_writable': (
-        'The account that runs the bot must own the folder; see:\n'
-        '  ls -ld {folder}'),
-    'shared_name': (
-        'Give one of the accounts another folder in user-config.py:'
-        ' store=_oauth2.FileStore(…).'),
+    'not_writable': 'The account that runs the bot must own the folder; see:'
+        '\n  ls -ld {folder}',
+    'shared_name': 'Give one of the accounts another folder in user-config.py:'
+        ' store=_oauth2.FileStore(…).',
     'unreachable': 'Start it, unlock it or correct its address.',
     'unreadable': f'Start over {_AGAIN}',
 }  # fmt: skip
@@ -167,9 +149,6 @@ _ADVICE |= dict.fromkeys(
      'no_username', 'not_pending', 'other_block', 'password', 'refused'),
     '',
 )  # fmt: skip
-
-# Hints that are not a path.
-_PLAIN = 'wildcard', 'missing_package'
 
 _UNUSABLE = (
     'The client was not approved within 30 days and has expired, or an'
@@ -205,42 +184,33 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
 
     :param client: the client that the error is about, if known
     """
-    advice = _ADVICE.get(error.error or '')
+    kinds = [error.error, *type(error).__mro__]
+    advice = next((_ADVICE[kind] for kind in kinds if kind in _ADVICE), '')
     if isinstance(error, ClientRefusedError):
-        advice = _of_refused_client(error, client)
-    for kind in type(error).__mro__:
-        if advice is None and issubclass(kind, OAuth2Error):
-            advice = _ADVICE.get(kind)
+        if error.is_unusable:
+            advice = _UNUSABLE + (_USED_UP if error.ends_refresh_token else '')
+        elif client is not None and not client.is_confidential:
+            advice = _NO_SECRET
+        else:
+            is_owner_only = client is not None and client.owner_only
+            advice = (_NOT_OWNER_ONLY if is_owner_only else '') + _WRONG_SECRET
     if not advice:
         return str(error)
-    clients = 'the wiki'
-    if error.wiki:
-        clients = host.special_page(
-            error.wiki, 'OAuthConsumerRegistration/list'
-        )
     login = login_command(error.wiki, error.account)
     hint = error.hint or ''
-    if error.error == 'wildcard' and not hint:
-        hint = 'the hosts of your wikis'
     return f'{error}\n' + advice.format(
         login=login,
         oauth2_login=login.replace('pwb login', 'pwb oauth2 -login', 1),
-        hint=hint if error.error in _PLAIN else shlex.quote(hint),
+        # A wildcard may reach no wiki.
+        hint=hint or 'the hosts of your wikis',
+        path=shlex.quote(hint),
         folder=shlex.quote(os.path.dirname(hint)),
-        clients=clients,
+        clients=_clients(error.wiki) if error.wiki else 'the wiki',
     )
 
 
-def _of_refused_client(
-    error: ClientRefusedError, client: OAuth2Client | None
-) -> str:
-    if error.is_unusable:
-        return _UNUSABLE + (_USED_UP if error.ends_refresh_token else '')
-    if client is not None and not client.is_confidential:
-        return _NO_SECRET
-    if client is not None and client.owner_only:
-        return _NOT_OWNER_ONLY + _WRONG_SECRET
-    return _WRONG_SECRET
+def _clients(wiki: str) -> str:
+    return host.special_page(wiki, 'OAuthConsumerRegistration/list')
 
 
 def advised(error: _E, client: OAuth2Client | None = None) -> _E:
@@ -261,52 +231,54 @@ def login_command(wiki: str | None, account: str | None = None) -> str:
     return ' '.join([command, *map(shlex.quote, host.folder_option())])
 
 
+#: The warning about "pwb login -oauth".
+OAUTH1_OPTION = (
+    'The option -oauth is for OAuth 1.0a. For OAuth 2.0, which user-config.py'
+    ' is set up for, run "pwb login" without it.'
+)
+#: The warning about a proxy for a wiki on this machine.
+THROUGH_PROXY = (
+    'Requests to {wiki}, which is on this machine, go through a proxy because'
+    ' of the environment, and so does the access token. Set'
+    ' NO_PROXY=127.0.0.1,localhost in the environment.'
+)
+
 # What an error code of api.php may mean under OAuth 2.0.
 _API_ERRORS = {
-    'permissiondenied': (
-        'If the account itself may do that, the client lacks the grant for'
-        ' it{grant}. Grants cannot be added to a client: register another'
-        ' one (pwb oauth2 -setup).'),
-    'cannotlogout': (
-        'To forget the token here, run "pwb oauth2 -logout"; to end the'
-        ' authorization on the wiki, see\n  {grants_page}'),
-    'readapidenied': (
-        'The client may only identify its user, because it was registered'
-        ' for that purpose. Register another one (pwb oauth2 -setup).'),
-    'mwoauth-invalid-authorization-wrong-wiki':
-        'The client is registered for another wiki.',
-    'mwoauth-invalid-authorization-invalid-user': (
-        'The account does not exist on this wiki. Log in to it once in the'
-        ' browser, as that account.'),
-    'mwoauth-invalid-authorization-blocked-user':
-        'The account is blocked or locked.',
+    'permissiondenied': 'If the account itself may do that, the client lacks'
+        ' the grant for it{grant}. Grants cannot be added to a client:'
+        ' register another one (pwb oauth2 -setup).',
+    'cannotlogout': 'To forget the token here, run "pwb oauth2 -logout"; to'
+        ' end the authorization on the wiki, see\n  {grants_page}',
+    'readapidenied': 'The client may only identify its user, because it was'
+        ' registered for that purpose. Register another one (pwb oauth2'
+        ' -setup).',
+    'mwoauth-invalid-authorization-wrong-wiki': 'The client is registered for'
+        ' another wiki.',
+    'mwoauth-invalid-authorization-invalid-user': 'The account does not exist'
+        ' on this wiki. Log in to it once in the browser, as that account.',
+    'mwoauth-invalid-authorization-blocked-user': 'The account is blocked or'
+        ' locked.',
     'mwoauth-invalid-authorization-not-approved': _UNUSABLE,
-    'mwoauth-invalid-authorization-jwt':
-        'A cookie that did not belong to the access token was dropped.',
-    'badtoken':
-        'This keeps happening although the access token is the same: another'
-        ' machine, Pywikibot folder or session seems to use the client with'
-        ' its own authorization, but MediaWiki has only one session for each'
-        ' account and client. Let them share one store (RedisStore), or'
+    'mwoauth-invalid-authorization-jwt': 'A cookie that did not belong to the'
+        ' access token was dropped.',
+    'badtoken': 'This keeps happening although the access token is the same:'
+        ' another machine, Pywikibot folder or session seems to use the client'
+        ' with its own authorization, but MediaWiki has only one session for'
+        ' each account and client. Let them share one store (RedisStore), or'
         ' register a client for each (pwb oauth2 -setup).',
     'mwoauth-api-module-disabled': 'This wiki does not allow that with OAuth.',
     'blocked': 'The account is blocked; the authorization is still valid.',
 }  # fmt: skip
-_API_ERRORS |= dict.fromkeys(
-    ('cantcreate', 'cantmove', 'cantdelete', 'cantundelete', 'cantedit',
-     'nocreate-loggedin', 'protectedpage', 'cantchangeuploadedfile'),
-    _API_ERRORS['permissiondenied'],
-)  # fmt: skip
 
-# The right that an error code is about; for others, the action names it.
+# Codes that mean permissiondenied, and the right that they are about; if that
+# is empty, the action names it.
 _RIGHTS = {
-    'cantcreate': 'createpage',
-    'nocreate-loggedin': 'createpage',
-    'cantmove': 'move',
-    'cantdelete': 'delete',
-    'cantundelete': 'undelete',
-    'protectedpage': 'editprotected',
-}
+    'cantcreate': 'createpage', 'nocreate-loggedin': 'createpage',
+    'cantmove': 'move', 'cantdelete': 'delete', 'cantundelete': 'undelete',
+    'protectedpage': 'editprotected', 'cantedit': '',
+    'cantchangeuploadedfile': '',
+}  # fmt: skip
 
 
 def of_api_error(
@@ -320,11 +292,11 @@ def of_api_error(
     :param action: the action of the request, or ''
     :return: None for a code that has nothing to do with OAuth 2.0
     """
-    meaning = _API_ERRORS.get(code)
+    meaning = _API_ERRORS.get('permissiondenied' if code in _RIGHTS else code)
     if meaning is None:
         return None
-    clients = host.special_page(wiki, 'OAuthConsumerRegistration/list')
-    grant = grant_for(_RIGHTS.get(code, action))
+    clients = _clients(wiki)
+    grant = GRANT_OF.get(_RIGHTS.get(code) or action)
     meaning = meaning.format(
         grant=f': "{grant}"' if grant else '',
         grants_page=host.special_page(wiki, 'OAuthManageMyGrants'),
@@ -337,14 +309,6 @@ def of_api_error(
     )
 
 
-def grant_for(right: str) -> str | None:
-    """Return the title of the grant that includes a right."""
-    for title, rights, _use in GRANTS.values():
-        if right in rights:
-            return title
-    return None
-
-
 def missing_rights(
     account_rights: Iterable[str], token_rights: Iterable[str]
 ) -> dict[str, str]:
@@ -353,12 +317,7 @@ def missing_rights(
     :return: the title of the grant that includes it, for each right
     """
     missing = set(account_rights) - set(token_rights)
-    return {
-        right: title
-        for title, rights, _use in GRANTS.values()
-        for right in rights
-        if right in missing
-    }
+    return {right: GRANT_OF[right] for right in GRANT_OF if right in missing}
 
 
 def unused_entry(key: str, hosts: Iterable[str]) -> str:
@@ -369,21 +328,4 @@ def unused_entry(key: str, hosts: Iterable[str]) -> str:
         f'authenticate[{key!r}] in user-config.py is not the host of any site'
         ' in usernames, so OAuth 2.0 was not used there. The hosts of your'
         f' sites are: {some}'
-    )
-
-
-def oauth1_option() -> str:
-    """Return the warning about "pwb login -oauth"."""
-    return (
-        'The option -oauth is for OAuth 1.0a. For OAuth 2.0, which'
-        ' user-config.py is set up for, run "pwb login" without it.'
-    )
-
-
-def through_proxy(wiki: str) -> str:
-    """Return the warning about a proxy for a wiki on this machine."""
-    return (
-        f'Requests to {wiki}, which is on this machine, go through a proxy'
-        ' because of the environment, and so does the access token. Set'
-        ' NO_PROXY=127.0.0.1,localhost in the environment.'
     )

@@ -6,7 +6,8 @@ import contextlib
 import sys
 import time
 import weakref
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, TypedDict
 
 from requests.auth import AuthBase
 
@@ -15,6 +16,7 @@ from pywikibot_oauth2.account import Account, Policy
 from pywikibot_oauth2.authorization import Authorization, PendingLogin
 from pywikibot_oauth2.bearer import BearerAuth
 from pywikibot_oauth2.blocks import Block
+from pywikibot_oauth2.client import OAuth2Client
 from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     AuthorizationError,
@@ -23,18 +25,13 @@ from pywikibot_oauth2.errors import (
 )
 from pywikibot_oauth2.protocol import OAuth2Wiki, parse_callback
 from pywikibot_oauth2.stores import MemoryStore
+from pywikibot_oauth2.token import Token
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import TypedDict
-
     from pywikibot.site import BaseSite
     from requests import PreparedRequest
     from typing_extensions import Unpack
-
-    from pywikibot_oauth2.client import OAuth2Client
-    from pywikibot_oauth2.token import Token
 
     class Options(TypedDict, total=False):
         """The options of a session besides its client, wiki and user."""
@@ -80,19 +77,6 @@ class OAuth2Session(AuthBase):
     :param clock: returns the seconds since 1970 UTC
     :raises ConfigurationError: wiki is not the address of an api.php
     """
-
-    __slots__ = (
-        '_account',
-        '_auth',
-        '_clock',
-        '_pending',
-        '_refreshes',
-        '_user_agent',
-        '_wiki',
-        'asserts_user',
-        'client',
-        'on_change',
-    )
 
     def __init__(
         self,
@@ -281,9 +265,8 @@ class OAuth2Session(AuthBase):
         session = cls(client, f'{found.wiki}/api.php', **options)
         session._pending = PendingLogin.deserialize(data.get('pending'))
         # A fixed access token is that of the client, not of the data.
-        session._begin(
-            found.user, found if client.access_token is None else None
-        )
+        is_fixed = client.access_token is not None
+        session._begin(found.user, None if is_fixed else found)
         return session
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TypeGuard
 
 from pywikibot_oauth2.errors import EndpointError, StoreError
-
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import TypeGuard
 
 
 #: A token is due this many seconds before it expires, or a tenth of its
@@ -149,7 +146,8 @@ class Token:
         if (
             is_bearer(access_token)
             and (refresh_token is None or _is_visible(refresh_token))
-            and (expires_at is None or _is_time(expires_at))
+            and type(expires_at) in (int, float, type(None))
+            and abs(expires_at or 0) < _LAST_TIME
         ):
             return cls(access_token, refresh_token, expires_at, lifetime)
         raise StoreError('the token is damaged')
@@ -166,22 +164,11 @@ def is_bearer(value: object) -> TypeGuard[str]:
 
 def seconds(value: object) -> float | None:
     """Return a number of seconds, or None if it makes no sense as one."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
+    number = 0.0
+    if isinstance(value, (int, float, str)) and value is not True:
+        with contextlib.suppress(ValueError, OverflowError):
+            number = float(value)
     return number if 0 < number < _PRACTICALLY_FOREVER else None
-
-
-def _is_time(value: object) -> TypeGuard[float]:
-    """Return whether a value can be a time in seconds since 1970."""
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and abs(value) < _LAST_TIME
-    )
 
 
 def _is_visible(value: object) -> TypeGuard[str]:

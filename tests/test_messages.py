@@ -50,7 +50,7 @@ def codes_in(path):
         if isinstance(node, ast.Call):
             name = getattr(node.func, 'attr', getattr(node.func, 'id', ''))
             parts += [k.value for k in node.keywords if k.arg == 'error']
-            if name in ('_error', '_failed', '_unusable', 'left_alone'):
+            if name in ('_error', '_failed', '_unusable', '_left_alone'):
                 parts += [a for a in node.args if isinstance(a, ast.Constant)]
         elif isinstance(node, ast.Assign) and any(
             'code' in ast.unparse(target).lower() for target in node.targets
@@ -268,9 +268,9 @@ def test_rights_that_the_token_lacks_are_named_with_their_grants():
         'move': 'Create, edit, and move pages',
         'delete': 'Delete pages, revisions, and log entries',
     }
-    assert messages.grant_for('x') is None
+    assert 'x' not in messages.GRANT_OF
     for title, rights, _use in messages.GRANTS.values():
-        assert {messages.grant_for(right) for right in rights} == {title}
+        assert {messages.GRANT_OF[right] for right in rights} == {title}
 
 
 def test_the_rest_names_what_it_is_about():
@@ -279,8 +279,8 @@ def test_the_rest_names_what_it_is_about():
     assert "authenticate['*.wikipeda.org'] in user-config.py" in text
     assert text.endswith(f'are: {", ".join(sorted(hosts)[:5])}, …')
     assert messages.unused_entry('x', ['a']).endswith('are: a')
-    assert 'run "pwb login" without it' in messages.oauth1_option()
-    assert 'NO_PROXY=127.0.0.1,localhost' in messages.through_proxy('http://x')
+    assert 'run "pwb login" without it' in messages.OAUTH1_OPTION
+    assert 'NO_PROXY=127.0.0.1,localhost' in messages.THROUGH_PROXY
 
 
 ADVISERS = ('messages.py', 'login', 'cli', 'scripts', '__init__.py')

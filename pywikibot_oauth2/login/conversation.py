@@ -10,7 +10,7 @@ import threading
 import time
 import webbrowser
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -91,7 +91,7 @@ class Conversation:
             other = _with_free_port(uri)
             if other and self.endpoints.ignores_loopback_port():
                 server = callback_server.CallbackServer(other, self._is_answer)
-                self._pending = replace(self._pending, redirect_uri=other)
+                self._pending = self._pending._replace(redirect_uri=other)
                 return server
         holder = callback_server.owner_of_port(urlsplit(uri).port or 80)
         if holder is not None:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import TYPE_CHECKING
-
-from pywikibot_oauth2.errors import StoreError
 
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from contextlib import AbstractContextManager
-
-    #: A serialized authorization.
-    Data = Mapping[str, object]
-    #: Stores an authorization in the place that was reserved for it.
-    Save = Callable[[Data], None]
+#: A serialized authorization.
+Data = Mapping[str, object]
+#: Stores an authorization in the place that was reserved for it.
+Save = Callable[[Data], None]
+#: Holds a lock.
+Held = AbstractContextManager[None]
 
 
 class Store(ABC):
@@ -73,9 +69,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def lock(
-        self, account: str, client_id: str
-    ) -> AbstractContextManager[None]:
+    def lock(self, account: str, client_id: str) -> Held:
         """Return a context in which nobody else changes an authorization.
 
         :param account: the name of the account
@@ -119,38 +113,10 @@ class MemoryStore(Store):
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Do nothing."""
 
-    @contextlib.contextmanager
-    def lock(self, account: str, client_id: str) -> Iterator[None]:
+    def lock(self, account: str, client_id: str) -> Held:
         """Do not lock: the account excludes other threads itself."""
-        yield
+        return contextlib.nullcontext()
 
     def where(self, account: str) -> str:
         """Return the place as it appears in messages."""
         return 'memory'
-
-
-def parse(content: str | bytes | None, place: str) -> Data | None:
-    """Return a decoded JSON object; None for None.
-
-    Neither the error nor its context holds the content, and no frame of
-    its traceback does.
-
-    :param place: the place as it appears in messages
-    :raises StoreError: it is not a JSON object
-    """
-    if content is None:
-        return None
-    data = None
-    with contextlib.suppress(ValueError, RecursionError):
-        data = json.loads(content)
-    if isinstance(data, dict):
-        return data
-    reason = 'not a JSON object' if content else 'empty'
-    del content, data
-    raise left_alone(place, 'damaged', f'is damaged: it is {reason}')
-
-
-def left_alone(place: str, code: str, what: str) -> StoreError:
-    """Return the error for content that cannot be used and is left alone."""
-    message = f'{place} {what}. It was left as it is.'
-    return StoreError(message, error=code, hint=place)

@@ -4,48 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import os
-import re
 import stat
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from pywikibot.logging import warning
+from pywikibot.tools import as_filename
 
 from pywikibot_oauth2.errors import StoreError
-from pywikibot_oauth2.stores import Store, left_alone
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from pywikibot_oauth2.stores import Data
+from pywikibot_oauth2.stores import Data, Store
 
 
 # The version of the file's layout.
 _VERSION = 1
-
 # The minimum space that is reserved for a new token, in bytes. A file with
 # one token has about 3,000.
 _SPACE = 1 << 16
-
 # No file of this package is larger, in bytes.
 _SIZE_LIMIT = 1 << 20
-
 # Temporary files that are older than this, in seconds, are left over.
 _SWEEP_AGE = 3600
-
 # Seconds between two attempts to take a lock that someone else holds.
 _POLL = 0.01
 
-_CODES = {
-    errno.EBUSY: 'not_replaceable',
-    errno.EDQUOT: 'no_space',
-    errno.EFBIG: 'no_space',
-    errno.ENOSPC: 'no_space',
-}
+_CODES = {errno.EBUSY: 'not_replaceable'} | dict.fromkeys(
+    (errno.EDQUOT, errno.EFBIG, errno.ENOSPC), 'no_space'
+)
 
 
 class FileStore(Store):
@@ -68,10 +58,8 @@ class FileStore(Store):
         folder: str | os.PathLike[str] | None = None,
         lock_timeout: float = 120,
     ) -> None:
-        self._folder = None if folder is None else os.fspath(folder)
+        self._folder = folder
         self._lock_timeout = lock_timeout
-        self._is_lockless = False
-        self._paths: dict[tuple[str, str], Path] = {}
         # What each thread must give back with the lock.
         self._reserved = threading.local()
 
@@ -79,14 +67,8 @@ class FileStore(Store):
         """Return the path of an account's token file."""
         from pywikibot import config
 
-        key = self._own_folder() or config.base_dir, account
-        if key not in self._paths:
-            from pywikibot.tools import as_filename
-
-            folder = os.path.abspath(os.path.expanduser(key[0]))
-            name = f'pywikibot-{as_filename(account)}.oauth2.json'
-            self._paths[key] = Path(folder, name)
-        return self._paths[key]
+        name = f'pywikibot-{as_filename(account)}.oauth2.json'
+        return Path(self._own_folder() or config.base_dir, name)
 
     def where(self, account: str) -> str:
         """Return the path as it appears in messages."""
@@ -94,7 +76,7 @@ class FileStore(Store):
 
     def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization; see :meth:`Store.load`."""
-        return self._read(self.path(account), account).get(client_id)
+        return self._read(account).get(client_id)
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization; see :meth:`Store.save`."""
@@ -109,7 +91,7 @@ class FileStore(Store):
         """
         path = self.path(account)
         # What is stored for other clients must be kept.
-        self._read(path, account)
+        self._read(account)
         place = contextlib.ExitStack()
         with _reported(path, 'written', error='not_writable'):
             os.makedirs(path.parent, mode=0o700, exist_ok=True)
@@ -118,7 +100,7 @@ class FileStore(Store):
             self._reserved.places.push(place)
 
         def save(authorization: Data | None) -> None:
-            found: dict[str, Data | None] = {**self._read(path, account)}
+            found = self._read(account)
             found[client_id] = authorization
             if authorization is None:
                 del found[client_id]
@@ -155,7 +137,7 @@ class FileStore(Store):
         )
         try:
             os.makedirs(path.parent, mode=0o700, exist_ok=True)
-            self._check_folder(path)
+            self._check_folder(path.parent)
             lock.acquire(poll_interval=_POLL)
         except Timeout:
             raise StoreError(
@@ -167,94 +149,108 @@ class FileStore(Store):
         except (OSError, NotImplementedError) as error:
             # Some network file systems have no locks, and a read-only
             # folder has nothing to protect.
-            self._warn_once(name, error)
+            _warn_of_no_lock(name, str(error))
         with contextlib.ExitStack() as places:
             places.callback(lock.release)
-            places.callback(vars(self._reserved).clear)
             self._reserved.places = places
             yield
 
-    def _own_folder(self) -> str | None:
-        return self._folder or os.environ.get('PYWIKIBOT_OAUTH2_FOLDER')
+    def _own_folder(self) -> str | os.PathLike[str] | None:
+        """Return the folder that was chosen, if any.
 
-    def _check_folder(self, path: Path) -> None:
+        It stays the same if the program changes its working directory.
+        """
+        chosen = self._folder or os.environ.get('PYWIKIBOT_OAUTH2_FOLDER')
+        if chosen:
+            self._folder = os.path.abspath(os.path.expanduser(chosen))
+        return self._folder
+
+    def _check_folder(self, folder: Path) -> None:
         """Refuse a chosen folder in which others can replace files.
 
         Pywikibot's own folder is accepted, as Pywikibot accepts it.
         """
-        if not self._own_folder() or not hasattr(os, 'geteuid'):
-            return
-        if os.stat(path.parent).st_mode & 0o022:
-            raise StoreError(
-                f'Others can write to the folder {path.parent}.',
-                error='exposed_folder',
-                hint=str(path.parent),
-            )
-
-    def _read(self, path: Path, account: str) -> dict[str, Data]:
-        """Return the authorizations in a token file by client ID."""
-        with (
-            _reported(path, 'read', error='unreadable'),
-            contextlib.suppress(FileNotFoundError),
+        if (
+            self._own_folder()
+            and hasattr(os, 'geteuid')
+            and folder.stat().st_mode & 0o022
         ):
-            self._check_folder(path)
-            return _authorizations(path, account)
-        return {}
-
-    def _warn_once(self, name: str, error: Exception) -> None:
-        from pywikibot.logging import warning
-
-        if not self._is_lockless:
-            self._is_lockless = True
-            warning(
-                f'{name} cannot be locked ({error}): do not let several bots'
-                ' share this token file.'
+            raise StoreError(
+                f'Others can write to the folder {folder}.',
+                error='exposed_folder',
+                hint=str(folder),
             )
 
+    def _read(self, account: str) -> dict[str, Data | None]:
+        """Return the authorizations in a token file by client ID.
 
-def _authorizations(path: Path, account: str) -> dict[str, Data]:
-    """Return the authorizations in a token file by client ID.
+        No frame of the traceback of an error holds them.
+        """
+        path = self.path(account)
+        with _reported(path, 'read', error='unreadable'):
+            try:
+                self._check_folder(path.parent)
+                data = parse(_content(path), str(path)) or {}
+            except FileNotFoundError:
+                return {}
+        version, owner, found = map(
+            data.get, ('version', 'account', 'authorizations')
+        )
+        if isinstance(version, int) and version > _VERSION:
+            code = 'newer_release'
+            what = f'was written by a newer release (version {version})'
+        elif version != _VERSION or not (
+            isinstance(owner, str) and isinstance(found, dict)
+        ):
+            code, what = 'damaged', 'is damaged: it is not a token file'
+        elif owner != account:
+            # as_filename gives some accounts the same file name.
+            code = 'shared_name'
+            what = f'is for account {owner!r}, not for {account!r}'
+        else:
+            return found
+        del data, found
+        raise _left_alone(str(path), code, what)
 
-    No frame of the error's traceback holds its content.
 
-    :raises OSError: it cannot be read
-    :raises StoreError: it is not a token file of the account
+def parse(content: str | bytes | None, place: str) -> Data | None:
+    """Return a decoded JSON object; None for None.
+
+    Neither the error nor its context holds the content, and no frame of
+    its traceback does.
+
+    :param place: the place as it appears in messages
+    :raises StoreError: it is not a JSON object
     """
-    content = _content(path)
+    if content is None:
+        return None
     data = None
     with contextlib.suppress(ValueError, RecursionError):
         data = json.loads(content)
+    if isinstance(data, dict):
+        return data
     reason = 'not a JSON object' if content else 'empty'
-    del content
-    fields = data if isinstance(data, dict) else {}
-    version, owner, found = map(
-        fields.get, ('version', 'account', 'authorizations')
+    del content, data
+    raise _left_alone(place, 'damaged', f'is damaged: it is {reason}')
+
+
+def _left_alone(place: str, code: str, what: str) -> StoreError:
+    message = f'{place} {what}. It was left as it is.'
+    return StoreError(message, error=code, hint=place)
+
+
+@functools.cache
+def _warn_of_no_lock(name: str, reason: str) -> None:
+    warning(
+        f'{name} cannot be locked ({reason}): do not let several bots share'
+        ' this token file.'
     )
-    if not isinstance(data, dict):
-        code, what = 'damaged', f'is damaged: it is {reason}'
-    elif isinstance(version, int) and version > _VERSION:
-        code = 'newer_release'
-        what = f'was written by a newer release (version {version})'
-    elif version != _VERSION or not (
-        isinstance(owner, str) and isinstance(found, dict)
-    ):
-        code, what = 'damaged', 'is damaged: it is not a token file'
-    elif owner != account:
-        # as_filename gives some accounts the same file name.
-        code = 'shared_name'
-        what = f'is for account {owner!r}, not for {account!r}'
-    else:
-        return found
-    del data, fields, found
-    raise left_alone(str(path), code, what)
 
 
 def _content(path: Path) -> bytes:
     """Return the content of a token file; make it private if it is not."""
     with contextlib.suppress(ExposedFileError):
         return read_private(path)
-    from pywikibot.logging import warning
-
     os.chmod(path, 0o600)
     warning(f'{path} could be read by others; its mode is now 0600.')
     return read_private(path)
@@ -266,12 +262,9 @@ def _reported(path: Path, done: str, error: str) -> Iterator[None]:
     try:
         yield
     except OSError as failure:
-        reason = failure.strerror or failure
-        if failure.errno == errno.EBUSY:
-            reason = 'the file itself is mounted, so it cannot be replaced'
         code = _CODES.get(failure.errno or 0, error)
-        what = f'cannot be {done}: {reason}'
-        raise left_alone(str(path), code, what) from None
+        what = f'cannot be {done}: {failure.strerror or failure}'
+        raise _left_alone(str(path), code, what) from None
 
 
 class ExposedFileError(OSError):
@@ -322,12 +315,13 @@ def draft(
     # RuntimeError on a loop.
     target = Path(os.path.realpath(path))
     if _is_mount(target):
-        raise OSError(errno.EBUSY, 'it is a mount of its own')
+        raise OSError(
+            errno.EBUSY, 'the file itself is mounted, so it cannot be replaced'
+        )
     _sweep(target)
     size = target.stat().st_size if target.exists() else 0
-    descriptor, name = tempfile.mkstemp(
-        suffix, f'{target.name}.', target.parent
-    )
+    prefix = f'{target.name}.'
+    descriptor, name = tempfile.mkstemp(suffix, prefix, target.parent)
     try:
         with open(descriptor, 'wb') as file:
 
@@ -369,14 +363,13 @@ def _is_mount(path: Path) -> bool:
         return False
 
 
-def _mount_id(path: Path) -> list[bytes]:
-    """Return the mount ID of a path."""
+def _mount_id(path: Path) -> str:
     descriptor = os.open(path, os.O_PATH)
     try:
-        facts = Path(f'/proc/self/fdinfo/{descriptor}').read_bytes()
+        facts = Path(f'/proc/self/fdinfo/{descriptor}').read_text()
     finally:
         os.close(descriptor)
-    return re.findall(rb'^mnt_id:.*$', facts, re.MULTILINE)
+    return facts.partition('mnt_id:')[2].partition('\n')[0]
 
 
 def _sweep(path: Path) -> None:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pywikibot.logging import warning
+
 from pywikibot_oauth2.errors import StoreError, StoreUnreachableError
-from pywikibot_oauth2.stores import Store, parse
-from pywikibot_oauth2.stores.file import FileStore
+from pywikibot_oauth2.stores import Data, Held, Store
+from pywikibot_oauth2.stores.file import FileStore, parse
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractContextManager
-
     from keyring.backend import KeyringBackend
-
-    from pywikibot_oauth2.stores import Data
 
 
 class KeyringStore(Store):
@@ -42,9 +40,7 @@ class KeyringStore(Store):
         """Return the entry as it appears in messages."""
         return f'the system keyring, service {self._service}, {account}'
 
-    def lock(
-        self, account: str, client_id: str
-    ) -> AbstractContextManager[None]:
+    def lock(self, account: str, client_id: str) -> Held:
         """Exclude other processes; see :meth:`Store.lock`."""
         return self._files.lock(account, client_id)
 
@@ -75,8 +71,6 @@ class KeyringStore(Store):
                     error='not_kept',
                 )
         except StoreUnreachableError as error:
-            from pywikibot.logging import warning
-
             self._files.save(account, client_id, authorization)
             warning(
                 f'{error}\nUntil it can be used, the token is kept in'
@@ -115,7 +109,11 @@ def _keyring() -> Iterator[KeyringBackend]:
         ) from None
     try:
         backend = keyring.get_keyring()
-        if not _is_of_windows(backend):
+        # If several keyrings can be used, this is a chain of them, and the
+        # first one stores.
+        first = next(iter(getattr(backend, 'backends', ())), backend)
+        modules = [base.__module__ for base in type(first).__mro__]
+        if 'keyring.backends.Windows' not in modules:
             yield backend
             return
     except Exception as error:  # noqa: BLE001 - any, see above
@@ -124,24 +122,10 @@ def _keyring() -> Iterator[KeyringBackend]:
             f' ({type(error).__name__}: {error}).',
             error='unreachable',
         ) from None
+    # See CRED_MAX_CREDENTIAL_BLOB_SIZE, 5 · 512 bytes, in wincred.h. The
+    # package keyring writes UTF-16.
     raise StoreError(
         'The Windows Credential Manager stores at most 2,560 bytes, which is'
         " not enough for MediaWiki's tokens.",
         error='keyring_too_small',
-    )
-
-
-def _is_of_windows(backend: KeyringBackend) -> bool:
-    """Return whether a keyring is the Windows Credential Manager.
-
-    If several keyrings can be used, the package keyring returns a chain of
-    them, and the first one stores.
-
-    See CRED_MAX_CREDENTIAL_BLOB_SIZE, 5 · 512 bytes, in wincred.h. The
-    package keyring writes UTF-16.
-    """
-    first = next(iter(getattr(backend, 'backends', ())), backend)
-    return any(
-        base.__module__ == 'keyring.backends.Windows'
-        for base in type(first).__mro__
     )

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import secrets
 import threading
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pywikibot_oauth2.errors import StoreError
-from pywikibot_oauth2.stores import Store, parse
+from pywikibot_oauth2.stores import Data, Save, Store
+from pywikibot_oauth2.stores.file import parse
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import redis
     from redis.lock import Lock
-
-    from pywikibot_oauth2.stores import Data, Save
 
 
 # Seconds to wait for an answer. All threads of a bot wait meanwhile.
 _TIMEOUT = 5.0
-
 # Seconds between two attempts to take a lock that someone else holds.
 _POLL = 0.01
-
 # Stores an authorization, if there is one, if the caller still holds the
 # lock. Redis runs a script as a whole, so nobody else can take the lock in
 # between.
@@ -37,12 +33,6 @@ _SAVE = """
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[2] then redis.call('set', KEYS[2], ARGV[2]) end
 return 1
-"""
-
-# Extends a lock of the caller. It might expire between two commands.
-_EXTEND = """
-if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('pexpire', KEYS[1], ARGV[2])
 """
 
 
@@ -74,7 +64,7 @@ class RedisStore(Store):
         self._lock_timeout = lock_timeout
         # redis-py reconnects after a fork.
         self._connected: redis.Redis | None = None
-        self._held = threading.local()
+        self._mark = secrets.token_hex(16)
 
     def where(self, account: str) -> str:
         """Return the server and the keys as they appear in messages."""
@@ -82,10 +72,9 @@ class RedisStore(Store):
 
     def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization; see :meth:`Store.load`."""
-        key = self._key(account, client_id)
-        place = f'{key} on {self._server()}'
+        key, _ = self._keys(account, client_id)
         with self._client() as client:
-            return parse(client.get(key), place)
+            return parse(client.get(key), f'{key} on {self._server()}')
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization; see :meth:`Store.save`."""
@@ -98,62 +87,66 @@ class RedisStore(Store):
 
     def _run(self, account: str, client_id: str, *content: str) -> None:
         """Run the script that stores an authorization, or nothing."""
-        key = self._key(account, client_id)
-        held = getattr(self._held, key, '')
+        key, lock = self._keys(account, client_id)
         with self._client() as client:
-            is_held = client.eval(_SAVE, 2, _lock_of(key), key, held, *content)
-        if not is_held:
-            raise self._error(
-                'lock_lost',
-                f'The lock of {key} on {self._server()} is not held: it'
-                f' expires after {self._lock_timeout:g} seconds.',
-            )
+            if not client.eval(_SAVE, 2, lock, key, self._token(), *content):
+                raise self._error(
+                    'lock_lost',
+                    f'The lock of {key} on {self._server()} is not held: it'
+                    f' expires after {self._lock_timeout:g} seconds.',
+                )
 
     @contextlib.contextmanager
     def lock(self, account: str, client_id: str) -> Iterator[None]:
         """Exclude all others; see :meth:`Store.lock`."""
-        key = self._key(account, client_id)
-        token = self._token()
+        _, name = self._keys(account, client_id)
         patience = 2 * self._lock_timeout
+        end = time.monotonic() + patience
         with self._client() as client:
-            lock = client.lock(
-                _lock_of(key),
-                timeout=self._lock_timeout,
-                sleep=_POLL,
-                blocking_timeout=patience,
-                lock_class=_lock_class(),
-            )
-            is_locked = lock.acquire(token=token)
-        if not is_locked:
-            raise self._error(
-                'lock_busy',
-                f'The lock {_lock_of(key)} on {self._server()} did not become'
-                f' free within {patience:g} seconds.',
-            )
-        setattr(self._held, key, token)
+            lock = client.lock(name, timeout=self._lock_timeout)
+            while not self._take(lock):
+                if time.monotonic() > end:
+                    raise self._error(
+                        'lock_busy',
+                        f'The lock {name} on {self._server()} did not become'
+                        f' free within {patience:g} seconds.',
+                    )
+                time.sleep(_POLL)
         try:
             yield
         finally:
-            delattr(self._held, key)
             # If it has expired or the server is gone, there is nothing to
             # release.
             with contextlib.suppress(StoreError), self._client():
                 lock.release()
 
-    def _token(self) -> str:
-        """Return the mark of the locks that this thread has taken.
+    def _take(self, lock: Lock) -> bool:
+        """Take a lock if it is free, or if this thread has it already.
 
-        It stays the same, so that the thread can take a lock again which it
-        could not release, or of which it does not know that it has it.
+        The thread does not know that it has it if the answer to the
+        acquisition or to the release was lost.
         """
-        if getattr(self._held, 'pid', None) != os.getpid():
-            self._held.pid = os.getpid()
-            self._held.token = secrets.token_hex(16)
-        token: str = self._held.token
-        return token
+        from redis.exceptions import LockNotOwnedError
 
-    def _key(self, account: str, client_id: str) -> str:
-        return f'{self._prefix}{account}:{client_id}'
+        if lock.acquire(blocking=False, token=self._token()):
+            return True
+        lock.local.token = self._token()
+        with contextlib.suppress(LockNotOwnedError):
+            return lock.reacquire()
+        return False
+
+    def _token(self) -> str:
+        """Return the mark of all locks that this thread takes."""
+        return f'{self._mark} {os.getpid()} {threading.get_ident()}'
+
+    def _keys(self, account: str, client_id: str) -> tuple[str, str]:
+        """Return the names of the keys of an authorization and of its lock.
+
+        The keys of a script must be in the same slot of a Redis Cluster,
+        which is computed from the part of a name that is in braces.
+        """
+        key = f'{self._prefix}{account}:{client_id}'
+        return key, f'{key}:lock' if '{' in key else f'{{{key}}}:lock'
 
     def _server(self) -> str:
         """Return the address without any part of a password.
@@ -222,35 +215,3 @@ class RedisStore(Store):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self._server()!r})'
-
-
-def _lock_of(key: str) -> str:
-    """Return the name of a lock.
-
-    The keys of a script must be in the same slot of a Redis Cluster, which
-    is computed from the part of a name that is in braces.
-    """
-    return f'{key}:lock' if '{' in key else f'{{{key}}}:lock'
-
-
-@functools.cache
-def _lock_class() -> type[Lock]:
-    """Return the class of locks; redis is imported when it is used."""
-    from redis.lock import Lock
-
-    class OwnLock(Lock):
-        """A lock that its holder can take again.
-
-        Otherwise, a thread waits for itself until the lock expires if the
-        answer to the acquisition or to the release was lost.
-        """
-
-        def do_acquire(self, token: str) -> bool:
-            if super().do_acquire(token):
-                return True
-            milliseconds = int((self.timeout or 0) * 1000)
-            return bool(
-                self.redis.eval(_EXTEND, 1, self.name, token, milliseconds)
-            )
-
-    return OwnLock
