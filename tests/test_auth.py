@@ -34,8 +34,8 @@ from tests.helpers import (
     set_up_pywikibot,
 )
 from tests.sandbox import Sandbox
-from tests.sandbox.accounts import SESSION_COOKIE
-from tests.sandbox.wire import Response, json_response
+from tests.sandbox.content import SESSION_COOKIE
+from tests.sandbox.server import Response, json_response
 from tests.stores.contract import listening
 
 

@@ -99,7 +99,7 @@ def test_a_pending_login_is_stored_and_not_shown():
     again = PendingLogin.deserialize(
         json.loads(json.dumps(pending.serialize()))
     )
-    assert vars(again) == vars(pending)
+    assert again == pending
     assert PendingLogin.deserialize(None) is None
     for shown in repr(pending), str(pending), f'{[pending]}':
         assert '3' not in shown
