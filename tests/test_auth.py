@@ -573,7 +573,7 @@ def test_no_cookie_but_the_tokens_is_sent_with_a_token(live):
     live.wiki.expire_access_tokens()
     assert live.who() == 'Bot'
     page = '/rest.php/v1/page/'
-    moved = Response(301, headers={'Location': f'{page}B'})
+    moved = Response(301, headers=[('Location', f'{page}B')])
     live.wiki.fail_next('redirect', path=page, location=f'{page}B')
     http.fetch(f'{live.wiki.url}{page}A')
     assert live.wiki.requests[-1].user == 'Bot'
@@ -660,7 +660,7 @@ def test_no_token_goes_along_a_redirect_to_another_wiki(live, answer, is_ours):
     assert live.bot.asked == 0
     # The same on the way to another path of a wiki of the account.
     config.authenticate[other.netloc] = live.auth
-    other.answers = [Response(301, b'', {'Location': '/~x/api.php'}), GOOD]
+    other.answers = [Response(301, b'', [('Location', '/~x/api.php')]), GOOD]
     assert http.fetch(other.api_url).ok
     assert other.sent('Authorization')[1:] == [live.header, None]
 
