@@ -249,14 +249,17 @@ with HiddenLine() as line:
     tell(line.poll(0))
     tell(line.poll(0.05))
     select.select([0], [], [], 20)
+    line.poll(0)
     tell(repr(line) + str(line))
+    select.select([0], [], [], 20)
 tell(select.select([0], [], [], 0)[0])
 """)
     terminal.type('y\r')
     # The wait for a line has an end, too.
     assert [terminal.told(), terminal.told()] == [None, None]
-    terminal.type(f'{SECRET}\r')
+    terminal.type(SECRET)
     assert SECRET not in terminal.told()
+    terminal.type('rm -rf\r')
     assert terminal.told() == []
 
 
