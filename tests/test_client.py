@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import io
 import json
+import logging
 import os
 import pickle
 import pprint
+import string
 import sys
+import traceback
 
 import pytest
 from pywikibot import config
@@ -38,14 +42,35 @@ def make_client(**changes):
     return OAuth2Client(CLIENT_ID, **{**values, **changes})
 
 
+def logged(value):
+    stream = io.StringIO()
+    logger = logging.Logger('a logger of its own')
+    logger.addHandler(logging.StreamHandler(stream))
+    logger.error('%s %r', value, value)
+    logger.error('%(value)s', {'value': value})
+    logger.error(value)
+    return stream.getvalue()
+
+
+def traced(value):
+    try:
+        raise ValueError(value)
+    except ValueError as error:
+        found = traceback.TracebackException.from_exception(
+            error, capture_locals=True
+        )
+    return ''.join(found.format())
+
+
 def shown_by(client):
     """Yield what is shown of a client in every way."""
     session = OAuth2Session(client, 'https://wiki.example/w/api.php')
     yield f'{session!r} {json.dumps(session.serialize())}'
     auth = OAuth2Auth(client.client_id, client.client_secret)
     for each in client, auth:
-        yield from (repr(each), str(each), format(each))
-        yield pprint.pformat({'clients': [each]})
+        for show in repr, str, format, ascii, pprint.pformat, logged, traced:
+            yield show(each)
+        yield string.Template('$c').substitute(c=each)
     yield pprint.pformat(vars(auth))
     for refuse in json.dumps, vars, pickle.dumps, dataclasses.asdict:
         with pytest.raises(TypeError) as info:
