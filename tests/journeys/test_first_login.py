@@ -50,3 +50,20 @@ def test_ctrl_c_gives_back_the_terminal_and_the_port(owner):
         person = [sys.executable, browser.__file__, terminal.address]
         subprocess.run(person, check=True, stdout=subprocess.DEVNULL)
         assert LOGGED_IN in terminal.wait()
+
+
+def test_a_script_asks_in_the_browser_and_may_be_run_again_after_cancel(
+    owner, wiki
+):
+    owner.has_browser('--cancel')
+    shown = owner.in_terminal(owner.script(), '1')
+    assert (
+        'The authorization was cancelled.\nTo start again, run:\n'
+        '  pwb login -site:sandbox:en\n'
+    ) in shown
+    assert not owner.token_file().exists()
+    owner.has_browser()
+    shown = owner.in_terminal(owner.script(), '1')
+    assert 'Bot has authorized the client' in shown
+    assert not [secret for secret in wiki.secrets if secret in shown]
+    assert editors(wiki) == ['Bot']
