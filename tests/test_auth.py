@@ -53,6 +53,9 @@ def setting(value):
 
 
 DEAD_ANSWER = api_error(DEAD)
+DEAD_GATEWAY = Response(
+    401, b'{}', [('WWW-Authenticate', 'error="invalid_token"')]
+)
 
 
 class OtherWiki(Sandbox):
@@ -541,6 +544,7 @@ def test_what_needs_a_token_says_that_there_is_none(bench):
     ('code', 'data', 'words'),
     [('permissiondenied', 'action=delete&title=A', 'Delete pages'),
      ('blocked', '', 'the authorization is still valid'),
+     (f'{DEAD}-jwt', '', 'A cookie that did not belong'),
      ('badtoken', '', None)],
 )  # fmt: skip
 def test_what_an_error_code_means_is_said_once(live, said, code, data, words):
@@ -646,7 +650,7 @@ def test_a_cookie_that_does_not_fit_is_dropped_and_the_request_repeated(owner):
     assert owner.bot.asked == 1
 
 
-@pytest.mark.parametrize('answer', [GOOD, DEAD_ANSWER])
+@pytest.mark.parametrize('answer', [GOOD, DEAD_ANSWER, DEAD_GATEWAY])
 @pytest.mark.parametrize('is_ours', [False, True])
 def test_no_token_goes_along_a_redirect_to_another_wiki(live, answer, is_ours):
     live.password_session()
