@@ -141,6 +141,13 @@ def append(user, code='en'):
     site.editpage(page, user, appendtext=str(next(NUMBERS)), **options)
 
 
+def change_with_the_token_of(bot, user, code):
+    """Edit on the site of a user with a CSRF token of the bot."""
+    token = pywikibot.Site(code, 'sandbox', user=bot).tokens['csrf']
+    site = pywikibot.Site(code, 'sandbox', user=user)
+    site.simple_request(**{**FORM, 'text': 'x', 'token': token}).submit()
+
+
 def save_later(user, code='en'):
     """Save a page asynchronously; return the error, if any."""
     results = queue.Queue()
@@ -311,6 +318,8 @@ def test_a_bot_edits_in_any_thread_and_for_no_user(
                     append(user, code)
                 errors.append(change())
             append(user, code)  # fetches a CSRF token of its own
+            change = change_with_the_token_of, 'Bot', user, code
+            errors.append(failure(*change))
         with pytest.raises(ConfigurationError, match='wrong acc') as caught:
             append(user, code)
         append('Bot', code)
