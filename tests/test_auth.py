@@ -571,8 +571,11 @@ def test_a_logout_that_the_wiki_refuses_ends_pwb_login(live, monkeypatch):
 # Cookies
 
 
-def test_no_cookie_but_the_tokens_is_sent_with_a_token(live):
-    live.password_session()
+@pytest.mark.parametrize('user', ['Admin', 'Bot'])
+def test_no_cookie_but_the_tokens_is_sent_with_a_token(live, user):
+    live.password_session(user)
+    jar = [(each.name, each.value) for each in http.cookie_jar]
+    assert jar
     assert live.who(cookies={'sessionJwt': 'x'}) == 'Bot'
     live.wiki.expire_access_tokens()
     assert live.who() == 'Bot'
@@ -588,7 +591,7 @@ def test_no_cookie_but_the_tokens_is_sent_with_a_token(live):
     assert set(live.other.sent('Cookie')) == {None}
     for request in live.wiki.requests:
         assert 'cookie' not in request.headers
-    assert [each.name for each in http.cookie_jar] == [SESSION_COOKIE]
+    assert [(each.name, each.value) for each in http.cookie_jar] == jar
 
 
 @pytest.fixture
