@@ -202,10 +202,11 @@ def _with_free_port(redirect_uri: str) -> str | None:
     parts = urlsplit(redirect_uri)
     if parts.hostname not in ('127.0.0.1', '::1'):
         return None
-    family = socket.AF_INET if '.' in parts.hostname else socket.AF_INET6
+    name, family = parts.hostname, socket.AF_INET
+    if ':' in name:
+        name, family = f'[{name}]', socket.AF_INET6
     with socket.create_server((parts.hostname, 0), family=family) as probe:
         port = probe.getsockname()[1]
-    name = parts.netloc.removesuffix(f':{parts.port}')
     return parts._replace(netloc=f'{name}:{port}').geturl()
 
 
