@@ -177,7 +177,8 @@ def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
         wikis = _guesses(url)
     if not wikis:
         raise impossible(f'{printable(url)} is not the address of a wiki.')
-    known = _known_site(wikis)
+    # The address of a page need not tell the script folder.
+    known = _known_site(wikis, by_host=host.wiki_at(url) is None)
     if known is None:
         wiki = _find_wiki(wikis)
         # A redirect may lead to a wiki with a family, as wikidata.org does.
@@ -190,15 +191,18 @@ def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
     return offline_site(name, name), url
 
 
-def _known_site(wikis: list[str]) -> BaseSite | None:
+def _known_site(wikis: list[str], *, by_host: bool = False) -> BaseSite | None:
     """Return the site of one of these wikis, if Pywikibot has a family.
 
     ``pywikibot.Site(url=…)`` would send requests, and create one.
+
+    :param by_host: whether to return a site on the same host otherwise
     """
-    for wiki in wikis:
-        known = host.known_site(wiki, anywhere=True)
-        if known is not None:
-            return offline_site(known.code, known.family)
+    for is_enough in sorted({False, by_host}):
+        for wiki in wikis:
+            known = host.known_site(wiki, anywhere=True, by_host=is_enough)
+            if known is not None:
+                return offline_site(known.code, known.family)
     return None
 
 

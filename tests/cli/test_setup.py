@@ -17,6 +17,7 @@ from pywikibot_oauth2.cli.answers import Answers
 from pywikibot_oauth2.cli.sites import offline_site
 from tests.harness import Owner, Terminal, editors, wait_until
 from tests.sandbox import Sandbox
+from tests.sandbox.config import FAMILY
 
 
 PROGRAM = sys.executable, '-m', 'pywikibot_oauth2'
@@ -507,6 +508,24 @@ def test_a_site_that_is_named_needs_no_configuration(
     monkeypatch.setattr(pywikibot, 'argvu', ['pwb', option])
     site, url = sites.find_site(Answers([option]), tmp_path)
     assert (str(site), url) == (expected, None)
+
+
+def test_the_address_of_a_page_finds_a_family_with_another_script_path(
+    tmp_path, monkeypatch
+):
+    wikis = {'a': 'wiki.test', 'b': 'wiki.test', 'c': 'c.test'}
+    paths = {'a': '/a', 'b': '/mediawiki', 'c': '/mediawiki'}
+    family = tmp_path / 'sandbox_family.py'
+    text = FAMILY.format(langs=wikis, paths=paths).replace("'http'", "'https'")
+    family.write_text(text)
+    monkeypatch.setitem(config.family_files, 'sandbox', str(family))
+    for address, code in (
+        ('https://c.test/wiki/Page', 'c'),
+        ('https://c.test/?title=Page', 'c'),
+        ('https://wiki.test/mediawiki/index.php/Page', 'b'),
+    ):
+        site, url = sites.find_site(Answers([f'-wiki:{address}']), tmp_path)
+        assert (str(site), url) == (f'sandbox:{code}', None)
 
 
 @pytest.mark.parametrize('option', ['-setup', '-reset'])
