@@ -1,4 +1,4 @@
-"""The sites that a command is about; none is contacted to find it."""
+"""The sites that a command is about, and what is configured for them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Case:
 
 
 def _authentication(site: BaseSite, wiki: str) -> OAuth2Auth:
-    """Return the OAuth2Auth for a site, if Pywikibot finds it, too."""
+    """Return the OAuth2Auth for a site; Pywikibot must find it, too."""
     found, netloc = host.entry_for(wiki), host.netloc_of(site)
     if isinstance(found, OAuth2Auth):
         keys = host.entries_of(found)
@@ -207,7 +207,7 @@ def _known_site(wikis: list[str], *, by_host: bool = False) -> BaseSite | None:
 
 
 def _find_wiki(wikis: list[str]) -> str:
-    """Return the wiki that has an api.php, or that a wiki redirects to.
+    """Return the first wiki that has an api.php.
 
     Redirects are followed, but only over https: anyone who answers over
     http could redirect the password to their own wiki.

@@ -211,9 +211,9 @@ def _with_free_port(redirect_uri: str) -> str | None:
 
 
 def open_browser(url: str) -> None:
-    """Open the browser without waiting for it, if there is one.
+    """Open the browser, if there is one, without waiting for it.
 
-    A browser in this terminal, such as lynx, would take it over.
+    One that would take over this terminal, such as lynx, is not opened.
     """
 
     def run() -> None:
