@@ -510,19 +510,21 @@ def test_a_site_that_is_named_needs_no_configuration(
     assert (str(site), url) == (expected, None)
 
 
-def test_the_address_of_a_page_finds_a_family_with_another_script_path(
+def test_the_address_of_a_page_or_of_the_api_finds_a_family(
     tmp_path, monkeypatch
 ):
-    wikis = {'a': 'wiki.test', 'b': 'wiki.test', 'c': 'c.test'}
-    paths = {'a': '/a', 'b': '/mediawiki', 'c': '/mediawiki'}
+    wikis = {'a': 'wiki.test', 'b': 'wiki.test', 'c': 'c.test', 'd': 'd.test'}
+    paths = {'a': '/a', 'b': '/mediawiki', 'c': '/mediawiki', 'd': '/w'}
+    text = FAMILY.format(langs=wikis, paths=paths)
     family = tmp_path / 'sandbox_family.py'
-    text = FAMILY.format(langs=wikis, paths=paths).replace("'http'", "'https'")
-    family.write_text(text)
+    family.write_text(text.replace("'http'", "'http' + 's' * (code != 'd')"))
     monkeypatch.setitem(config.family_files, 'sandbox', str(family))
     for address, code in (
         ('https://c.test/wiki/Page', 'c'),
         ('https://c.test/?title=Page', 'c'),
         ('https://wiki.test/mediawiki/index.php/Page', 'b'),
+        # That it is not https is for the next step to say.
+        ('http://d.test/w/api.php', 'd'),
     ):
         site, url = sites.find_site(Answers([f'-wiki:{address}']), tmp_path)
         assert (str(site), url) == (f'sandbox:{code}', None)
