@@ -178,8 +178,9 @@ def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
     if not wikis:
         raise impossible(f'{printable(url)} is not the address of a wiki.')
     exact = host.wiki_at(url)
-    # The address of a page need not tell the script folder.
-    known = _known_site([exact, *wikis] if exact else wikis, by_host=not exact)
+    # The address of a page, unlike that of api.php, need not tell the script
+    # folder.
+    known = _known_site([exact] if exact else wikis, by_host=not exact)
     if known is None:
         wiki = _find_wiki(wikis)
         # A redirect may lead to a wiki with a family, as wikidata.org does.
