@@ -164,10 +164,13 @@ def is_sent_through_proxy(wiki: str) -> bool:
 # Sites and accounts
 
 
-def known_site(wiki: str, *, anywhere: bool = False) -> KnownSite | None:
+def known_site(
+    wiki: str, *, anywhere: bool = False, by_host: bool = False
+) -> KnownSite | None:
     """Find the site at an address among the families of Pywikibot.
 
     :param anywhere: whether to look at families without a user name, too
+    :param by_host: whether any script folder on the host will do
     """
     host = urlsplit(wiki).hostname or ''
     for family in _families(anywhere):
@@ -175,7 +178,10 @@ def known_site(wiki: str, *, anywhere: bool = False) -> KnownSite | None:
             # A quick test first, since families have up to 300 languages.
             if host in family.base_url(code, '').lower():
                 site = KnownSite(family, code, _username(family, code))
-                if site.wiki == wiki:
+                if site.wiki == wiki or (
+                    by_host
+                    and is_match(netloc_of(site), urlsplit(wiki).netloc)
+                ):
                     return site
     return None
 

@@ -188,12 +188,12 @@ def import_(case: Case, _answers: Answers) -> int:
     account, client_id = case.account, case.client.client_id
     try:
         found = Authorization.deserialize(json.loads(_read_line()))
+        is_ours = host.entry_for(found.wiki) is case.auth
     except (ValueError, RecursionError, EOFError, errors.StoreError):
         raise impossible(
             'This line was not written by "pwb oauth2 -export".'
         ) from None
     code, theirs, ours = 'other_wiki', found.wiki, case.wiki
-    is_ours = host.entry_for(found.wiki) is case.auth
     ids = found.user, found.client_id
     if ids != (account.user, client_id) or not found.is_complete:
         code, is_ours = 'other_account', False

@@ -1,4 +1,4 @@
-"""The sites that a command is about; none is contacted to find it."""
+"""The sites that a command is about, and what is configured for them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Case:
 
 
 def _authentication(site: BaseSite, wiki: str) -> OAuth2Auth:
-    """Return the OAuth2Auth for a site, if Pywikibot finds it, too."""
+    """Return the OAuth2Auth for a site; Pywikibot must find it, too."""
     found, netloc = host.entry_for(wiki), host.netloc_of(site)
     if isinstance(found, OAuth2Auth):
         keys = host.entries_of(found)
@@ -177,7 +177,10 @@ def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
         wikis = _guesses(url)
     if not wikis:
         raise impossible(f'{printable(url)} is not the address of a wiki.')
-    known = _known_site(wikis)
+    exact = host.wiki_at(url)
+    # The address of a page, unlike that of api.php, need not tell the script
+    # folder.
+    known = _known_site([exact] if exact else wikis, by_host=not exact)
     if known is None:
         wiki = _find_wiki(wikis)
         # A redirect may lead to a wiki with a family, as wikidata.org does.
@@ -190,20 +193,23 @@ def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
     return offline_site(name, name), url
 
 
-def _known_site(wikis: list[str]) -> BaseSite | None:
+def _known_site(wikis: list[str], *, by_host: bool = False) -> BaseSite | None:
     """Return the site of one of these wikis, if Pywikibot has a family.
 
     ``pywikibot.Site(url=…)`` would send requests, and create one.
+
+    :param by_host: whether to return a site on the same host otherwise
     """
-    for wiki in wikis:
-        known = host.known_site(wiki, anywhere=True)
-        if known is not None:
-            return offline_site(known.code, known.family)
+    for is_enough in sorted({False, by_host}):
+        for wiki in wikis:
+            known = host.known_site(wiki, anywhere=True, by_host=is_enough)
+            if known is not None:
+                return offline_site(known.code, known.family)
     return None
 
 
 def _find_wiki(wikis: list[str]) -> str:
-    """Return the wiki that has an api.php, or that a wiki redirects to.
+    """Return the first wiki that has an api.php.
 
     Redirects are followed, but only over https: anyone who answers over
     http could redirect the password to their own wiki.

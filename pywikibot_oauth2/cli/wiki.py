@@ -41,7 +41,7 @@ class WikiSession(requests.Session):
         self._is_ours = False
 
     def log_in(self, site: BaseSite, answers: Answers) -> None:
-        """Log in with entered credentials, or those stored for a site."""
+        """Log in with what Pywikibot has stored for a site, or ask."""
         if self._borrow():
             pywikibot.info("Using Pywikibot's stored login.")
             return

@@ -87,10 +87,11 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         return True
 
     def _is_in_block(self, wiki: str, client: OAuth2Client | None) -> bool:
-        """Return whether the site's user has a block here.
+        """Return whether the login is within the block of the site's user.
 
-        Otherwise a program that works for its users would be asked to
-        authorize one of them, or for a password.
+        It is an error if the site belongs to another block. Otherwise a
+        program that works for its users would be asked to authorize one of
+        them, or for a password.
         """
         block = blocks.current_block()
         if block is not None and (
@@ -143,7 +144,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             self._ask(auth, wiki, account)
 
     def _ask(self, auth: OAuth2Auth, wiki: str, account: Account) -> None:
-        """Get a token from a person."""
+        """Let a person authorize the client, and store the token."""
         # A run with a stored token needs no web server.
         from pywikibot_oauth2.login.conversation import Conversation
 

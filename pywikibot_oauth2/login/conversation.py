@@ -202,17 +202,18 @@ def _with_free_port(redirect_uri: str) -> str | None:
     parts = urlsplit(redirect_uri)
     if parts.hostname not in ('127.0.0.1', '::1'):
         return None
-    family = socket.AF_INET if '.' in parts.hostname else socket.AF_INET6
+    name, family = parts.hostname, socket.AF_INET
+    if ':' in name:
+        name, family = f'[{name}]', socket.AF_INET6
     with socket.create_server((parts.hostname, 0), family=family) as probe:
         port = probe.getsockname()[1]
-    name = parts.netloc.removesuffix(f':{parts.port}')
     return parts._replace(netloc=f'{name}:{port}').geturl()
 
 
 def open_browser(url: str) -> None:
-    """Open the browser without waiting for it, if there is one.
+    """Open the browser, if there is one, without waiting for it.
 
-    A browser in this terminal, such as lynx, would take it over.
+    One that would take over this terminal, such as lynx, is not opened.
     """
 
     def run() -> None:

@@ -85,7 +85,7 @@ class HiddenLine:
             signal.signal(number, signal.SIG_DFL)
 
     def poll(self, timeout: float) -> str | None:
-        """Wait for some seconds for a line.
+        """Wait for a line, for at most this many seconds.
 
         :return: the line without its end, or None if it is not complete
         :raises EOFError: end of file on an empty line, or the terminal is gone

@@ -6,6 +6,7 @@ import json
 import stat
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 import pywikibot
@@ -15,8 +16,10 @@ from pywikibot_oauth2.cli import setup as subject
 from pywikibot_oauth2.cli import sites
 from pywikibot_oauth2.cli.answers import Answers
 from pywikibot_oauth2.cli.sites import offline_site
+from pywikibot_oauth2.errors import EndpointError
 from tests.harness import Owner, Terminal, editors, wait_until
 from tests.sandbox import Sandbox
+from tests.sandbox.config import FAMILY
 
 
 PROGRAM = sys.executable, '-m', 'pywikibot_oauth2'
@@ -507,6 +510,31 @@ def test_a_site_that_is_named_needs_no_configuration(
     monkeypatch.setattr(pywikibot, 'argvu', ['pwb', option])
     site, url = sites.find_site(Answers([option]), tmp_path)
     assert (str(site), url) == (expected, None)
+
+
+def test_the_address_of_a_page_or_of_the_api_finds_a_family(
+    tmp_path, monkeypatch
+):
+    wikis = {'a': 'wiki.test', 'b': 'wiki.test', 'c': 'c.test', 'd': 'd.test'}
+    wikis['e'] = urlsplit(NOWHERE).netloc
+    paths = {'a': '/a', 'b': '/mediawiki', 'c': '/mediawiki', 'd': '', 'e': ''}
+    text = FAMILY.format(langs=wikis, paths=paths)
+    family = tmp_path / 'sandbox_family.py'
+    family.write_text(text.replace("'http'", "'http' + 's' * (code < 'd')"))
+    monkeypatch.setitem(config.family_files, 'sandbox', str(family))
+    for address, code in (
+        ('https://c.test/wiki/Page', 'c'),
+        ('https://c.test/?title=Page', 'c'),
+        ('https://wiki.test/mediawiki/index.php/Page', 'b'),
+        # That it is not https is for the next step to say.
+        ('http://d.test/api.php', 'd'),
+        (f'{NOWHERE}/index.php', 'e'),
+    ):
+        site, url = sites.find_site(Answers([f'-wiki:{address}']), tmp_path)
+        assert (str(site), url) == (f'sandbox:{code}', None)
+    # This is another wiki on the host of a family.
+    with pytest.raises(EndpointError, match=f'found at {NOWHERE}/other, '):
+        sites.find_site(Answers([f'-wiki:{NOWHERE}/other/api.php']), tmp_path)
 
 
 @pytest.mark.parametrize('option', ['-setup', '-reset'])

@@ -200,10 +200,12 @@ def test_if_the_port_is_taken_it_says_by_whom_and_takes_the_paste(
     assert 'Then paste' in said[1]
 
 
+@pytest.mark.parametrize('zero', ['', '0'])
 def test_if_the_port_is_taken_a_new_wiki_gets_another_one(
-    wiki, said, begin, taken
+    wiki, said, begin, taken, zero
 ):
     wiki.like = 'master'
+    taken = taken.replace('.1:', f'.1:{zero}')
     begin(taken)
     used = exchanges(wiki)[0]['redirect_uri']
     assert re.fullmatch(r'http://127\.0\.0\.1:\d+/cb', used)
