@@ -65,6 +65,14 @@ def test_all_names_what_there_is():
     }  # fmt: skip
     with pytest.raises(AttributeError, match="no attribute 'other'"):
         pywikibot_oauth2.other  # noqa: B018
+    assert not hasattr(pywikibot_oauth2, '')
+
+
+def test_dir_names_what_is_not_imported_yet(tmp_path):
+    # So do help(), completion and inspect.getmembers, which use it.
+    program = 'import pywikibot_oauth2\nprint(*dir(pywikibot_oauth2))'
+    found = execute(tmp_path, program).split()
+    assert {*found} >= {'__all__', '__doc__', *pywikibot_oauth2.__all__}
 
 
 CONFIG = """
