@@ -36,6 +36,7 @@ _POLL = 0.01
 _CODES = {errno.EBUSY: 'not_replaceable'} | dict.fromkeys(
     (errno.EDQUOT, errno.EFBIG, errno.ENOSPC), 'no_space'
 )
+_MOUNTED = 'the file itself is mounted, so it cannot be replaced'
 
 
 class FileStore(Store):
@@ -263,7 +264,11 @@ def _reported(path: Path, done: str, error: str) -> Iterator[None]:
         yield
     except OSError as failure:
         code = _CODES.get(failure.errno or 0, error)
-        what = f'cannot be {done}: {failure.strerror or failure}'
+        reason = failure.strerror or failure
+        if failure.errno == errno.EBUSY:
+            # Not every system tells draft() what is mounted.
+            reason = _MOUNTED
+        what = f'cannot be {done}: {reason}'
         raise _left_alone(str(path), code, what) from None
 
 
@@ -315,9 +320,7 @@ def draft(
     # RuntimeError on a loop.
     target = Path(os.path.realpath(path))
     if _is_mount(target):
-        raise OSError(
-            errno.EBUSY, 'the file itself is mounted, so it cannot be replaced'
-        )
+        raise OSError(errno.EBUSY, _MOUNTED)
     _sweep(target)
     size = target.stat().st_size if target.exists() else 0
     prefix = f'{target.name}.'
