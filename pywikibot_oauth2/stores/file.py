@@ -153,6 +153,7 @@ class FileStore(Store):
             _warn_of_no_lock(name, str(error))
         with contextlib.ExitStack() as places:
             places.callback(lock.release)
+            places.callback(vars(self._reserved).clear)
             self._reserved.places = places
             yield
 

@@ -407,6 +407,16 @@ def test_all_links_to_a_file_share_its_lock(place, store, path):
         assert not place.is_free('Other')
 
 
+def test_a_reservation_does_not_wait_for_a_lock_that_has_ended(store, folder):
+    # For example, a signal handler uses another account in between.
+    with store.lock(*KEY):
+        with store.lock('Other', CLIENT):
+            store.reserve('Other', CLIENT)
+        assert not drafts(folder)
+        store.reserve(*KEY)
+    assert not drafts(folder)
+
+
 @pytest.mark.parametrize('padding', [0, 100 * KB])
 def test_reserving_takes_space_that_leaving_gives_back(store, folder, padding):
     store.save(*OTHER, {**OF_OTHER, 'p': 'x' * padding})
