@@ -59,7 +59,7 @@ class FileStore(Store):
         folder: str | os.PathLike[str] | None = None,
         lock_timeout: float = 120,
     ) -> None:
-        self._folder = folder
+        self._folder = None if folder is None else os.fspath(folder)
         self._lock_timeout = lock_timeout
         # What each thread must give back with the lock.
         self._reserved = threading.local()
@@ -157,7 +157,7 @@ class FileStore(Store):
             self._reserved.places = places
             yield
 
-    def _own_folder(self) -> str | os.PathLike[str] | None:
+    def _own_folder(self) -> str | None:
         """Return the folder that was chosen, if any.
 
         It stays the same if the program changes its working directory.

@@ -213,6 +213,9 @@ def test_it_can_be_in_a_folder_of_ones_own(folder, monkeypatch, by_variable):
     keep(store, authorization())
     assert mode(tokens) == 0o700
     assert FileStore(tokens).load(*KEY) == authorization()
+    # user-config.py gets an error where the folder is given.
+    with pytest.raises(TypeError):
+        FileStore(['tokens'])
 
 
 def test_a_folder_of_ones_own_that_others_can_write_to_is_refused(folder):
