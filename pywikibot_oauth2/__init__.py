@@ -38,11 +38,17 @@ def __getattr__(name: str) -> object:
     half imported.
     """
     # All public names are classes; importing a submodule gets here, too.
-    if name == '__all__' or name[0].isupper():
+    if name == '__all__' or name[:1].isupper():
         exports = importlib.import_module('pywikibot_oauth2._exports')
         if hasattr(exports, name):
             return getattr(exports, name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__() -> list[str]:
+    """Return all names, also for help() and completion."""
+    exports = importlib.import_module('pywikibot_oauth2._exports')
+    return sorted({*globals(), '__all__', *exports.__all__})
 
 
 if sys.argv[:1] == ['-m'] and '-setup' in sys.argv:

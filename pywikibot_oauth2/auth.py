@@ -439,6 +439,19 @@ def _store_the_rest() -> None:
         account.store_the_rest()
 
 
+def _finish_imports() -> None:
+    """Import what a request needs before this process forks.
+
+    If another thread were importing it, for its first request, the child
+    process would wait for that thread forever.
+    """
+    import pywikibot_oauth2.bots  # noqa: F401
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(before=_finish_imports)
+
+
 def _tell_if_unused(reference: weakref.ref[OAuth2Auth]) -> None:
     """Warn, when Python ends, of an entry that no request could match.
 

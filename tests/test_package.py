@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -65,6 +66,14 @@ def test_all_names_what_there_is():
     }  # fmt: skip
     with pytest.raises(AttributeError, match="no attribute 'other'"):
         pywikibot_oauth2.other  # noqa: B018
+    assert not hasattr(pywikibot_oauth2, '')
+
+
+def test_dir_names_what_is_not_imported_yet(tmp_path):
+    # So do help(), completion and inspect.getmembers, which use it.
+    program = 'import pywikibot_oauth2\nprint(*dir(pywikibot_oauth2))'
+    found = execute(tmp_path, program).split()
+    assert {*found} >= {'__all__', '__doc__', *pywikibot_oauth2.__all__}
 
 
 CONFIG = """
@@ -122,6 +131,37 @@ def test_it_may_be_imported_before_pywikibot_or_by_it(tmp_path, first):
     # Then user-config.py is run in the middle of the import.
     program = f'import pywikibot_oauth2{first}\n{program}'
     assert execute(tmp_path, program) == shown
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork')
+def test_a_process_may_fork_while_a_thread_loads_what_a_request_needs(
+    tmp_path,
+):
+    program = """
+import os, signal, sys, threading, warnings, pywikibot
+warnings.simplefilter('ignore')
+(auth,) = pywikibot.config.authenticate.values()
+wiki = 'https://en.wikipedia.org/w'
+loading, forked = threading.Event(), threading.Event()
+class Finder:
+    def find_spec(name, *_):
+        if name == 'pywikibot_oauth2.bearer':
+            loading.set()
+            forked.wait(0.5)
+sys.meta_path.insert(0, Finder)
+thread = threading.Thread(target=auth.bearer_for, args=(wiki, 'Bot'))
+thread.start()
+loading.wait()
+child = os.fork()
+if not child:
+    signal.alarm(30)
+    auth.bearer_for(wiki, 'Bot')
+    os._exit(0)
+forked.set()
+thread.join()
+print(os.waitpid(child, 0)[1])
+"""
+    assert execute(tmp_path, program) == '0\n'
 
 
 def test_importing_asks_no_wiki_writes_no_file_and_replaces_nothing(tmp_path):

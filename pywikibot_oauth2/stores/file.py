@@ -36,6 +36,7 @@ _POLL = 0.01
 _CODES = {errno.EBUSY: 'not_replaceable'} | dict.fromkeys(
     (errno.EDQUOT, errno.EFBIG, errno.ENOSPC), 'no_space'
 )
+_MOUNTED = 'the file itself is mounted, so it cannot be replaced'
 
 
 class FileStore(Store):
@@ -58,7 +59,7 @@ class FileStore(Store):
         folder: str | os.PathLike[str] | None = None,
         lock_timeout: float = 120,
     ) -> None:
-        self._folder = folder
+        self._folder = None if folder is None else os.fspath(folder)
         self._lock_timeout = lock_timeout
         # What each thread must give back with the lock.
         self._reserved = threading.local()
@@ -152,10 +153,11 @@ class FileStore(Store):
             _warn_of_no_lock(name, str(error))
         with contextlib.ExitStack() as places:
             places.callback(lock.release)
+            places.callback(vars(self._reserved).clear)
             self._reserved.places = places
             yield
 
-    def _own_folder(self) -> str | os.PathLike[str] | None:
+    def _own_folder(self) -> str | None:
         """Return the folder that was chosen, if any.
 
         It stays the same if the program changes its working directory.
@@ -263,7 +265,11 @@ def _reported(path: Path, done: str, error: str) -> Iterator[None]:
         yield
     except OSError as failure:
         code = _CODES.get(failure.errno or 0, error)
-        what = f'cannot be {done}: {failure.strerror or failure}'
+        reason = failure.strerror or failure
+        if failure.errno == errno.EBUSY:
+            # Not every system tells draft() what is mounted.
+            reason = _MOUNTED
+        what = f'cannot be {done}: {reason}'
         raise _left_alone(str(path), code, what) from None
 
 
@@ -315,9 +321,7 @@ def draft(
     # RuntimeError on a loop.
     target = Path(os.path.realpath(path))
     if _is_mount(target):
-        raise OSError(
-            errno.EBUSY, 'the file itself is mounted, so it cannot be replaced'
-        )
+        raise OSError(errno.EBUSY, _MOUNTED)
     _sweep(target)
     size = target.stat().st_size if target.exists() else 0
     prefix = f'{target.name}.'

@@ -213,6 +213,9 @@ def test_it_can_be_in_a_folder_of_ones_own(folder, monkeypatch, by_variable):
     keep(store, authorization())
     assert mode(tokens) == 0o700
     assert FileStore(tokens).load(*KEY) == authorization()
+    # user-config.py gets an error where the folder is given.
+    with pytest.raises(TypeError):
+        FileStore(['tokens'])
 
 
 def test_a_folder_of_ones_own_that_others_can_write_to_is_refused(folder):
@@ -407,6 +410,16 @@ def test_all_links_to_a_file_share_its_lock(place, store, path):
         assert not place.is_free('Other')
 
 
+def test_a_reservation_does_not_wait_for_a_lock_that_has_ended(store, folder):
+    # For example, a signal handler uses another account in between.
+    with store.lock(*KEY):
+        with store.lock('Other', CLIENT):
+            store.reserve('Other', CLIENT)
+        assert not drafts(folder)
+        store.reserve(*KEY)
+    assert not drafts(folder)
+
+
 @pytest.mark.parametrize('padding', [0, 100 * KB])
 def test_reserving_takes_space_that_leaving_gives_back(store, folder, padding):
     store.save(*OTHER, {**OF_OTHER, 'p': 'x' * padding})
@@ -456,7 +469,9 @@ def test_it_is_on_the_disk_before_it_gets_its_name(store, path, monkeypatch):
     assert seen == [(64 * KB, old), (len(new), old), (None, new)]
 
 
-def test_a_token_file_that_is_a_mount_is_refused(store, folder, path):
+def test_a_token_file_that_is_a_mount_is_refused(
+    store, folder, path, monkeypatch
+):
     store.save(*KEY, authorization())
     outside = folder / 'outside.json'
     shutil.copy(path, outside)
@@ -466,6 +481,12 @@ def test_a_token_file_that_is_a_mount_is_refused(store, folder, path):
         words = 'file itself is mounted'
         with raises(StoreError, words, error='not_replaceable'):
             store.reserve(*KEY)
+        with monkeypatch.context() as patch:
+            # Not every system tells what is mounted.
+            patch.delattr(os, 'O_PATH')
+            save = store.reserve(*KEY)
+            with raises(StoreError, words, error='not_replaceable'):
+                save(authorization(text='new'))
         assert not drafts(folder)
     assert state(path) == before
     # A mount of the folder is what the message recommends.
