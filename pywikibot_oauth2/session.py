@@ -78,6 +78,20 @@ class OAuth2Session(AuthBase):
     :raises ConfigurationError: wiki is not the address of an api.php
     """
 
+    # A web tool has one for each of its users.
+    __slots__ = (
+        '_account',
+        '_auth',
+        '_clock',
+        '_pending',
+        '_refreshes',
+        '_user_agent',
+        '_wiki',
+        'asserts_user',
+        'client',
+        'on_change',
+    )
+
     def __init__(
         self,
         client: OAuth2Client,
