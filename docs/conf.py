@@ -27,8 +27,8 @@ nitpicky = True
 # Types of other projects, whose documentation is not at hand when this one
 # is built, and types that a user need not know.
 nitpick_ignore_regex = [
-    ('py:class', r'(os|pathlib|pywikibot)\..*'),
-    ('py:class', 'AbstractContextManager|BaseSite|Data|Options|Save|Token'),
+    ('py:class', r'(collections|contextlib|os|pathlib|pywikibot)\..*'),
+    ('py:class', 'pywikibot_oauth2.token.Token|BaseSite|Options'),
 ]
 
 autodoc_class_signature = 'mixed'

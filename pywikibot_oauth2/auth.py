@@ -445,7 +445,7 @@ def _finish_imports() -> None:
     If another thread were importing it, for its first request, the child
     process would wait for that thread forever.
     """
-    import pywikibot_oauth2.bots  # noqa: F401
+    import pywikibot_oauth2.bots  # noqa: F401 - it is loaded
 
 
 if hasattr(os, 'register_at_fork'):
