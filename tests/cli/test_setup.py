@@ -18,6 +18,7 @@ from pywikibot_oauth2.cli.answers import Answers
 from pywikibot_oauth2.cli.sites import offline_site
 from pywikibot_oauth2.errors import EndpointError
 from tests.harness import Owner, Terminal, editors, wait_until
+from tests.helpers import forget_sites
 from tests.sandbox import Sandbox
 from tests.sandbox.config import FAMILY
 
@@ -522,6 +523,7 @@ def test_the_address_of_a_page_or_of_the_api_finds_a_family(
     family = tmp_path / 'sandbox_family.py'
     family.write_text(text.replace("'http'", "'http' + 's' * (code < 'd')"))
     monkeypatch.setitem(config.family_files, 'sandbox', str(family))
+    forget_sites(monkeypatch, tmp_path)
     for address, code in (
         ('https://c.test/wiki/Page', 'c'),
         ('https://c.test/?title=Page', 'c'),
