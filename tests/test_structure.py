@@ -28,7 +28,7 @@ def imports_of(path, modules):
         elif isinstance(node, ast.ImportFrom):
             assert not node.level
             names = {f'{node.module}.{alias.name}' for alias in node.names}
-            found |= (names & modules) or {node.module}
+            found |= names | {node.module}
     return found & modules
 
 

@@ -17,7 +17,10 @@ from urllib.parse import urlsplit
 import pywikibot
 
 from pywikibot_oauth2 import errors, host
-from pywikibot_oauth2.login import callback_server
+from pywikibot_oauth2.login.callback_server import (
+    CallbackServer,
+    owner_of_port,
+)
 from pywikibot_oauth2.login.prompt import HiddenLine, can_paste, is_terminal
 from pywikibot_oauth2.protocol import OAuth2Wiki, parse_callback
 
@@ -78,11 +81,11 @@ class Conversation:
                 open_browser(url)
             return self._wait(server, line, timeout)
 
-    def _listen(self) -> callback_server.CallbackServer | None:
+    def _listen(self) -> CallbackServer | None:
         """Listen for the browser, if the callback URL is on this machine."""
         uri = self.client.redirect_uri or ''
         try:
-            return callback_server.CallbackServer(uri, self._is_answer)
+            return CallbackServer(uri, self._is_answer)
         except ValueError:
             return None
         except OSError as error:
@@ -90,10 +93,10 @@ class Conversation:
         with suppress(errors.EndpointError, OSError):
             other = _with_free_port(uri)
             if other and self.endpoints.ignores_loopback_port():
-                server = callback_server.CallbackServer(other, self._is_answer)
+                server = CallbackServer(other, self._is_answer)
                 self._pending = self._pending._replace(redirect_uri=other)
                 return server
-        holder = callback_server.owner_of_port(urlsplit(uri).port or 80)
+        holder = owner_of_port(urlsplit(uri).port or 80)
         if holder is not None:
             reason += f', by a program of {holder}'
         pywikibot.warning(
@@ -142,7 +145,7 @@ class Conversation:
 
     def _wait(
         self,
-        server: callback_server.CallbackServer | None,
+        server: CallbackServer | None,
         line: HiddenLine | None,
         timeout: float,
     ) -> Token:
