@@ -178,9 +178,10 @@ def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
     if not wikis:
         raise impossible(f'{printable(url)} is not the address of a wiki.')
     exact = host.wiki_at(url)
-    # The address of a page, unlike that of api.php, need not tell the script
-    # folder.
-    known = _known_site([exact] if exact else wikis, by_host=not exact)
+    known = _known_site([exact] if exact else wikis)
+    if known is None and exact is None:
+        # The address of a page need not tell the script folder.
+        known = _known_site(wikis[:1], by_host=True)
     if known is None:
         wiki = _find_wiki(wikis)
         # A redirect may lead to a wiki with a family, as wikidata.org does.
@@ -198,13 +199,12 @@ def _known_site(wikis: list[str], *, by_host: bool = False) -> BaseSite | None:
 
     ``pywikibot.Site(url=…)`` would send requests, and create one.
 
-    :param by_host: whether to return a site on the same host otherwise
+    :param by_host: whether any site on the host of a wiki will do
     """
-    for is_enough in sorted({False, by_host}):
-        for wiki in wikis:
-            known = host.known_site(wiki, anywhere=True, by_host=is_enough)
-            if known is not None:
-                return offline_site(known.code, known.family)
+    for wiki in wikis:
+        known = host.known_site(wiki, anywhere=True, by_host=by_host)
+        if known is not None:
+            return offline_site(known.code, known.family)
     return None
 
 
