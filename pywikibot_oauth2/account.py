@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
+import itertools
 import math
 import os
 import time
@@ -28,7 +30,7 @@ from pywikibot_oauth2.token import Header, Token
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from requests.cookies import RequestsCookieJar
 
@@ -64,8 +66,7 @@ class Policy:
     def warn(self, error: OAuth2Error, note: str = '') -> None:
         """Report an error that does not stop the work.
 
-        :param error: the error
-        :param note: its consequence
+        :param note: the consequence of the error
         """
         from pywikibot.logging import warning
 
@@ -125,7 +126,6 @@ class Account:
     an end is stored, the store is read again; if it has another token, that
     token is adopted instead.
 
-    :param client: the client
     :param store: where the authorization is kept
     :param user: the name of the account; None if it is not known yet
     :param wiki: the wiki to ask if nothing is stored yet
@@ -187,13 +187,18 @@ class Account:
     # For requests
 
     def header(
-        self, user_agent: str | None = None, *, is_bound: bool = False
+        self,
+        user_agent: str | None = None,
+        *,
+        refused: str | None = None,
+        is_bound: bool = False,
     ) -> Header | None:
         """Return the Authorization header; renew the token first if it is due.
 
         While it is not due, :attr:`state` has the header.
 
         :param user_agent: the User-Agent of the request
+        :param refused: the header that the wiki refused, if any
         :param is_bound: whether the request carries a CSRF token, which
             belongs to the current access token; it is then sent with that
             token as long as the token lasts for one more request
@@ -204,21 +209,29 @@ class Account:
             has expired
         :raises StoreError: what is stored cannot be used
         """
-        return self._renewed(None, user_agent, is_bound=is_bound)
+        with self._lock.held:
+            if self.state.authorization is None and not self._is_busy:
+                # A process that starts with a valid token needs no lock.
+                self._look()
+            if (
+                not self._is_busy
+                and self._needs_care(refused)
+                and not (is_bound and self._lasts())
+            ):
+                self._renew(user_agent, refused)
+            return self.state.header
 
     def replace(
         self, refused: str, user_agent: str | None = None
     ) -> Header | None:
         """Return a header to replace one that the wiki refused.
 
-        :param refused: the Authorization header that was sent
-        :param user_agent: the User-Agent of that request
         :return: None if there is none; for a fixed access token, the same
             header again
         :raises OAuth2Error: as :meth:`header`
         """
         if self.client.access_token is None:
-            return self._renewed(refused, user_agent, is_bound=False)
+            return self.header(user_agent, refused=refused)
         message = f'{self.wiki} did not accept the fixed access token.'
         self._policy.warn(
             self._error(AuthorizationEndedError, message, 'fixed_token')
@@ -283,7 +296,6 @@ class Account:
         This is tried once. A token that others have stored in the meantime
         is renewed, too: it may have been issued before the right was granted.
 
-        :param user_agent: the User-Agent to send
         :raises OAuth2Error: as :meth:`header`
         """
         with self._lock.held:
@@ -310,42 +322,35 @@ class Account:
 
         :raises StoreError: what is stored cannot be read or written
         """
-        with self._lock.held, undisturbed(self._store.lock(*self._key)):
-            self._take(self._store.load(*self._key))
-            found = self.state.authorization
+        with self._newest() as found:
             if found is not None and found.ended is not None:
-                new = self._ahead(found._replace(ended=None))
-                self._store.save(*self._key, new.serialize())
-                self._set(State(new))
+                self._replace_stored(found._replace(ended=None))
 
-    def forget(self) -> bool:
-        """Log out: drop the token, for all processes that share the store.
+    def forget(self, reason: str = LOGGED_OUT) -> Authorization | None:
+        """Drop the token, for all processes that share the store.
 
         The end is stored in its place. If the token were merely removed,
         another bot would store the next one that it gets.
 
-        :return: whether there was a token
+        :param reason: why the authorization has ended
+        :return: the previous authorization; None if there was no token
         :raises StoreError: what is stored cannot be read or written;
             nothing was changed
         """
-        return self.give_up(LOGGED_OUT) is not None
-
-    def give_up(self, reason: str) -> Authorization | None:
-        """Drop the token as :meth:`forget` does, and return it.
-
-        :param reason: why the authorization has ended
-        :return: the previous authorization; None if there was no token
-        :raises StoreError: as :meth:`forget`
-        """
-        with self._lock.held, undisturbed(self._store.lock(*self._key)):
-            self._take(self._store.load(*self._key))
-            authorization = self.state.authorization
-            if authorization is None or authorization.token is None:
+        with self._newest() as found:
+            if found is None or found.token is None:
                 return None
-            ended = self._ahead(authorization.end(reason))
-            self._store.save(*self._key, ended.serialize())
-            self._set(State(ended))
-            return authorization
+            self._replace_stored(found.end(reason))
+            return found
+
+    def identify(self, user: str) -> None:
+        """Record whose authorization it is."""
+        with self._lock.held:
+            self.user = user
+            found = self.state.authorization
+            if found is not None:
+                found = found._replace(user=user)
+                self._set(replace(self.state, authorization=found))
 
     def store_at_exit(self) -> OAuth2Error | None:
         """Store what is only in memory, because the process ends.
@@ -359,13 +364,10 @@ class Account:
         # A thread that waits for the wiki may hold it for long.
         if not self._lock.held.acquire(timeout=_LAST_SECONDS):
             return StoreError(f'A thread was using the token{self.of_user}.')
-        key = self._key
         try:
-            with undisturbed(self._store.lock(*key)):
-                self._take(self._store.load(*key))
-                found = self.state.authorization
+            with self._newest() as found:
                 if found is not None and not self.state.is_saved:
-                    self._store.reserve(*key)(found.serialize())
+                    self._store.reserve(*self._key)(found.serialize())
                 self._set(replace(self.state, is_saved=True))
         except OAuth2Error as error:
             return error
@@ -373,42 +375,13 @@ class Account:
             self._lock.held.release()
         return None
 
-    def report_loss(self, error: OAuth2Error | None) -> None:
-        """Report that a token is lost, because the process ends.
-
-        :param error: why it could not be stored; None if there was no time
-        """
-        error = error or StoreError('There was no time to store it.')
+    def report_loss(self, error: OAuth2Error) -> None:
+        """Report that a token is lost, because the process ends."""
         found = self.state.authorization
         if found is not None and found.is_complete:
             self._warn(error, f'The new token{self.of_user} is lost.')
 
-    def identify(self, user: str) -> None:
-        """Record whose authorization it is."""
-        with self._lock.held:
-            self.user = user
-            found = self.state.authorization
-            if found is not None:
-                found = found._replace(user=user)
-                self._set(replace(self.state, authorization=found))
-
     # Renewal
-
-    def _renewed(
-        self, refused: str | None, user_agent: str | None, *, is_bound: bool
-    ) -> Header | None:
-        """Return the header, after renewing the token if necessary."""
-        with self._lock.held:
-            if self.state.authorization is None and not self._is_busy:
-                # A process that starts with a valid token needs no lock.
-                self._look()
-            if (
-                not self._is_busy
-                and self._needs_care(refused)
-                and not (is_bound and self._lasts())
-            ):
-                self._renew(user_agent, refused)
-            return self.state.header
 
     @property
     def _is_busy(self) -> bool:
@@ -428,8 +401,8 @@ class Account:
     def _lasts(self) -> bool:
         """Return whether the current token lasts for one more request.
 
-        If another process has renewed the token, the current one is dead;
-        adopting the new one at once avoids a refused request.
+        If another process has replaced it, the wiki no longer accepts it;
+        looking into the store avoids a refused request.
         """
         self._look()
         token = self._usable_token
@@ -442,14 +415,14 @@ class Account:
 
     def _renew(self, user_agent: str | None, refused: str | None) -> None:
         """Renew the token, or keep using the old one while it is valid."""
-        attempt = 0
-        while True:
+        for attempt in itertools.count():
             try:
-                return self._renew_once(user_agent, refused)
+                self._renew_once(user_agent, refused)
             except (ClientRefusedError, EndpointError, StoreError) as error:
                 error.about(self.user, self.client.shown_id)
                 if refused is None and self._serves():
-                    return self._put_off(error)
+                    self._put_off(error)
+                    return
                 if isinstance(error, ClientRefusedError):
                     until = self.clock() + _REFUSED_PAUSE
                     self._set(
@@ -458,7 +431,8 @@ class Account:
                     raise
                 if not self._policy.wait(error, attempt):
                     raise
-            attempt += 1
+            else:
+                return
 
     def _renew_once(
         self,
@@ -477,68 +451,51 @@ class Account:
                     if not self.state.is_saved:
                         self._save(self._store.reserve(*key))
                 except StoreError as error:
-                    self._go_without_store(error, refused)
-                    self._ask(user_agent, refused, is_stored=False)
-                    self._save_blindly(error)
+                    self._ask(user_agent, refused, error)
                 else:
                     if is_forced or self._needs_care(refused):
-                        self._ask(user_agent, refused, is_stored=True)
+                        self._ask(user_agent, refused)
         finally:
             self._busy_pid = None
 
-    def _go_without_store(
-        self, error: StoreError, refused: str | None
-    ) -> None:
-        """Warn of the store, or raise if the current token is still valid."""
-        if refused is None and self._serves():
-            raise error
-        self._warn(error)
-
-    def _place(self, refused: str | None) -> Save | None:
-        """Reserve the place for the wiki's answer, if that is possible."""
-        try:
-            return self._store.reserve(*self._key)
-        except StoreError as error:
-            self._go_without_store(error, refused)
-        return None
-
-    def _save_blindly(self, error: StoreError) -> None:
-        """Store a new token, but no end, although the store was unreadable."""
-        found = self.state.authorization
-        if (
-            isinstance(error, StoreUnreachableError)
-            and found is not None
-            and found.is_complete
-            and not self.state.is_saved
-        ):
-            try:
-                save = self._store.reserve(*self._key)
-            except StoreError as again:
-                self._warn_unsaved(again)
-            else:
-                self._save(save)
-
     def _ask(
-        self, user_agent: str | None, refused: str | None, *, is_stored: bool
+        self,
+        user_agent: str | None,
+        refused: str | None,
+        problem: StoreError | None = None,
     ) -> None:
-        """Ask the wiki for a new token, and store what it answers."""
-        authorization = self.state.authorization
-        is_renewable = self._is_renewable(authorization)
-        if authorization is None or not (is_renewable or refused):
-            return
-        self._check_process()
-        save = self._place(refused) if is_stored else None
+        """Ask the wiki for a new token, and store what it answers.
+
+        :param problem: why the stored token cannot be read, if so
+        """
+        authorization = self._to_renew(refused)
+        save = None
         try:
-            if not is_renewable:
-                raise AuthorizationEndedError('There is no refresh token.')
+            if problem is not None:
+                raise problem
+            if authorization is not None:
+                save = self._store.reserve(*self._key)
+        except StoreError as error:
+            if refused is None and self._serves():
+                raise
+            self._warn(error)
+            if isinstance(error, StoreUnreachableError):
+                # The store keeps new tokens somewhere else.
+                save = functools.partial(self._store.save, *self._key)
+        if authorization is None:
+            return
+        token = authorization.token
+        try:
             wiki = OAuth2Wiki(
                 self.client, authorization.wiki, user_agent, self.clock
             )
-            if authorization.token is None or self.client.owner_only:
+            if token is None or self.client.owner_only:
                 token = wiki.client_credentials()
                 wiki.check_owner(token, self.user)
+            elif token.refresh_token is None:
+                raise AuthorizationEndedError('There is no refresh token.')
             else:
-                token = wiki.refresh(authorization.token)
+                token = wiki.refresh(token)
             new = authorization.with_token(token)
             data = new.serialize()
             self._set(State(new, is_saved=False))
@@ -549,8 +506,14 @@ class Account:
             self._lost_answer = authorization.token, error
             raise
 
-    def _check_process(self) -> None:
-        """Refuse to use a refresh token that a fork has copied."""
+    def _to_renew(self, refused: str | None) -> Authorization | None:
+        """Return the authorization, if it can be renewed or was refused.
+
+        :raises ConfigurationError: a fork has copied its refresh token
+        """
+        found = self.state.authorization
+        if found is None or not (self.can_renew or refused):
+            return None
         if (
             self._forks != locks.forks
             and not self._store.is_shared
@@ -562,20 +525,23 @@ class Account:
                 ' refresh token.'
             )
             raise self._error(ConfigurationError, message, 'fork')
+        return found
 
     def _end(self, error: AuthorizationEndedError, save: Save | None) -> None:
         """Record that the authorization has ended, if it really has.
 
-        If the store lock was lost, or the store could not be read a moment
-        ago, someone else may have renewed the token in the meantime, so the
-        store is read again first.
+        If the store lock was lost, someone else may have renewed the token
+        in the meantime, so the store is read again first. While it cannot be
+        read, no end is stored.
         """
         before = self.state.authorization
         assert before is not None
         assert before.token is not None
-        with contextlib.suppress(OAuth2Error):
+        try:
             if self._take(self._store.load(*self._key), before.token.header):
                 return
+        except OAuth2Error:
+            save = None
         reason = str(error)
         if self._lost_answer and self._lost_answer[0] is before.token:
             reason += (
@@ -619,6 +585,13 @@ class Account:
         """The account and the client under which it is stored."""
         return self.user or '', self.client.client_id
 
+    @contextlib.contextmanager
+    def _newest(self) -> Iterator[Authorization | None]:
+        """Provide the newest authorization, and exclude everybody else."""
+        with self._lock.held, undisturbed(self._store.lock(*self._key)):
+            self._take(self._store.load(*self._key))
+            yield self.state.authorization
+
     def _take(
         self, data: Mapping[str, object] | None, refused: str | None = None
     ) -> bool:
@@ -636,19 +609,15 @@ class Account:
         """
         if data is None:
             return False
-        stored = self._checked(data)
-        mine = self.state.authorization
-        is_newer = mine is None or stored.generation > mine.generation
-        if (
-            mine is not None
-            and stored.generation == mine.generation
-            and stored.token is not None
-            and (mine.token is None or refused is not None)
-        ):
-            is_newer = stored.token.header != refused
+        stored, mine = self._checked(data), self.state.authorization
+        ahead = stored.generation - (mine.generation if mine else -1)
+        is_newer = ahead > 0
+        if mine and ahead == 0 and stored.token is not None:
+            may_differ = mine.token is None or refused is not None
+            is_newer = may_differ and stored.token.header != refused
         if is_newer:
             self._set(State(stored))
-        elif mine is not None and stored.generation < mine.generation:
+        elif ahead < 0:
             # The store went back in time.
             self._set(replace(self.state, is_saved=False))
         return is_newer
@@ -688,24 +657,24 @@ class Account:
 
     def _following(self, authorization: Authorization) -> State:
         """Return the state with a higher generation than any other."""
-        known = [authorization, self.state.authorization]
-        unknown = 0
+        known, step = [authorization, self.state.authorization], _BY_A_PERSON
         try:
             data = self._store.load(*self._key)
             if data is not None:
                 known.append(Authorization.deserialize(data))
         except StoreError:
-            unknown = _UNKNOWN
-        generation = max(found.generation for found in known if found)
-        following = authorization._replace(generation=generation + unknown)
-        return State(self._ahead(following), is_saved=False)
-
-    def _ahead(self, authorization: Authorization) -> Authorization:
-        """Make a login or logout newer than the tokens of all processes."""
-        step = _BY_A_PERSON if self._store.is_shared else 1
-        return authorization._replace(
-            generation=authorization.generation + step
+            step = _UNKNOWN
+        newest = max(found.generation for found in known if found)
+        return State(
+            authorization._replace(generation=newest + step), is_saved=False
         )
+
+    def _replace_stored(self, authorization: Authorization) -> None:
+        """Store what a person has decided; if that fails, nothing changes."""
+        generation = authorization.generation + _BY_A_PERSON
+        new = authorization._replace(generation=generation)
+        self._store.save(*self._key, new.serialize())
+        self._set(State(new))
 
     def _save(
         self, save: Save | None, data: Mapping[str, object] | None = None
@@ -735,10 +704,9 @@ class Account:
         due = -math.inf
         if token is not None and state.refusal is None:
             header = token.header
+            due = math.inf
             if self.is_automatic and self._is_renewable(authorization):
                 due = max(token.due, state.not_before)
-            else:
-                due = math.inf
             if not state.is_saved:
                 due = min(due, self.clock() + _SAVE_AGAIN)
         self.state = replace(state, header=header, due=due)
@@ -789,16 +757,16 @@ def store_the_rest() -> None:
     server that is started again takes some seconds.
     """
     end = time.monotonic() + _LAST_SECONDS
-    errors: dict[Account, OAuth2Error] = {}
-    while True:
-        for account in list(_unsaved):
-            error = account.store_at_exit()
-            if error is not None:
-                errors[account] = error
-                if time.monotonic() > end:
-                    break
-        if not _unsaved or time.monotonic() > end:
-            break
-        time.sleep(0.5)
-    for account in list(_unsaved):
-        account.report_loss(errors.get(account))
+    late: OAuth2Error = StoreError('There was no time to store it.')
+    left = dict.fromkeys(_unsaved, late)
+    while left and time.monotonic() < end:
+        for account in list(left):
+            if time.monotonic() < end:
+                error = account.store_at_exit()
+                if error is None:
+                    del left[account]
+                else:
+                    left[account] = error
+        time.sleep(0.5 if left else 0)
+    for account, error in left.items():
+        account.report_loss(error)

@@ -819,7 +819,7 @@ def test_logins_and_logouts_are_noticed_by_all_who_share_the_store(bot):
     assert not account.forget(), 'there was nothing to forget'
     old = bot.log_in()
     assert account.header() == other.header() == old
-    assert account.give_up('it was enough')
+    assert account.forget('it was enough')
     assert not account.forget()
     assert bot.stored.ended == 'it was enough'
     assert account.header() is None

@@ -537,7 +537,7 @@ def test_what_needs_a_token_says_that_there_is_none(bench):
             bench.header_for(bench.wiki.api_url, auth)
         assert caught.value.account == 'Bot'
         bench.bot.log_in()
-        bench.bot.account.give_up('it was enough')
+        bench.bot.account.forget('it was enough')
 
 
 @pytest.mark.parametrize(

@@ -273,7 +273,11 @@ def test_a_session_is_serialized_with_exactly_these_fields(
     session.user = 'Bot'
     names = 'access_token', 'refresh_token', 'expires_at', 'lifetime'
     fields['token'] = {name: getattr(session.token, name) for name in names}
-    assert session.serialize() == {**fields, 'user': 'Bot', 'generation': 1}
+    assert session.serialize() == {
+        **fields,
+        'user': 'Bot',
+        'generation': 1 << 20,
+    }
     for each in (new, pending, session, make(user='Bot')):
         again = stored(each)
         assert again.serialize() == each.serialize()

@@ -166,7 +166,7 @@ def export(case: Case, _answers: Answers) -> int:
         raise impossible(
             'The access token is in the configuration: copy it from there.'
         )
-    found = account.give_up('moved to another machine.')
+    found = account.forget('moved to another machine.')
     if found is None:
         raise _not_authorized(case)
     try:
