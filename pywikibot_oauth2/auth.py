@@ -91,7 +91,13 @@ class OAuth2Auth(AuthBase):
                 raise ConfigurationError(
                     f'There is no option {", ".join(unknown)} of OAuth2Auth.'
                 )
-            _check_types(owner_only, login_timeout, store, clock)
+            is_right = isinstance(owner_only, bool)
+            _require(is_right, 'owner_only', owner_only, 'a bool')
+            is_right = isinstance(login_timeout, (int, float))
+            _require(is_right, 'login_timeout', login_timeout, 'a number')
+            is_right = store is None or isinstance(store, Store)
+            _require(is_right, 'store', store, 'a store such as FileStore()')
+            _require(callable(clock), 'clock', clock, 'a function')
             if oauth1 or isinstance(client_id, (tuple, list)):
                 raise ConfigurationError(
                     'These are OAuth 1.0a credentials. OAuth 2.0 uses'
@@ -366,30 +372,12 @@ class OAuth2Auth(AuthBase):
         return f'{type(self).__name__}({self.client!r})'
 
 
-def _check_types(
-    owner_only: object, login_timeout: object, store: object, clock: object
-) -> None:
-    """Check the types of options, which nothing else does before their use.
-
-    :raises ConfigurationError: one is of another type
-    """
-    is_number = isinstance(login_timeout, (int, float))
-    for name, value, is_right, what in (
-        ('owner_only', owner_only, isinstance(owner_only, bool), 'a bool'),
-        ('login_timeout', login_timeout, is_number, 'a number'),
-        (
-            'store',
-            store,
-            store is None or isinstance(store, Store),
-            'a store such as FileStore()',
-        ),
-        ('clock', clock, callable(clock), 'a function'),
-    ):
-        if not is_right:
-            raise ConfigurationError(
-                f'The option {name} must be {what}, not'
-                f' {type(value).__name__}.'
-            )
+def _require(is_right: bool, name: str, value: object, what: str) -> None:
+    """Refuse a value of the wrong type, which nothing else does early."""
+    if not is_right:
+        raise ConfigurationError(
+            f'The option {name} must be {what}, not {type(value).__name__}.'
+        )
 
 
 def _credentials_in(path: Path) -> Credentials:

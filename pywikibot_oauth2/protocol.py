@@ -16,7 +16,11 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
+from oauthlib.oauth2 import (
+    BackendApplicationClient,
+    Client,
+    WebApplicationClient,
+)
 from oauthlib.oauth2 import OAuth2Error as ProtocolError
 from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth2Session as Session
@@ -57,7 +61,7 @@ _SIZE_LIMIT = 1 << 20
 _CODE = r'[!-~]+'
 
 # The wiki lists 50 clients by default.
-_ALL = {'limit': 100}
+_ALL = 100
 
 _E = TypeVar('_E', bound=OAuth2Error)
 
@@ -188,9 +192,6 @@ def meaning_of(to: str, status: int, error: str, hint: str) -> Meaning | None:
     """Look an answer up in :data:`REFUSALS`.
 
     :param to: ``code``, ``refresh``, ``credentials`` or ``any``
-    :param status: the HTTP status
-    :param error: the error code
-    :param hint: the hint
     :return: None if it is not a refusal, or the server is in trouble
     """
     kinds = (to,) if to == 'any' else (to, 'token')
@@ -212,7 +213,6 @@ def meaning_of_response(response: requests.Response) -> Meaning | None:
     A new token does not help against any of the errors named
     mwoauth-invalid-authorization-….
 
-    :param response: the answer of api.php or rest.php
     :return: None if the request was not refused for its token
     """
     status = response.status_code
@@ -325,7 +325,6 @@ class OAuth2Wiki:
     ) -> str:
         """Return the address where the user allows or refuses.
 
-        :param pending: the login
         :param locale: the language of the page; Extension:OAuth of August
             2026 heeds it, older ones ignore it (recorded)
         """
@@ -349,28 +348,18 @@ class OAuth2Wiki:
         """Exchange an authorization code for a token.
 
         :param pending: the login that the code belongs to
-        :param code: the authorization code
         :raises AnswerNotAcceptedError: the wiki refuses the code
         :raises ClientRefusedError: the wiki refuses the client
         :raises EndpointError: no usable answer came
         """
-        return self._token(
-            'code',
-            self._session(redirect_uri=pending.redirect_uri),
-            Session.fetch_token,
-            _Fields(
-                code=code,
-                code_verifier=pending.verifier,
-                include_client_id=True,
-            ),
-        )
+        fields = _Fields(code=code, code_verifier=pending.verifier)
+        return self._token('code', fields, redirect_uri=pending.redirect_uri)
 
     def refresh(self, token: Token) -> Token:
         """Exchange a refresh token for a new token.
 
         The wiki revokes the old access token at once (recorded).
 
-        :param token: the token to refresh
         :return: the new token, with the old refresh token if the answer
             holds none
         :raises AuthorizationEndedError: the refresh token is refused
@@ -378,16 +367,8 @@ class OAuth2Wiki:
         :raises EndpointError: no usable answer came, or the answer is for
             another account
         """
-        new = self._token(
-            'refresh',
-            self._session(),
-            Session.refresh_token,
-            _Fields(
-                refresh_token=token.refresh_token,
-                client_id=self._client.client_id,
-            ),
-            previous=token,
-        )
+        fields = _Fields(refresh_token=token.refresh_token)
+        new = self._token('refresh', fields, previous=token)
         if not new.is_same_subject(token):
             raise self._error(
                 EndpointError,
@@ -405,12 +386,7 @@ class OAuth2Wiki:
         :raises ClientRefusedError: the wiki refuses the client
         :raises EndpointError: no usable answer came
         """
-        return self._token(
-            'credentials',
-            self._session(BackendApplicationClient(self._client.client_id)),
-            Session.fetch_token,
-            _Fields(include_client_id=True),
-        )
+        return self._token('credentials', _Fields())
 
     def check_owner(self, token: Token, user: str | None) -> None:
         """Check that a token is that of the owner of an owner-only client.
@@ -448,15 +424,12 @@ class OAuth2Wiki:
     def profile(self, header: Header) -> dict[str, object] | None:
         """Ask the wiki whose token it is, and what the token allows.
 
-        :param header: the Authorization header
         :return: the profile with username, groups, rights and grants, among
             others; None if the token is not accepted
         :raises ClientRefusedError: nobody may use the client
         :raises EndpointError: no usable answer came
         """
-        response = self._send(
-            self._session(), Session.get, 'resource/profile', _Fields(), header
-        )
+        response = self._get('resource/profile', header)
         if meaning_of_response(response) is Meaning.DEAD_TOKEN:
             return None
         return self._content(response, 'any')
@@ -470,48 +443,48 @@ class OAuth2Wiki:
 
         :raises EndpointError: no answer came
         """
-        response = self._send(
-            self._session(), Session.post, 'access_token', _Fields(data={})
-        )
+        session = self._session()
+        response = self._send(session, session.post, 'access_token', _Fields())
         body = _json_object(response.content) or {}
         return 'error' in body and 'message' not in body
 
     def own_clients(self, header: Header) -> list[dict[str, object]]:
         """Return the clients that the account of a token has registered.
 
-        :param header: the Authorization header; the grant "basic" is
-            enough (recorded)
+        The grant "basic" is enough (recorded).
+
         :raises EndpointError: no usable answer came
         """
-        response = self._send(
-            self._session(),
-            Session.get,
-            'client',
-            _Fields(params=_ALL),
-            header,
-        )
+        response = self._get(f'client?limit={_ALL}', header)
         clients = self._content(response, 'any').get('clients')
         if not isinstance(clients, list):
             return []
         return [entry for entry in clients if isinstance(entry, dict)]
 
-    def _session(
-        self,
-        grant: WebApplicationClient | BackendApplicationClient | None = None,
-        redirect_uri: str | None = None,
-    ) -> _Exchange:
-        grant = grant or WebApplicationClient(self._client.client_id)
-        return _Exchange(self._wiki, self._how, grant, redirect_uri)
+    def _session(self, kind: type[Client] = WebApplicationClient) -> _Exchange:
+        client = kind(self._client.client_id)
+        return _Exchange(self._wiki, self._how, client)
 
     def _token(
         self,
         to: str,
-        session: _Exchange,
-        method: Callable[..., object],
         fields: _Fields,
+        *,
         previous: Token | None = None,
+        redirect_uri: str | None = None,
     ) -> Token:
         """Ask for a token, and return it."""
+        kind: type[Client] = WebApplicationClient
+        if to == 'credentials':
+            kind = BackendApplicationClient
+        session = self._session(kind)
+        session.redirect_uri = redirect_uri
+        method: Callable[..., object] = session.fetch_token
+        if to == 'refresh':
+            method = session.refresh_token
+            fields['client_id'] = self._client.client_id
+        else:
+            fields['include_client_id'] = True
         fields['client_secret'] = self._client.client_secret
         response = self._send(session, method, 'access_token', fields)
         body = self._content(response, to)
@@ -519,6 +492,10 @@ class OAuth2Wiki:
             return Token.from_reply(body, self._clock(), previous)
         except EndpointError as error:
             raise self._failed(str(error)) from None
+
+    def _get(self, name: str, header: Header) -> requests.Response:
+        session = self._session()
+        return self._send(session, session.get, name, _Fields(), header)
 
     def _send(
         self,
@@ -547,7 +524,7 @@ class OAuth2Wiki:
 
         def run() -> None:
             with session, _unlogged(), contextlib.suppress(_Answered):
-                method(session, self._address(name), **fields)
+                method(self._address(name), **fields)
 
         try:
             _within(self._deadline, run)
@@ -668,14 +645,8 @@ class _Exchange(Session):
 
     answer: requests.Response | None = None
 
-    def __init__(
-        self,
-        wiki: str,
-        how: host.Transport,
-        grant: WebApplicationClient | BackendApplicationClient,
-        redirect_uri: str | None,
-    ) -> None:
-        super().__init__(client=grant, redirect_uri=redirect_uri)
+    def __init__(self, wiki: str, how: host.Transport, client: Client) -> None:
+        super().__init__(client=client)
         self.cert = how.cert
         self.stream = True
         self.hooks['response'].append(self._read)
