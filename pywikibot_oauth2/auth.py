@@ -206,7 +206,7 @@ class OAuth2Auth(AuthBase):
         bearer = routes.get(url) or routes.get(url.partition('?')[0])
         if bearer is None or blocks.used_wikis:
             return self._authenticate(request)
-        return bearer.authenticate(request)
+        return bearer(request)
 
     def _authenticate(self, request: PreparedRequest) -> PreparedRequest:
         """Authenticate a request whose route is not known yet."""

@@ -57,16 +57,11 @@ class BearerAuth(AuthBase):
         self.wikis = _NO_WIKIS
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Authenticate a request; see :meth:`authenticate`."""
-        return self.authenticate(request)
-
-    def authenticate(self, request: PreparedRequest) -> PreparedRequest:
         """Add the token to a request, and only the cookies of the token.
 
         A cookie of another account, such as one from an old login by
         password, makes Wikimedia's wikis refuse the request.
 
-        :return: the same request
         :raises OAuth2Error: there is no token
         """
         headers = request.headers
