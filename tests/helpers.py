@@ -49,10 +49,6 @@ class PatientPolicy(Policy):
     def __init__(self):
         self.said = []
         self.attempts = 0
-        self.distrusted = set()
-
-    def trusts(self, wiki):
-        return wiki not in self.distrusted
 
     def warn(self, error, note=''):
         self.said.append(f'{error} {note}')
