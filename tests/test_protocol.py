@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import json
 import logging
-import math
 import re
 import socket
 import threading
@@ -361,7 +360,8 @@ def refused_for(server, value, status=429):
      *[(value, None) for value in (
          '0', '-5', '', 'soon', 'nan', 'inf', '9' * 400, ',', '\t',
          'Wed, 21 Oct 2015 07:28:00 GMT', 'Wed, 99 Foo 2026 07:28:00 GMT',
-         'Wed, 21 Oct 99999 07:28:00 GMT')]],
+         'Wed, 21 Oct 99999 07:28:00 GMT', 'Wed, 21 Oct 2099 07:28:00 +9999',
+         'Mon, 01 Jan 0001 00:00:00 +2359')]],
 )  # fmt: skip
 def test_retry_after_is_the_seconds_to_wait(server, value, expected):
     assert refused_for(server, value, 429) == expected
@@ -506,9 +506,6 @@ def test_the_cases_that_a_row_names_were_recorded_so(server, row):
     [
         ('refresh', 401, 'invalid_request', 'Token has expired', ENDED),
         ('refresh', 401, 'invalid_request', 'Check the `x`', None),
-        ('refresh', 500, 'invalid_grant', '', None),
-        ('code', 400, 'invalid_grant', '', CODE),
-        ('credentials', 401, 'invalid_client', '', REFUSED),
         ('any', 401, 'invalid_client', '', None),
     ],
 )
@@ -677,26 +674,6 @@ def test_any_refresh_token_that_is_given_can_be_sent(server, value):
     assert wiki.refresh(token).access_token == 'abc'
     sent = dict(parse_qsl(server.received[-1].rpartition(b'\r\n')[2].decode()))
     assert sent['refresh_token'] == token.refresh_token
-
-
-dates = st.sampled_from(
-    ['Wed, 21 Oct 2099 07:28:00', 'GMT', '+0000', '-0000', ' ', ',', ':',
-     '99', '2099', 'Oct', 'Wed', '-', '+', '0', '9' * 20, '\t', '\x0c', '(']
-)  # fmt: skip
-
-
-@examples(100)
-@given(
-    value=st.lists(dates, max_size=6).map(''.join)
-    | st.text(st.characters(min_codepoint=32, max_codepoint=255))
-    | st.floats().map(str)
-)
-@example(value='Wed, 21 Oct 2099 07:28:00 +9999')
-@example(value='Wed, 31 Dec 9999 23:59:59 -2359')
-@example(value='Mon, 01 Jan 0001 00:00:00 +2359')
-def test_any_retry_after_is_a_time_to_wait_or_none(server, value):
-    wait = refused_for(server, value)
-    assert wait is None or 0 < wait < math.inf
 
 
 @pytest.fixture
