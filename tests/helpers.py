@@ -49,10 +49,6 @@ class PatientPolicy(Policy):
     def __init__(self):
         self.said = []
         self.attempts = 0
-        self.distrusted = set()
-
-    def trusts(self, wiki):
-        return wiki not in self.distrusted
 
     def warn(self, error, note=''):
         self.said.append(f'{error} {note}')
@@ -163,8 +159,8 @@ class Fork:
 
     def __init__(self, call, *arguments):
         reading, writing = os.pipe()
-        self.pid = os.fork()
-        if not self.pid:
+        self._pid = os.fork()
+        if not self._pid:
             try:
                 outcome = call(*arguments)
             except Exception as error:
@@ -176,14 +172,10 @@ class Fork:
 
     def result(self):
         """Wait for the end; return the result, or the exception."""
-        content = self._pipe.read()
-        assert self.wait() == 0
+        with self._pipe:
+            content = self._pipe.read()
+        assert os.waitpid(self._pid, 0)[1] == 0
         return pickle.loads(content)
-
-    def wait(self):
-        """Wait for the end; return the negative signal number, or 0."""
-        self._pipe.close()
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 def set_up_pywikibot(monkeypatch, folder, **wikis):

@@ -12,19 +12,16 @@ import threading
 class RawServer:
     """Answers every request alike, on loopback.
 
-    :param context: for TLS
     :ivar answer: the bytes of the answer, or an iterable of parts that are
         sent with a short pause between them
     :ivar received: the requests as they came
     """
 
-    def __init__(self, context=None):
+    def __init__(self):
         self.answer, self.received = b'', []
-        self._context = context
         self._is_closed = threading.Event()
         self._server = socket.create_server(('127.0.0.1', 0))
-        scheme = 'http' if context is None else 'https'
-        self.url = f'{scheme}://127.0.0.1:{self._server.getsockname()[1]}'
+        self.url = f'http://127.0.0.1:{self._server.getsockname()[1]}'
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self):
@@ -41,12 +38,7 @@ class RawServer:
         while not self._is_closed.is_set():
             connection, _ = self._server.accept()
             connection.settimeout(5)
-            with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-                stack.enter_context(connection)
-                if self._context is not None:
-                    connection = stack.enter_context(
-                        self._context.wrap_socket(connection, server_side=True)
-                    )
+            with contextlib.suppress(OSError), connection:
                 if self._read(connection):
                     self._answer(connection)
 
@@ -59,16 +51,14 @@ class RawServer:
 
     def _read(self, connection):
         received = b''
-        while True:
+        while data := connection.recv(65536):
+            received += data
             head, end, body = received.partition(b'\r\n\r\n')
             length = re.search(rb'(?i)content-length: (\d+)', head)
             if end and len(body) >= int(length[1] if length else 0):
                 self.received.append(received)
                 return True
-            data = connection.recv(65536)
-            received += data
-            if not data or received.startswith(b'\x16'):  # TLS
-                return bool(data)
+        return False
 
 
 def response(status=b'200 OK', headers=(), body=b'', length=None):
