@@ -6,6 +6,7 @@ import contextlib
 import sys
 import threading
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from requests.auth import AuthBase
 
@@ -50,7 +51,7 @@ class _StandIn(AuthBase):
     a password.
     """
 
-    is_stand_in = True
+    stands_in = True
 
     def __len__(self) -> int:
         """Return 2; see :meth:`OAuth2Auth.__len__`."""
@@ -65,7 +66,7 @@ class _StandIn(AuthBase):
         if wiki is None:
             return request
         entry = host.entry_for(wiki)
-        if isinstance(entry, AuthBase) and not isinstance(entry, _StandIn):
+        if isinstance(entry, AuthBase):
             # A wildcard that the program has added since.
             return entry(request)
         block = current_block()
@@ -206,8 +207,9 @@ class Block:
         from pywikibot import config
 
         entry = host.entry_for(self.wiki)
-        if entry is None or isinstance(entry, _StandIn):
-            key = host.key_of(self.wiki)
+        if entry is None:
+            site = host.known_site(self.wiki)
+            key = host.netloc_of(site) if site else urlsplit(self.wiki).netloc
             config.authenticate.setdefault(key, _StandIn())  # type: ignore[arg-type] # what Pywikibot passes to requests as it is
         elif not getattr(entry, 'heeds_blocks', False):
             raise ConfigurationError(
