@@ -440,9 +440,11 @@ def entries() -> dict[str, object]:
 
     # It is whatever user-config.py says.
     found: object = config.authenticate
+    # Another thread may add an entry meanwhile.
+    found = found.copy() if isinstance(found, dict) else {}
     return {
         key: entry
-        for key, entry in (found if isinstance(found, dict) else {}).items()
+        for key, entry in found.items()
         if isinstance(key, str) and not hasattr(entry, 'stands_in')
     }
 

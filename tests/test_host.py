@@ -452,6 +452,22 @@ def test_a_specific_key_beats_a_wildcard(keys, wiki, expected):
     assert host.is_match(found[0], name)
 
 
+class Key(str):
+    """A key during whose use another thread adds an entry."""
+
+    def __hash__(self):
+        config.authenticate.setdefault('new', None)
+        return super().__hash__()
+
+
+def test_entries_may_be_added_while_they_are_looked_at():
+    config.authenticate.update({Key('a'): 1, 'b': 2, 3: 4})
+    del config.authenticate['new']
+    assert host.entries() == {'a': 1, 'b': 2}
+    config.authenticate = None
+    assert host.entries() == {}
+
+
 OURS = '*.wikimedia.org *.wikipedia.org'
 
 
