@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pywikibot import config
 from requests.auth import AuthBase
 
 from pywikibot_oauth2 import host
@@ -188,8 +189,6 @@ class Block:
 
     def _stand_in(self) -> None:
         """Make sure that Pywikibot's requests to the wiki come here."""
-        from pywikibot import config
-
         entry = host.entry_for(self.wiki)
         if entry is None:
             site = host.known_site(self.wiki)

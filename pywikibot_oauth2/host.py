@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from pywikibot import config
+from requests import PreparedRequest, RequestException
+from requests.utils import get_environ_proxies
+
 from pywikibot_oauth2.errors import ConfigurationError
 
 
@@ -23,7 +27,6 @@ if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
     from pywikibot.family import Family
     from pywikibot.site import BaseSite
-    from requests import PreparedRequest
 
 
 # The address of a request as requests prepares it. Anything else is left
@@ -64,8 +67,6 @@ class KnownSite(NamedTuple):
     @property
     def username(self) -> str | None:
         """The account that pywikibot.Site would use."""
-        from pywikibot import config
-
         return account_in(config.usernames, self.family, self.code)
 
     @property
@@ -107,8 +108,6 @@ def wiki_at(url: str) -> str | None:
     A family may have upper case in a host, or a path with characters that
     requests encodes.
     """
-    from requests import PreparedRequest, RequestException
-
     prepared = PreparedRequest()
     with contextlib.suppress(RequestException, UnicodeError):
         prepared.prepare_url(url, None)
@@ -154,7 +153,6 @@ def is_sent_through_proxy(wiki: str) -> bool:
     if not is_loopback(urlsplit(wiki).hostname):
         return False
     from pywikibot.comms import http
-    from requests.utils import get_environ_proxies
 
     return bool(http.session.trust_env and get_environ_proxies(wiki))
 
@@ -209,7 +207,6 @@ def netloc_of(site: KnownSite | BaseSite) -> str:
 
 def _sites(anywhere: bool = False) -> Iterator[KnownSite]:
     """Yield the sites of families with a user name, then all others."""
-    from pywikibot import config
     from pywikibot.exceptions import UnknownFamilyError
     from pywikibot.family import Family
 
@@ -290,8 +287,6 @@ def _global_options(start: str) -> list[str]:
 
 def config_path(name: str) -> Path:
     """Return a path; a relative one starts at Pywikibot's folder."""
-    from pywikibot import config
-
     return Path(config.base_dir, os.path.expanduser(name))
 
 
@@ -301,7 +296,6 @@ def config_path(name: str) -> Path:
 def transport(wiki: str) -> Transport:
     """Return how Pywikibot sends requests to a wiki, if that is safe."""
     require_safe_transport(wiki)
-    from pywikibot import config
     from pywikibot.comms import http
 
     site = known_site(wiki)
@@ -436,8 +430,6 @@ def entries() -> dict[str, object]:
 
     Pywikibot cannot find any under a key that is not a string.
     """
-    from pywikibot import config
-
     # It is whatever user-config.py says.
     found: object = config.authenticate
     # Another thread may add an entry meanwhile.
