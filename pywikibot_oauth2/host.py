@@ -22,7 +22,7 @@ from pywikibot_oauth2.errors import ConfigurationError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from publicsuffixlist import PublicSuffixList
     from pywikibot.family import Family
@@ -146,10 +146,7 @@ def require_safe_transport(wiki: str) -> None:
 
 
 def is_sent_through_proxy(wiki: str) -> bool:
-    """Return whether Pywikibot would use a proxy for a wiki on this machine.
-
-    It does so if the environment has HTTP_PROXY without NO_PROXY.
-    """
+    """Return whether the environment has a proxy for this machine, too."""
     if not is_loopback(urlsplit(wiki).hostname):
         return False
     from pywikibot.comms import http
@@ -319,12 +316,10 @@ def transport(wiki: str) -> Transport:
 
 
 def leads_to_change(request: PreparedRequest) -> bool:
-    """Return whether a request makes a change, or asks for a CSRF token.
-
-    With an access token, a change by rest.php needs no CSRF token.
-    """
+    """Return whether a request makes a change, or asks for a CSRF token."""
     if carries_csrf_token(request):
         return True
+    # With an access token, a change by rest.php needs no CSRF token.
     path, _, query = (request.url or '').partition('?')
     if '/rest.php/' in path and '/transform/' not in path:
         return request.method not in ('GET', 'HEAD')
@@ -463,13 +458,13 @@ def check_wildcards(auth: object) -> None:
     for key in entries_of(auth):
         if not key.startswith('*'):
             continue
-        operators, keys = set(), set()
-        for site in configured_sites():
-            if is_match(key, netloc_of(site)):
-                is_sister = is_wikimedia(site)
-                operators.add('Wikimedia' if is_sister else site.family.name)
-                keys.add(narrow_key(f'https://{netloc_of(site)}'))
+        sites = [s for s in configured_sites() if is_match(key, netloc_of(s))]
+        operators = {
+            'Wikimedia' if is_wikimedia(site) else site.family.name
+            for site in sites
+        }
         if _is_public_suffix(key) or len(operators) > 1:
+            keys = {narrow_key(f'https://{netloc_of(site)}') for site in sites}
             raise ConfigurationError(
                 f'authenticate[{key!r}] would send the token to wikis of'
                 ' different operators.',
@@ -522,11 +517,9 @@ def install_login_manager() -> None:
     from pywikibot import login
     from pywikibot.site import APISite
 
-    method: Callable[..., object] = inspect.unwrap(APISite.login)
-    names = getattr(getattr(method, '__code__', None), 'co_names', ())
-    if 'ClientLoginManager' not in names or not hasattr(
-        login, 'ClientLoginManager'
-    ):
+    name = 'ClientLoginManager'
+    names = inspect.unwrap(APISite.login).__code__.co_names
+    if name not in names or not hasattr(login, name):
         raise SystemExit(
             'pywikibot-oauth2 does not support Pywikibot'
             f' {pywikibot.__version__}, which logs in differently. Run'
@@ -534,7 +527,7 @@ def install_login_manager() -> None:
             ' "pip install \'pywikibot>=9,<13\'".'
         )
     ours = importlib.import_module('pywikibot_oauth2.login')
-    setattr(login, 'ClientLoginManager', ours.OAuth2LoginManager)  # noqa: B010 - mypy refuses the assignment
+    setattr(login, name, ours.OAuth2LoginManager)
 
 
 def had_a_site() -> bool:
@@ -545,10 +538,7 @@ def had_a_site() -> bool:
 
 
 def is_reading_user_config() -> bool:
-    """Return whether user-config.py is being run.
-
-    Pywikibot runs it while Pywikibot itself is only half imported.
-    """
+    """Return whether user-config.py is run, by a half imported Pywikibot."""
     return not hasattr(sys.modules.get('pywikibot'), 'Site')
 
 
@@ -557,6 +547,5 @@ def is_running(script: str, option: str | None = None) -> bool:
     import pywikibot
     from pywikibot.bot import calledModuleName
 
-    return calledModuleName() == script and (
-        option is None or option in pywikibot.argvu
-    )
+    is_given = option is None or option in pywikibot.argvu
+    return is_given and calledModuleName() == script
