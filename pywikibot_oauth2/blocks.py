@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -86,7 +85,7 @@ class Block:
         self.auth = auth
         self.wiki = wiki
         self.outer: Block | None = None
-        self.place = _place()
+        self.thread = threading.get_ident()
         self.has_ended = False
 
     @property
@@ -109,7 +108,7 @@ class Block:
         """
         inherits = getattr(sys.flags, 'thread_inherit_context', False)
         return not self.has_ended and (
-            not inherits or self.place[0] == threading.get_ident()
+            not inherits or self.thread == threading.get_ident()
         )
 
     def authenticate(
@@ -145,11 +144,11 @@ class Block:
     def _excludes(self, other: Block) -> bool:
         """Return whether another block, maybe of another user, is open here.
 
-        A task that was started within it is another place.
+        What it started in another thread may be for another user.
         """
         return (
             not other.has_ended
-            and other.place == self.place
+            and other.thread == self.thread
             and other.auth is not self.auth
             and (self.user is None or self.user != other.user)
         )
@@ -255,14 +254,3 @@ def assert_user(user: str | None, request: PreparedRequest) -> None:
     """
     if user is not None and host.carries_csrf_token(request):
         request.prepare_url(request.url, {'assertuser': user})
-
-
-def _place() -> tuple[int, object]:
-    """Return the current thread and task."""
-    task = None
-    if 'asyncio' in sys.modules:
-        import asyncio
-
-        with contextlib.suppress(RuntimeError):
-            task = asyncio.current_task()
-    return threading.get_ident(), task
