@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import queue
-import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +36,6 @@ from tests.helpers import (
     set_up_pywikibot,
 )
 from tests.sandbox import Sandbox
-from tests.sandbox.config import FAMILY
 from tests.stores.contract import listening
 
 
@@ -254,6 +252,7 @@ def test_outside_of_the_block_nothing_of_the_session_is_used(tool, wiki):
         (request,) = wiki.requests
         assert (request.bearer, request.cookies) == (None, {})
         # A site from inside edits nothing outside.
+        assert who(wiki, session.user) is None
         with pytest.raises(Error, match=r'\.use\(\)" block'):
             edit(session.user)
     assert tool.editors == [session.user] * 2
@@ -272,18 +271,6 @@ def test_the_host_of_a_family_need_not_be_in_normal_form(
     for _ in range(2):
         edit_in_block(session, edit)
     assert editors(wiki) == ['Bot', 'Bot']
-
-
-def test_a_thread_without_a_block_changes_nothing(tool, wiki):
-    session = tool.session()
-    with session.use(), pytest.raises(Error) as caught:
-        later = save_later(session.user)
-        in_thread(lambda: http.fetch(wiki.api_url, 'POST', data=FORM))
-    for error in (later, caught.value):
-        assert 'not within a "with session.use()" block' in str(error)
-        assert 'asynchronous=True' in str(error)
-    assert wiki.edits == []
-    assert who(wiki, 'Bot') is None
 
 
 @pytest.mark.parametrize(
@@ -327,6 +314,7 @@ def test_a_bot_edits_in_any_thread_and_for_no_user(
         assert save_later('Bot', code) is None
     for error in (*errors, caught.value):
         assert 'not within a "with session.use()" block' in str(error)
+        assert 'asynchronous=True' in str(error)
     assert f'block of {user}' in str(caught.value)
     assert 'wrong account' in str(errors[-1])
     if bot == 'ours':
@@ -482,36 +470,26 @@ def test_a_wiki_for_which_there_was_no_block_is_not_concerned(tool):
 # Nested and interleaved blocks
 
 
-def test_blocks_of_one_user_and_of_no_other_can_be_nested(tool, wiki):
-    session, same, another = map(tool.session, ('Editor', 'Editor', 'Admin'))
-    with session.use():
-        with same.use():
-            edit('Editor')
-        with pytest.raises(ConfigurationError) as caught, another.use():
-            pass
-        assert 'Editor' in str(caught.value)
-        assert 'Admin' in str(caught.value)
-        edit('Editor')
-    assert who(wiki) is None
-    assert tool.editors == ['Editor'] * 2
-
-
 @pytest.mark.parametrize('is_named', [True, False])
-def test_interleaved_generators_never_act_for_each_other(tool, wiki, is_named):
-    def work(session):
-        with session.use(), session.use():
+def test_blocks_of_one_user_but_not_those_of_two_can_be_nested(
+    tool, wiki, is_named
+):
+    def work(session, same):
+        with session.use(), same.use():
             while True:
                 yield who(wiki)
 
-    session, another = tool.session(), tool.session()
-    name = session.user
+    session, same, another = map(tool.session, ('Editor', 'Editor', 'Admin'))
     if not is_named:
         session.user = another.user = None
-    first, second = work(session), work(another)
-    assert next(first) == name
-    with pytest.raises(ConfigurationError, match='across a "yield"'):
+        same = session
+    first, second = work(session, same), work(another, another)
+    assert next(first) == 'Editor'
+    words = r'block of {} is open .* block of {} cannot .* across a "yield"'
+    users = session.user, another.user
+    with pytest.raises(ConfigurationError, match=words.format(*users)):
         next(second)
-    assert next(first) == name
+    assert next(first) == 'Editor'
     first.close()
     assert who(wiki) is None
 
@@ -666,36 +644,17 @@ def test_the_token_goes_to_no_other_wiki(tool, wiki, has_bot):
         assert (request.bearer, request.cookies) == (None, {})
 
 
-def test_a_wildcard_that_is_too_wide_sends_no_token(
-    tool, wiki, tmp_path, monkeypatch
-):
-    monkeypatch.delitem(sys.modules, 'foreign_family', raising=False)
-    path = tmp_path / 'foreign_family.py'
-    with Sandbox(clock=wiki.clock) as foreign:
-        family = FAMILY.replace("'sandbox'", "'foreign'").format(
-            langs={'de': foreign.netloc}, paths={'de': foreign.path}
-        )
-        path.write_text(family)
-        config.family_files['foreign'] = str(path)
-        config.usernames['foreign']['de'] = 'Bot'
-        auth = tool.configure_bot()
-        config.authenticate = {'*': auth}
-        session = tool.session()
-        with session.use(), listening() as said:
-            for each in (foreign, wiki, foreign):
-                request = requests.Request('GET', each.api_url, auth=auth)
-                sent = request.prepare().headers.get('Authorization')
-                assert sent == (session.token.header if each is wiki else None)
-        text = "authenticate['*'] would send the token"
-        assert str(said).count(text) == 1
-        # It logs no bot in, either.
-        with Tool(foreign).session().use():
-            pass
-        foreign.requests.clear()
-        site = pywikibot.Site('de', 'foreign', user='Bot')
-        with pytest.raises(Error, match='would send the token'):
-            in_thread(site.login)
-        assert not [each for each in foreign.requests if each.bearer]
+def test_a_wildcard_that_is_too_wide_sends_the_token_to_no_other_wiki(tool):
+    auth = tool.configure_bot(has_farm=True)
+    config.authenticate = {'*': auth}
+    session = tool.session()
+    with session.use(), listening() as said:
+        for wiki in tool.other, tool.wiki, tool.other:
+            request = requests.Request('GET', wiki.api_url, auth=auth)
+            sent = request.prepare().headers.get('Authorization')
+            header = session.token.header if wiki is tool.wiki else None
+            assert sent == header
+    assert str(said).count("authenticate['*'] would send the token") == 1
 
 
 def test_another_entry_in_authenticate_is_reported(tool, wiki):
