@@ -52,17 +52,17 @@ class Tool:
         self.registered = wiki.register()
         self.client = client_of(self.registered)
 
-    def session(self, user=None, *, wiki=None, client=None, **options):
+    def session(self, user=None, *, wiki=None, client=None):
         """Let a user authorize the tool; by default a new one."""
         wiki, client = wiki or self.wiki, client or self.client
         user = user or f'Editor {next(NUMBERS)}'
         if user not in wiki.accounts.users:
             wiki.add_user(user)
-        options.setdefault('clock', wiki.clock)
-        session = OAuth2Session(client, wiki.api_url, user=user, **options)
+        url, clock = wiki.api_url, wiki.clock
+        session = OAuth2Session(client, url, user=user, clock=clock)
         if not client.owner_only:
-            url = session.authorization_url()
-            session.complete(wiki.approve(url, user))
+            page = session.authorization_url()
+            session.complete(wiki.approve(page, user))
         return session
 
     def owner_only(self):
@@ -123,12 +123,12 @@ def who(wiki, user=None):
     return None if 'anon' in info else info['name']
 
 
-def edit(user, code='en', title='Sandbox'):
+def edit(user, code='en', title='Sandbox', **options):
     """Edit a page with Pywikibot; the summary says in whose name."""
     site = pywikibot.Site(code, 'sandbox', user=user)
     page = pywikibot.Page(site, title)
     page.text = f'{user} was here, edit {next(NUMBERS)}'
-    page.save(summary=user, quiet=True)
+    page.save(summary=user, quiet=True, **options)
 
 
 def append(user, code='en'):
@@ -148,14 +148,10 @@ def change_with_the_token_of(bot, user, code):
 
 def save_later(user, code='en'):
     """Save a page asynchronously; return the error, if any."""
-    results = queue.Queue()
-    page = pywikibot.Page(
-        pywikibot.Site(code, 'sandbox', user=user), 'Sandbox'
-    )
-    page.text = f'later, edit {next(NUMBERS)}'
-    options = {'callback': lambda *result: results.put(result)}
-    page.save(summary=user, quiet=True, asynchronous=True, **options)
-    return results.get(timeout=20)[1]
+    errors = queue.Queue()
+    options = {'callback': lambda _page, error: errors.put(error)}
+    edit(user, code, asynchronous=True, **options)
+    return errors.get(timeout=20)
 
 
 def edit_in_block(session, work=append):
