@@ -12,12 +12,7 @@ import pytest
 from pywikibot import bot, config
 
 import pywikibot_oauth2
-from pywikibot_oauth2 import OAuth2Client, errors, messages
-from pywikibot_oauth2.errors import (
-    ClientRefusedError,
-    EndpointError,
-    OAuth2Error,
-)
+from pywikibot_oauth2 import OAuth2Client, OAuth2Error, errors, messages
 
 
 PACKAGE = Path(pywikibot_oauth2.__file__).parent
@@ -112,13 +107,10 @@ def test_the_advice_follows_the_message(code):
     ('kind', 'advice'),
     [
         (errors.ConfigurationError, '\nCorrect user-config.py.'),
-        (
-            errors.AuthorizationEndedError,
-            f'\nRun this in a terminal:\n  {LOGIN}',
-        ),
+        (errors.AuthorizationEndedError, f'in a terminal:\n  {LOGIN}'),
         (errors.AuthorizationError, f'to try again:\n  {LOGIN}'),
         (errors.AnswerNotAcceptedError, f'to try again:\n  {LOGIN}'),
-        (EndpointError, 'run the script again when the wiki'),
+        (errors.EndpointError, 'run the script again when the wiki'),
         (errors.StoreError, ''),
         (errors.StoreUnreachableError, ''),
         (OAuth2Error, ''),
@@ -131,7 +123,7 @@ def test_without_a_code_the_kind_of_error_decides(kind, advice):
 
 
 def refused(client=None, **facts):
-    error = ClientRefusedError('Refused.', wiki=EN, error='invalid_client')
+    error = errors.ClientRefusedError('Refused.', wiki=EN, error='x')
     vars(error).update(facts)
     return ' '.join(messages.explain(error, client).split())
 
@@ -161,10 +153,12 @@ def test_a_refused_client_gets_the_advice_that_fits():
 
 
 def test_an_advised_error_keeps_its_kind_and_its_facts():
-    error = EndpointError('Failed.', wiki=EN, retry_after=5, client_id='x')
+    error = errors.EndpointError(
+        'Failed.', wiki=EN, retry_after=5, client_id='x'
+    )
     error.status = 503
     copy = messages.advised(error)
-    assert type(copy) is EndpointError
+    assert type(copy) is errors.EndpointError
     assert copy.args == (str(copy),) == (messages.explain(error),)
     assert (copy.wiki, copy.retry_after) == (EN, 5)
     assert (copy.client_id, copy.status) == ('x', 503)
@@ -248,14 +242,12 @@ def test_rights_that_the_token_lacks_are_named_with_their_grants():
         assert {messages.GRANT_OF[right] for right in rights} == {title}
 
 
-def test_the_rest_names_what_it_is_about():
+def test_an_unused_entry_is_shown_with_some_hosts_of_sites():
     hosts = [f'{letter}.wikipedia.org' for letter in 'fedcba']
     text = messages.unused_entry('*.wikipeda.org', hosts)
     assert "authenticate['*.wikipeda.org'] in user-config.py" in text
     assert text.endswith(f'are: {", ".join(sorted(hosts)[:5])}, …')
     assert messages.unused_entry('x', ['a']).endswith('are: a')
-    assert 'run "pwb login" without it' in messages.OAUTH1_OPTION
-    assert 'NO_PROXY=127.0.0.1,localhost' in messages.THROUGH_PROXY
 
 
 ADVISERS = ('messages.py', 'login', 'cli', 'scripts', '__init__.py')
