@@ -1,14 +1,12 @@
-"""What the package requires and offers, and what its import does."""
+"""What the package offers, and what its import does."""
 
 from __future__ import annotations
 
-import ast
 import importlib
 import os
 import re
 import subprocess
 import sys
-from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -18,36 +16,6 @@ from tests.sandbox.config import environment
 
 
 TOP = Path(__file__).parents[1]
-PACKAGE = TOP / 'pywikibot_oauth2'
-
-
-def imported(path):
-    """Yield the modules that a module imports, by their first names."""
-    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names = [node.module]
-        yield from (name.partition('.')[0] for name in names)
-
-
-def test_it_requires_what_it_imports():
-    config = ConfigParser()
-    config.read(TOP / 'setup.cfg')
-    extras = config['options.extras_require']
-    required = {
-        re.match(r'[\w-]+', line)[0].replace('-', '_')
-        for text in (config['options']['install_requires'], *extras.values())
-        for line in text.split()
-    }
-    found = {n for path in PACKAGE.rglob('*.py') for n in imported(path)}
-    found -= {*sys.stdlib_module_names, 'pywikibot_oauth2'}
-    # These come with requests-oauthlib and Pywikibot; the last one is for
-    # type annotations.
-    found -= {'oauthlib', 'requests', 'urllib3', 'typing_extensions'}
-    assert found == required & found
-    assert {'filelock', 'publicsuffixlist', 'pywikibot'} < found
 
 
 def test_all_names_what_there_is():
@@ -58,12 +26,6 @@ def test_all_names_what_there_is():
         if isinstance(value, type) and value is getattr(pywikibot_oauth2, name)
     }
     assert public == {*pywikibot_oauth2.__all__}
-    assert public == {
-        'AuthorizationEndedError', 'AuthorizationError', 'ClientRefusedError',
-        'ConfigurationError', 'EndpointError', 'FileStore', 'KeyringStore',
-        'OAuth2Auth', 'OAuth2Client', 'OAuth2Error', 'OAuth2Session',
-        'RedisStore', 'Store', 'StoreError',
-    }  # fmt: skip
     with pytest.raises(AttributeError, match="no attribute 'other'"):
         pywikibot_oauth2.other  # noqa: B018
     assert not hasattr(pywikibot_oauth2, '')

@@ -1,4 +1,4 @@
-"""What stands in the README and on the pages of docs/ is run and right."""
+"""What stands in README.md, in PARITY.md and on the pages of docs/ is right."""
 
 from __future__ import annotations
 
@@ -88,3 +88,14 @@ def test_a_command_has_only_options_and_targets_that_exist(text):
 
 def test_the_readme_is_short():
     assert len((TOP / 'README.md').read_text().splitlines()) <= 150
+
+
+def test_the_table_of_parity_names_tests_that_exist():
+    table = (TOP / 'PARITY.md').read_text(encoding='utf-8')
+    rows = re.findall(r'^\|(.*)\|$', table, re.MULTILINE)
+    named = re.findall(r'`(\w+\.py)::(test_\w+)`', table)
+    assert len(named) >= 40
+    assert len(rows) > len({test for _, test in named})
+    for file, test in named:
+        text = (TOP / 'tests' / file).read_text(encoding='utf-8')
+        assert f'def {test}(' in text, f'{file}::{test}'
