@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import pywikibot_oauth2
 from tests.sandbox.config import environment
-
-
-TOP = Path(__file__).parents[1]
 
 
 def test_all_names_what_there_is():
@@ -140,19 +135,3 @@ assert pywikibot.login.ClientLoginManager is original
 """
     execute(tmp_path, program)
     assert not list(tmp_path.glob('*oauth2*'))
-
-
-def test_the_lines_of_the_example_that_are_comments_work_too(tmp_path):
-    text = (TOP / 'user-config.example.py').read_text(encoding='utf-8')
-    # A comment that is a statement begins with '# ', its other lines with
-    # more blanks.
-    pattern = r'(?m)^# ((?:usernames|authenticate)\[.*(?:\n#  .*)*)'
-    found = [line.replace('\n#', '\n') for line in re.findall(pattern, text)]
-    assert len(found) >= 7
-    path = tmp_path / '.pywikibot-oauth2.json'
-    path.touch(mode=0o600)
-    path.write_text('{"client_id": "id", "client_secret": "c0ffee"}')
-    program = LOAD + 'print(*sorted(pywikibot.config.authenticate))'
-    config = '\n'.join([text, *found]).replace('…', 'x')
-    shown = execute(tmp_path, program, config)
-    assert shown == '*.wikidata.org *.wikimedia.org *.wikipedia.org\n'
