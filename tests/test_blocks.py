@@ -189,6 +189,12 @@ def tool(monkeypatch, tmp_path, wiki):
     leave_pywikibot()
 
 
+@pytest.fixture
+def session(tool):
+    """Return the session of a new user of the tool."""
+    return tool.session()
+
+
 # Many at once
 
 
@@ -234,8 +240,7 @@ def test_users_edit_at_once_while_their_tokens_expire(tool, wiki):
 # In this thread and nowhere else
 
 
-def test_outside_of_the_block_nothing_of_the_session_is_used(tool, wiki):
-    session = tool.session()
+def test_outside_of_the_block_nothing_of_it_is_used(tool, wiki, session):
     for fails in (False, True):
         assert who(wiki) is None
         with contextlib.suppress(ZeroDivisionError), session.use() as used:
@@ -273,7 +278,7 @@ def test_the_host_of_a_family_need_not_be_in_normal_form(
     'bot', ['ours', 'new site', 'of the farm', 'off', 'no entry']
 )
 def test_a_bot_edits_in_any_thread_and_for_no_user(
-    tool, wiki, bot, monkeypatch
+    tool, wiki, session, bot, monkeypatch
 ):
     def failure(call, *arguments, **options):
         return pool.submit(call, *arguments, **options).exception(20)
@@ -284,7 +289,6 @@ def test_a_bot_edits_in_any_thread_and_for_no_user(
         tool.let_bot_use_a_password(monkeypatch, has_entry=bot == 'off')
     else:
         tool.configure_bot(has_farm=code == 'de')
-    session = tool.session()
     user, errors = session.user, []
     with ThreadPoolExecutor(1) as pool:
         assert failure(append, 'Bot', code) is None
@@ -323,9 +327,8 @@ def test_a_bot_edits_in_any_thread_and_for_no_user(
 
 @pytest.mark.parametrize('has_entry', [True, False])
 def test_a_bot_with_a_password_does_not_edit_with_the_cookies_of_a_user(
-    tool, wiki, monkeypatch, has_entry
+    tool, wiki, session, monkeypatch, has_entry
 ):
-    session = tool.session()
     # The user has logged in with a password in an earlier run.
     tool.let_use_a_password(monkeypatch, session.user)
     append(session.user)
@@ -340,12 +343,11 @@ def test_a_bot_with_a_password_does_not_edit_with_the_cookies_of_a_user(
     assert all(each.summary == each.user for each in wiki.edits)
 
 
-def test_an_own_account_is_one_that_usernames_names(tool, wiki, monkeypatch):
+def test_an_own_account_is_in_usernames(tool, wiki, session, monkeypatch):
     tool.let_bot_use_a_password(monkeypatch, has_entry=False)
     monkeypatch.setattr(host, 'user_override', lambda: None)
     config.usernames.clear()
     append('Bot')
-    session = tool.session()
     edit_in_block(session)
     with pytest.raises(ConfigurationError, match='name it in usernames'):
         append('Bot')
@@ -354,8 +356,7 @@ def test_an_own_account_is_one_that_usernames_names(tool, wiki, monkeypatch):
     assert tool.editors == ['Bot', session.user, 'Bot']
 
 
-def test_a_wildcard_may_be_added_after_a_block(tool, wiki):
-    session = tool.session()
+def test_a_wildcard_may_be_added_after_a_block(tool, wiki, session):
     edit_in_block(session)
     auth = tool.configure_bot()
     del config.authenticate[wiki.netloc]
@@ -393,7 +394,7 @@ def test_a_block_edits_with_the_sites_of_no_other_account(tool, wiki):
     check_that_all_belongs_together(wiki)
 
 
-def test_a_block_changes_nothing_by_rest_for_another_account(tool, wiki):
+def test_a_block_changes_nothing_by_rest_for_another(tool, wiki, session):
     def put(user, method='PUT', path='page/Sandbox'):
         wiki.requests.clear()
         site = pywikibot.Site('en', 'sandbox', user=user)
@@ -403,7 +404,6 @@ def test_a_block_changes_nothing_by_rest_for_another_account(tool, wiki):
 
     tool.configure_bot()
     append('Bot')
-    session = tool.session()
     with session.use():
         token = put(session.user)
         assert wiki.oauth.valid(token).session.user.name == session.user
@@ -415,36 +415,24 @@ def test_a_block_changes_nothing_by_rest_for_another_account(tool, wiki):
         put(session.user)
 
 
-def test_the_user_of_a_block_may_become_known_within_it(tool, wiki):
-    session = tool.session()
-    name = session.user
-    with session.use():
-        for _ in range(2):  # then the site has a CSRF token
-            session.user = None
-            with pytest.raises(ConfigurationError, match='name is not known'):
-                append(name)
-            session.user = session.profile()['username']
-            append(session.user)
-    assert tool.editors == [name] * 2
-
-
 @pytest.mark.parametrize('is_known', [True, False])
-def test_the_token_of_another_user_edits_for_nobody(tool, wiki, is_known):
-    session, another = tool.session(), tool.session()
-    name = session.user
+def test_a_block_under_a_wrong_name_edits_for_nobody(tool, session, is_known):
+    name, another = session.user, tool.session()
     if is_known:
         edit_in_block(another)
-    wiki.edits.clear()
-    # As if the user had been asked for the name.
-    session.user = another.user
-    for work in (append, edit):
-        with session.use(), pytest.raises(Error) as caught:
-            work(another.user)
-        assert f'no longer logged in as "{another.user}"' in str(caught.value)
-    session.user = session.profile()['username']
-    with session.use():
-        append(name)
-    assert tool.editors == [name]
+    for wrong, words in (
+        (None, 'name is not known'),
+        # As if the user had been asked for the name
+        (another.user, f'no longer logged in as "{another.user}"'),
+    ):
+        for work in (append, edit, append):
+            session.user = wrong
+            with session.use():
+                with pytest.raises(Error, match=words):
+                    work(wrong or name)
+                session.user = session.profile()['username']
+                append(name)
+    assert tool.editors == [another.user] * is_known + [name] * 6
 
 
 def test_a_wiki_for_which_there_was_no_block_is_not_concerned(tool):
@@ -512,8 +500,7 @@ def test_a_block_that_is_left_out_of_order_says_so_and_is_not_restored(
 
 
 @pytest.mark.parametrize('how', ['expired', 'refreshed', 'not normalized'])
-def test_no_csrf_token_outlives_its_access_token(tool, wiki, how):
-    session = tool.session()
+def test_no_csrf_token_outlives_its_access_token(tool, wiki, session, how):
     name = session.user
     if how == 'not normalized':
         session.user = name.replace('E', 'e').replace(' ', '_')
@@ -556,8 +543,7 @@ def test_tasks_keep_their_sessions_while_others_run(tool, wiki):
     check_that_all_belongs_together(wiki)
 
 
-def test_a_task_begun_in_a_block_acts_until_the_block_ends(tool, wiki):
-    session = tool.session()
+def test_a_task_of_a_block_acts_until_the_block_ends(tool, wiki, session):
 
     async def later(event):
         seen = [who(wiki)]
@@ -588,22 +574,18 @@ def test_a_task_begun_in_a_block_acts_until_the_block_ends(tool, wiki):
 # Sessions that have ended, or sites of others
 
 
-def test_a_session_that_was_revoked_edits_nothing_and_says_so(tool, wiki):
-    session = tool.session()
+def test_a_revoked_session_edits_nothing_and_says_so(tool, wiki, session):
     edit_in_block(session, edit)
     wiki.revoke(session.user, tool.registered)
     wiki.requests.clear()
     for _ in range(2):
-        with (
-            session.use(),
-            pytest.raises(AuthorizationEndedError, match='has ended'),
-        ):
-            edit(session.user)
+        with pytest.raises(AuthorizationEndedError, match='has ended'):
+            edit_in_block(session, edit)
     assert session.ended
     # The same for one that nobody has authorized.
     new = OAuth2Session(tool.client, wiki.api_url, user='Bot')
-    with new.use(), pytest.raises(Error, match='not been given'):
-        edit('Bot')
+    with pytest.raises(Error, match='not been given'):
+        edit_in_block(new, edit)
     assert tool.editors == [session.user]
     assert all(each.bearer for each in wiki.requests if not each.form)
     session = tool.session(session.user)
@@ -612,11 +594,10 @@ def test_a_session_that_was_revoked_edits_nothing_and_says_so(tool, wiki):
 
 
 @pytest.mark.parametrize('has_bot', [False, True])
-def test_the_token_goes_to_no_other_wiki(tool, wiki, has_bot):
+def test_the_token_goes_to_no_other_wiki(tool, wiki, session, has_bot):
     port = wiki.netloc.partition(':')[2]
     if has_bot:
         config.authenticate[f'*.0.0.1:{port}'] = tool.configure_bot()
-    session = tool.session()
     urls = [
         f'{wiki.url}/~mallory/api.php',
         f'http://evil.example\\.0.0.1:{port}/api.php',
@@ -640,10 +621,9 @@ def test_the_token_goes_to_no_other_wiki(tool, wiki, has_bot):
         assert (request.bearer, request.cookies) == (None, {})
 
 
-def test_a_wildcard_that_is_too_wide_sends_the_token_to_no_other_wiki(tool):
+def test_a_wildcard_that_is_too_wide_sends_no_token(tool, session):
     auth = tool.configure_bot(has_farm=True)
     config.authenticate = {'*': auth}
-    session = tool.session()
     with session.use(), listening() as said:
         for wiki in tool.other, tool.wiki, tool.other:
             request = requests.Request('GET', wiki.api_url, auth=auth)
@@ -653,12 +633,9 @@ def test_a_wildcard_that_is_too_wide_sends_the_token_to_no_other_wiki(tool):
     assert str(said).count("authenticate['*'] would send the token") == 1
 
 
-def test_another_entry_in_authenticate_is_reported(tool, wiki):
+def test_another_entry_in_authenticate_is_reported(wiki, session):
     password = ('user', 'password')
     config.authenticate[wiki.netloc] = password
-    with (
-        pytest.raises(ConfigurationError, match='not an OAuth2Auth'),
-        tool.session().use(),
-    ):
-        pass
+    with pytest.raises(ConfigurationError, match='not an OAuth2Auth'):
+        edit_in_block(session)
     assert config.authenticate == {wiki.netloc: password}
