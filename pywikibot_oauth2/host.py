@@ -70,11 +70,6 @@ class KnownSite(NamedTuple):
         return account_in(config.usernames, self.family, self.code)
 
     @property
-    def name(self) -> str:
-        """The name as Pywikibot prints it, such as wikipedia:en."""
-        return f'{self.family.name}:{self.code}'
-
-    @property
     def wiki(self) -> str | None:
         """The address of its script folder; None if that is unusable."""
         path = self.family.apipath(self.code)

@@ -222,7 +222,9 @@ def advised(error: _E, client: OAuth2Client | None = None) -> _E:
 def login_command(wiki: str | None, account: str | None = None) -> str:
     """Return the command that authorizes an account on a wiki."""
     site = host.known_site(wiki) if wiki else None
-    command = f'pwb login -site:{site.name}' if site else 'pwb login'
+    command = 'pwb login'
+    if site is not None:
+        command += f' -site:{site.family.name}:{site.code}'
     if account is not None and account == host.user_override():
         command += f' {shlex.quote(f"-user:{account}")}'
     return ' '.join([command, *map(shlex.quote, host.folder_option())])

@@ -600,6 +600,7 @@ def test_the_token_goes_to_no_other_wiki(tool, wiki, session, has_bot):
         config.authenticate[f'*.0.0.1:{port}'] = tool.configure_bot()
     urls = [
         f'{wiki.url}/~mallory/api.php',
+        f'{wiki.url}/index.php',
         f'http://evil.example\\.0.0.1:{port}/api.php',
         f'http://2.0.0.1:{port}/api.php',
         f'{tool.other.url}/rest.php/v1/page/X',

@@ -194,7 +194,6 @@ def test_a_wiki_is_found_with_the_right_username(usernames, names, en, de):
     for wiki, code, username in (EN, 'en', en), (DE, 'de', de):
         found = host.known_site(wiki)
         assert (found.code, found.username) == (code, username)
-        assert found.name == f'{found.family.name}:{code}'
         assert found.family.name == 'wikipedia'
         assert f'https://{host.netloc_of(found)}/w' == wiki
         # A site without an API to log in with
@@ -221,7 +220,7 @@ def test_a_family_with_a_username_is_looked_at(usernames):
     usernames['wikipeida']['*'] = 'Bot'  # passed over
     usernames['commons']['commons'] = 'Bot'
     site = host.known_site(COMMONS)
-    assert (site.name, site.username) == ('commons:commons', 'Bot')
+    assert (site.code, site.username) == ('commons', 'Bot')
     assert host.known_site(EN).username is None
 
 
@@ -247,7 +246,7 @@ def test_a_family_of_ones_own_is_found(own_families, usernames, family):
     for name, wiki in OWN.items():
         usernames['*' if family == '*' else name]['*'] = 'Bot'
         site = host.known_site(wiki)
-        assert (site.name, site.username) == (f'{name}:{name}', 'Bot')
+        assert (site.code, site.username) == (name, 'Bot')
     assert host.known_site('https://127.0.0.1:8080') is None
     site = pywikibot.Site('c', 'c', interface=BaseSite)
     assert host.wiki_of_site(site) == OWN['c']
@@ -498,7 +497,7 @@ def test_an_account_is_admitted_where_it_is_configured(usernames, monkeypatch):
     usernames['wikipedia']['*'] = 'Bot'
     assert host.admit('https://xx.wikipedia.org/w', auth) is None
     assert host.admit(EN, object()) is None
-    assert host.admit(EN, auth).name == 'wikipedia:en'
+    assert host.admit(EN, auth).code == 'en'
     assert pywikibot.login.ClientLoginManager is OAuth2LoginManager
 
 
