@@ -323,9 +323,8 @@ def test_only_a_family_or_a_setting_can_switch_the_verification_off(
 ):
     usernames['b']['b'] = 'Bot'
     assert host.transport(OWN['b']).verify is True
-    monkeypatch.setattr(
-        Family, 'verify_SSL_certificate', lambda self, code: code != 'b'
-    )
+    name = 'verify_SSL_certificate'
+    monkeypatch.setattr(Family, name, lambda self, code: code != 'b')
     assert host.transport(OWN['b']).verify is False
     assert host.transport(EN).verify is not False
     for setting, expected in (None, True), (False, False):
@@ -448,12 +447,13 @@ def test_entries_may_be_added_while_they_are_looked_at():
 
 
 OURS = '*.wikimedia.org *.wikipedia.org'
+SHARED = '*.a.shared.net *.shared.net'
 
 
 @pytest.mark.parametrize(
     ('key', 'hint'),
     [
-        ('*', f'{OURS} 127.0.0.1:8080 WIKI.Example'),
+        ('*', f'{SHARED} {OURS} 127.0.0.1:8080 WIKI.Example'),
         ('*.org', OURS),
         ('*.ORG', OURS),
         ('*.toolforge.org', ''),
@@ -461,7 +461,7 @@ OURS = '*.wikimedia.org *.wikipedia.org'
         # As Pywikibot looks it up
         ('*.example', 'WIKI.Example'),
         # Several operators
-        ('*.shared.net', '*.a.shared.net *.shared.net'),
+        ('*.shared.net', SHARED),
         *[(key, None) for key in ('*.wikipedia.org', '*.wikimedia.org',
                                   '*.shared.org', 'en.wikipedia.org', 'org')],
     ],
@@ -472,11 +472,9 @@ def test_a_wildcard_that_reaches_several_operators_is_refused(
     for name in 'one.a', 'two':
         url = f'https://{name}.shared.net/w/api.php'
         monkeypatch.setitem(config.family_files, name[:3], url)
-        usernames[name[:3]][name[:3]] = 'Bot'
-    if 'shared' not in key:
-        usernames.clear()
-        usernames['wikipedia']['*'] = usernames['commons']['commons'] = 'Bot'
-        usernames['a']['a'] = usernames['c']['c'] = 'Bot'
+    usernames['wikipedia']['*'] = 'Bot'
+    for name in 'commons', 'a', 'c', 'one', 'two':
+        usernames[name][name] = 'Bot'
     auth = object()
     config.authenticate = {key: auth, 'other.example': object()}
     if hint is None:
