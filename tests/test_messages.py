@@ -247,7 +247,7 @@ def test_an_unused_entry_is_shown_with_some_hosts_of_sites():
     text = messages.unused_entry('*.wikipeda.org', hosts)
     assert "authenticate['*.wikipeda.org'] in user-config.py" in text
     assert text.endswith(f'are: {", ".join(sorted(hosts)[:5])}, …')
-    assert messages.unused_entry('x', ['a']).endswith('are: a')
+    assert '…' not in messages.unused_entry('x', hosts[:5])
 
 
 ADVISERS = ('messages.py', 'login', 'cli', 'scripts', '__init__.py')
