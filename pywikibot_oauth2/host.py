@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from pywikibot import config
+from pywikibot.exceptions import UnknownFamilyError
+from pywikibot.tools import normalize_username
 from requests import PreparedRequest, RequestException
 from requests.utils import get_environ_proxies
 
@@ -174,10 +176,7 @@ def known_site(
 
 def normalized(username: str | None) -> str | None:
     """Return the name of an account as the sites of Pywikibot have it."""
-    from pywikibot.tools import normalize_username
-
-    name: str | None = normalize_username(username)
-    return name
+    return normalize_username(username)
 
 
 def own_users(wiki: str) -> tuple[str | None, ...]:
@@ -193,13 +192,11 @@ def configured_sites() -> Iterator[KnownSite]:
 
 def netloc_of(site: KnownSite | BaseSite) -> str:
     """Return the host and port that Pywikibot looks up in authenticate."""
-    netloc: str = urlsplit(site.family.base_url(site.code, '')).netloc
-    return netloc
+    return urlsplit(site.family.base_url(site.code, '')).netloc
 
 
 def _sites(anywhere: bool = False) -> Iterator[KnownSite]:
     """Yield the sites of families with a user name, then all others."""
-    from pywikibot.exceptions import UnknownFamilyError
     from pywikibot.family import Family
 
     names = dict.fromkeys([config.family, *config.usernames])
