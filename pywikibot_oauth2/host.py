@@ -235,8 +235,11 @@ def central_wiki(wiki: str) -> str:
     site = known_site(wiki)
     if site is None or not is_wikimedia(site):
         return wiki
+    meta = Family.load('meta')
     code = 'beta' if site.code == 'beta' else 'meta'
-    return KnownSite(Family.load('meta'), code).wiki or wiki
+    # Pywikibot 9.0 has no beta wiki of Meta.
+    known = KnownSite(meta, code).wiki if code in meta.langs else None
+    return known or wiki
 
 
 def special_page(wiki: str, name: str) -> str:

@@ -255,7 +255,7 @@ def test_a_family_of_ones_own_is_found(own_families, usernames, family):
         host.wiki_of_site(site)
 
 
-def test_wikimedia_has_its_special_pages_on_meta(usernames):
+def test_wikimedia_has_its_special_pages_on_meta(usernames, monkeypatch):
     usernames['wikipedia']['*'] = usernames['commons']['*'] = 'Bot'
     beta = host.KnownSite(Family.load('commons'), 'beta').wiki
     meta, page = 'https://meta.wikimedia.org/w', 'OAuthManageMyGrants'
@@ -267,6 +267,8 @@ def test_wikimedia_has_its_special_pages_on_meta(usernames):
     ):
         shown = f'{central}/index.php?title=Special:{page}'
         assert host.special_page(wiki, page) == shown
+    monkeypatch.delitem(Family.load('meta').langs, 'beta')
+    assert host.central_wiki(beta) == beta
 
 
 @pytest.mark.parametrize(
