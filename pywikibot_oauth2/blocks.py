@@ -114,7 +114,7 @@ class Block:
     def authenticate(
         self, request: PreparedRequest, wiki: str
     ) -> PreparedRequest:
-        """Authenticate a request for the user, if no site of another does.
+        """Authenticate a request, unless another user's site makes a change.
 
         :param wiki: the wiki that is asked, this or another one of a farm
         """
@@ -144,7 +144,7 @@ class Block:
     def _excludes(self, other: Block) -> bool:
         """Return whether another block, maybe of another user, is open here.
 
-        What it started in another thread may be for another user.
+        Code that it has started in another thread may act for anyone.
         """
         return (
             not other.has_ended

@@ -143,7 +143,7 @@ def require_safe_transport(wiki: str) -> None:
 
 
 def is_sent_through_proxy(wiki: str) -> bool:
-    """Return whether the environment has a proxy for this machine, too."""
+    """Return whether requests to a wiki on this machine go to a proxy."""
     if not is_loopback(urlsplit(wiki).hostname):
         return False
     from pywikibot.comms import http
@@ -434,7 +434,7 @@ def entries() -> dict[str, object]:
 def admit(wiki: str, auth: object) -> KnownSite | None:
     """Return the site of a wiki if an entry authenticates its requests.
 
-    That needs a site with an account, and the login manager.
+    This takes an account for the site, and our login manager in Pywikibot.
     """
     site = known_site(wiki) if entry_for(wiki) is auth else None
     if site is None or site.username is None:
@@ -533,7 +533,7 @@ def had_a_site() -> bool:
 
 
 def is_reading_user_config() -> bool:
-    """Return whether user-config.py is run, by a half imported Pywikibot."""
+    """Return whether user-config.py is being run, in Pywikibot's import."""
     return not hasattr(sys.modules.get('pywikibot'), 'Site')
 
 
