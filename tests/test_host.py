@@ -182,8 +182,8 @@ def usernames(monkeypatch):
         ({'*': {'*': 'Bot'}, 'wikipedia': {'de': 'D'}}, 'Bot', 'D'),
         ({'*': {'de': 'X'}, 'wikipedia': {'de': 'D'}}, None, 'D'),
         ({'wikipedia': {'en': 'bot_of_en'}}, 'Bot of en', None),
-        ({'commons': {'*': 'Bot'}}, None, None),
-        ({}, None, None),
+        # The misspelled family is passed over.
+        ({'wikipeida': {'*': 'Bot'}, 'commons': {'*': 'Bot'}}, None, None),
     ],
 )
 def test_a_wiki_is_found_with_the_right_username(usernames, names, en, de):
@@ -208,20 +208,13 @@ def test_a_wiki_is_found_with_the_right_username(usernames, names, en, de):
      'http://en.wikipedia.org/w', 'https://en.wikipedia.org:444/w',
      'https://en.wikipedia.org.evil.example/w', 'https://en.wikipedia/w',
      'https://evil.example/en.wikipedia.org/w', 'https://n.wikipedia.org/w',
-     'https:///w', '', '/w'],
+     'https:///w', '', '/w',
+     # No account is configured for the family.
+     COMMONS],
 )  # fmt: skip
 def test_another_address_is_not_a_known_site(usernames, wiki):
     usernames['wikipedia']['*'] = 'Bot'
     assert host.known_site(wiki) is None
-
-
-def test_a_family_with_a_username_is_looked_at(usernames):
-    assert host.known_site(COMMONS) is None
-    usernames['wikipeida']['*'] = 'Bot'  # passed over
-    usernames['commons']['commons'] = 'Bot'
-    site = host.known_site(COMMONS)
-    assert (site.code, site.username) == ('commons', 'Bot')
-    assert host.known_site(EN).username is None
 
 
 OWN = {
