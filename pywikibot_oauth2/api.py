@@ -32,11 +32,7 @@ def part(data: object, *names: str) -> dict[str, object]:
 
 
 def query(site: BaseSite, **parameters: str) -> dict[str, object]:
-    """Return the answer to a query, sent as any other script would.
-
-    :raises EndpointError: there is no usable answer
-    :raises OAuth2Error: as for any request that is authenticated
-    """
+    """Return the answer to a query, sent as any other script would."""
     wiki = host.wiki_of_site(site)
     response = http.fetch(
         site.base_url(site.apipath()),
@@ -61,10 +57,7 @@ def query(site: BaseSite, **parameters: str) -> dict[str, object]:
 
 
 def own_rights(site: BaseSite, username: str) -> list[str]:
-    """Return the rights of an account, whatever its token allows.
-
-    :return: nothing if the wiki does not say
-    """
+    """Return the rights of an account, if known, whatever a token allows."""
     with contextlib.suppress(OAuth2Error):
         match query(site, list='users', ususers=username, usprop='rights'):
             case {'query': {'users': [{'rights': [*rights]}]}}:

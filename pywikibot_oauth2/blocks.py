@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from pywikibot import config
 from requests.auth import AuthBase
 
 from pywikibot_oauth2 import host
@@ -50,22 +51,19 @@ class _StandIn(AuthBase):
     a password.
     """
 
-    is_stand_in = True
+    stands_in = True
 
     def __len__(self) -> int:
         """Return 2; see :meth:`OAuth2Auth.__len__`."""
         return 2
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Authenticate a request for the block that it is made in.
-
-        :raises ConfigurationError: it would change something outside a block
-        """
+        """Authenticate a request for the block that it is made in."""
         wiki = host.wiki_of(request.url or '')
         if wiki is None:
             return request
         entry = host.entry_for(wiki)
-        if isinstance(entry, AuthBase) and not isinstance(entry, _StandIn):
+        if isinstance(entry, AuthBase):
             # A wildcard that the program has added since.
             return entry(request)
         block = current_block()
@@ -87,7 +85,7 @@ class Block:
         self.auth = auth
         self.wiki = wiki
         self.outer: Block | None = None
-        self.place = _place()
+        self.thread = threading.get_ident()
         self.has_ended = False
 
     @property
@@ -110,16 +108,15 @@ class Block:
         """
         inherits = getattr(sys.flags, 'thread_inherit_context', False)
         return not self.has_ended and (
-            not inherits or self.place[0] == threading.get_ident()
+            not inherits or self.thread == threading.get_ident()
         )
 
     def authenticate(
         self, request: PreparedRequest, wiki: str
     ) -> PreparedRequest:
-        """Authenticate a request for the user.
+        """Authenticate a request, unless another user's site makes a change.
 
         :param wiki: the wiki that is asked, this or another one of a farm
-        :raises ConfigurationError: the site of another user makes a change
         """
         other = host.sending_user()
         if other not in (None, self.user) and host.leads_to_change(request):
@@ -140,74 +137,61 @@ class Block:
             f' {other}.'
         )
 
-    def _is_for_user_of(self, other: Block) -> bool:
-        """Return whether another block is surely for the same user."""
-        if self.user is None:
-            return self.auth is other.auth
-        return self.user == other.user
+    def error(self, text: str) -> ConfigurationError:
+        """Return an error about the block."""
+        return ConfigurationError(text, account=self.user, wiki=self.wiki)
 
-    def __enter__(self) -> Block:
-        """Begin to act for the user.
+    def _excludes(self, other: Block) -> bool:
+        """Return whether another block, maybe of another user, is open here.
 
-        :raises ConfigurationError: a block of another user is open here,
-            or authenticate has something else for the wiki
+        Code that it has started in another thread may act for anyone.
         """
+        return (
+            not other.has_ended
+            and other.thread == self.thread
+            and other.auth is not self.auth
+            and (self.user is None or self.user != other.user)
+        )
+
+    def __enter__(self) -> None:
         global _current_block
         from contextvars import ContextVar
 
         with _lock.held:
             if _current_block is None:
                 _current_block = ContextVar('current_block', default=None)
-            outer = _current_block.get()
-            if (
-                outer is not None
-                and outer.is_usable
-                and outer.place == self.place
-                and not self._is_for_user_of(outer)
-            ):
-                raise ConfigurationError(
-                    f'A block of {outer.user} is open here, and a block of'
-                    f' {self.user} cannot begin until it has ended. A block'
-                    ' must not be held across a "yield".',
-                    account=self.user,
-                    wiki=self.wiki,
-                )
-            self._stand_in()
-            used_clients.add(self.client.client_id)
-            used_wikis.add(self.wiki)
-            self.outer = outer
-            _current_block.set(self)
-        return self
+        outer = _current_block.get()
+        if outer is not None and self._excludes(outer):
+            raise self.error(
+                f'A block of {outer.user} is open here, and a block of'
+                f' {self.user} cannot begin until it has ended. A block must'
+                ' not be held across a "yield".'
+            )
+        self._stand_in()
+        used_clients.add(self.client.client_id)
+        used_wikis.add(self.wiki)
+        self.outer = outer
+        _current_block.set(self)
 
     def __exit__(self, *_exception: object) -> None:
-        """Stop acting for the user.
-
-        :raises ConfigurationError: a block that was entered later has
-            not ended, or this is not where the block was entered
-        """
         assert _current_block is not None
-        with _lock.held:
-            self.has_ended = True
-            if _current_block.get() is not self:
-                raise ConfigurationError(
-                    f'The block of {self.user} was left out of order: blocks'
-                    ' must be left where they were entered, the last one'
-                    ' first.',
-                    account=self.user,
-                    wiki=self.wiki,
-                )
-            outer = self.outer
-            while outer is not None and outer.has_ended:
-                outer = outer.outer
-            _current_block.set(outer)
+        self.has_ended = True
+        if _current_block.get() is not self:
+            raise self.error(
+                f'The block of {self.user} was left out of order: blocks must'
+                ' be left where they were entered, the last one first.'
+            )
+        outer = self.outer
+        while outer is not None and outer.has_ended:
+            outer = outer.outer
+        _current_block.set(outer)
 
     def _stand_in(self) -> None:
         """Make sure that Pywikibot's requests to the wiki come here."""
-        from pywikibot import config
-
         entry = host.entry_for(self.wiki)
-        if entry is None or isinstance(entry, _StandIn):
-            key = host.key_of(self.wiki)
+        if entry is None:
+            site = host.known_site(self.wiki)
+            key = host.netloc_of(site) if site else urlsplit(self.wiki).netloc
             config.authenticate.setdefault(key, _StandIn())  # type: ignore[arg-type] # what Pywikibot passes to requests as it is
         elif not getattr(entry, 'heeds_blocks', False):
             raise ConfigurationError(
@@ -218,17 +202,12 @@ class Block:
 
 
 def current_block() -> Block | None:
-    """Return the block of the current thread or task.
-
-    :raises ConfigurationError: it has ended
-    """
+    """Return the block of the current thread or task, which must be open."""
     block = None if _current_block is None else _current_block.get()
     if block is not None and not block.is_usable:
-        raise ConfigurationError(
+        raise block.error(
             f'This task or thread was started in a block of {block.user} that'
-            ' has ended, or that belongs to another thread.',
-            account=block.user,
-            wiki=block.wiki,
+            ' has ended, or that belongs to another thread.'
         )
     return block
 
@@ -237,8 +216,6 @@ def may_concern(wiki: str, client: OAuth2Client) -> bool:
     """Return whether a wiki may have been asked within a block.
 
     A block is also for other wikis of a farm that accept its client.
-
-    :param client: the client of the wiki's entry in authenticate
     """
     return wiki in used_wikis or client.client_id in used_clients
 
@@ -252,8 +229,6 @@ def own_sender(
     in which Pywikibot saves asynchronously, does not inherit the block in
     which its work was submitted, and may have worked for an own account.
 
-    :param users: the own accounts
-    :return: None if the request does not come from such a site
     :raises ConfigurationError: another site makes a change
     """
     user = host.sending_user()
@@ -276,19 +251,6 @@ def assert_user(user: str | None, request: PreparedRequest) -> None:
     Pywikibot has one cookie jar for all. The first site of a user in a block
     adds the cookies of that user, if the user has logged in with a password
     before.
-
-    :param user: the account of the site, if a site sends the request
     """
     if user is not None and host.carries_csrf_token(request):
         request.prepare_url(request.url, {'assertuser': user})
-
-
-def _place() -> tuple[int, object]:
-    """Return the current thread and task."""
-    task = None
-    if 'asyncio' in sys.modules:
-        import asyncio
-
-        with contextlib.suppress(RuntimeError):
-            task = asyncio.current_task()
-    return threading.get_ident(), task

@@ -14,16 +14,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from pywikibot import config
+from pywikibot.exceptions import UnknownFamilyError
+from pywikibot.tools import normalize_username
+from requests import PreparedRequest, RequestException
+from requests.utils import get_environ_proxies
+
 from pywikibot_oauth2.errors import ConfigurationError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from publicsuffixlist import PublicSuffixList
     from pywikibot.family import Family
     from pywikibot.site import BaseSite
-    from requests import PreparedRequest
 
 
 # The address of a request as requests prepares it. Anything else is left
@@ -44,9 +49,8 @@ _CSRF_TOKEN = rb'(?:^|&)token=|; name="token"'
 class Transport(NamedTuple):
     """How Pywikibot would send a request to a wiki.
 
-    :ivar timeout: seconds, or seconds for connecting and for each read
-    :ivar proxies: by scheme; they take precedence over the environment
-        only if they are passed with the request
+    The proxies take precedence over the environment only if they are passed
+    with the request.
     """
 
     user_agent: str
@@ -57,16 +61,15 @@ class Transport(NamedTuple):
 
 
 class KnownSite(NamedTuple):
-    """A site of a family that Pywikibot knows, and its account, if any."""
+    """A site of a family that Pywikibot knows."""
 
     family: Family
     code: str
-    username: str | None
 
     @property
-    def name(self) -> str:
-        """The name as Pywikibot prints it, such as wikipedia:en."""
-        return f'{self.family.name}:{self.code}'
+    def username(self) -> str | None:
+        """The account that pywikibot.Site would use."""
+        return account_in(config.usernames, self.family, self.code)
 
     @property
     def wiki(self) -> str | None:
@@ -82,11 +85,10 @@ def wiki_of(url: str) -> str | None:
     """Return the address of the script folder that a request goes to.
 
     A wiki accepts tokens at api.php and below rest.php only; elsewhere
-    they are an error (recorded: HTTP 400 on index.php).
+    they are an error (recorded: HTTP 400 on index.php), and this is None.
 
     :param url: the address of a prepared request
-    :return: the address without a trailing slash and without a default
-        port; None if the request does not go to one of these scripts
+    :return: the address without a trailing slash and a default port
     """
     match = re.fullmatch(_PREPARED, url)
     if match is None or re.search(
@@ -98,13 +100,11 @@ def wiki_of(url: str) -> str | None:
 
 
 def wiki_at(url: str) -> str | None:
-    """Return :func:`wiki_of` for an address that is not prepared yet.
+    """Return the same for an address that is not prepared yet.
 
     A family may have upper case in a host, or a path with characters that
     requests encodes.
     """
-    from requests import PreparedRequest, RequestException
-
     prepared = PreparedRequest()
     with contextlib.suppress(RequestException, UnicodeError):
         prepared.prepare_url(url, None)
@@ -112,10 +112,7 @@ def wiki_at(url: str) -> str | None:
 
 
 def wiki_of_site(site: BaseSite) -> str:
-    """Return the address of the script folder of a site.
-
-    :raises ConfigurationError: its family gives no usable address
-    """
+    """Return the address of the script folder of a site."""
     address = site.base_url(site.apipath())
     wiki = wiki_at(address)
     if wiki is None:
@@ -131,10 +128,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def require_safe_transport(wiki: str) -> None:
-    """Check that nobody can eavesdrop on the connection to a wiki.
-
-    :raises ConfigurationError: it is neither over https nor to this machine
-    """
+    """Refuse a connection on which somebody could eavesdrop."""
     with contextlib.suppress(ValueError):
         parts = urlsplit(wiki)
         if parts.hostname and parts.scheme == 'https':
@@ -149,14 +143,10 @@ def require_safe_transport(wiki: str) -> None:
 
 
 def is_sent_through_proxy(wiki: str) -> bool:
-    """Return whether Pywikibot would use a proxy for a wiki on this machine.
-
-    It does so if the environment has HTTP_PROXY without NO_PROXY.
-    """
+    """Return whether requests to a wiki on this machine go to a proxy."""
     if not is_loopback(urlsplit(wiki).hostname):
         return False
     from pywikibot.comms import http
-    from requests.utils import get_environ_proxies
 
     return bool(http.session.trust_env and get_environ_proxies(wiki))
 
@@ -172,26 +162,21 @@ def known_site(
     :param anywhere: whether to look at families without a user name, too
     :param by_host: whether any script folder on the host will do
     """
-    host = urlsplit(wiki).hostname or ''
-    for family in _families(anywhere):
-        for code in family.langs:
-            # A quick test first, since families have up to 300 languages.
-            if host in family.base_url(code, '').lower():
-                site = KnownSite(family, code, _username(family, code))
-                if site.wiki == wiki or (
-                    by_host
-                    and is_match(netloc_of(site), urlsplit(wiki).netloc)
-                ):
-                    return site
+    parts = urlsplit(wiki)
+    for site in _sites(anywhere):
+        # A quick test first, since families have up to 300 languages.
+        address = site.family.base_url(site.code, '').lower()
+        if (parts.hostname or '') in address and (
+            site.wiki == wiki
+            or (by_host and is_match(netloc_of(site), parts.netloc))
+        ):
+            return site
     return None
 
 
 def normalized(username: str | None) -> str | None:
     """Return the name of an account as the sites of Pywikibot have it."""
-    from pywikibot.tools import normalize_username
-
-    name: str | None = normalize_username(username)
-    return name
+    return normalize_username(username)
 
 
 def own_users(wiki: str) -> tuple[str | None, ...]:
@@ -202,23 +187,16 @@ def own_users(wiki: str) -> tuple[str | None, ...]:
 
 def configured_sites() -> Iterator[KnownSite]:
     """Yield the sites for which usernames has an account."""
-    for family in _families():
-        for code in family.langs:
-            username = _username(family, code)
-            if username is not None:
-                yield KnownSite(family, code, username)
+    return (site for site in _sites() if site.username is not None)
 
 
 def netloc_of(site: KnownSite | BaseSite) -> str:
     """Return the host and port that Pywikibot looks up in authenticate."""
-    netloc: str = urlsplit(site.family.base_url(site.code, '')).netloc
-    return netloc
+    return urlsplit(site.family.base_url(site.code, '')).netloc
 
 
-def _families(anywhere: bool = False) -> Iterator[Family]:
-    """Yield the families with a user name first, then all others."""
-    from pywikibot import config
-    from pywikibot.exceptions import UnknownFamilyError
+def _sites(anywhere: bool = False) -> Iterator[KnownSite]:
+    """Yield the sites of families with a user name, then all others."""
     from pywikibot.family import Family
 
     names = dict.fromkeys([config.family, *config.usernames])
@@ -227,23 +205,14 @@ def _families(anywhere: bool = False) -> Iterator[Family]:
     for name in names:
         # Pywikibot reports a misspelled family in usernames.
         with contextlib.suppress(UnknownFamilyError):
-            yield Family.load(name)
-
-
-def _username(family: Family, code: str) -> str | None:
-    """Return the account that pywikibot.Site would use."""
-    from pywikibot import config
-
-    return account_in(config.usernames, family, code)
+            family = Family.load(name)
+            yield from (KnownSite(family, code) for code in family.langs)
 
 
 def account_in(
     usernames: Mapping[str, Mapping[str, str]], family: Family, code: str
 ) -> str | None:
-    """Return the account of a site.
-
-    :param usernames: the accounts by family and code, as Pywikibot has them
-    """
+    """Return the account of a site in a setting like usernames."""
     names = {**usernames.get('*', {}), **usernames.get(str(family), {})}
     return normalized(names.get(code) or names.get('*'))
 
@@ -260,16 +229,17 @@ def central_wiki(wiki: str) -> str:
 
     For the wikis of the Wikimedia Foundation, that is Meta; for its beta
     wikis, it is their own Meta.
-
-    :param wiki: the address of the wiki's script folder
     """
     from pywikibot.family import Family
 
     site = known_site(wiki)
     if site is None or not is_wikimedia(site):
         return wiki
+    meta = Family.load('meta')
     code = 'beta' if site.code == 'beta' else 'meta'
-    return KnownSite(Family.load('meta'), code, None).wiki or wiki
+    # Pywikibot 9.0 has no beta wiki of Meta.
+    known = KnownSite(meta, code).wiki if code in meta.langs else None
+    return known or wiki
 
 
 def special_page(wiki: str, name: str) -> str:
@@ -309,8 +279,6 @@ def _global_options(start: str) -> list[str]:
 
 def config_path(name: str) -> Path:
     """Return a path; a relative one starts at Pywikibot's folder."""
-    from pywikibot import config
-
     return Path(config.base_dir, os.path.expanduser(name))
 
 
@@ -318,12 +286,8 @@ def config_path(name: str) -> Path:
 
 
 def transport(wiki: str) -> Transport:
-    """Return how Pywikibot sends requests to a wiki.
-
-    :raises ConfigurationError: the connection is not safe for secrets
-    """
+    """Return how Pywikibot sends requests to a wiki, if that is safe."""
     require_safe_transport(wiki)
-    from pywikibot import config
     from pywikibot.comms import http
 
     site = known_site(wiki)
@@ -347,12 +311,10 @@ def transport(wiki: str) -> Transport:
 
 
 def leads_to_change(request: PreparedRequest) -> bool:
-    """Return whether a request makes a change, or asks for a CSRF token.
-
-    With an access token, a change by rest.php needs no CSRF token.
-    """
+    """Return whether a request makes a change, or asks for a CSRF token."""
     if carries_csrf_token(request):
         return True
+    # With an access token, a change by rest.php needs no CSRF token.
     path, _, query = (request.url or '').partition('?')
     if '/rest.php/' in path and '/transform/' not in path:
         return request.method not in ('GET', 'HEAD')
@@ -363,10 +325,7 @@ def leads_to_change(request: PreparedRequest) -> bool:
 
 
 def carries_csrf_token(request: PreparedRequest) -> bool:
-    """Return whether a request carries a CSRF token.
-
-    Every change by api.php does.
-    """
+    """Return whether a request carries one, as each change by api.php."""
     body = request.body
     if isinstance(body, str):
         body = body.encode()
@@ -383,14 +342,14 @@ def sending_user() -> str | None:
 
     :return: None if the request does not come from a site
     """
-    http = sys.modules.get('pywikibot.comms.http')
-    method = inspect.unwrap(http.request) if http is not None else None
-    code, frame = getattr(method, '__code__', None), inspect.currentframe()
+    from pywikibot.comms import http
+
+    code = inspect.unwrap(http.request).__code__
+    frame = inspect.currentframe()
     while frame is not None and frame.f_code is not code:
         frame = frame.f_back
     site = None if frame is None else frame.f_locals.get('site')
-    name: str | None = None if site is None else site.username()
-    return name
+    return None if site is None else site.username()
 
 
 def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
@@ -433,34 +392,18 @@ def entries_of(auth: object) -> list[str]:
 def entry_for(wiki: str) -> object:
     """Return the entry of authenticate that Pywikibot chooses for a wiki.
 
-    A specific host takes precedence over a wildcard. Unlike Pywikibot, this
-    ignores case and a default port, and an entry that a program adds takes
-    precedence over the stand-in of a block.
+    A specific host takes precedence over a wildcard, and the longest
+    wildcard is the most specific. Unlike Pywikibot, this ignores case and a
+    default port.
     """
-    host = urlsplit(wiki).netloc.lower()
-    matching = [item for item in entries().items() if is_match(item[0], host)]
-    # The longest wildcard is the most specific.
-    matching.sort(
-        key=lambda item: (
-            not getattr(item[1], 'is_stand_in', False),
-            item[0][:1] != '*',
-            len(item[0]),
-        )
-    )
-    return matching[-1][1] if matching else None
-
-
-def key_of(wiki: str) -> str:
-    """Return the most specific key under which Pywikibot finds a wiki."""
-    site = known_site(wiki)
-    return urlsplit(wiki).netloc if site is None else netloc_of(site)
+    found = entries()
+    keys = [key for key in found if is_match(key, urlsplit(wiki).netloc)]
+    keys.sort(key=lambda key: (key[:1] != '*', len(key)))
+    return found[keys[-1]] if keys else None
 
 
 def is_match(key: str, host: str) -> bool:
-    """Return whether a key of authenticate matches a host and port.
-
-    Case and the default port of https make no difference.
-    """
+    """Return whether a key matches, whatever its case and default port."""
     key, host = (name.lower().removesuffix(':443') for name in (key, host))
     return is_found(key, host)
 
@@ -473,26 +416,25 @@ def is_found(key: str, host: str) -> bool:
 
 
 def entries() -> dict[str, object]:
-    """Return the entries of authenticate by their keys.
+    """Return the entries of authenticate, without the stand-ins of blocks.
 
     Pywikibot cannot find any under a key that is not a string.
     """
-    from pywikibot import config
-
     # It is whatever user-config.py says.
     found: object = config.authenticate
-    if not isinstance(found, dict):
-        return {}
-    return {key: found[key] for key in found if isinstance(key, str)}
+    # Another thread may add an entry meanwhile.
+    found = found.copy() if isinstance(found, dict) else {}
+    return {
+        key: entry
+        for key, entry in found.items()
+        if isinstance(key, str) and not hasattr(entry, 'stands_in')
+    }
 
 
 def admit(wiki: str, auth: object) -> KnownSite | None:
     """Return the site of a wiki if an entry authenticates its requests.
 
-    :return: None if authenticate does not name the wiki, or Pywikibot
-        knows no site and account there
-    :raises SystemExit: the login manager cannot be plugged into this
-        Pywikibot; any other exception would reach the user as a traceback
+    This takes an account for the site, and our login manager in Pywikibot.
     """
     site = known_site(wiki) if entry_for(wiki) is auth else None
     if site is None or site.username is None:
@@ -505,22 +447,19 @@ def check_wildcards(auth: object) -> None:
     """Refuse wildcards that match wikis of several operators.
 
     With OAuth 1.0a, a wildcard is harmless, because a signature is useless
-    to the wiki that receives it. A bearer token is not.
-
-    :raises ConfigurationError: a wildcard is too wide; the hint has the
-        keys to use instead
+    to the wiki that receives it. A bearer token is not. The hint of the
+    error has the keys to use instead.
     """
     for key in entries_of(auth):
         if not key.startswith('*'):
             continue
-        sites = {netloc_of(site): site for site in configured_sites()}
-        reached = {
-            host: 'Wikimedia' if is_wikimedia(site) else site.family.name
-            for host, site in sites.items()
-            if host and is_match(key, host)
+        sites = [s for s in configured_sites() if is_match(key, netloc_of(s))]
+        operators = {
+            'Wikimedia' if is_wikimedia(site) else site.family.name
+            for site in sites
         }
-        if _is_public_suffix(key) or len(set(reached.values())) > 1:
-            keys = {narrow_key(f'https://{host}') for host in reached}
+        if _is_public_suffix(key) or len(operators) > 1:
+            keys = {narrow_key(f'https://{netloc_of(site)}') for site in sites}
             raise ConfigurationError(
                 f'authenticate[{key!r}] would send the token to wikis of'
                 ' different operators.',
@@ -566,18 +505,16 @@ def install_login_manager() -> None:
     user-config.py imports this package. It is complete at the first
     request, and no login precedes that.
 
-    :raises SystemExit: this Pywikibot looks up another class, and would ask
-        for a password
+    Pywikibot is ended if it looks up another class, and would ask for a
+    password: any other exception would reach the user as a traceback.
     """
     import pywikibot
     from pywikibot import login
     from pywikibot.site import APISite
 
-    method: Callable[..., object] = inspect.unwrap(APISite.login)
-    names = getattr(getattr(method, '__code__', None), 'co_names', ())
-    if 'ClientLoginManager' not in names or not hasattr(
-        login, 'ClientLoginManager'
-    ):
+    name = 'ClientLoginManager'
+    names = inspect.unwrap(APISite.login).__code__.co_names
+    if name not in names or not hasattr(login, name):
         raise SystemExit(
             'pywikibot-oauth2 does not support Pywikibot'
             f' {pywikibot.__version__}, which logs in differently. Run'
@@ -585,7 +522,7 @@ def install_login_manager() -> None:
             ' "pip install \'pywikibot>=9,<13\'".'
         )
     ours = importlib.import_module('pywikibot_oauth2.login')
-    setattr(login, 'ClientLoginManager', ours.OAuth2LoginManager)  # noqa: B010 - mypy refuses the assignment
+    setattr(login, name, ours.OAuth2LoginManager)
 
 
 def had_a_site() -> bool:
@@ -596,10 +533,7 @@ def had_a_site() -> bool:
 
 
 def is_reading_user_config() -> bool:
-    """Return whether user-config.py is being run.
-
-    Pywikibot runs it while Pywikibot itself is only half imported.
-    """
+    """Return whether user-config.py is being run, in Pywikibot's import."""
     return not hasattr(sys.modules.get('pywikibot'), 'Site')
 
 
@@ -608,6 +542,5 @@ def is_running(script: str, option: str | None = None) -> bool:
     import pywikibot
     from pywikibot.bot import calledModuleName
 
-    return calledModuleName() == script and (
-        option is None or option in pywikibot.argvu
-    )
+    is_given = option is None or option in pywikibot.argvu
+    return is_given and calledModuleName() == script

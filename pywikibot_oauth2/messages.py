@@ -180,10 +180,7 @@ _NO_SECRET = (
 
 
 def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
-    """Return the message of an error, with advice for a bot owner.
-
-    :param client: the client that the error is about, if known
-    """
+    """Return the message of an error, with advice for a bot owner."""
     kinds = [error.error, *type(error).__mro__]
     advice = next((_ADVICE[kind] for kind in kinds if kind in _ADVICE), '')
     if isinstance(error, ClientRefusedError):
@@ -215,17 +212,19 @@ def _clients(wiki: str) -> str:
 
 def advised(error: _E, client: OAuth2Client | None = None) -> _E:
     """Return an error with the advice in its message."""
-    copy = type(error)(explain(error, client))
-    # Pywikibot keeps the message in an attribute, too.
-    own = {name: value for name, value in vars(copy).items() if value}
-    vars(copy).update({**vars(error), **own})
+    text = explain(error, client)
+    copy = type(error)(text)
+    # This is where Pywikibot keeps the message.
+    vars(copy).update({**vars(error), 'unicode': text})
     return copy
 
 
 def login_command(wiki: str | None, account: str | None = None) -> str:
     """Return the command that authorizes an account on a wiki."""
     site = host.known_site(wiki) if wiki else None
-    command = f'pwb login -site:{site.name}' if site else 'pwb login'
+    command = 'pwb login'
+    if site is not None:
+        command += f' -site:{site.family.name}:{site.code}'
     if account is not None and account == host.user_override():
         command += f' {shlex.quote(f"-user:{account}")}'
     return ' '.join([command, *map(shlex.quote, host.folder_option())])
@@ -286,11 +285,7 @@ def of_api_error(
 ) -> str | None:
     """Return an explanation of an error code of api.php, with advice.
 
-    :param wiki: the address of the wiki's script folder
-    :param client: the client
-    :param code: the error code
-    :param action: the action of the request, or ''
-    :return: None for a code that has nothing to do with OAuth 2.0
+    Other codes have nothing to do with OAuth 2.0.
     """
     meaning = _API_ERRORS.get('permissiondenied' if code in _RIGHTS else code)
     if meaning is None:
@@ -312,10 +307,7 @@ def of_api_error(
 def missing_rights(
     account_rights: Iterable[str], token_rights: Iterable[str]
 ) -> dict[str, str]:
-    """Return the rights that an account has but its token lacks.
-
-    :return: the title of the grant that includes it, for each right
-    """
+    """Return the rights that only the account has, with their grants."""
     missing = set(account_rights) - set(token_rights)
     return {right: GRANT_OF[right] for right in GRANT_OF if right in missing}
 

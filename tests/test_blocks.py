@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import queue
-import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +36,6 @@ from tests.helpers import (
     set_up_pywikibot,
 )
 from tests.sandbox import Sandbox
-from tests.sandbox.config import FAMILY
 from tests.stores.contract import listening
 
 
@@ -54,17 +52,17 @@ class Tool:
         self.registered = wiki.register()
         self.client = client_of(self.registered)
 
-    def session(self, user=None, *, wiki=None, client=None, **options):
+    def session(self, user=None, *, wiki=None, client=None):
         """Let a user authorize the tool; by default a new one."""
         wiki, client = wiki or self.wiki, client or self.client
         user = user or f'Editor {next(NUMBERS)}'
         if user not in wiki.accounts.users:
             wiki.add_user(user)
-        options.setdefault('clock', wiki.clock)
-        session = OAuth2Session(client, wiki.api_url, user=user, **options)
+        url, clock = wiki.api_url, wiki.clock
+        session = OAuth2Session(client, url, user=user, clock=clock)
         if not client.owner_only:
-            url = session.authorization_url()
-            session.complete(wiki.approve(url, user))
+            page = session.authorization_url()
+            session.complete(wiki.approve(page, user))
         return session
 
     def owner_only(self):
@@ -125,12 +123,12 @@ def who(wiki, user=None):
     return None if 'anon' in info else info['name']
 
 
-def edit(user, code='en', title='Sandbox'):
+def edit(user, code='en', title='Sandbox', **options):
     """Edit a page with Pywikibot; the summary says in whose name."""
     site = pywikibot.Site(code, 'sandbox', user=user)
     page = pywikibot.Page(site, title)
     page.text = f'{user} was here, edit {next(NUMBERS)}'
-    page.save(summary=user, quiet=True)
+    page.save(summary=user, quiet=True, **options)
 
 
 def append(user, code='en'):
@@ -150,14 +148,10 @@ def change_with_the_token_of(bot, user, code):
 
 def save_later(user, code='en'):
     """Save a page asynchronously; return the error, if any."""
-    results = queue.Queue()
-    page = pywikibot.Page(
-        pywikibot.Site(code, 'sandbox', user=user), 'Sandbox'
-    )
-    page.text = f'later, edit {next(NUMBERS)}'
-    options = {'callback': lambda *result: results.put(result)}
-    page.save(summary=user, quiet=True, asynchronous=True, **options)
-    return results.get(timeout=20)[1]
+    errors = queue.Queue()
+    options = {'callback': lambda _page, error: errors.put(error)}
+    edit(user, code, asynchronous=True, **options)
+    return errors.get(timeout=20)
 
 
 def edit_in_block(session, work=append):
@@ -193,6 +187,12 @@ def tool(monkeypatch, tmp_path, wiki):
         tool.other = other
         yield tool
     leave_pywikibot()
+
+
+@pytest.fixture
+def session(tool):
+    """Return the session of a new user of the tool."""
+    return tool.session()
 
 
 # Many at once
@@ -240,8 +240,7 @@ def test_users_edit_at_once_while_their_tokens_expire(tool, wiki):
 # In this thread and nowhere else
 
 
-def test_outside_of_the_block_nothing_of_the_session_is_used(tool, wiki):
-    session = tool.session()
+def test_outside_of_the_block_nothing_of_it_is_used(tool, wiki, session):
     for fails in (False, True):
         assert who(wiki) is None
         with contextlib.suppress(ZeroDivisionError), session.use() as used:
@@ -254,6 +253,7 @@ def test_outside_of_the_block_nothing_of_the_session_is_used(tool, wiki):
         (request,) = wiki.requests
         assert (request.bearer, request.cookies) == (None, {})
         # A site from inside edits nothing outside.
+        assert who(wiki, session.user) is None
         with pytest.raises(Error, match=r'\.use\(\)" block'):
             edit(session.user)
     assert tool.editors == [session.user] * 2
@@ -274,23 +274,11 @@ def test_the_host_of_a_family_need_not_be_in_normal_form(
     assert editors(wiki) == ['Bot', 'Bot']
 
 
-def test_a_thread_without_a_block_changes_nothing(tool, wiki):
-    session = tool.session()
-    with session.use(), pytest.raises(Error) as caught:
-        later = save_later(session.user)
-        in_thread(lambda: http.fetch(wiki.api_url, 'POST', data=FORM))
-    for error in (later, caught.value):
-        assert 'not within a "with session.use()" block' in str(error)
-        assert 'asynchronous=True' in str(error)
-    assert wiki.edits == []
-    assert who(wiki, 'Bot') is None
-
-
 @pytest.mark.parametrize(
     'bot', ['ours', 'new site', 'of the farm', 'off', 'no entry']
 )
 def test_a_bot_edits_in_any_thread_and_for_no_user(
-    tool, wiki, bot, monkeypatch
+    tool, wiki, session, bot, monkeypatch
 ):
     def failure(call, *arguments, **options):
         return pool.submit(call, *arguments, **options).exception(20)
@@ -301,7 +289,6 @@ def test_a_bot_edits_in_any_thread_and_for_no_user(
         tool.let_bot_use_a_password(monkeypatch, has_entry=bot == 'off')
     else:
         tool.configure_bot(has_farm=code == 'de')
-    session = tool.session()
     user, errors = session.user, []
     with ThreadPoolExecutor(1) as pool:
         assert failure(append, 'Bot', code) is None
@@ -327,6 +314,7 @@ def test_a_bot_edits_in_any_thread_and_for_no_user(
         assert save_later('Bot', code) is None
     for error in (*errors, caught.value):
         assert 'not within a "with session.use()" block' in str(error)
+        assert 'asynchronous=True' in str(error)
     assert f'block of {user}' in str(caught.value)
     assert 'wrong account' in str(errors[-1])
     if bot == 'ours':
@@ -339,9 +327,8 @@ def test_a_bot_edits_in_any_thread_and_for_no_user(
 
 @pytest.mark.parametrize('has_entry', [True, False])
 def test_a_bot_with_a_password_does_not_edit_with_the_cookies_of_a_user(
-    tool, wiki, monkeypatch, has_entry
+    tool, wiki, session, monkeypatch, has_entry
 ):
-    session = tool.session()
     # The user has logged in with a password in an earlier run.
     tool.let_use_a_password(monkeypatch, session.user)
     append(session.user)
@@ -356,12 +343,11 @@ def test_a_bot_with_a_password_does_not_edit_with_the_cookies_of_a_user(
     assert all(each.summary == each.user for each in wiki.edits)
 
 
-def test_an_own_account_is_one_that_usernames_names(tool, wiki, monkeypatch):
+def test_an_own_account_is_in_usernames(tool, wiki, session, monkeypatch):
     tool.let_bot_use_a_password(monkeypatch, has_entry=False)
     monkeypatch.setattr(host, 'user_override', lambda: None)
     config.usernames.clear()
     append('Bot')
-    session = tool.session()
     edit_in_block(session)
     with pytest.raises(ConfigurationError, match='name it in usernames'):
         append('Bot')
@@ -370,8 +356,7 @@ def test_an_own_account_is_one_that_usernames_names(tool, wiki, monkeypatch):
     assert tool.editors == ['Bot', session.user, 'Bot']
 
 
-def test_a_wildcard_may_be_added_after_a_block(tool, wiki):
-    session = tool.session()
+def test_a_wildcard_may_be_added_after_a_block(tool, wiki, session):
     edit_in_block(session)
     auth = tool.configure_bot()
     del config.authenticate[wiki.netloc]
@@ -409,7 +394,7 @@ def test_a_block_edits_with_the_sites_of_no_other_account(tool, wiki):
     check_that_all_belongs_together(wiki)
 
 
-def test_a_block_changes_nothing_by_rest_for_another_account(tool, wiki):
+def test_a_block_changes_nothing_by_rest_for_another(tool, wiki, session):
     def put(user, method='PUT', path='page/Sandbox'):
         wiki.requests.clear()
         site = pywikibot.Site('en', 'sandbox', user=user)
@@ -419,7 +404,6 @@ def test_a_block_changes_nothing_by_rest_for_another_account(tool, wiki):
 
     tool.configure_bot()
     append('Bot')
-    session = tool.session()
     with session.use():
         token = put(session.user)
         assert wiki.oauth.valid(token).session.user.name == session.user
@@ -431,36 +415,24 @@ def test_a_block_changes_nothing_by_rest_for_another_account(tool, wiki):
         put(session.user)
 
 
-def test_the_user_of_a_block_may_become_known_within_it(tool, wiki):
-    session = tool.session()
-    name = session.user
-    with session.use():
-        for _ in range(2):  # then the site has a CSRF token
-            session.user = None
-            with pytest.raises(ConfigurationError, match='name is not known'):
-                append(name)
-            session.user = session.profile()['username']
-            append(session.user)
-    assert tool.editors == [name] * 2
-
-
 @pytest.mark.parametrize('is_known', [True, False])
-def test_the_token_of_another_user_edits_for_nobody(tool, wiki, is_known):
-    session, another = tool.session(), tool.session()
-    name = session.user
+def test_a_block_under_a_wrong_name_edits_for_nobody(tool, session, is_known):
+    name, another = session.user, tool.session()
     if is_known:
         edit_in_block(another)
-    wiki.edits.clear()
-    # As if the user had been asked for the name.
-    session.user = another.user
-    for work in (append, edit):
-        with session.use(), pytest.raises(Error) as caught:
-            work(another.user)
-        assert f'no longer logged in as "{another.user}"' in str(caught.value)
-    session.user = session.profile()['username']
-    with session.use():
-        append(name)
-    assert tool.editors == [name]
+    for wrong, words in (
+        (None, 'name is not known'),
+        # As if the user had been asked for the name
+        (another.user, f'no longer logged in as "{another.user}"'),
+    ):
+        for work in (append, edit, append):
+            session.user = wrong
+            with session.use():
+                with pytest.raises(Error, match=words):
+                    work(wrong or name)
+                session.user = session.profile()['username']
+                append(name)
+    assert tool.editors == [another.user] * is_known + [name] * 6
 
 
 def test_a_wiki_for_which_there_was_no_block_is_not_concerned(tool):
@@ -482,36 +454,26 @@ def test_a_wiki_for_which_there_was_no_block_is_not_concerned(tool):
 # Nested and interleaved blocks
 
 
-def test_blocks_of_one_user_and_of_no_other_can_be_nested(tool, wiki):
-    session, same, another = map(tool.session, ('Editor', 'Editor', 'Admin'))
-    with session.use():
-        with same.use():
-            edit('Editor')
-        with pytest.raises(ConfigurationError) as caught, another.use():
-            pass
-        assert 'Editor' in str(caught.value)
-        assert 'Admin' in str(caught.value)
-        edit('Editor')
-    assert who(wiki) is None
-    assert tool.editors == ['Editor'] * 2
-
-
 @pytest.mark.parametrize('is_named', [True, False])
-def test_interleaved_generators_never_act_for_each_other(tool, wiki, is_named):
-    def work(session):
-        with session.use(), session.use():
+def test_blocks_of_one_user_but_not_those_of_two_can_be_nested(
+    tool, wiki, is_named
+):
+    def work(session, same):
+        with session.use(), same.use():
             while True:
                 yield who(wiki)
 
-    session, another = tool.session(), tool.session()
-    name = session.user
+    session, same, another = map(tool.session, ('Editor', 'Editor', 'Admin'))
     if not is_named:
         session.user = another.user = None
-    first, second = work(session), work(another)
-    assert next(first) == name
-    with pytest.raises(ConfigurationError, match='across a "yield"'):
+        same = session
+    first, second = work(session, same), work(another, another)
+    assert next(first) == 'Editor'
+    words = r'block of {} is open .* block of {} cannot .* across a "yield"'
+    users = session.user, another.user
+    with pytest.raises(ConfigurationError, match=words.format(*users)):
         next(second)
-    assert next(first) == name
+    assert next(first) == 'Editor'
     first.close()
     assert who(wiki) is None
 
@@ -538,8 +500,7 @@ def test_a_block_that_is_left_out_of_order_says_so_and_is_not_restored(
 
 
 @pytest.mark.parametrize('how', ['expired', 'refreshed', 'not normalized'])
-def test_no_csrf_token_outlives_its_access_token(tool, wiki, how):
-    session = tool.session()
+def test_no_csrf_token_outlives_its_access_token(tool, wiki, session, how):
     name = session.user
     if how == 'not normalized':
         session.user = name.replace('E', 'e').replace(' ', '_')
@@ -582,12 +543,7 @@ def test_tasks_keep_their_sessions_while_others_run(tool, wiki):
     check_that_all_belongs_together(wiki)
 
 
-def test_a_task_begun_in_a_block_acts_until_the_block_ends(tool, wiki):
-    session, another = (tool.session() for _ in range(2))
-
-    async def other():
-        with another.use():
-            return who(wiki)
+def test_a_task_of_a_block_acts_until_the_block_ends(tool, wiki, session):
 
     async def later(event):
         seen = [who(wiki)]
@@ -603,9 +559,6 @@ def test_a_task_begun_in_a_block_acts_until_the_block_ends(tool, wiki):
         with session.use():
             inside = asyncio.create_task(later(event))
             await asyncio.sleep(0)
-            # It may also enter a block of another user.
-            assert await asyncio.create_task(other()) == another.user
-            assert who(wiki) == session.user
         outside = asyncio.create_task(later(event))
         await asyncio.sleep(0)
         event.set()
@@ -621,22 +574,18 @@ def test_a_task_begun_in_a_block_acts_until_the_block_ends(tool, wiki):
 # Sessions that have ended, or sites of others
 
 
-def test_a_session_that_was_revoked_edits_nothing_and_says_so(tool, wiki):
-    session = tool.session()
+def test_a_revoked_session_edits_nothing_and_says_so(tool, wiki, session):
     edit_in_block(session, edit)
     wiki.revoke(session.user, tool.registered)
     wiki.requests.clear()
     for _ in range(2):
-        with (
-            session.use(),
-            pytest.raises(AuthorizationEndedError, match='has ended'),
-        ):
-            edit(session.user)
+        with pytest.raises(AuthorizationEndedError, match='has ended'):
+            edit_in_block(session, edit)
     assert session.ended
     # The same for one that nobody has authorized.
     new = OAuth2Session(tool.client, wiki.api_url, user='Bot')
-    with new.use(), pytest.raises(Error, match='not been given'):
-        edit('Bot')
+    with pytest.raises(Error, match='not been given'):
+        edit_in_block(new, edit)
     assert tool.editors == [session.user]
     assert all(each.bearer for each in wiki.requests if not each.form)
     session = tool.session(session.user)
@@ -645,13 +594,13 @@ def test_a_session_that_was_revoked_edits_nothing_and_says_so(tool, wiki):
 
 
 @pytest.mark.parametrize('has_bot', [False, True])
-def test_the_token_goes_to_no_other_wiki(tool, wiki, has_bot):
+def test_the_token_goes_to_no_other_wiki(tool, wiki, session, has_bot):
     port = wiki.netloc.partition(':')[2]
     if has_bot:
         config.authenticate[f'*.0.0.1:{port}'] = tool.configure_bot()
-    session = tool.session()
     urls = [
         f'{wiki.url}/~mallory/api.php',
+        f'{wiki.url}/index.php',
         f'http://evil.example\\.0.0.1:{port}/api.php',
         f'http://2.0.0.1:{port}/api.php',
         f'{tool.other.url}/rest.php/v1/page/X',
@@ -673,44 +622,21 @@ def test_the_token_goes_to_no_other_wiki(tool, wiki, has_bot):
         assert (request.bearer, request.cookies) == (None, {})
 
 
-def test_a_wildcard_that_is_too_wide_sends_no_token(
-    tool, wiki, tmp_path, monkeypatch
-):
-    monkeypatch.delitem(sys.modules, 'foreign_family', raising=False)
-    path = tmp_path / 'foreign_family.py'
-    with Sandbox(clock=wiki.clock) as foreign:
-        family = FAMILY.replace("'sandbox'", "'foreign'").format(
-            langs={'de': foreign.netloc}, paths={'de': foreign.path}
-        )
-        path.write_text(family)
-        config.family_files['foreign'] = str(path)
-        config.usernames['foreign']['de'] = 'Bot'
-        auth = tool.configure_bot()
-        config.authenticate = {'*': auth}
-        session = tool.session()
-        with session.use(), listening() as said:
-            for each in (foreign, wiki, foreign):
-                request = requests.Request('GET', each.api_url, auth=auth)
-                sent = request.prepare().headers.get('Authorization')
-                assert sent == (session.token.header if each is wiki else None)
-        text = "authenticate['*'] would send the token"
-        assert str(said).count(text) == 1
-        # It logs no bot in, either.
-        with Tool(foreign).session().use():
-            pass
-        foreign.requests.clear()
-        site = pywikibot.Site('de', 'foreign', user='Bot')
-        with pytest.raises(Error, match='would send the token'):
-            in_thread(site.login)
-        assert not [each for each in foreign.requests if each.bearer]
+def test_a_wildcard_that_is_too_wide_sends_no_token(tool, session):
+    auth = tool.configure_bot(has_farm=True)
+    config.authenticate = {'*': auth}
+    with session.use(), listening() as said:
+        for wiki in tool.other, tool.wiki, tool.other:
+            request = requests.Request('GET', wiki.api_url, auth=auth)
+            sent = request.prepare().headers.get('Authorization')
+            header = session.token.header if wiki is tool.wiki else None
+            assert sent == header
+    assert str(said).count("authenticate['*'] would send the token") == 1
 
 
-def test_another_entry_in_authenticate_is_reported(tool, wiki):
+def test_another_entry_in_authenticate_is_reported(wiki, session):
     password = ('user', 'password')
     config.authenticate[wiki.netloc] = password
-    with (
-        pytest.raises(ConfigurationError, match='not an OAuth2Auth'),
-        tool.session().use(),
-    ):
-        pass
+    with pytest.raises(ConfigurationError, match='not an OAuth2Auth'):
+        edit_in_block(session)
     assert config.authenticate == {wiki.netloc: password}

@@ -45,15 +45,12 @@ COMMONS = 'https://commons.wikimedia.org/w'
         ('https://wiki.example/~u/a%C3%A4/api.php',
          'https://wiki.example/~u/a%C3%A4'),
         *[(url, None) for url in (
-            '', '/', 'api.php', '//en.wikipedia.org/w/api.php',
-            'https://en.wikipedia.org/',
+            '', 'api.php', '//en.wikipedia.org/w/api.php',
             'https://en.wikipedia.org/wiki/Main_Page',
             *[f'{EN}/{rest}' for rest in (
-                'index.php?title=api.php', 'index.php?returnto=/w/api.php',
-                'index.php#/w/api.php', 'load.php', 'api.php5', 'api.phpx/',
-                'api.php/', 'xapi.php', 'rest_v1/page')],
-            'https://en.wikipedia.org/api/rest_v1/page/html/A',
-            'https://upload.wikimedia.org/wikipedia/commons/a.png',
+                'index.php?returnto=/w/api.php', 'index.php#/w/api.php',
+                'load.php', 'api.php5', 'api.php/', 'xapi.php',
+                'rest_v1/page')],
             # urllib.parse and urllib3 take these for different hosts.
             'https://evil.example\\@en.wikipedia.org/w/api.php',
             'https://en.wikipedia.org\\.evil.example/w/api.php',
@@ -99,18 +96,15 @@ def test_an_address_is_read_as_requests_would_send_it(url, wiki):
     assert host.wiki_at(url) == wiki
 
 
-LOOPBACK = ['localhost', 'LOCALHOST', '127.0.0.1', '127.0.0.2',
-            '127.255.255.254', '::1']  # fmt: skip
+LOOPBACK = ['localhost', 'LOCALHOST', '127.0.0.1', '127.255.255.254',
+            '::1']  # fmt: skip
 # What only looks like an address has to be looked up, and who answers then
 # could be anyone.
 ELSEWHERE = [
     None, '', 'example.org', '127.0.0.1.evil.example', 'evil-localhost',
-    'localhost.evil.example', 'localhost.localdomain', '127.0.0.1.', '127.',
-    '127', '127..1', '127.1', '.127.0.0.1', '0177.0.0.1', '2130706433',
-    '128.0.0.1', '0.0.0.0', '10.0.0.1', '1.127.0.0.1', '::', '::2',
-    '::ffff:8.8.8.8', '[::1]', '127.0.0.1:80', ' 127.0.0.1', '127.0.0.1 ',
-    '127.0.0.1/', '127.0.0.-1', '127.0.0.0x1', '127.0.0.256', '127.0.0.0.1',
-    '127.0.0.\u0661', '127.99999999',
+    'localhost.localdomain', '127.0.0.1.', '127', '127.1', '0177.0.0.1',
+    '2130706433', '128.0.0.1', '0.0.0.0', '::', '::ffff:8.8.8.8', '[::1]',
+    '127.0.0.1:80', ' 127.0.0.1', '127.0.0.256', '127.0.0.\u0661',
 ]  # fmt: skip
 
 
@@ -124,11 +118,9 @@ SAFE = [EN, 'HTTPS://en.wikipedia.org/w', 'https://127.0.0.1',
         'https://user:password@wiki.example/w']  # fmt: skip
 UNSAFE = [
     'http://en.wikipedia.org/w', 'http://127.0.0.1.evil.example/',
-    'http://127.0.0.1@evil.example/', 'http://user:127.0.0.1@evil.example/',
-    'http://0.0.0.0/', 'http://', 'http:///w', 'https://', 'https:///w',
-    'https:', '', '/w', 'w', '//127.0.0.1/', 'ftp://127.0.0.1/',
-    'file:///etc/passwd', 'ws://127.0.0.1/', 'httpss://127.0.0.1/',
-    'http://[::1', 'https://[::1', 'http://[::2]/',
+    'http://127.0.0.1@evil.example/', 'http://0.0.0.0/', 'http://', 'https://',
+    'https:', '', '/w', '//127.0.0.1/', 'ftp://127.0.0.1/', 'ws://127.0.0.1/',
+    'httpss://127.0.0.1/', 'https://[::1', 'http://[::2]/',
     'http://evil.example#@127.0.0.1/', 'http://evil.example?@127.0.0.1/',
     'http://wiki.example\\@127.0.0.1.wiki.example/',
 ]  # fmt: skip
@@ -190,8 +182,8 @@ def usernames(monkeypatch):
         ({'*': {'*': 'Bot'}, 'wikipedia': {'de': 'D'}}, 'Bot', 'D'),
         ({'*': {'de': 'X'}, 'wikipedia': {'de': 'D'}}, None, 'D'),
         ({'wikipedia': {'en': 'bot_of_en'}}, 'Bot of en', None),
-        ({'commons': {'*': 'Bot'}}, None, None),
-        ({}, None, None),
+        # The misspelled family is passed over.
+        ({'wikipeida': {'*': 'Bot'}, 'commons': {'*': 'Bot'}}, None, None),
     ],
 )
 def test_a_wiki_is_found_with_the_right_username(usernames, names, en, de):
@@ -202,7 +194,6 @@ def test_a_wiki_is_found_with_the_right_username(usernames, names, en, de):
     for wiki, code, username in (EN, 'en', en), (DE, 'de', de):
         found = host.known_site(wiki)
         assert (found.code, found.username) == (code, username)
-        assert found.name == f'{found.family.name}:{code}'
         assert found.family.name == 'wikipedia'
         assert f'https://{host.netloc_of(found)}/w' == wiki
         # A site without an API to log in with
@@ -217,20 +208,13 @@ def test_a_wiki_is_found_with_the_right_username(usernames, names, en, de):
      'http://en.wikipedia.org/w', 'https://en.wikipedia.org:444/w',
      'https://en.wikipedia.org.evil.example/w', 'https://en.wikipedia/w',
      'https://evil.example/en.wikipedia.org/w', 'https://n.wikipedia.org/w',
-     'https:///w', '', '/w'],
+     'https:///w', '', '/w',
+     # No account is configured for the family.
+     COMMONS],
 )  # fmt: skip
 def test_another_address_is_not_a_known_site(usernames, wiki):
     usernames['wikipedia']['*'] = 'Bot'
     assert host.known_site(wiki) is None
-
-
-def test_a_family_with_a_username_is_looked_at(usernames):
-    assert host.known_site(COMMONS) is None
-    usernames['wikipeida']['*'] = 'Bot'  # passed over
-    usernames['commons']['commons'] = 'Bot'
-    site = host.known_site(COMMONS)
-    assert (site.name, site.username) == ('commons:commons', 'Bot')
-    assert host.known_site(EN).username is None
 
 
 OWN = {
@@ -255,7 +239,7 @@ def test_a_family_of_ones_own_is_found(own_families, usernames, family):
     for name, wiki in OWN.items():
         usernames['*' if family == '*' else name]['*'] = 'Bot'
         site = host.known_site(wiki)
-        assert (site.name, site.username) == (f'{name}:{name}', 'Bot')
+        assert (site.code, site.username) == (name, 'Bot')
     assert host.known_site('https://127.0.0.1:8080') is None
     site = pywikibot.Site('c', 'c', interface=BaseSite)
     assert host.wiki_of_site(site) == OWN['c']
@@ -264,26 +248,20 @@ def test_a_family_of_ones_own_is_found(own_families, usernames, family):
         host.wiki_of_site(site)
 
 
-@pytest.mark.parametrize(
-    ('wiki', 'central'),
-    [
-        (EN, 'https://meta.wikimedia.org/w'),
-        (COMMONS, 'https://meta.wikimedia.org/w'),
-        ('https://en.wikipedia.beta.wmcloud.org/w', None),
-        ('https://wiki.example/w', 'https://wiki.example/w'),
-    ],
-)
-def test_wikimedia_has_its_special_pages_on_meta(usernames, wiki, central):
+def test_wikimedia_has_its_special_pages_on_meta(usernames, monkeypatch):
     usernames['wikipedia']['*'] = usernames['commons']['*'] = 'Bot'
-    family = pywikibot.family.Family.load('commons')
-    if central is None:
-        wiki = host.wiki_at(family.base_url('beta', family.apipath('beta')))
-        central = wiki.replace('commons', 'meta')
-        assert 'meta' in central
-    assert host.central_wiki(wiki) == central
-    assert host.special_page(wiki, 'OAuthManageMyGrants') == (
-        f'{central}/index.php?title=Special:OAuthManageMyGrants'
-    )
+    beta = host.KnownSite(Family.load('commons'), 'beta').wiki
+    meta, page = 'https://meta.wikimedia.org/w', 'OAuthManageMyGrants'
+    for wiki, central in (
+        (EN, meta),
+        (COMMONS, meta),
+        (beta, beta.replace('commons', 'meta')),
+        (OWN['a'], OWN['a']),
+    ):
+        shown = f'{central}/index.php?title=Special:{page}'
+        assert host.special_page(wiki, page) == shown
+    monkeypatch.delitem(Family.load('meta').langs, 'beta')
+    assert host.central_wiki(beta) == beta
 
 
 @pytest.mark.parametrize(
@@ -340,9 +318,8 @@ def test_only_a_family_or_a_setting_can_switch_the_verification_off(
 ):
     usernames['b']['b'] = 'Bot'
     assert host.transport(OWN['b']).verify is True
-    monkeypatch.setattr(
-        Family, 'verify_SSL_certificate', lambda self, code: code != 'b'
-    )
+    name = 'verify_SSL_certificate'
+    monkeypatch.setattr(Family, name, lambda self, code: code != 'b')
     assert host.transport(OWN['b']).verify is False
     assert host.transport(EN).verify is not False
     for setting, expected in (None, True), (False, False):
@@ -369,40 +346,36 @@ def test_a_proxy_for_this_machine_is_noticed(monkeypatch, wiki, name, value):
     assert not host.is_sent_through_proxy(wiki)
 
 
-@pytest.mark.parametrize(
-    ('expected', 'data', 'files'),
-    [
-        (True, {'action': 'edit', 'token': 'x+\\'}, None),
-        (True, {'token': '+\\'}, None),
-        (True, b'action=edit&token=x', None),
-        (True, {'a': 'x'}, {'token': (None, 'x')}),
-        (False, {'action': 'query', 'titles': '&token=x'}, None),
-        (False, {'lgtoken': 'x'}, None),
-        (False, iter([b'token=x']), None),
-        (False, None, None),
-    ],
-    ids=range(8),
-)
-def test_a_request_for_a_change_carries_a_token(expected, data, files):
-    request = requests.Request('POST', f'{EN}/api.php', data=data, files=files)
-    assert host.carries_csrf_token(request.prepare()) == expected
+ASKED = [
+    (True, {'meta': 'tokens'}),
+    (True, {'meta': 'userinfo|tokens|siteinfo', 'type': 'csrf|login'}),
+    (False, {'meta': 'tokens', 'type': 'login'}),
+    (False, {'meta': 'userinfo', 'titles': 'meta=tokens'}),
+]
 
 
-@pytest.mark.parametrize('method', ['GET', 'POST'])
 @pytest.mark.parametrize(
-    ('expected', 'fields'),
+    ('carries', 'leads', 'content'),
     [
-        (True, {'meta': 'tokens'}),
-        (True, {'meta': 'userinfo|tokens|siteinfo', 'type': 'csrf|login'}),
-        (False, {'meta': 'tokens', 'type': 'login'}),
-        (False, {'meta': 'userinfo', 'titles': 'meta=tokens'}),
+        (True, True, {'data': {'action': 'edit', 'token': 'x+\\'}}),
+        (True, True, {'data': {'token': '+\\'}}),
+        (True, True, {'data': b'action=edit&token=x'}),
+        (True, True, {'data': {'a': 'x'}, 'files': {'token': (None, 'x')}}),
+        (False, False, {'data': {'titles': '&token=x'}}),
+        (False, False, {'data': {'lgtoken': 'x'}}),
+        (False, False, {'data': iter([b'token=x'])}),
+        (False, False, {}),
+        *[(False, leads, {'params': fields}) for leads, fields in ASKED],
+        *[(False, leads, {'data': fields}) for leads, fields in ASKED],
     ],
-    ids=range(4),
+    ids=range(16),
 )
-def test_asking_for_a_csrf_token_leads_to_a_change(expected, fields, method):
-    place = {'GET': 'params', 'POST': 'data'}[method]
-    request = requests.Request(method, f'{EN}/api.php', **{place: fields})
-    assert host.leads_to_change(request.prepare()) == expected
+def test_a_csrf_token_or_asking_for_one_leads_to_a_change(
+    carries, leads, content
+):
+    request = requests.Request('POST', f'{EN}/api.php', **content).prepare()
+    assert host.carries_csrf_token(request) == carries
+    assert host.leads_to_change(request) == leads
 
 
 def test_the_csrf_tokens_of_one_account_are_dropped(own_families, monkeypatch):
@@ -452,13 +425,30 @@ def test_a_specific_key_beats_a_wildcard(keys, wiki, expected):
     assert host.is_match(found[0], name)
 
 
+class Key(str):
+    """A key during whose use another thread adds an entry."""
+
+    def __hash__(self):
+        config.authenticate.setdefault('new', None)
+        return super().__hash__()
+
+
+def test_entries_may_be_added_while_they_are_looked_at():
+    config.authenticate.update({Key('a'): 1, 'b': 2, 3: 4})
+    del config.authenticate['new']
+    assert host.entries() == {'a': 1, 'b': 2}
+    config.authenticate = None
+    assert host.entries() == {}
+
+
 OURS = '*.wikimedia.org *.wikipedia.org'
+SHARED = '*.a.shared.net *.shared.net'
 
 
 @pytest.mark.parametrize(
     ('key', 'hint'),
     [
-        ('*', f'{OURS} 127.0.0.1:8080 WIKI.Example'),
+        ('*', f'{SHARED} {OURS} 127.0.0.1:8080 WIKI.Example'),
         ('*.org', OURS),
         ('*.ORG', OURS),
         ('*.toolforge.org', ''),
@@ -466,7 +456,7 @@ OURS = '*.wikimedia.org *.wikipedia.org'
         # As Pywikibot looks it up
         ('*.example', 'WIKI.Example'),
         # Several operators
-        ('*.shared.net', '*.a.shared.net *.shared.net'),
+        ('*.shared.net', SHARED),
         *[(key, None) for key in ('*.wikipedia.org', '*.wikimedia.org',
                                   '*.shared.org', 'en.wikipedia.org', 'org')],
     ],
@@ -477,11 +467,9 @@ def test_a_wildcard_that_reaches_several_operators_is_refused(
     for name in 'one.a', 'two':
         url = f'https://{name}.shared.net/w/api.php'
         monkeypatch.setitem(config.family_files, name[:3], url)
-        usernames[name[:3]][name[:3]] = 'Bot'
-    if 'shared' not in key:
-        usernames.clear()
-        usernames['wikipedia']['*'] = usernames['commons']['commons'] = 'Bot'
-        usernames['a']['a'] = usernames['c']['c'] = 'Bot'
+    usernames['wikipedia']['*'] = 'Bot'
+    for name in 'commons', 'a', 'c', 'one', 'two':
+        usernames[name][name] = 'Bot'
     auth = object()
     config.authenticate = {key: auth, 'other.example': object()}
     if hint is None:
@@ -502,7 +490,7 @@ def test_an_account_is_admitted_where_it_is_configured(usernames, monkeypatch):
     usernames['wikipedia']['*'] = 'Bot'
     assert host.admit('https://xx.wikipedia.org/w', auth) is None
     assert host.admit(EN, object()) is None
-    assert host.admit(EN, auth).name == 'wikipedia:en'
+    assert host.admit(EN, auth).code == 'en'
     assert pywikibot.login.ClientLoginManager is OAuth2LoginManager
 
 

@@ -1,79 +1,32 @@
-"""What the package requires and offers, and what its import does."""
+"""What the package offers, and what its import does."""
 
 from __future__ import annotations
 
-import ast
-import importlib
 import os
-import re
 import subprocess
 import sys
-from configparser import ConfigParser
-from pathlib import Path
 
 import pytest
 
 import pywikibot_oauth2
+from pywikibot_oauth2 import _exports
 from tests.sandbox.config import environment
 
 
-TOP = Path(__file__).parents[1]
-PACKAGE = TOP / 'pywikibot_oauth2'
-
-
-def imported(path):
-    """Yield the modules that a module imports, by their first names."""
-    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names = [node.module]
-        yield from (name.partition('.')[0] for name in names)
-
-
-def test_it_requires_what_it_imports():
-    config = ConfigParser()
-    config.read(TOP / 'setup.cfg')
-    extras = config['options.extras_require']
-    required = {
-        re.match(r'[\w-]+', line)[0].replace('-', '_')
-        for text in (config['options']['install_requires'], *extras.values())
-        for line in text.split()
-    }
-    found = {n for path in PACKAGE.rglob('*.py') for n in imported(path)}
-    found -= {*sys.stdlib_module_names, 'pywikibot_oauth2'}
-    # These come with requests-oauthlib and Pywikibot; the last one is for
-    # type annotations.
-    found -= {'oauthlib', 'requests', 'urllib3', 'typing_extensions'}
-    assert found == required & found
-    assert {'filelock', 'publicsuffixlist', 'pywikibot'} < found
-
-
-def test_all_names_what_there_is():
-    exports = importlib.import_module('pywikibot_oauth2._exports')
+def test_all_and_dir_name_what_there_is():
     public = {
         name
-        for name, value in vars(exports).items()
+        for name, value in vars(_exports).items()
         if isinstance(value, type) and value is getattr(pywikibot_oauth2, name)
     }
     assert public == {*pywikibot_oauth2.__all__}
-    assert public == {
-        'AuthorizationEndedError', 'AuthorizationError', 'ClientRefusedError',
-        'ConfigurationError', 'EndpointError', 'FileStore', 'KeyringStore',
-        'OAuth2Auth', 'OAuth2Client', 'OAuth2Error', 'OAuth2Session',
-        'RedisStore', 'Store', 'StoreError',
-    }  # fmt: skip
+    # So do help(), completion and inspect.getmembers, which use it. Only
+    # OAuth2Auth is imported into the package.
+    assert {*dir(pywikibot_oauth2)} >= {'__all__', '__doc__', *public}
+    assert 'OAuth2Session' not in vars(pywikibot_oauth2)
     with pytest.raises(AttributeError, match="no attribute 'other'"):
         pywikibot_oauth2.other  # noqa: B018
     assert not hasattr(pywikibot_oauth2, '')
-
-
-def test_dir_names_what_is_not_imported_yet(tmp_path):
-    # So do help(), completion and inspect.getmembers, which use it.
-    program = 'import pywikibot_oauth2\nprint(*dir(pywikibot_oauth2))'
-    found = execute(tmp_path, program).split()
-    assert {*found} >= {'__all__', '__doc__', *pywikibot_oauth2.__all__}
 
 
 CONFIG = """
@@ -178,19 +131,3 @@ assert pywikibot.login.ClientLoginManager is original
 """
     execute(tmp_path, program)
     assert not list(tmp_path.glob('*oauth2*'))
-
-
-def test_the_lines_of_the_example_that_are_comments_work_too(tmp_path):
-    text = (TOP / 'user-config.example.py').read_text(encoding='utf-8')
-    # A comment that is a statement begins with '# ', its other lines with
-    # more blanks.
-    pattern = r'(?m)^# ((?:usernames|authenticate)\[.*(?:\n#  .*)*)'
-    found = [line.replace('\n#', '\n') for line in re.findall(pattern, text)]
-    assert len(found) >= 7
-    path = tmp_path / '.pywikibot-oauth2.json'
-    path.touch(mode=0o600)
-    path.write_text('{"client_id": "id", "client_secret": "c0ffee"}')
-    program = LOAD + 'print(*sorted(pywikibot.config.authenticate))'
-    config = '\n'.join([text, *found]).replace('…', 'x')
-    shown = execute(tmp_path, program, config)
-    assert shown == '*.wikidata.org *.wikimedia.org *.wikipedia.org\n'

@@ -1,4 +1,4 @@
-"""What stands in the README and on the pages of docs/ is run and right."""
+"""README.md, PARITY.md, docs/ and user-config.example.py are right."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ import pywikibot
 from pywikibot import config
 for name, text in json.load(open(sys.argv[1])).items():
     config.authenticate.clear()
-    names = {'__name__': 'snippet', 'authenticate': config.authenticate}
+    names = {**vars(config), '__name__': 'snippet'}
     exec(compile(text, name, 'exec'), names)
     for auth in config.authenticate.values():
         auth.client.check()
-    print('ran', name, *config.authenticate)
+    print('ran', name, *sorted(config.authenticate))
 """
 
 
@@ -62,10 +62,21 @@ def owner(tmp_path, wiki):
 
 def test_each_snippet_runs(owner):
     snippets = blocks('python')
+    example = (TOP / 'user-config.example.py').read_text(encoding='utf-8')
+    # A comment that is a statement begins with '# ', its other lines with
+    # more blanks.
+    pattern = r'(?m)^# ((?:usernames|authenticate)\[.*(?:\n#  .*)*)'
+    found = [
+        each.replace('\n#', '\n') for each in re.findall(pattern, example)
+    ]
+    assert len(found) >= 7
+    snippets['example'] = '\n'.join([example, *found]).replace('…', 'x')
     path = owner.write('snippets', json.dumps(snippets))
     shown = owner.python(RUN, path)
     assert re.findall(r'^ran (\S+)', shown, re.MULTILINE) == list(snippets)
-    assert shown.count('.wikipedia.org') >= 10
+    assert shown.count('.wikipedia.org') >= 11
+    keys = '*.wikidata.org *.wikimedia.org *.wikipedia.org'
+    assert f'ran example {keys}\n' in shown
 
 
 @pytest.mark.parametrize('text', blocks('sh').values(), ids=blocks('sh'))
@@ -88,3 +99,14 @@ def test_a_command_has_only_options_and_targets_that_exist(text):
 
 def test_the_readme_is_short():
     assert len((TOP / 'README.md').read_text().splitlines()) <= 150
+
+
+def test_the_table_of_parity_names_tests_that_exist():
+    table = (TOP / 'PARITY.md').read_text(encoding='utf-8')
+    rows = re.findall(r'^\|(.*)\|$', table, re.MULTILINE)
+    named = re.findall(r'`(\w+\.py)::(test_\w+)`', table)
+    assert len(named) >= 40
+    assert len(rows) > len({test for _, test in named})
+    for file, test in named:
+        text = (TOP / 'tests' / file).read_text(encoding='utf-8')
+        assert f'def {test}(' in text, f'{file}::{test}'

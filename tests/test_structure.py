@@ -1,9 +1,11 @@
-"""How the modules of the package depend on each other."""
+"""What the modules of the package import, and how they work together."""
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
+from configparser import ConfigParser
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from tests.helpers import HOUR, Bot, leave_pywikibot, set_up_pywikibot
 TOP = Path(pywikibot_oauth2.__file__).parent
 
 
-def imports_of(path, modules):
+def imports_of(path):
     """Return what a module imports: also lazily, and for types only."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
@@ -29,7 +31,26 @@ def imports_of(path, modules):
             assert not node.level
             names = {f'{node.module}.{alias.name}' for alias in node.names}
             found |= names | {node.module}
-    return found & modules
+    return found
+
+
+def test_the_package_requires_what_it_imports():
+    config = ConfigParser()
+    config.read(TOP.parent / 'setup.cfg')
+    extras = config['options.extras_require']
+    required = {
+        re.match(r'[\w-]+', line)[0].replace('-', '_')
+        for text in (config['options']['install_requires'], *extras.values())
+        for line in text.split()
+    }
+    imported = set().union(*map(imports_of, TOP.rglob('*.py')))
+    found = {name.partition('.')[0] for name in imported}
+    found -= {*sys.stdlib_module_names, 'pywikibot_oauth2'}
+    # These come with requests-oauthlib and Pywikibot; the last one is for
+    # type annotations.
+    found -= {'oauthlib', 'requests', 'urllib3', 'typing_extensions'}
+    assert found == required & found
+    assert {'filelock', 'publicsuffixlist', 'pywikibot'} < found
 
 
 def test_no_modules_import_each_other_in_a_circle():
@@ -40,7 +61,7 @@ def test_no_modules_import_each_other_in_a_circle():
     # The package itself re-exports what users import.
     del paths['pywikibot_oauth2']
     modules = paths.keys()
-    graph = {name: imports_of(paths[name], modules) for name in modules}
+    graph = {name: imports_of(paths[name]) & modules for name in modules}
     order = list(TopologicalSorter(graph).static_order())
     assert graph['pywikibot_oauth2.account'] > {'pywikibot_oauth2.token'}
     assert order.index('pywikibot_oauth2.account') < order.index(
