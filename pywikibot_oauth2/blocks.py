@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -85,7 +86,7 @@ class Block:
         self.auth = auth
         self.wiki = wiki
         self.outer: Block | None = None
-        self.thread = threading.get_ident()
+        self.place = _place()
         self.has_ended = False
 
     @property
@@ -108,7 +109,7 @@ class Block:
         """
         inherits = getattr(sys.flags, 'thread_inherit_context', False)
         return not self.has_ended and (
-            not inherits or self.thread == threading.get_ident()
+            not inherits or self.place[0] == threading.get_ident()
         )
 
     def authenticate(
@@ -144,11 +145,11 @@ class Block:
     def _excludes(self, other: Block) -> bool:
         """Return whether another block, maybe of another user, is open here.
 
-        Code that it has started in another thread may act for anyone.
+        What it started in another thread or task may act for anyone.
         """
         return (
             not other.has_ended
-            and other.thread == self.thread
+            and other.place == self.place
             and other.auth is not self.auth
             and (self.user is None or self.user != other.user)
         )
@@ -254,3 +255,14 @@ def assert_user(user: str | None, request: PreparedRequest) -> None:
     """
     if user is not None and host.carries_csrf_token(request):
         request.prepare_url(request.url, {'assertuser': user})
+
+
+def _place() -> tuple[int, object]:
+    """Return the current thread and task."""
+    task = None
+    if 'asyncio' in sys.modules:
+        import asyncio
+
+        with contextlib.suppress(RuntimeError):
+            task = asyncio.current_task()
+    return threading.get_ident(), task

@@ -544,6 +544,11 @@ def test_tasks_keep_their_sessions_while_others_run(tool, wiki):
 
 
 def test_a_task_of_a_block_acts_until_the_block_ends(tool, wiki, session):
+    another = tool.session()
+
+    async def other():
+        with another.use():
+            return who(wiki)
 
     async def later(event):
         seen = [who(wiki)]
@@ -559,6 +564,9 @@ def test_a_task_of_a_block_acts_until_the_block_ends(tool, wiki, session):
         with session.use():
             inside = asyncio.create_task(later(event))
             await asyncio.sleep(0)
+            # It may also enter a block of another user.
+            assert await asyncio.create_task(other()) == another.user
+            assert who(wiki) == session.user
         outside = asyncio.create_task(later(event))
         await asyncio.sleep(0)
         event.set()
