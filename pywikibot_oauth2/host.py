@@ -85,10 +85,11 @@ def wiki_of(url: str) -> str | None:
     """Return the address of the script folder that a request goes to.
 
     A wiki accepts tokens at api.php and below rest.php only; elsewhere
-    they are an error (recorded: HTTP 400 on index.php), and this is None.
+    they are an error (recorded: HTTP 400 on index.php).
 
     :param url: the address of a prepared request
-    :return: the address without a trailing slash and a default port
+    :return: the address without a trailing slash or a default port; None if
+        the request goes elsewhere
     """
     match = re.fullmatch(_PREPARED, url)
     if match is None or re.search(
@@ -100,7 +101,7 @@ def wiki_of(url: str) -> str | None:
 
 
 def wiki_at(url: str) -> str | None:
-    """Return the same for an address that is not prepared yet.
+    """Return :func:`wiki_of` for an address that is not prepared yet.
 
     A family may have upper case in a host, or a path with characters that
     requests encodes.
@@ -434,7 +435,8 @@ def entries() -> dict[str, object]:
 def admit(wiki: str, auth: object) -> KnownSite | None:
     """Return the site of a wiki if an entry authenticates its requests.
 
-    This takes an account for the site, and our login manager in Pywikibot.
+    The site must have an account. From then on, Pywikibot uses the login
+    manager of this package.
     """
     site = known_site(wiki) if entry_for(wiki) is auth else None
     if site is None or site.username is None:
