@@ -47,17 +47,12 @@ ANSWERS = [
     answered('an access token that is a number',
              {'access_token': 1, 'token_type': 'Bearer'}),
 ]  # fmt: skip
-NO_ANSWERS = [
-    bad('time-out before the request was handled', 'hang_before'),
-    bad('time-out after the request was handled', 'hang_after'),
-]
 
 
 def check_once(case, after, kind, options):
     """Let one token request fail, or as many as are repeated."""
     bot = case.bot()
     case.advance(after)
-    asked = case.wiki.token_requests
     if kind in HANDLED and not case.wiki.is_master:
         # The refresh token was used up, and the answer is lost.
         case.wiki.fail_next(kind, **options)
@@ -66,10 +61,8 @@ def check_once(case, after, kind, options):
     times = 1 if after == DUE else config.max_retries
     case.wiki.fail_next(kind, times, **options)
     if after == DUE:
-        case.edits(bot, 'is still valid')
         # Once more where the wiki has revoked the old token.
-        again = kind in HANDLED
-        assert case.wiki.token_requests == asked + 1 + again
+        case.edits(bot, 'is still valid', asks=1 + (kind in HANDLED))
     else:
         case.edits(bot, 'before retrying')
     case.goes_on(bot)
@@ -98,7 +91,13 @@ def test_a_bad_answer_ends_nothing_unless_a_used_up_refresh_token_is_lost(
     check_for_long(new_case(like), after, kind, options)
 
 
-@pytest.mark.parametrize(('kind', 'options'), NO_ANSWERS)
+@pytest.mark.parametrize(
+    ('kind', 'options'),
+    [
+        bad(f'time-out {when} the request was handled', f'hang_{when}')
+        for when in ('before', 'after')
+    ],
+)
 def test_an_answer_that_does_not_come_is_not_waited_for(
     case, after, kind, options
 ):
@@ -169,14 +168,12 @@ def setting(name, value):
 def test_a_life_that_cannot_be_right_is_unknown(case, bot, after, value):
     case.advance(after)
     case.wiki.fail_next('rewrite', change=setting('expires_in', value))
-    asked = case.wiki.token_requests
-    for each in (bot, bot, bot, None):
-        case.edits(each)
-    assert case.wiki.token_requests == asked + 1
+    case.edits(bot, asks=1)
+    for each in (bot, bot, None):
+        case.edits(each, asks=0)
     # Now it has expired, and only the wiki says so.
     case.advance(DEAD)
-    case.edits(bot)
-    assert case.wiki.token_requests == asked + 2
+    case.edits(bot, asks=1)
     case.goes_on(bot)
 
 
