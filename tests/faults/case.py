@@ -25,17 +25,18 @@ LIFE = 3600.0
 DUE = LIFE - 30  # the token is to be refreshed, and the old one is valid
 DEAD = LIFE + 30
 SAVED_AGAIN = 11  # seconds after which a token is stored again
-NOBODY = 65534
 
 # What a message has to name.
 LOGIN = 'pwb login'
 AGAIN = 'run the script again'
 
 
+injects = pytest.mark.fault
+
+
 def fault(name, outcome, *values):
     """Return parameters of a test, and which fault they are."""
-    mark = pytest.mark.fault(name, outcome)
-    return pytest.param(*values, id=name, marks=mark)
+    return pytest.param(*values, id=name, marks=injects(name, outcome))
 
 
 class Capture(logging.Handler):
@@ -79,13 +80,6 @@ class Wiki(Sandbox):
     def token_requests(self):
         return self.count('/access_token')
 
-    def would_take(self, client, refresh_token):
-        with contextlib.suppress(OAuthError):
-            self.oauth._living(client, refresh_token)
-            is_known = self.oauth.clients.get(client.id) is client
-            return is_known and client.stage == 'approved'
-        return False
-
 
 class Case:
     """A wiki, a client, a folder with a token file, and a clock.
@@ -105,12 +99,9 @@ class Case:
         self.file = self.owner.token_file()
         self.owner.authorize()
 
-    def bot(self, *, is_running=False, **options):
-        """Begin a new run in this process, or one that has edited."""
-        bot = Bot(self, **options)
-        if is_running:
-            self.edits(bot)
-        return bot
+    def bot(self, **options):
+        """Begin a new run in this process."""
+        return Bot(self, **options)
 
     @contextlib.contextmanager
     def process(self, before='', edits=1):
@@ -181,10 +172,10 @@ class Case:
 
     def look_for_lost(self):
         """Fail if the wiki would have gone on."""
-        self.lost = any(
-            self.wiki.would_take(self.client, token)
-            for token in self.wiki.delivered
-        )
+        for token in self.wiki.delivered:
+            with contextlib.suppress(OAuthError):
+                self.wiki.oauth._living(self.client, token)
+                self.lost = True
         assert not self.lost, 'lost, though the wiki would have gone on'
 
     def leaks(self):

@@ -95,12 +95,12 @@ def bot(case):
 
 
 @pytest.fixture
-def running(case):
+def running(case, bot):
     """Return a run of it that has edited."""
-    return case.bot(is_running=True)
+    case.edits(bot)
+    return bot
 
 
-@pytest.fixture(params=[False, True], ids=['new', 'running'])
-def either(request, case):
-    """Return a new run, or one that has edited."""
-    return case.bot(is_running=request.param)
+@pytest.fixture(params=['bot', 'running'])
+def either(request):
+    return request.getfixturevalue(request.param)

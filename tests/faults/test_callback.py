@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.faults.case import fault
+from tests.faults.case import fault, injects
 from tests.harness import LOGGED_IN, SECONDS
 from tests.sandbox.browser import Browser
 
@@ -62,9 +62,7 @@ def test_who_meddles_does_not_end_the_login(
     case.goes_on()
 
 
-@pytest.mark.fault(
-    'callback: a denial without state', 'ends the login, quoting nothing'
-)
+@injects('callback: a denial without state', 'ends the login, quoting nothing')
 def test_a_denial_without_a_state_is_not_quoted(case, login):
     assert login.address
     login.type(f'{case.client.redirect_uri}{ERROR}\n')
@@ -75,7 +73,7 @@ def test_a_denial_without_a_state_is_not_quoted(case, login):
     case.goes_on()
 
 
-@pytest.mark.fault('callback: a request that never ends', 'the login goes on')
+@injects('callback: a request that never ends', 'the login goes on')
 def test_a_request_that_never_ends_holds_nothing_up(case, login):
     address, callback = login.address, urlsplit(case.client.redirect_uri)
     place = callback.hostname, callback.port

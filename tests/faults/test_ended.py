@@ -6,15 +6,16 @@ import shutil
 
 import pytest
 
-from tests.faults.case import DEAD, DUE, LOGIN, fault
+from tests.faults.case import DEAD, DUE, LOGIN, fault, injects
 from tests.sandbox.oauth import GRACE
 
 
+UNUSABLE = 'message: expired, rejected, disabled; before August 2026 pwb login'
 # Before anything is due, the wiki alone says that the token is dead.
 WHEN = pytest.mark.parametrize('after', [0, DUE, DEAD])
 
 
-@pytest.mark.fault('revoked by the user', 'message: pwb login')
+@injects('revoked by the user', 'message: pwb login')
 @WHEN
 def test_a_revocation_ends_it_with_one_request(case, running, after):
     case.advance(after)
@@ -25,7 +26,7 @@ def test_a_revocation_ends_it_with_one_request(case, running, after):
     case.goes_on(running)
 
 
-@pytest.mark.fault(
+@injects(
     'refreshed with a copy of the token file',
     'goes on for 600 seconds where the wiki does; then message: pwb login',
 )
@@ -47,7 +48,7 @@ def test_a_copy_of_the_token_file_is_another_holder(
         case.is_ended(running, 'has ended')
 
 
-@pytest.mark.fault(
+@injects(
     'refreshed by another process with the same file',
     'goes on without a request for a token',
 )
@@ -58,9 +59,7 @@ def test_what_another_process_has_refreshed_is_used(case, running, after):
     case.goes_on(running)
 
 
-@pytest.mark.fault(
-    'client deleted on the wiki', 'message: the list of clients'
-)
+@injects('client deleted on the wiki', 'message: the list of clients')
 @WHEN
 def test_a_client_may_be_deleted_and_restored(case, running, after):
     case.advance(after)
@@ -77,12 +76,7 @@ def test_a_client_may_be_deleted_and_restored(case, running, after):
 @pytest.mark.parametrize(
     'stage',
     [
-        fault(
-            f'client {stage} on the wiki',
-            'message: expired, rejected, disabled; before August 2026'
-            ' pwb login',
-            stage,
-        )
+        fault(f'client {stage} on the wiki', UNUSABLE, stage)
         for stage in ('expired', 'rejected', 'disabled')
     ],
 )
@@ -104,9 +98,7 @@ def test_a_client_that_is_unusable_for_a_while_ends_nothing(
     case.goes_on(running)
 
 
-@pytest.mark.fault(
-    'wrong client secret', 'message: compare with user-config.py'
-)
+@injects('wrong client secret', 'message: compare with user-config.py')
 def test_a_wrong_client_secret_ends_nothing(case, after):
     bot = case.bot(secret='wrong')
     case.advance(after)
@@ -119,7 +111,7 @@ def test_a_wrong_client_secret_ends_nothing(case, after):
     case.goes_on()
 
 
-@pytest.mark.fault('account blocked', 'goes on; the message says so')
+@injects('account blocked', 'goes on; the message says so')
 def test_a_block_ends_nothing(case, bot):
     case.advance(DEAD)
     case.wiki.block('Bot')

@@ -8,7 +8,7 @@ import time
 import pytest
 from pywikibot import config
 
-from tests.faults.case import AGAIN, DEAD, DUE, LIFE, fault
+from tests.faults.case import AGAIN, DEAD, DUE, LIFE, fault, injects
 
 
 GOES_ON = 'goes on; message: try again'
@@ -108,7 +108,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for(
     check_once(case, after, kind, options)
 
 
-@pytest.mark.fault(f'{POINT}: 429 with Retry-After', GOES_ON)
+@injects(f'{POINT}: 429 with Retry-After', GOES_ON)
 def test_the_wait_that_the_wiki_asks_for_is_kept(case, bot):
     case.advance(DEAD)
     case.wiki.fail_next('status', status=429, retry_after=1)
@@ -118,9 +118,7 @@ def test_the_wait_that_the_wiki_asks_for_is_kept(case, bot):
     case.goes_on(bot)
 
 
-@pytest.mark.fault(
-    f'{POINT}: a redirect', f'{GOES_ON}; nothing goes elsewhere'
-)
+@injects(f'{POINT}: a redirect', f'{GOES_ON}; nothing goes elsewhere')
 @pytest.mark.parametrize('status', [302, 303, 307])
 def test_a_redirect_is_not_followed(new_case, like, after, status):
     with socket.create_server(('127.0.0.1', 0)) as elsewhere:
@@ -133,7 +131,7 @@ def test_a_redirect_is_not_followed(new_case, like, after, status):
             elsewhere.accept()
 
 
-@pytest.mark.fault('connection refused', GOES_ON)
+@injects('connection refused', GOES_ON)
 def test_a_wiki_that_is_down_is_waited_for(case, running, capture):
     case.advance(DEAD)
     case.wiki.close()
@@ -179,7 +177,7 @@ def test_a_life_that_cannot_be_right_is_unknown(case, bot, after, value):
     case.goes_on(bot)
 
 
-@pytest.mark.fault(
+@injects(
     'a token without refresh_token',
     'goes on with the old one; if that is used up, message: pwb login',
 )

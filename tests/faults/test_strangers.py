@@ -7,7 +7,7 @@ import json
 import pytest
 from pywikibot.comms import http
 
-from tests.faults.case import LOGIN, fault
+from tests.faults.case import LOGIN, fault, injects
 from tests.sandbox import Sandbox
 
 
@@ -26,9 +26,7 @@ def fetch(url):
     return http.fetch(url, headers={}, default_error_handling=False)
 
 
-@pytest.mark.fault(
-    "authenticate['*']", 'message: the keys to write; nothing goes out'
-)
+@injects("authenticate['*']", 'message: the keys to write; nothing goes out')
 def test_a_wildcard_for_all_hosts_authenticates_none(case, stranger):
     bot = case.bot(key='*')
     for _ in range(2):
@@ -38,7 +36,7 @@ def test_a_wildcard_for_all_hosts_authenticates_none(case, stranger):
     case.goes_on()
 
 
-@pytest.mark.fault(
+@injects(
     'an address that servers and clients read differently',
     'goes out without the token',
 )
@@ -96,7 +94,7 @@ def test_what_is_stored_for_another_one_is_not_used(
     case.goes_on()
 
 
-@pytest.mark.fault(
+@injects(
     "a refresh that is answered with another account's token",
     'not used, not stored; before August 2026 message: pwb login',
 )

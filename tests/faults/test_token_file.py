@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.case import DEAD, DUE, LOGIN, NOBODY, SAVED_AGAIN, fault
+from tests.faults.case import DEAD, DUE, LOGIN, SAVED_AGAIN, fault, injects
+
+
+NOBODY = 65534
 
 
 def snapshot(path):
@@ -118,7 +121,7 @@ def test_a_file_that_is_damaged_during_a_run_does_not_stop_it(
     case.goes_on(running)
 
 
-@pytest.mark.fault('token file deleted', 'goes on from memory, stored again')
+@injects('token file deleted', 'goes on from memory, stored again')
 @pytest.mark.parametrize('is_dangling', [False, True])
 def test_a_file_that_is_gone_is_written_again(case, running, is_dangling):
     content = case.file.read_bytes()
@@ -133,7 +136,7 @@ def test_a_file_that_is_gone_is_written_again(case, running, is_dangling):
     case.goes_on(running)
 
 
-@pytest.mark.fault('symbolic link to a good file', 'goes on; it stays a link')
+@injects('symbolic link to a good file', 'goes on; it stays a link')
 def test_a_link_is_followed(case, either):
     target = case.folder / 'elsewhere' / 'token.json'
     target.parent.mkdir()
@@ -148,9 +151,7 @@ def test_a_link_is_followed(case, either):
     case.goes_on(either)
 
 
-@pytest.mark.fault(
-    'token file that others can read', 'goes on; its mode is 0600 again'
-)
+@injects('token file that others can read', 'goes on; its mode is 0600 again')
 def test_a_file_that_others_can_read_is_reported_and_closed(case, either):
     case.file.chmod(0o644)
     case.advance(DUE)
@@ -159,7 +160,7 @@ def test_a_file_that_others_can_read_is_reported_and_closed(case, either):
     case.goes_on(either)
 
 
-@pytest.mark.fault('token file restored from a backup', 'goes on from memory')
+@injects('token file restored from a backup', 'goes on from memory')
 def test_a_file_that_went_back_in_time_does_not_win(case, bot):
     backup, old = case.file.read_bytes(), case.refresh_token
     case.advance(DUE)
