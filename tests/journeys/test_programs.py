@@ -7,32 +7,26 @@ import sys
 from pathlib import Path
 
 from pywikibot_oauth2 import OAuth2Session
-from tests.harness import Owner, editors
+from tests.harness import EDITS, Owner, editors
 from tests.helpers import client_of
 
 
 # What a tool with no user-config.py does.
 IN_CODE = """
-import sys
-import pywikibot
 from pywikibot import config
 from pywikibot_oauth2 import OAuth2Auth
-host, client_id, secret, family_file = sys.argv[1:]
-config.family_files['sandbox'] = family_file
+config.family, config.family_files['sandbox'] = 'sandbox', {family!r}
 config.usernames['sandbox']['en'] = 'Bot'
-config.authenticate[host] = OAuth2Auth(client_id, secret)
-site = pywikibot.Site('en', 'sandbox')
-page = pywikibot.Page(site, 'Sandbox')
-page.text += 'in code'
-page.save('a test', quiet=True)
+config.authenticate[{wiki.netloc!r}] = OAuth2Auth({client.id!r},
+                                                  {client.secret!r})
 """
 
 
 def test_a_bot_may_be_configured_in_code(owner, wiki):
     owner.authorize()
-    client, family_file = owner.client, owner.folder / 'sandbox_family.py'
-    arguments = wiki.netloc, client.id, client.secret, str(family_file)
-    owner.python(IN_CODE, *arguments, PYWIKIBOT_NO_USER_CONFIG='2')
+    family = str(owner.folder / 'sandbox_family.py')
+    text = IN_CODE.format(family=family, wiki=wiki, client=owner.client)
+    owner.python(text + EDITS, '1', PYWIKIBOT_NO_USER_CONFIG='2')
     assert editors(wiki) == ['Bot']
 
 
