@@ -1,10 +1,13 @@
-"""From user-config.py to the first edit, in a terminal with a browser."""
+"""From user-config.py to the first edit, with a browser or without one."""
 
 from __future__ import annotations
 
 import re
 
-from tests.harness import LOGGED_IN, dialogs, editors
+import pytest
+
+from tests.harness import LOGGED_IN, Owner, dialogs, editors
+from tests.journeys.conftest import stops
 
 
 def test_one_click_is_enough_for_the_scripts_that_follow(owner, wiki):
@@ -49,3 +52,23 @@ def test_a_script_asks_in_the_browser_and_may_be_run_again_after_cancel(
     assert 'Bot has authorized the client' in shown
     assert not [secret for secret in wiki.secrets if secret in shown]
     assert editors(wiki) == ['Bot']
+
+
+@pytest.mark.parametrize('is_fixed', [True, False])
+def test_with_an_owner_only_client_a_script_edits_until_it_is_reset(
+    tmp_path, wiki, is_fixed
+):
+    client = wiki.register(owner_only=True)
+    owner = Owner(tmp_path, wiki, client=client, has_oauth=False)
+    if is_fixed:
+        owner.use_fixed_token(wiki.issue(client).access_token)
+    else:
+        owner.use_oauth(', owner_only=True')
+    assert owner.edit(3) == ''
+    assert editors(wiki) == ['Bot'] * 3
+    if is_fixed:
+        assert LOGGED_IN in owner.alone('login').stdout
+
+    wiki.expire_access_tokens()
+    wiki.disable_client(client)
+    assert 'Special:OAuthConsumerRegistration/list' in stops(owner, last='')
