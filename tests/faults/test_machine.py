@@ -40,7 +40,7 @@ def test_a_clock_is_wrong_for_a_while(case, either, offset):
 @pytest.fixture
 def is_mounted(tmp_path):
     """Let the bot's folder be a disk of 256 KB; return whether it is."""
-    folder = tmp_path / '0'
+    folder = tmp_path / '0'  # where new_case() puts its first case
     folder.mkdir()
     command = ['mount', '-t', 'tmpfs', '-o', 'size=256k,mode=700', 'tmpfs']
     done = subprocess.run([*command, folder], stderr=subprocess.DEVNULL)
