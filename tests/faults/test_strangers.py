@@ -21,17 +21,12 @@ def stranger():
             assert 'client_secret' not in request.form
 
 
-def fetch(url):
-    """Request an address as Pywikibot does, whatever comes of it."""
-    return http.fetch(url, headers={}, default_error_handling=False)
-
-
 @injects("authenticate['*']", 'message: the keys to write; nothing goes out')
 def test_a_wildcard_for_all_hosts_authenticates_none(case, stranger):
     bot = case.bot(key='*')
     for _ in range(2):
         case.stops(bot, 'different operators', f'\n  {case.wiki.netloc}')
-        fetch(f'{stranger.url}/api.php?action=query&meta=userinfo')
+        http.fetch(f'{stranger.url}/api.php?action=query&meta=userinfo')
     assert not [each for each in case.wiki.requests if each.bearer]
     case.goes_on()
 
@@ -57,7 +52,8 @@ def test_an_address_beside_the_wiki_gets_no_token(
     case, running, stranger, address
 ):
     case.wiki.requests.clear()
-    fetch(address.format(wiki=case.wiki, other=stranger))
+    url = address.format(wiki=case.wiki, other=stranger)
+    http.fetch(url, default_error_handling=False)
     assert case.wiki.requests or stranger.requests
     for request in case.wiki.requests:
         # What is sent to the wiki's own scripts may carry it.
