@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 
 class Table:
-    """Collects what the tests record; see `conftest.record`."""
+    """Collects what the tests record; see `conftest.new_case`."""
 
     def __init__(self):
-        self.outcomes, self.counts = {}, [0, 0, 0]
+        self.outcomes, self.times = {}, Counter()
+        self.totals = Counter(injected=0, lost=0, leaked=0)
         self.failed = 0
 
     def pytest_runtest_logreport(self, report):
         self.failed += report.failed
-        for name, value in report.user_properties:
-            if name == 'fault' and report.when == 'teardown':
-                kind, outcome, injected, *_ = value
-                times = self.outcomes.get(kind, (0, ''))[0]
-                self.outcomes[kind] = times + injected, outcome
-                pairs = zip(self.counts, value[2:], strict=True)
-                self.counts = [total + count for total, count in pairs]
+        if report.when == 'teardown':
+            for _, (kind, outcome, counts) in report.user_properties:
+                self.outcomes[kind] = outcome
+                self.times[kind] += counts['injected']
+                self.totals.update(counts)
 
     def show(self):
         """Print it; return whether all came out as it must."""
         width = max(map(len, self.outcomes), default=5)
         print(f'\n{"fault":{width}}  times  outcome')
-        for kind, (times, outcome) in self.outcomes.items():
-            print(f'{kind:{width}}  {times:5}  {outcome}')
-        injected, lost, leaked = self.counts
-        good = injected and not (self.failed or lost or leaked)
+        for kind, outcome in self.outcomes.items():
+            print(f'{kind:{width}}  {self.times[kind]:5}  {outcome}')
+        injected, *bad = self.totals.values()
+        good = injected and not (self.failed or any(bad))
         failed = '' if good else f' failed={self.failed}'
         print(
             f'faults: {"OK" if good else "FAILED"}'
-            f' kinds={len(self.outcomes)}{failed} injected={injected}'
-            f' lost={lost} leaked={leaked}'
+            f' kinds={len(self.outcomes)}{failed}',
+            *(f'{name}={count}' for name, count in self.totals.items()),
         )
         return good
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
-from types import SimpleNamespace
 
 import pytest
 import pywikibot
 from pywikibot import config
-from pywikibot.comms import http
 
 from tests.harness import free_port
-from tests.helpers import set_up_pywikibot
-from tests.sandbox import Clock
+from tests.helpers import leave_pywikibot, set_up_pywikibot
 
 
 pytest.register_assert_rewrite('tests.faults.case')
@@ -24,55 +22,34 @@ from tests.faults.case import DEAD, DUE, LIFE, Capture, Case, Wiki  # noqa: E402
 SECONDS = 60  # more than any test takes: a loop without end is ended
 
 
-@pytest.fixture(scope='session')
-def port():
-    """Return a port for the wikis, which follow one another."""
-    return free_port()
-
-
 @pytest.fixture
-def pywikibot_site(monkeypatch, tmp_path, port):
-    """Let Pywikibot know the wiki, and wait briefly."""
-    set_up_pywikibot(monkeypatch, tmp_path, en=f'127.0.0.1:{port}')
-    config.max_retries = 3
-    config.usernames['sandbox']['en'] = 'Bot'
-    pywikibot.bot.init_handlers()
-
-
-@pytest.fixture
-def capture(monkeypatch):
+def capture(caplog, monkeypatch):
     """Take in everything that is logged, on every level."""
-    capture, root = Capture(), logging.getLogger()
-    root.addHandler(capture)
-    monkeypatch.setattr(root, 'level', logging.DEBUG)
-    for name in list(root.manager.loggerDict):
-        logger = logging.getLogger(name)
-        monkeypatch.setattr(logger, 'level', logging.DEBUG)
-        monkeypatch.setattr(logger, 'propagate', True)
-        monkeypatch.setattr(logger, 'handlers', [])
-    root.manager._clear_cache()
+    pywikibot.bot.init_handlers()
+    # The only logger with a level, and the only one that keeps to itself.
+    caplog.set_level(logging.DEBUG, 'pywiki')
+    monkeypatch.setattr(logging.getLogger('pywiki'), 'propagate', True)
+    caplog.set_level(logging.DEBUG)
+    capture = Capture()
+    logging.root.addHandler(capture)
     yield capture
-    root.removeHandler(capture)
-    root.manager._clear_cache()
+    logging.root.removeHandler(capture)
 
 
 @pytest.fixture
-def new_case(request, record, port, pywikibot_site, capture, tmp_path, capfd):
-    """Return a function that opens a case."""
-    cases = []
+def new_case(request, record_property, monkeypatch, capture, tmp_path, capfd):
+    """Return a function that opens a case; record what comes of it."""
+    cases, stack = [], contextlib.ExitStack()
 
-    def new_case(like, *, folder=None, life=LIFE, front=None):
-        for each in cases:
-            each.wiki.close()
-        folder = folder or tmp_path / str(len(cases))
+    def new_case(like, *, life=LIFE, kind=Wiki):
+        folder = tmp_path / str(len(cases))
         folder.mkdir(exist_ok=True)
-        http.session.close()
-        wiki = Wiki(port=port, clock=Clock(), like=like, token_life=life)
-        wiki.__enter__()
-        request.addfinalizer(wiki.close)
-        if front:
-            front.answer = wiki._answer
-        cases.append(Case(wiki, folder, capture, front and front.url))
+        options = {'like': like, 'token_life': life, 'port': free_port()}
+        wiki = stack.enter_context(kind(**options))
+        set_up_pywikibot(monkeypatch, folder, en=wiki)
+        config.max_retries = 3
+        config.usernames['sandbox']['en'] = 'Bot'
+        cases.append(Case(wiki, folder, capture))
         return cases[-1]
 
     def too_long(*_):
@@ -80,13 +57,19 @@ def new_case(request, record, port, pywikibot_site, capture, tmp_path, capfd):
 
     signal.signal(signal.SIGALRM, too_long)
     signal.alarm(SECONDS)
-    yield new_case
+    with stack:
+        yield new_case
     signal.alarm(0)
+    leave_pywikibot()
     capture.text += ''.join(capfd.readouterr())
-    record.injected = max(record.injected or len(cases), 0)
-    record.lost = sum(case.lost for case in cases)
-    record.leaked = sum(case.leaks() for case in cases)
-    assert not record.leaked
+    kind, outcome = request.node.get_closest_marker('fault').args
+    counts = {
+        'injected': sum(case.injected for case in cases),
+        'lost': sum(case.lost for case in cases),
+        'leaked': sum(case.leaks() for case in cases),
+    }
+    record_property('fault', (kind, outcome, counts))
+    assert not counts['leaked']
 
 
 @pytest.fixture(params=['1.43', 'master'])
@@ -112,16 +95,12 @@ def bot(case):
 
 
 @pytest.fixture
-def running(case):
+def running(case, bot):
     """Return a run of it that has edited."""
-    return case.bot(is_running=True)
+    case.edits(bot)
+    return bot
 
 
-@pytest.fixture
-def record(request, record_property):
-    """Record which fault was injected how often, and what became of it."""
-    record = SimpleNamespace(injected=0, lost=0, leaked=0)
-    yield record
-    kind, outcome = request.node.get_closest_marker('fault').args
-    counts = record.injected, record.lost, record.leaked
-    record_property('fault', (kind, outcome, *counts))
+@pytest.fixture(params=['bot', 'running'])
+def either(request):
+    return request.getfixturevalue(request.param)

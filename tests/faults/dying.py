@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 
 import pywikibot_oauth2
 
 
-PACKAGE = str(Path(pywikibot_oauth2.__file__).parent)
+PACKAGE = str(Path(pywikibot_oauth2.__file__).parent) + os.sep
 
 # The calls that the outer world notices, as Python names them.
 STEPS = frozenset({
@@ -44,10 +45,8 @@ def die_at(step):
 
 def _is_of_package(frame):
     """Return whether a call is made for the package, not to print a line."""
-    files = set()
-    while frame is not None:
-        files.add(frame.f_code.co_filename)
-        frame = frame.f_back
-    return logging.__file__ not in files and any(
-        file.startswith(PACKAGE + os.sep) for file in files
-    )
+    files = {
+        each.f_code.co_filename for each, _ in traceback.walk_stack(frame)
+    }
+    is_ours = any(file.startswith(PACKAGE) for file in files)
+    return is_ours and logging.__file__ not in files

