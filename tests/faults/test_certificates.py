@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ssl
 import subprocess
 
@@ -53,12 +52,14 @@ class Front(Server):
     def repair(self):
         self.certificate = 'good'
 
-    def _serve(self, connection):
+    def get_request(self):
+        connection, address = super().get_request()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         path = self.folder / self.certificate
         context.load_cert_chain(f'{path}.pem', f'{path}.key')
-        with contextlib.suppress(OSError):
-            super()._serve(context.wrap_socket(connection, server_side=True))
+        # The thread that serves the connection shakes hands.
+        options = {'server_side': True, 'do_handshake_on_connect': False}
+        return context.wrap_socket(connection, **options), address
 
 
 @pytest.fixture

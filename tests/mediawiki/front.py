@@ -63,7 +63,7 @@ class RealWiki(Sandbox):
         headers = {
             name: value
             for name, value in request.headers.items()
-            if name not in NOT_PASSED_ON and not name.startswith('x-sandbox-')
+            if name.lower() not in NOT_PASSED_ON
         }
         if token is not None and caller.user is not None:
             session = caller.user.name, token, caller.grants, caller.tags
