@@ -106,8 +106,6 @@ def _approve(wiki, request, session):
     query = parse_form(request.query.get('returntoquery', ''))
     try:
         valid = wiki.oauth.check_authorize(query, user)
-        if valid.client.owner_only:
-            raise OAuthError(400, 'invalid_client')
         if request.form.get('wpEditToken') == token:
             if 'accept' in request.form:
                 return _redirect(303, wiki.oauth.allow(valid))

@@ -9,7 +9,6 @@ from .content import (
     NAMESPACES,
     READABLE,
     Session,
-    namespace,
     normal_title,
     timestamp,
 )
@@ -35,7 +34,7 @@ def run(call):
 
 
 def _described(call, title, page):
-    data, wanted = {'ns': namespace(title), 'title': title}, call.many('prop')
+    data, wanted = {'ns': 0, 'title': title}, call.many('prop')
     data = {'pageid': page.id, **data} if page else {**data, 'missing': True}
     if 'info' in wanted:
         data.update(DATA['info'])
