@@ -127,14 +127,22 @@ class Server(socketserver.ThreadingTCPServer):
         self.port = self.server_address[1]
         self.answer = answer
         self._connections = set()
-        # It looks whether it is to stop every hundredth of a second.
-        threading.Thread(
-            target=self.serve_forever, args=[0.01], daemon=True
-        ).start()
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def _accept(self):
+        # Unlike serve_forever, it need not look every now and then whether
+        # it is to stop: closing connects to it.
+        while not self._is_closing:
+            self.handle_request()
 
     def close(self):
         """Stop, and hang up on everyone who is still connected."""
-        self.shutdown()
+        self._is_closing = True
+        with suppress(OSError):  # it was closed before
+            socket.create_connection(self.server_address).close()
+        self._thread.join()
         self.server_close()
         for connection in list(self._connections):
             with suppress(OSError):
@@ -186,13 +194,8 @@ class Handler(BaseHTTPRequestHandler):
         for field in response.headers:
             self.send_header(*field)
         self.send_header('Content-Length', len(body))
-        if self.close_connection:
-            self.send_header('Connection', 'close')
         self.end_headers()
         if response.delivery == 'half':
             body = body[: len(body) // 2]
         if self.command != 'HEAD':
             self.wfile.write(body)
-
-    def log_message(self, *args):
-        """Stay silent."""
