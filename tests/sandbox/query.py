@@ -72,11 +72,8 @@ def _users(call):
         user = call.wiki.accounts.users.get(name)
         data = {'name': name, 'missing': True}
         if user:
-            caller = call.wiki.caller(Session(user))
-            fields = {'groups': caller.groups, 'rights': caller.rights}
-            wanted = set(call.many('usprop')) & set(fields)
-            data = {'userid': user.id, 'name': name}
-            data.update((key, fields[key]) for key in wanted)
+            rights = call.wiki.caller(Session(user)).rights
+            data = {'userid': user.id, 'name': name, 'rights': rights}
         result.append(data)
     return {'users': result}
 
