@@ -11,7 +11,6 @@ from .oauth import AuthorizationServer
 from .server import Server, html_response, json_response, parse_form
 
 
-GRANTS = ('basic', 'highvolume', 'editpage', 'createeditmovepage')
 FOUNDER = 'MediaWiki default'
 
 
@@ -103,10 +102,6 @@ class Sandbox:
 
     def register(self, *, owner='Bot', **fields):
         """Register a client; *fields* are those of `oauth.Client`."""
-        fields.setdefault('redirect_uri', 'http://127.0.0.1:8080/')
-        fields.setdefault('confidential', True)
-        fields.setdefault('owner_only', False)
-        fields['grants'] = tuple(fields.get('grants', GRANTS))
         with self.lock:
             return self.oauth.register(self.accounts.users[owner], **fields)
 
