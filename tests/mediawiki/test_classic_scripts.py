@@ -254,15 +254,6 @@ def test_delete(owner, mediawiki):
         assert change['tags'] == ['OAuth CID: 1']
 
 
-def test_protect(owner, mediawiki):
-    mediawiki.edit('Protect', 'Not to be changed')
-    command = 'protect -page:Protect -always -edit:sysop -move:sysop'
-    run(owner, f'{command} -summary:a', acts('protect'))
-    page = mediawiki.page('Protect', prop='info', inprop='protection')
-    levels = {each['type']: each['level'] for each in page['protection']}
-    assert levels == {'edit': 'sysop', 'move': 'sysop'}
-
-
 def test_transferbot_from_one_wiki_to_another(farm, owner, mediawiki):
     titles = make(mediawiki, 'Transfer', 3, 'Text')
     pages = ' '.join(f'"-page:{title}"' for title in titles)
