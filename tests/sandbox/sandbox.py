@@ -43,7 +43,6 @@ class Sandbox:
     """
 
     gateway = False
-    _server = None
 
     def __init__(
         self, *, token_life=3600, refresh_life=30 * 86400, clock=None, port=0,
@@ -73,8 +72,7 @@ class Sandbox:
         self.close()
 
     def close(self):
-        if self._server:
-            self._server.close()
+        self._server.close()
 
     @property
     def is_master(self):
@@ -217,13 +215,11 @@ class Sandbox:
             is_script = script.startswith(('/api.php', '/rest.php/'))
             if not is_ours or not is_script:
                 return html_response('Not found', status=404)
-            if self.gateway and self._is_dead(request.bearer):
+            token = request.bearer
+            if self.gateway and token and not self.oauth.valid(token):
                 return self._gateway_response(request)
             part = api if script == '/api.php' else rest
             return part.answer(self, request)
-
-    def _is_dead(self, bearer):
-        return bearer is not None and self.oauth.valid(bearer) is None
 
     def _gateway_response(self, request):
         """Refuse a token before MediaWiki sees it, as task T419034 says."""
