@@ -431,13 +431,12 @@ class AuthorizationServer:
         return text
 
     def valid(self, text):
+        """Return the access token of that text if it still serves."""
         token = self.access_tokens.get(text)
         if token is None or token.revoked:
             return None
-        is_over = token.expires < self._wiki.clock()
-        return (
-            None if is_over or token.client.id not in self.clients else token
-        )
+        is_living = token.expires >= self._wiki.clock()
+        return token if is_living and token.client.id in self.clients else None
 
     def session_jwt(self, token):
         for text, owner in self.session_jwts.items():
