@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import itertools
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -60,31 +61,22 @@ def supervise():
         time.sleep(max(min(pause, until - time.monotonic()), 0))
         number = random.choice(numbers)
         if time.monotonic() < until:
-            os.kill(workers[number], setup['signal'])
-            os.waitpid(workers[number], 0)
+            os.kill(workers[number].pid, setup['signal'])
+            workers[number].join()
             workers[number] = fork(work, setup, number, until)
             kills += 1
     for worker in [*workers.values(), fork(work_last, setup)]:
-        status = os.waitpid(worker, 0)[1]
-        if status:
-            report('failed', f'a worker ended with status {status}')
+        worker.join()
+        if worker.exitcode:
+            report('failed', f'a worker ended with {worker.exitcode}')
     report('kills', kills)
 
 
 def fork(function, *arguments):
-    """Call a function in a new process; return its number."""
-    child = os.fork()
-    if child:
-        return child
-    try:
-        random.seed()
-        function(*arguments)
-        os._exit(0)
-    except BaseException as error:
-        report('failed', f'{function.__name__}: {error!r}')
-        raise
-    finally:
-        os._exit(1)
+    context = multiprocessing.get_context('fork')
+    process = context.Process(target=function, args=arguments)
+    process.start()
+    return process
 
 
 def report(kind, what):
