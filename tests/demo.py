@@ -30,76 +30,57 @@ COMMANDS = (
 show = functools.partial(print, end='', flush=True)
 
 
-class DemoError(Exception):
-    """The demonstration did not go as it should."""
+def run(owner, *command, password=None):
+    """Show a command and what it prints, and return that; it must succeed."""
+    show(f'\n$ pwb {shlex.join(command)}\n')
+    with owner.terminal(*command, echo=show) as terminal:
+        if password:
+            terminal.expect('Password of Bot')
+            wait_until(lambda: not terminal.is_restored())
+            terminal.type(f'{password}\n')
+        shown = terminal.wait()
+    status = terminal.process.returncode
+    assert status == 0, f'pwb {command[0]} ended with status {status}.'
+    for word in ('ERROR', 'CRITICAL', 'Traceback'):
+        assert word not in shown, f'pwb {command[0]} printed {word}.'
+    return shown
 
 
-class Demo:
-    """One demonstration.
+def demonstrate(wiki, folder):
+    """Go the whole way; return what the wiki has counted."""
+    owner = Owner(folder, wiki, has_oauth=False)
+    owner.has_browser()
+    shown = run(
+        owner,
+        *('oauth2', '-setup', '-kind:browser', '-by:api', '-yes'),
+        f'-callback-url:http://127.0.0.1:{free_port()}/callback',
+        password=wiki.password('Bot'),
+    )
+    for number in range(ROUNDS):
+        shown += run(owner, *COMMANDS[number % len(COMMANDS)])
+        if number and grants(wiki, 'refresh_token') >= REFRESHES:
+            break
+    return judge(wiki, shown.count('WARNING'))
 
-    :ivar warnings: how many warnings were printed
-    """
 
-    def __init__(self, wiki, folder):
-        self.wiki = wiki
-        self.owner = Owner(folder, wiki, has_oauth=False)
-        self.owner.has_browser()
-        self.warnings = 0
-
-    def run(self, *command, password=None):
-        """Show a command and what it prints; it must succeed."""
-        show(f'\n$ pwb {shlex.join(command)}\n')
-        with self.owner.terminal(*command, echo=show) as terminal:
-            if password:
-                terminal.expect('Password of Bot')
-                wait_until(lambda: not terminal.is_restored())
-                terminal.type(f'{password}\n')
-            shown = terminal.wait()
-            status = terminal.process.returncode
-        self.warnings += shown.count('WARNING')
-        if status:
-            raise DemoError(f'pwb {command[0]} ended with status {status}.')
-        for word in ('ERROR', 'CRITICAL', 'Traceback'):
-            if word in shown:
-                raise DemoError(f'pwb {command[0]} printed {word}.')
-
-    def demonstrate(self):
-        """Go the whole way; return what the wiki has counted."""
-        self.run(
-            *('oauth2', '-setup', '-kind:browser', '-by:api', '-yes'),
-            f'-callback-url:http://127.0.0.1:{free_port()}/callback',
-            password=self.wiki.password('Bot'),
-        )
-        for number in range(ROUNDS):
-            self.run(*COMMANDS[number % len(COMMANDS)])
-            if number and grants(self.wiki, 'refresh_token') >= REFRESHES:
-                break
-        return self.judge()
-
-    def judge(self):
-        """Return what the wiki has counted; it must be as it should."""
-        wiki, edits = self.wiki, self.wiki.edits
-        *_, client = wiki.oauth.clients.values()
-        counts = {
-            'authorized': grants(wiki, 'authorization_code'),
-            'refreshes': grants(wiki, 'refresh_token'),
-            'edits': len(edits),
-            'warnings': self.warnings,
-            'questions': dialogs(wiki) - 1,
-        }
-        summary = ' '.join(f'{name}={n}' for name, n in counts.items())
-        tags = (f'OAuth CID: {client.number}',)
-        if any((edit.user, edit.tags) != ('Bot', tags) for edit in edits):
-            raise DemoError('Some edits are not by Bot with OAuth.')
-        if (
-            counts['authorized'] != 1
-            or counts['refreshes'] < REFRESHES
-            or counts['warnings']
-            or counts['questions']
-            or not edits
-        ):
-            raise DemoError(f'The wiki has counted {summary}.')
-        return summary
+def judge(wiki, warnings):
+    """Return what the wiki has counted; it must be as it should."""
+    *_, client = wiki.oauth.clients.values()
+    counts = {
+        'authorized': grants(wiki, 'authorization_code'),
+        'refreshes': grants(wiki, 'refresh_token'),
+        'edits': len(wiki.edits),
+        'warnings': warnings,
+        'questions': dialogs(wiki) - 1,
+    }
+    summary = ' '.join(f'{name}={n}' for name, n in counts.items())
+    ways = {(edit.user, edit.tags) for edit in wiki.edits}
+    by_oauth = {('Bot', (f'OAuth CID: {client.number}',))}
+    assert ways == by_oauth, 'Not all edits are by Bot with OAuth.'
+    good = counts['authorized'] == 1 and counts['refreshes'] >= REFRESHES
+    good = good and not warnings and not counts['questions']
+    assert good, f'The wiki has counted {summary}.'
+    return summary
 
 
 def main():
@@ -117,11 +98,9 @@ def main():
         ):
             for title in PAGES:
                 wiki.add_page(title, f'This is {title}.')
-            summary = Demo(wiki, Path(folder)).demonstrate()
-    except Exception as error:
-        is_ours = isinstance(error, DemoError)
-        show(f'\n{error if is_ours else traceback.format_exc()}\n')
-        show('demo: FAILED\n')
+            summary = demonstrate(wiki, Path(folder))
+    except Exception:
+        show(f'\n{traceback.format_exc()}\ndemo: FAILED\n')
         return 1
     show(f'\ndemo: OK {summary}\n')
     return 0

@@ -403,8 +403,6 @@ class Editor:
         place = 'params' if method == 'GET' else 'data'
         parameters = {place: {'format': 'json', **parameters}}
         response = http.fetch(self.url, method, **parameters)
-        if response.status_code != 200:
-            raise CallError(f'HTTP status {response.status_code}')
         data = response.json()
         if 'error' in data:
             error = data['error']

@@ -14,17 +14,15 @@ import argparse
 import contextlib
 import itertools
 import json
+import multiprocessing
 import os
 import random
 import signal
 import sys
 import tempfile
-import textwrap
 import threading
 import time
 from pathlib import Path
-
-import pytest
 
 from tests.harness import DEAD, Editor, Owner, at_once
 from tests.sandbox import Sandbox
@@ -35,6 +33,15 @@ STARTUP = 60  # seconds, more than it takes to begin and to end
 WRITE = 5  # every so many calls is an edit
 
 SUPERVISE = 'from tests.stress import supervise; supervise()'
+MEANING = """
+{kills} times one of the processes was ended and another started. Each expiry
+took one refresh for all; {again} more were for processes killed after the wiki
+had answered and before the token was stored, for which another used the same
+refresh token again. A refresh revokes the old token at once: a call on its way
+at that moment, or sent by a process that had not yet read the new token from
+the store, is refused and sent once more. That is at most one call for each
+thread for each refresh, {bound} in all; it was {repeated}.
+"""
 
 
 # The supervisor and the workers
@@ -54,31 +61,22 @@ def supervise():
         time.sleep(max(min(pause, until - time.monotonic()), 0))
         number = random.choice(numbers)
         if time.monotonic() < until:
-            os.kill(workers[number], setup['signal'])
-            os.waitpid(workers[number], 0)
+            os.kill(workers[number].pid, setup['signal'])
+            workers[number].join()
             workers[number] = fork(work, setup, number, until)
             kills += 1
     for worker in [*workers.values(), fork(work_last, setup)]:
-        status = os.waitpid(worker, 0)[1]
-        if status:
-            report('failed', f'a worker ended with status {status}')
+        worker.join()
+        if worker.exitcode:
+            report('failed', f'a worker ended with {worker.exitcode}')
     report('kills', kills)
 
 
 def fork(function, *arguments):
-    """Call a function in a new process; return its number."""
-    child = os.fork()
-    if child:
-        return child
-    try:
-        random.seed()
-        function(*arguments)
-        os._exit(0)
-    except BaseException as error:
-        report('failed', f'{function.__name__}: {error!r}')
-        raise
-    finally:
-        os._exit(1)
+    context = multiprocessing.get_context('fork')
+    process = context.Process(target=function, args=arguments)
+    process.start()
+    return process
 
 
 def report(kind, what):
@@ -120,115 +118,74 @@ def work_last(setup):
 # The process of the wiki
 
 
-class Run:
-    """One run with a store, and what came of it."""
+def run(kind, options):
+    """Run with a store; return whether nothing was lost and no call failed."""
+    life, like = options.token_life, options.like
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        wiki = stack.enter_context(Sandbox(token_life=life, like=like))
+        store = ''
+        if kind == 'redis':
+            url = stack.enter_context(RedisServer()).url
+            # The lock of a process that was killed lasts this long.
+            store = f', store=_oauth2.RedisStore({url!r}, lock_timeout=1)'
+        owner = Owner(folder, wiki, options=store)
+        owner.log_in()
+        wiki.requests.clear()
+        ending = signal.SIGKILL if wiki.is_master else signal.SIGTERM
+        setup = {**vars(options), 'signal': ending, 'url': wiki.api_url}
+        command = [sys.executable, '-c', SUPERVISE]
+        supervisor = stack.enter_context(owner.start(*command))
+        seconds = options.seconds + STARTUP
+        log = supervisor.communicate(json.dumps(setup) + '\n', seconds)[0]
+        good = supervisor.returncode == 0 and judge(kind, options, wiki, log)
+    if not good:
+        print(log[-10000:])
+    return good
 
-    def __init__(self, kind, options):
-        self.kind, self.options = kind, options
-        self.heard = {'kills': [], 'failed': [], 'lost': []}
-        self.log = ''
 
-    def __call__(self):
-        """Do it; return whether nothing was lost and no call failed."""
-        life, like = self.options.token_life, self.options.like
-        with contextlib.ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            wiki = stack.enter_context(Sandbox(token_life=life, like=like))
-            store = ''
-            if self.kind == 'redis':
-                url = stack.enter_context(RedisServer()).url
-                # The lock of a process that was killed lasts this long.
-                store = f', store=_oauth2.RedisStore({url!r}, lock_timeout=1)'
-            owner = Owner(folder, wiki, options=store)
-            owner.log_in()
-            wiki.requests.clear()
-            self._supervise(owner)
-            return self._judge(wiki)
-
-    def _supervise(self, owner):
-        is_master = self.options.like == 'master'
-        ending = signal.SIGKILL if is_master else signal.SIGTERM
-        setup = {**vars(self.options), 'signal': ending}
-        setup['url'] = owner.wiki.api_url
-        with owner.start(sys.executable, '-c', SUPERVISE) as supervisor:
-            self.log = supervisor.communicate(
-                json.dumps(setup) + '\n', self.options.seconds + STARTUP
-            )[0]
-        for line in self.log.splitlines():
-            if line.startswith('["'):
-                kind, what = json.loads(line)
-                self.heard[kind].append(what)
-        if supervisor.returncode:
-            self.heard['failed'].append('the supervisor failed')
-
-    def _judge(self, wiki):
-        """Show what the wiki has counted; return whether all is well."""
-        requests, valid = list(wiki.requests), wiki.oauth.valid
-        calls = [each for each in requests if each.path.endswith('/api.php')]
-        refreshed = [
-            request.form['refresh_token']
-            for request in requests
-            if request.path.endswith('/access_token') and request.status == 200
-        ]
-        again = len(refreshed) - len(set(refreshed))
-        bearers = {call.bearer for call in calls}
-        # Nobody renewed the token of the last call.
-        renewed = bearers - {None, calls[-1].bearer}
-        expiries = sum(not valid(bearer) for bearer in renewed)
-        strange = sum(call.bearer is None for call in calls) + sum(
-            edit.user != 'Bot' for edit in wiki.edits
-        )
-        failures, losses = self.heard['failed'], self.heard['lost']
-        counts = {
-            'calls': len(calls),
-            'failed': len(failures),
-            'expiries': expiries,
-            'refreshes': len(refreshed),
-            'lost': int(bool(losses or strange)),
-            'repeated': sum(call.error == DEAD for call in calls),
-        }
-        kills = sum(self.heard['kills'])
-        self._explain(counts, again, kills, len(wiki.edits))
-        good = (
-            not failures
-            and not counts['lost']
-            and expiries >= self.options.expiries
-            # The token of the login may have been used by no call.
-            and len(refreshed) - again <= expiries + 1
-            and again <= kills
-        )
-        if not good:
-            print(f'{strange} calls or edits went without a token.')
-            for text in sorted({*failures, *losses})[:20]:
-                print(f'{(failures + losses).count(text)} times: {text}')
-            print(self.log[-10000:])
-        print(
-            f'stress: {"OK" if good else "FAILED"} store={self.kind}',
-            *(f'{name}={count}' for name, count in counts.items()),
-            flush=True,
-        )
-        return good
-
-    def _explain(self, counts, again, kills, edits):
-        """Say in words what the figures mean."""
-        options = self.options
-        bound = options.processes * options.threads * counts['refreshes']
-        text = (
-            f'{options.processes} processes of {options.threads} threads'
-            f' made {edits} edits and {counts["calls"] - edits} other calls'
-            f' in {options.seconds:g} seconds, on a wiki that plays'
-            f' {options.like}, with tokens of {options.token_life} seconds;'
-            f' {kills} times one of the processes was ended and another'
-            f' started. Each expiry took one refresh for all; {again} more'
-            ' were for processes killed after the wiki had answered and'
-            ' before the token was stored, for which another used the same'
-            ' refresh token again. A refresh revokes the old token at once:'
-            ' a call on its way at that moment, or sent by a process that'
-            ' had not yet read the new token from the store, is refused and'
-            ' sent once more. That is at most one call for each thread for'
-            f' each refresh, {bound} in all; it was {counts["repeated"]}.'
-        )
-        print(f'\n{textwrap.fill(text, 79)}', flush=True)
+def judge(kind, options, wiki, log):
+    """Show what the wiki has counted; return whether all is well."""
+    heard = {'kills': [], 'failed': [], 'lost': []}
+    for line in log.splitlines():
+        if line.startswith('["'):
+            what, told = json.loads(line)
+            heard[what].append(told)
+    requests, edits = list(wiki.requests), wiki.edits
+    calls = [each for each in requests if each.path.endswith('/api.php')]
+    refreshed = [
+        request.form['refresh_token']
+        for request in requests
+        if request.path.endswith('/access_token') and request.status == 200
+    ]
+    again = len(refreshed) - len(set(refreshed))
+    # Nobody renewed the token of the last call.
+    renewed = {call.bearer for call in calls} - {None, calls[-1].bearer}
+    strange = [call for call in calls if call.bearer is None]
+    strange += [edit for edit in edits if edit.user != 'Bot']
+    counts = {
+        'calls': len(calls),
+        'failed': len(heard['failed']),
+        'expiries': sum(not wiki.oauth.valid(bearer) for bearer in renewed),
+        'refreshes': len(refreshed),
+        'lost': int(bool(heard['lost'] or strange)),
+        'repeated': sum(call.error == DEAD for call in calls),
+    }
+    kills = sum(heard['kills'])
+    good = (
+        not heard['failed']
+        and not counts['lost']
+        and counts['expiries'] >= options.expiries
+        # The token of the login may have been used by no call.
+        and len(refreshed) - again <= counts['expiries'] + 1
+        and again <= kills
+    )
+    bound = options.processes * options.threads * len(refreshed)
+    print(MEANING.format(again=again, kills=kills, bound=bound, **counts))
+    figures = (f'{name}={count}' for name, count in counts.items())
+    verdict = 'OK' if good else 'FAILED'
+    print(f'stress: {verdict} store={kind}', *figures, flush=True)
+    return good
 
 
 def main(arguments=None):
@@ -241,11 +198,7 @@ def main(arguments=None):
     parser.add_argument('--expiries', type=int, default=4)
     parser.add_argument('--like', choices=['1.43', 'master'], default='1.43')
     options = parser.parse_args(arguments)
-    try:
-        results = [Run(kind, options)() for kind in options.stores]
-    except (pytest.skip.Exception, pytest.fail.Exception) as missing:
-        print(f'stress: FAILED {missing}')
-        return 1
+    results = [run(kind, options) for kind in options.stores]
     return 0 if all(results) else 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import ssl
 import subprocess
@@ -48,15 +47,17 @@ class SafeWiki(Wiki):
 
     def __enter__(self):
         super().__enter__()
-        self._serve = self._server._serve
-        self._server._serve = self._serve_with_tls
+        self._accept = self._server.get_request
+        self._server.get_request = self._get_request
         return self
 
-    def _serve_with_tls(self, connection):
+    def _get_request(self):
+        connection, address = self._accept()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.folder / self.certificate)
-        with contextlib.suppress(OSError):
-            self._serve(context.wrap_socket(connection, server_side=True))
+        # The thread that serves the connection shakes hands.
+        options = {'server_side': True, 'do_handshake_on_connect': False}
+        return context.wrap_socket(connection, **options), address
 
     def repair(self):
         self.certificate = 'good'

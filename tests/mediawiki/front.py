@@ -16,42 +16,28 @@ NOT_PASSED_ON = (
 
 
 class RealWiki(Sandbox):
-    """A sandbox that passes on to MediaWiki what it is not there for.
+    """A sandbox that passes requests to api.php on to MediaWiki.
 
     Its own are the endpoints and the dialog of OAuth 2.0, and refusing
     tokens that are dead. `edits` and `pages` are not used: what was done,
     ``wiki.mediawiki`` tells.
     """
 
-    mediawiki = None
-
     def __enter__(self):
         super().__enter__()
         users = self.accounts.users.values()
         accounts = [(u.name, u.password, u.groups) for u in users]
         accounts = [account for account in accounts if account[1]]
-        mediawiki = MediaWiki(self.server, accounts)
-        try:
-            self.mediawiki = mediawiki.__enter__()
-        except BaseException:
-            self.close()
-            raise
+        self.mediawiki = MediaWiki(self.server, accounts)
         return self
 
     def close(self):
         super().close()
-        if self.mediawiki is not None:
-            self.mediawiki.close()
-
-    def add_user(self, name, password=None, groups=()):
-        """Create an account on both sides."""
-        super().add_user(name, password, groups)
-        if self.mediawiki is not None:
-            self.mediawiki.add_account(name, self.password(name), groups)
+        self.mediawiki.close()
 
     def _handle(self, request):
         with self.lock:
-            if not self._is_for_mediawiki(request):
+            if request.path != '/api.php':
                 return super()._handle(request)
             call = Call(self, request)
             try:
@@ -63,7 +49,7 @@ class RealWiki(Sandbox):
         headers = {
             name: value
             for name, value in request.headers.items()
-            if name not in NOT_PASSED_ON and not name.startswith('x-sandbox-')
+            if name.lower() not in NOT_PASSED_ON
         }
         if token is not None and caller.user is not None:
             session = caller.user.name, token, caller.grants, caller.tags
@@ -73,11 +59,3 @@ class RealWiki(Sandbox):
         )
         request.error = dict(fields).get('MediaWiki-API-Error')
         return Response(status, body, fields)
-
-    def _is_for_mediawiki(self, request):
-        path = request.path[len(self.path) :]
-        title = request.query.get('title', '')
-        if path.startswith('/index.php'):
-            is_ours = title.startswith(('Special:UserLogin', 'Special:OAuth'))
-            return request.bearer is None and not is_ours
-        return not path.startswith('/rest.php/oauth2/')

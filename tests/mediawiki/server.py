@@ -12,17 +12,15 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from tests.harness import free_port
+from tests.harness import free_port, wait_until
 
 
 MEDIAWIKI = Path('/usr/share/mediawiki')
-PHP_MODULES = {'intl', 'mbstring', 'pdo_sqlite', 'xml'}
 SECONDS = 60  # more than anything here takes
 WORKERS = 3
 SETTINGS = Path(__file__).with_name('settings.php')
@@ -50,47 +48,26 @@ def need(is_there, packages):
 
 
 class MediaWiki:
-    """MediaWiki with SQLite, to be used in a `with` statement.
+    """MediaWiki with SQLite, until it is closed.
 
     :param server: the address under which it is known to its clients
     :param accounts: names, passwords and groups; the first one installs it
     """
 
     def __init__(self, server, accounts):
-        has_php = (MEDIAWIKI / 'api.php').exists() and shutil.which('php')
-        modules = has_php and subprocess.check_output(['php', '-m'], text=True)
-        is_there = modules and PHP_MODULES.issubset(modules.split())
         need(
-            is_there,
+            (MEDIAWIKI / 'api.php').exists() and shutil.which('php'),
             'mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl',
         )
         self.server = server
-        self._accounts = list(accounts)
-        self._process = None
+        with contextlib.ExitStack() as stack:
+            folder = tempfile.TemporaryDirectory(prefix='mediawiki-')
+            self._folder = stack.enter_context(folder)
+            self._install(*accounts)
+            self._start(stack)
+            self.close = stack.pop_all().close
 
-    def __enter__(self):
-        self._folder = tempfile.mkdtemp(prefix='mediawiki-')
-        try:
-            self._install()
-            self._start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *exc_info):
-        self.close()
-
-    def close(self):
-        """End it, and leave nothing."""
-        if self._process is not None:
-            # With it the workers, which it does not end by itself.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(SECONDS)
-        shutil.rmtree(self._folder)
-
-    def _install(self):
+    def _install(self, first, *others):
         folder = self._folder
         for name in ('data', 'cache', 'images', 'temporary'):
             os.mkdir(f'{folder}/{name}')
@@ -102,7 +79,7 @@ class MediaWiki:
             'TMPDIR': f'{folder}/temporary',
             'PHP_CLI_SERVER_WORKERS': str(WORKERS),
         }
-        (name, password, _), *others = self._accounts
+        name, password, _ = first
         options = (
             f'--dbtype=sqlite --confpath={folder} --dbpath={folder}/data'
             f' --dbname=wiki --server={self.server} --scriptpath='
@@ -132,37 +109,28 @@ class MediaWiki:
         if done.returncode:
             raise RuntimeError(f'{script} failed:\n{done.stdout}')
 
-    def _start(self):
-        for _ in range(5):
-            self.port = free_port()
-            address = f'127.0.0.1:{self.port}'
-            with open(f'{self._folder}/server.log', 'w') as log:
-                self._process = subprocess.Popen(
-                    ['php', *PHP_OPTIONS, '-S', address, '-t', str(MEDIAWIKI)],
-                    env=self._environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-            if self._is_up():
-                # The first request of all makes the caches.
-                self.ask(action='query', meta='siteinfo')
-                return
-        raise RuntimeError(f'php does not serve:\n{self.log}')
+    def _start(self, stack):
+        self.port = free_port()
+        address = f'127.0.0.1:{self.port}'
+        process = subprocess.Popen(
+            ['php', *PHP_OPTIONS, '-S', address, '-t', str(MEDIAWIKI)],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        stack.callback(process.wait)
+        # With it the workers, which it does not end by itself.
+        stack.callback(os.killpg, process.pid, signal.SIGKILL)
+        wait_until(self._is_up)
+        # The first request of all makes the caches.
+        self.ask(action='query', meta='siteinfo')
 
     def _is_up(self):
-        deadline = time.monotonic() + SECONDS
-        while self._process.poll() is None and time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                socket.create_connection(('127.0.0.1', self.port)).close()
-                return True
-            time.sleep(0.01)
-        return False
-
-    @property
-    def log(self):
-        return Path(self._folder, 'server.log').read_text()
+        with contextlib.suppress(OSError):
+            socket.create_connection(('127.0.0.1', self.port)).close()
+            return True
 
     def send(self, method, target, body=b'', headers=()):
         """Send a request; return status, header fields and body.
@@ -201,15 +169,11 @@ class MediaWiki:
             raise RuntimeError(data['error'])
         return data
 
-    def do(self, user='Admin', **params):
-        """Let a user do something that takes a token."""
-        tokens = self.ask(user, action='query', meta='tokens')
-        return self.ask(
-            user, token=tokens['query']['tokens']['csrftoken'], **params
-        )
-
     def edit(self, title, text):
-        self.do(action='edit', title=title, text=text)
+        tokens = self.ask('Admin', action='query', meta='tokens')
+        token = tokens['query']['tokens']['csrftoken']
+        page = {'title': title, 'text': text, 'token': token}
+        self.ask('Admin', action='edit', **page)
 
     def page(self, title, **params):
         """Return what the API tells of a page."""
@@ -224,10 +188,10 @@ class MediaWiki:
             return revision['slots']['main']['content']
         return None
 
-    def sql(self, statement, *values):
+    def sql(self, statement):
         path = f'{self._folder}/data/wiki.sqlite'
         with contextlib.closing(sqlite3.connect(path)) as database, database:
-            database.execute(statement, values)
+            database.execute(statement)
 
     def changes(self, **params):
         """Return the recent changes, the oldest first."""

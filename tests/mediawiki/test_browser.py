@@ -47,7 +47,7 @@ def log_in(chromium, wiki, user):
 
 def open_dialog(chromium, wiki, address, user='Bot'):
     """Open the address that the terminal shows, and log in on the wiki."""
-    chromium.open(address)
+    chromium.get(address)
     log_in(chromium, wiki, user)
     chromium.expect('an application would like to do things on your behalf')
 
@@ -57,7 +57,7 @@ def check_page(chromium, owner, path):
 
     :param path: where to leave a picture of it
     """
-    sizes = chromium.run("""
+    sizes = chromium.execute_script("""
         const root = document.documentElement;
         const sizes = [...document.querySelectorAll('main *')].map(
             element => parseFloat(getComputedStyle(element).fontSize));
@@ -76,7 +76,7 @@ def check_page(chromium, owner, path):
         owner.wiki.netloc,
         urlsplit(owner.client.redirect_uri).netloc,
     }
-    chromium.screenshot(path)
+    chromium.save_screenshot(str(path))
     width, height = struct.unpack('>II', path.read_bytes()[16:24])
     assert width == PHONE['width'] * PHONE['pixelRatio']
     assert height == PHONE['height'] * PHONE['pixelRatio']
@@ -90,22 +90,22 @@ def test_a_new_bot_owner_registers_by_the_form(chromium, tmp_path, wiki):
     with owner.terminal('oauth2', '-setup', *options) as terminal:
         terminal.expect('Client ID:')
         address = re.search(r'http\S+propose\S+', terminal.text)[0]
-        chromium.open(address)
+        chromium.get(address)
         log_in(chromium, wiki, 'Bot')
         chromium.expect('wpname')
-        name, version, description, url = chromium.run("""
+        name, version, description, url = chromium.execute_script("""
             return [...document.querySelectorAll('form p input')].map(
                 field => field.value)""")
         assert (name, version) == ('Pywikibot of Bot', '1.0')
         assert 'scripts of Pywikibot' in description
         assert url == callback
         for value in 'editpage', 'highvolume':
-            chromium.run(f"""
+            chromium.execute_script(f"""
                 document.querySelector('[value="{value}"]').click()""")
         chromium.click('wpagreement')
         chromium.click('submit')
         chromium.expect('The client was registered')
-        key, secret = chromium.run("""
+        key, secret = chromium.execute_script("""
             return ['key', 'secret'].map(
                 id => document.getElementById(id).innerText)""")
         terminal.type(f'{key}\n')
@@ -139,12 +139,13 @@ def test_a_closed_tab_leaves_the_login_waiting_and_going_back_does_no_harm(
     chromium, owner, wiki
 ):
     with owner.terminal('login') as terminal:
-        first = chromium.new_tab()
+        first = chromium.current_window_handle
+        chromium.switch_to.new_window('tab')
         open_dialog(chromium, wiki, terminal.address)
-        chromium.close_tab()
+        chromium.close()
         assert terminal.process.poll() is None
-        chromium.look_at(first)
-        chromium.open(terminal.address)
+        chromium.switch_to.window(first)
+        chromium.get(terminal.address)
         chromium.click('accept')
         chromium.expect(RETURN)
         assert LOGGED_IN in terminal.wait()
@@ -177,32 +178,12 @@ def test_an_old_tab_is_not_an_answer_to_a_new_login(
         assert 'Open the address that the terminal shows' in text
         check_page(chromium, owner, tmp_path / 'old-tab.png')
         assert terminal.process.poll() is None
-        chromium.new_tab()
-        chromium.open(address)
+        chromium.switch_to.new_window('tab')
+        chromium.get(address)
         chromium.click('accept')
         chromium.expect(RETURN)
         assert LOGGED_IN in terminal.wait()
     assert grants(wiki, 'authorization_code') == 1
-
-
-class Visitor(Chromium):
-    """A person with a browser of their own."""
-
-    def __init__(self, tool, name):
-        super().__init__()
-        self.tool = tool
-        self.name = name
-
-    def log_in(self):
-        open_dialog(self, self.tool.wiki, f'{self.tool.url}/login', self.name)
-        self.click('accept')
-        self.expect(f'You are {self.name}, in the groups ')
-
-    def write(self, title, line):
-        self.type('title', title)
-        self.type('line', line)
-        self.click('save')
-        self.expect(f'Saved on {title}: {line}')
 
 
 def test_two_visitors_at_once_edit_in_their_own_names(wiki, tmp_path):
@@ -210,13 +191,21 @@ def test_two_visitors_at_once_edit_in_their_own_names(wiki, tmp_path):
     for name in names:
         wiki.add_user(name)
     with Tool(wiki, tmp_path) as tool, ExitStack() as stack:
-        visitors = [stack.enter_context(Visitor(tool, each)) for each in names]
+        visitors = [stack.enter_context(Chromium()) for _ in names]
+
+        def write(index, title, line):
+            visitors[index].type('title', title)
+            visitors[index].type('line', line)
+            visitors[index].click('save')
+            visitors[index].expect(f'Saved on {title}: {line}')
 
         def visit(index):
-            visitor = visitors[index]
-            visitor.log_in()
+            name, visitor = names[index], visitors[index]
+            open_dialog(visitor, wiki, f'{tool.url}/login', name)
+            visitor.click('accept')
+            visitor.expect(f'You are {name}, in the groups ')
             for number in range(3):
-                visitor.write(f'Page {number}', f'{visitor.name} {number}')
+                write(index, f'Page {number}', f'{name} {number}')
 
         at_once(2, visit)
         assert sorted(editors(wiki)) == ['Alice'] * 3 + ['Bob'] * 3
@@ -224,4 +213,4 @@ def test_two_visitors_at_once_edit_in_their_own_names(wiki, tmp_path):
             assert edit.text.splitlines()[-1].startswith(edit.user)
         visitors[0].click('logout')
         visitors[0].expect('Log in')
-        visitors[1].write('Guestbook', 'I am still here')
+        write(1, 'Guestbook', 'I am still here')

@@ -6,11 +6,11 @@ question. Each is checked by what it did to the wiki.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import random
+import re
 import shlex
-import struct
-import zlib
 
 import pytest
 
@@ -27,6 +27,24 @@ page.text = 'written in the shell'
 page.save('a line in the shell', quiet=True)
 pywikibot.info(f'revision {page.latest_revision_id}')
 """
+
+# Reads pages, lists, and what is known of the site.
+READER = """
+import pywikibot
+site = pywikibot.Site()
+site.login()
+for page in site.allpages(prefix='Main', content=True):
+    print(page.title(), len(page.text), site.siteinfo['generator'])
+print(list(site.recentchanges(total=2))[0]['title'], site.user())
+"""
+# By default a request is a POST if it is longer than 255 characters.
+BY_GET = 'enable_GET_without_SSL = True\nmaximum_GET_length = 8000\n'
+
+# A PNG of one pixel, after whose end there may be anything
+PICTURE = base64.b64decode(
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVQI12NgAAAAAgAB'
+    '4iG8MwAAAABJRU5ErkJggg=='
+)
 
 
 @pytest.fixture(scope='module')
@@ -206,8 +224,7 @@ def test_pagefromfile(owner, mediawiki):
 @pytest.mark.parametrize('chunks', ['', ' -chunked:1MB'])
 def test_upload_of_a_file_of_four_megabytes(owner, mediawiki, chunks):
     name = f'Noise{len(chunks)}.png'
-    content = picture(side=1180)
-    assert 4e6 < len(content) < 5e6
+    content = PICTURE + random.Random(1).randbytes(4_200_000)
     (owner.folder / name).write_bytes(content)
     command = f'upload {name} "Made for a test" -always -ignorewarn{chunks}'
     run(owner, command, dies_at=is_large)
@@ -235,15 +252,6 @@ def test_delete(owner, mediawiki):
         assert change['logtype'] == 'delete'
         assert change['comment'] == 'not needed'
         assert change['tags'] == ['OAuth CID: 1']
-
-
-def test_protect(owner, mediawiki):
-    mediawiki.edit('Protect', 'Not to be changed')
-    command = 'protect -page:Protect -always -edit:sysop -move:sysop'
-    run(owner, f'{command} -summary:a', acts('protect'))
-    page = mediawiki.page('Protect', prop='info', inprop='protection')
-    levels = {each['type']: each['level'] for each in page['protection']}
-    assert levels == {'edit': 'sysop', 'move': 'sysop'}
 
 
 def test_transferbot_from_one_wiki_to_another(farm, owner, mediawiki):
@@ -289,6 +297,19 @@ def test_a_script_runs_on_while_tokens_expire_by_the_clock(
     assert dialogs(wiki) == 0
 
 
+def test_reads_are_get_and_changes_are_post(farm, owner, tmp_path):
+    wiki = farm[0]
+    reader = Owner(tmp_path, wiki, client=owner.client, extra=BY_GET)
+    reader.authorize()
+    shown = reader.python(READER)
+    assert re.search('(?m)^Main Page [0-9]+ MediaWiki 1', shown)
+    assert wiki.count('/api.php', method='GET') >= 6
+    assert wiki.count('/api.php', method='POST') == 0
+    assert {request.user for request in wiki.requests} <= {'Bot', None}
+    reader.edit()
+    assert wiki.count('/api.php', method='POST') == 1
+
+
 def is_continuation(request):
     return any(
         name.endswith('continue')
@@ -299,18 +320,3 @@ def is_continuation(request):
 
 def is_large(request):
     return request.body_length > 5e5
-
-
-def picture(side):
-    """Return a picture of noise, which cannot be compressed."""
-    noise = random.Random(side)
-    rows = b''.join(b'\0' + noise.randbytes(side * 3) for _ in range(side))
-    content = b'\x89PNG\r\n\x1a\n'
-    for kind, data in {
-        b'IHDR': struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0),
-        b'IDAT': zlib.compress(rows, 1),
-        b'IEND': b'',
-    }.items():
-        end = struct.pack('>I', zlib.crc32(kind + data))
-        content += struct.pack('>I', len(data)) + kind + data + end
-    return content

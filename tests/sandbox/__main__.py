@@ -29,14 +29,9 @@ authenticate['{wiki.netloc}'] = _oauth2.OAuth2Auth(
 
 def main():
     parser = argparse.ArgumentParser(prog='python -m tests.sandbox')
-    parser.add_argument('--port', type=int, default=0)
     parser.add_argument('--token-life', type=int, default=3600)
     parser.add_argument('--like', choices=('1.43', 'master'), default='1.43')
-    parser.add_argument('--gateway', action='store_true')
-    options = vars(parser.parse_args())
-    gateway = options.pop('gateway')
-    with Sandbox(**options) as wiki:
-        wiki.gateway = gateway
+    with Sandbox(**vars(parser.parse_args())) as wiki:
         bot, admin = map(wiki.password, ['Bot', 'Admin'])
         fields = {'wiki': wiki, 'password': bot, 'admin': admin}
         print(WELCOME.format(client=wiki.register(), **fields), flush=True)

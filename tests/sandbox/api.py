@@ -88,9 +88,7 @@ def answer(wiki, request):
 def _run(call):
     identify(call)
     name = call.get('action', 'help')
-    action = ACTIONS.get(name)
-    if action is None:
-        raise ApiError('badvalue', f'Unrecognized value: {name}')
+    action = ACTIONS[name]
     try:
         _check_asserts(call)
         if action.token and call.request.method != 'POST':
@@ -204,25 +202,17 @@ def _edit(call):
     return {'edit': {**result, 'newtimestamp': timestamp(page.time)}}
 
 
-def _login(call):
-    user, problem = _check_password(call, 'lgname', 'lgpassword', 'lgtoken')
-    if problem:
-        reason = TEXTS[problem]
-        return {'login': {'result': 'Failed', 'reason': reason}}
-    call.log_in(user)
-    fields = {'lguserid': user.id, 'lgusername': user.name}
-    return {'login': {'result': 'Success', **fields}}
-
-
 def _clientlogin(call):
     session = call.caller.session
     if 'logincontinue' in call.params and session.pending:
         return {'clientlogin': _second_step(call, session.pending)}
-    user, problem = _check_password(call, 'username', 'password', 'logintoken')
-    if problem == 'badtoken':
-        raise ApiError(problem)
-    if problem:
-        fields = {'message': TEXTS[problem], 'messagecode': problem}
+    if call.get('logintoken') != session.tokens.get('login'):
+        raise ApiError('badtoken')
+    accounts = call.wiki.accounts
+    user = accounts.check(call.get('username'), call.get('password'))
+    if user is None:
+        code = 'wrongpassword'
+        fields = {'message': TEXTS[code], 'messagecode': code}
         return {'clientlogin': {'status': 'FAIL', **fields}}
     if user.second_factor:
         session.pending = user
@@ -247,14 +237,6 @@ def _ask(user, why):
     return {**answer, 'message': text, 'messagecode': code}
 
 
-def _check_password(call, name, password, token):
-    """Return whose password was sent, and what is wrong."""
-    if call.get(token) != call.caller.session.tokens.get('login'):
-        return None, 'badtoken'
-    user = call.wiki.accounts.check(call.get(name), call.get(password))
-    return user, '' if user else 'wrongpassword'
-
-
 def _logout(call):
     if call.request.bearer is not None:
         raise ApiError('cannotlogout')
@@ -274,7 +256,6 @@ ACTIONS = {
     'delete': Action(_nothing, True, 'delete'),
     'edit': Action(_edit, True, 'edit'),
     'help': Action(_nothing),
-    'login': Action(_login),
     'logout': Action(_logout, True),
     'options': Action(_nothing, True, 'editmyoptions'),
     'paraminfo': Action(query.paraminfo),

@@ -55,10 +55,8 @@ class Browser(requests.Session):
 
 def authorize(url, user, password, *, cancel=False):
     """Do what a person does; return the page it ends with."""
-    wiki, login = (
-        urlsplit(url).netloc,
-        {'wpName': user, 'wpPassword': password},
-    )
+    wiki = urlsplit(url).netloc
+    login = {'wpName': user, 'wpPassword': password}
     pressed = 'cancel' if cancel else 'accept'
     with Browser() as browser:
         page = browser.open(url)

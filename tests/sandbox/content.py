@@ -27,7 +27,6 @@ GROUP_RIGHTS, GRANT_RIGHTS = (
 NAMESPACES = dict(enumerate(DATA['namespaces'], -2))
 # A change of a page, as a test wants to know it
 Edit = namedtuple('Edit', 'user title text summary tags')
-NUMBERS = {name.lower(): number for number, name in NAMESPACES.items()}
 
 
 def timestamp(seconds, form='%Y-%m-%dT%H:%M:%SZ'):
@@ -160,19 +159,10 @@ class Page:
         return self.edit.text
 
 
-def namespace(title):
-    prefix, colon, _ = title.partition(':')
-    return NUMBERS.get(prefix.lower(), 0) if colon else 0
-
-
 def normal_title(title):
-    """Return *title* as MediaWiki writes it."""
-    title = ' '.join(title.replace('_', ' ').split()).lstrip(':')
-    number, start = namespace(title), ''
-    if number:
-        start, title = f'{NAMESPACES[number]}:', title.partition(':')[2]
-    title = title.strip()
-    return f'{start}{title[:1].upper()}{title[1:]}'
+    """Return a title, here without a namespace, as MediaWiki writes it."""
+    title = ' '.join(title.replace('_', ' ').split())
+    return title[:1].upper() + title[1:]
 
 
 class Pages:

@@ -89,9 +89,7 @@ def _login(wiki, request):
         fields = '<input name="wpName"><input name="wpPassword">'
         return html_response(title, _form(fields, wploginattempt='Log in'))
     sent, query = request.form, request.query
-    user = wiki.accounts.check(
-        sent.get('wpName', ''), sent.get('wpPassword', '')
-    )
+    user = wiki.accounts.check(sent['wpName'], sent['wpPassword'])
     if user is None:
         return html_response(title, f'<p>{TEXTS["wrongpassword"]}</p>')
     returnto = query.get('returnto', 'Main Page')
@@ -106,8 +104,6 @@ def _approve(wiki, request, session):
     query = parse_form(request.query.get('returntoquery', ''))
     try:
         valid = wiki.oauth.check_authorize(query, user)
-        if valid.client.owner_only:
-            raise OAuthError(400, 'invalid_client')
         if request.form.get('wpEditToken') == token:
             if 'accept' in request.form:
                 return _redirect(303, wiki.oauth.allow(valid))

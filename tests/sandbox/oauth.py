@@ -20,6 +20,7 @@ from .content import GRANT_RIGHTS, TEXTS, Session, User
 from .server import json_response
 
 
+GRANTS = ('basic', 'highvolume', 'editpage', 'createeditmovepage')
 CODE_LIFE = 60
 GRACE = 600  # how long master takes a refresh token after its first use
 OWNER_ONLY_LIFE = 31556908800  # about a thousand years
@@ -35,14 +36,14 @@ class Client:
     """A registered application; *number* is the one in change tags."""
 
     id: str
-    secret: str = field(repr=False)
-    redirect_uri: str
-    confidential: bool
-    owner_only: bool
-    grants: tuple[str, ...]
     owner: User = field(repr=False)
     number: int
     registered: float
+    secret: str = field(default='', repr=False)
+    redirect_uri: str = 'http://127.0.0.1:8080/'
+    confidential: bool = True
+    owner_only: bool = False
+    grants: tuple[str, ...] = GRANTS
     stage: str = 'approved'
     grant_types: tuple[str, ...] = GRANT_TYPES[:2]
     name: str = ''
@@ -135,11 +136,11 @@ class AuthorizationServer:
 
     def register(self, owner, **fields):
         """Register a client; *fields* are those of `Client`."""
-        if fields['owner_only']:
+        if fields.get('owner_only'):
             fields.setdefault('grant_types', GRANT_TYPES[2:])
         now, number = self._wiki.clock(), len(self.clients) + 1
-        fields.update(owner=owner, number=number, registered=now)
-        client = Client(secrets.token_hex(16), '', **fields)
+        client = Client(secrets.token_hex(16), owner, number, now, **fields)
+        client.grants = tuple(client.grants)
         self.clients[client.id] = client
         self.reset_secret(client)
         return client
@@ -430,13 +431,12 @@ class AuthorizationServer:
         return text
 
     def valid(self, text):
+        """Return the access token of that text if it still serves."""
         token = self.access_tokens.get(text)
         if token is None or token.revoked:
             return None
-        is_over = token.expires < self._wiki.clock()
-        return (
-            None if is_over or token.client.id not in self.clients else token
-        )
+        is_living = token.expires >= self._wiki.clock()
+        return token if is_living and token.client.id in self.clients else None
 
     def session_jwt(self, token):
         for text, owner in self.session_jwts.items():

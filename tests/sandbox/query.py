@@ -9,7 +9,6 @@ from .content import (
     NAMESPACES,
     READABLE,
     Session,
-    namespace,
     normal_title,
     timestamp,
 )
@@ -35,7 +34,7 @@ def run(call):
 
 
 def _described(call, title, page):
-    data, wanted = {'ns': namespace(title), 'title': title}, call.many('prop')
+    data, wanted = {'ns': 0, 'title': title}, call.many('prop')
     data = {'pageid': page.id, **data} if page else {**data, 'missing': True}
     if 'info' in wanted:
         data.update(DATA['info'])
@@ -73,11 +72,8 @@ def _users(call):
         user = call.wiki.accounts.users.get(name)
         data = {'name': name, 'missing': True}
         if user:
-            caller = call.wiki.caller(Session(user))
-            fields = {'groups': caller.groups, 'rights': caller.rights}
-            wanted = set(call.many('usprop')) & set(fields)
-            data = {'userid': user.id, 'name': name}
-            data.update((key, fields[key]) for key in wanted)
+            rights = call.wiki.caller(Session(user)).rights
+            data = {'userid': user.id, 'name': name, 'rights': rights}
         result.append(data)
     return {'users': result}
 

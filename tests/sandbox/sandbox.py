@@ -11,7 +11,6 @@ from .oauth import AuthorizationServer
 from .server import Server, html_response, json_response, parse_form
 
 
-GRANTS = ('basic', 'highvolume', 'editpage', 'createeditmovepage')
 FOUNDER = 'MediaWiki default'
 
 
@@ -44,7 +43,6 @@ class Sandbox:
     """
 
     gateway = False
-    _server = None
 
     def __init__(
         self, *, token_life=3600, refresh_life=30 * 86400, clock=None, port=0,
@@ -74,8 +72,7 @@ class Sandbox:
         self.close()
 
     def close(self):
-        if self._server:
-            self._server.close()
+        self._server.close()
 
     @property
     def is_master(self):
@@ -103,10 +100,6 @@ class Sandbox:
 
     def register(self, *, owner='Bot', **fields):
         """Register a client; *fields* are those of `oauth.Client`."""
-        fields.setdefault('redirect_uri', 'http://127.0.0.1:8080/')
-        fields.setdefault('confidential', True)
-        fields.setdefault('owner_only', False)
-        fields['grants'] = tuple(fields.get('grants', GRANTS))
         with self.lock:
             return self.oauth.register(self.accounts.users[owner], **fields)
 
@@ -222,13 +215,11 @@ class Sandbox:
             is_script = script.startswith(('/api.php', '/rest.php/'))
             if not is_ours or not is_script:
                 return html_response('Not found', status=404)
-            if self.gateway and self._is_dead(request.bearer):
+            token = request.bearer
+            if self.gateway and token and not self.oauth.valid(token):
                 return self._gateway_response(request)
             part = api if script == '/api.php' else rest
             return part.answer(self, request)
-
-    def _is_dead(self, bearer):
-        return bearer is not None and self.oauth.valid(bearer) is None
 
     def _gateway_response(self, request):
         """Refuse a token before MediaWiki sees it, as task T419034 says."""

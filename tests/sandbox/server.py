@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import html
 import json
-import logging
 import socket
+import socketserver
 import struct
 import threading
 from contextlib import suppress
 from http.client import responses
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, unquote
 
 from requests.structures import CaseInsensitiveDict
-
-
-log = logging.getLogger('sandbox')
 
 
 class Request:
@@ -71,14 +69,6 @@ class Response:
     def __init__(self, status, body=b'', headers=()):
         self.status, self.body, self.headers = status, body, list(headers)
 
-    def head(self, *, close=False):
-        phrase = responses.get(self.status, 'Unknown')
-        lines = [f'HTTP/1.1 {self.status} {phrase}']
-        lines += [f'{name}: {value}' for name, value in self.headers]
-        lines += [f'Content-Length: {len(self.body)}']
-        lines += ['Connection: close'] if close else []
-        return '\r\n'.join([*lines, '', '']).encode('latin-1')
-
 
 def response(status, body, content_type, **fields):
     """Return a response; the hyphens of its *fields* are underscores."""
@@ -126,91 +116,86 @@ class RestError(Exception):
         return json_response(data, self.status, **headers)
 
 
-class Server:
+class Server(socketserver.ThreadingTCPServer):
     """A web server that asks *answer* for every response."""
 
+    allow_reuse_address = daemon_threads = True
+    request_queue_size = 512
+
     def __init__(self, port, answer, host):
+        super().__init__((host, port), Handler)
+        self.port = self.server_address[1]
         self.answer = answer
-        self.closing = False
         self._connections = set()
-        self._lock = threading.Lock()
-        self._listener = socket.create_server((host, port), backlog=512)
-        self._address = self._listener.getsockname()
-        self.port = self._address[1]
+        self._is_closing = False
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
+    def _accept(self):
+        # Unlike serve_forever, it need not look every now and then whether
+        # it is to stop: closing connects to it.
+        while not self._is_closing:
+            self.handle_request()
+
     def close(self):
         """Stop, and hang up on everyone who is still connected."""
-        if self.closing:
-            return
-        self.closing = True
-        # A blocked accept() does not notice that its socket is closed.
-        with suppress(OSError):
-            socket.create_connection(self._address, 1).close()
+        self._is_closing = True
+        with suppress(OSError):  # it was closed before
+            socket.create_connection(self.server_address).close()
         self._thread.join()
-        self._listener.close()
-        with self._lock:
-            for connection in self._connections:
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
-    def _accept(self):
-        while not self.closing:
-            args = self._listener.accept()[:1]
-            thread = threading.Thread(target=self._serve, args=args)
-            thread.daemon = True
-            thread.start()
+    def process_request(self, request, client_address):
+        self._connections.add(request)
+        super().process_request(request, client_address)
 
-    def _serve(self, connection):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with self._lock:
-            self._connections.add(connection)
-        with (
-            suppress(OSError),
-            connection,
-            connection.makefile('rb') as stream,
-        ):
-            while not self.closing:
-                request = read_request(stream)
-                if not request or not self._respond(connection, request):
-                    break
-        with self._lock:
-            self._connections.discard(connection)
+    def shutdown_request(self, request):
+        # Nothing but closing it, since a shutdown would send FIN.
+        self._connections.discard(request)
+        request.close()
 
-    def _respond(self, connection, request):
-        """Answer a request; return whether the connection stays open."""
-        try:
-            response = self.answer(request)
-        except Exception:
-            log.exception('%r', request)
-            response = html_response('Internal error', status=500)
-        close = request.headers.get('connection', '').lower() == 'close'
-        head, body = response.head(close=close), response.body
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves one connection."""
+
+    protocol_version = 'HTTP/1.1'
+    disable_nagle_algorithm = True
+    wbufsize = -1  # the head and the body are sent together
+
+    def handle(self):
+        with suppress(OSError):
+            super().handle()
+
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
+        request = Request(self.command, self.path, self.headers, body)
+        response = self.server.answer(request)
         if response.delivery == 'hang':
-            connection.recv(1)
+            self.connection.recv(1)
         elif response.delivery == 'reset':
-            # Closing with a linger time of 0 sends RST instead of FIN. The
-            # stream holds the descriptor too: a shutdown would send FIN.
+            # Closing with a linger time of 0 sends RST instead of FIN.
             linger = struct.pack('ii', 1, 0)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        elif response.delivery == 'half':
-            connection.sendall(head + body[: len(body) // 2])
+            self.connection.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, linger
+            )
         else:
-            is_head = request.method == 'HEAD'
-            connection.sendall(head if is_head else head + body)
-            return not close
-        return False
+            self._send(response)
+        if response.delivery != 'whole':
+            self.close_connection = True
 
+    do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815
 
-def read_request(stream):
-    """Read one request; return None at the end of the connection."""
-    start = stream.readline(65536).decode('latin-1').split()
-    if len(start) != 3:
-        return None
-    headers = {}
-    while line := stream.readline(65536).strip():
-        name, _, value = line.decode('latin-1').partition(':')
-        headers[name.lower()] = value.strip()
-    body = stream.read(int(headers.get('content-length', 0)))
-    return Request(start[0], start[1], headers, body)
+    def _send(self, response):
+        body = response.body
+        self.send_response_only(response.status)
+        for field in response.headers:
+            self.send_header(*field)
+        self.send_header('Content-Length', len(body))
+        self.end_headers()
+        if response.delivery == 'half':
+            body = body[: len(body) // 2]
+        if self.command != 'HEAD':
+            self.wfile.write(body)
