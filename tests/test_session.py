@@ -68,7 +68,7 @@ def complete(wiki, make):
 def stored(session, **options):
     """Return the session as another process gets it from a store."""
     data = json.loads(json.dumps(session.serialize()))
-    options.setdefault('clock', session._clock)
+    options.setdefault('clock', session._account.clock)
     return OAuth2Session.deserialize(data, session.client, **options)
 
 
@@ -438,13 +438,13 @@ def test_the_program_is_told_once_of_each_change(wiki, make, registered):
     assert changes[-1]['ended'] == session.ended
 
 
-def test_a_program_that_fails_to_store_is_told_again(wiki, make):
+def test_a_program_that_fails_to_store_is_told_again(wiki, make, registered):
     def store(session):
-        calls.append(session.token.access_token)
-        if len(calls) < 3:
+        calls.append(session.token and session.token.access_token)
+        if is_failing:
             raise ZeroDivisionError('a-token-in-a-message')
 
-    calls = []
+    calls, is_failing = [], True
     session = make(on_change=store)
     with listening() as said:
         session.complete(wiki.approve(session.authorization_url()))
@@ -454,9 +454,23 @@ def test_a_program_that_fails_to_store_is_told_again(wiki, make):
             wiki.clock.advance(10)
             assert ask(wiki, session) == 'Bot'
             assert len(calls) == number
+            is_failing = number < 2
         assert set(calls) == {session.token.access_token}
-    assert {'raised ZeroDivisionError' in text for text in said} == {True}
+        # The next change reports what is new, too.
+        session.refresh()
+        assert calls[-1] == session.token.access_token
+        is_failing = True
+        wiki.revoke('Bot', registered)
+        for _ in range(3):
+            with pytest.raises(AuthorizationEndedError):
+                session.refresh()
+            with pytest.raises(AuthorizationEndedError):
+                ask(wiki, session)
+    words = r'raised ZeroDivisionError. It will be called again\.(.*)'
+    # Each failure is reported once, however often it was called.
+    assert re.findall(words, '\n'.join(said)) == [
+        ' The new token is only in memory.',
+        '',
+    ]
+    assert calls.count(None) > 3
     assert 'a-token-in-a-message' not in str(said)
-    # The next change reports what is new, too.
-    session.refresh()
-    assert calls[-1] == session.token.access_token
