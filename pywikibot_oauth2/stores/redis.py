@@ -166,21 +166,29 @@ class RedisStore(Store):
     def _client(self) -> Iterator[redis.Redis]:
         """Provide the client, and turn its errors into a StoreError."""
         try:
-            from redis.exceptions import RedisError
+            import redis
         except ImportError:
             raise StoreError(
                 'The package redis is not installed.',
                 error='missing_package',
                 hint='redis',
             ) from None
-        if self._connected is None:
-            self._connected = self._connect()
-        try:
-            yield self._connected
-        except RedisError as error:
-            raise self._error(
-                'unreachable', f'{self._server()} cannot be used: {error}'
-            ) from None
+        # The message of a ValueError may hold the password or a token. An
+        # option that does not exist is a TypeError.
+        with contextlib.suppress(ValueError, TypeError, LookupError):
+            try:
+                yield self._connected or self._connect()
+            except redis.RedisError as error:
+                raise self._error(
+                    'unreachable', f'{self._server()} cannot be used: {error}'
+                ) from None
+            return
+        raise self._error(
+            'bad_url',
+            'The URL of RedisStore is not the address of a Redis server, such'
+            ' as redis://:password@127.0.0.1:6379/0. A slash in the password'
+            ' must be written as %2F.',
+        )
 
     def _connect(self) -> redis.Redis:
         import redis
@@ -188,27 +196,10 @@ class RedisStore(Store):
         from redis.retry import Retry
 
         # One retry, because an idle connection may have been closed.
-        retry = Retry(NoBackoff(), 1)
-        message = (
-            'The URL of RedisStore is not the address of a Redis server, such'
-            ' as redis://:password@127.0.0.1:6379/0. A slash in the password'
-            ' must be written as %2F.'
+        self._connected = redis.Redis.from_url(
+            self._url, socket_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 1)
         )
-        # The message of a ValueError may hold the password. An option that
-        # does not exist is a TypeError of the first connection.
-        with contextlib.suppress(ValueError, TypeError, LookupError):
-            client = redis.Redis.from_url(
-                self._url, socket_timeout=_TIMEOUT, retry=retry
-            )
-            pool = client.connection_pool
-            # The pool would count a connection that it makes.
-            pool.connection_class(**pool.connection_kwargs)
-            ''.encode(client.get_encoder().encoding)
-            # An error of the decoder would show what is stored.
-            if not client.get_encoder().decode_responses:
-                return client
-            message = 'The URL of RedisStore must not set decode_responses.'
-        raise self._error('bad_url', message)
+        return self._connected
 
     def _error(self, code: str, message: str) -> StoreError:
         return StoreError(message, error=code, hint=self._server())

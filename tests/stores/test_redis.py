@@ -87,10 +87,8 @@ def test_nothing_is_asked_before_it_is_needed():
         *('', 'here', '127.0.0.1:6379', 'http://127.0.0.1:6379/'),
         *('redis://127.0.0.1:port/0', 'redis://[127.0.0.1/0'),
         'redis://127.0.0.1:6379/?socket_timeout=soon',
-        'redis://127.0.0.1:6379/?decode_responses=True',
         # It is for rediss:// only.
         'redis://127.0.0.1:6379/?ssl_cert_reqs=none',
-        'redis://127.0.0.1:6379/?encoding=none',
     ],
 )
 def test_an_address_that_cannot_be_used_is_reported(url):
@@ -152,7 +150,11 @@ def test_a_server_of_a_cluster_stores(place, prefix):
 
 @needs_server
 def test_one_connection_is_enough(server):
-    assert RedisPlace(f'{server.url}?max_connections=1').is_free()
+    options = 'max_connections=1&decode_responses=True'
+    store = RedisStore(f'{server.url}?{options}')
+    keep(store, authorization())
+    assert store.load(*KEY) == authorization()
+    assert refusal(RedisStore(f'{server.url}?encoding=none'), error='bad_url')
 
 
 @needs_server
