@@ -140,13 +140,9 @@ class RedisStore(Store):
         return f'{self._mark} {os.getpid()} {threading.get_ident()}'
 
     def _keys(self, account: str, client_id: str) -> tuple[str, str]:
-        """Return the names of the keys of an authorization and of its lock.
-
-        The keys of a script must be in the same slot of a Redis Cluster,
-        which is computed from the part of a name that is in braces.
-        """
+        """Return the names of the keys of an authorization and of its lock."""
         key = f'{self._prefix}{account}:{client_id}'
-        return key, f'{key}:lock' if '{' in key else f'{{{key}}}:lock'
+        return key, f'{key}:lock'
 
     def _server(self) -> str:
         """Return the address without any part of a password.

@@ -9,7 +9,6 @@ from contextlib import suppress
 
 import pytest
 import redis
-from redis.crc import key_slot
 
 from pywikibot_oauth2.errors import StoreError, StoreUnreachableError
 from pywikibot_oauth2.stores.redis import RedisStore
@@ -20,7 +19,7 @@ from tests.stores.redis_server import RedisServer
 
 
 NAME = f'pywikibot-oauth2:{ACCOUNT}:{CLIENT}'
-LOCK = f'{{{NAME}}}:lock'
+LOCK = f'{NAME}:lock'
 needs_server = pytest.mark.redis
 
 
@@ -135,17 +134,6 @@ def test_a_user_who_may_not_store_is_reported_in_advance(server):
     store = RedisStore(server.url.replace(':a-password', 'reader:a-word'))
     with store.lock(*KEY), raises(StoreError, 'no permissions'):
         store.reserve(*KEY)
-
-
-@needs_server
-@pytest.mark.parametrize('prefix', ['pywikibot-oauth2:', '{mine}:'])
-def test_a_server_of_a_cluster_stores(place, prefix):
-    store = place.open(prefix=prefix)
-    with store.lock(*KEY), redis.Redis.from_url(place.url) as wire:
-        slots = {key_slot(key) for key in wire.keys(b'*')}
-        store.save(*KEY, authorization())
-        slots |= {key_slot(key) for key in wire.keys(b'*')}
-    assert len(slots) == 1
 
 
 @needs_server
