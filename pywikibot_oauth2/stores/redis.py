@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import threading
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,7 +18,6 @@ from pywikibot_oauth2.stores.file import parse
 
 if TYPE_CHECKING:
     import redis
-    from redis.lock import Lock
 
 
 # Seconds to wait for an answer. All threads of a bot wait meanwhile.
@@ -101,17 +99,16 @@ class RedisStore(Store):
         """Exclude all others; see :meth:`Store.lock`."""
         _, name = self._keys(account, client_id)
         patience = 2 * self._lock_timeout
-        end = time.monotonic() + patience
         with self._client() as client:
-            lock = client.lock(name, timeout=self._lock_timeout)
-            while not self._take(lock):
-                if time.monotonic() > end:
-                    raise self._error(
-                        'lock_busy',
-                        f'The lock {name} on {self._server()} did not become'
-                        f' free within {patience:g} seconds.',
-                    )
-                time.sleep(_POLL)
+            lock = client.lock(
+                name, self._lock_timeout, _POLL, blocking_timeout=patience
+            )
+            if not lock.acquire(token=self._token()):
+                raise self._error(
+                    'lock_busy',
+                    f'The lock {name} on {self._server()} did not become free'
+                    f' within {patience:g} seconds.',
+                )
         try:
             yield
         finally:
@@ -119,21 +116,6 @@ class RedisStore(Store):
             # release.
             with contextlib.suppress(StoreError), self._client():
                 lock.release()
-
-    def _take(self, lock: Lock) -> bool:
-        """Take a lock if it is free, or if this thread has it already.
-
-        The thread does not know that it has it if the answer to the
-        acquisition or to the release was lost.
-        """
-        from redis.exceptions import LockNotOwnedError
-
-        if lock.acquire(blocking=False, token=self._token()):
-            return True
-        lock.local.token = self._token()
-        with contextlib.suppress(LockNotOwnedError):
-            return lock.reacquire()
-        return False
 
     def _token(self) -> str:
         """Return the mark of all locks that this thread takes."""

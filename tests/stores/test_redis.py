@@ -19,7 +19,6 @@ from tests.stores.redis_server import RedisServer
 
 
 NAME = f'pywikibot-oauth2:{ACCOUNT}:{CLIENT}'
-LOCK = f'{NAME}:lock'
 needs_server = pytest.mark.redis
 
 
@@ -35,13 +34,13 @@ class RedisPlace:
     def open(self, **options):
         return RedisStore(self.url, **options)
 
-    def write(self, content, name=NAME):
+    def write(self, content):
         with redis.Redis.from_url(self.url) as client:
-            client.set(name, content)
+            client.set(NAME, content)
 
-    def read(self, name=NAME):
+    def read(self):
         with redis.Redis.from_url(self.url) as client:
-            return client.get(name)
+            return client.get(NAME)
 
     def is_free(self, account=ACCOUNT):
         store = self.open(lock_timeout=0.05)
@@ -189,35 +188,9 @@ def test_who_lost_the_lock_can_neither_save_nor_release(place, store):
 
 
 @needs_server
-def test_a_lock_is_held_although_the_answer_was_lost(place):
-    store = place.open(lock_timeout=10)
-    # What the first attempt has left; redis-py makes a second one.
-    place.write(store._token(), LOCK)
-    with store.lock(*KEY):
-        assert not place.is_free()
-    assert place.is_free()
-
-
-@needs_server
-def test_an_expired_lock_is_not_extended_for_another(place, monkeypatch):
-    def expire(client, name):
-        value = get(client, name)
-        client.set(LOCK, 'theirs')
-        return value
-
-    get = redis.Redis.get
-    store = place.open(lock_timeout=10)
-    place.write(store._token(), LOCK)
-    monkeypatch.setattr(redis.Redis, 'get', expire)
-    with store.lock(*KEY):
-        monkeypatch.undo()
-        assert place.read(LOCK) == store._token().encode()
-
-
-@needs_server
 def test_a_lock_that_is_not_released_is_reported(place, store, server):
     impatient = place.open(lock_timeout=0.05)
-    with store.lock(*KEY), raises(StoreError, LOCK, error='lock_busy') as info:
+    with store.lock(*KEY), raises(StoreError, NAME, error='lock_busy') as info:
         impatient.lock(*KEY).__enter__()
     assert server.netloc in info.value.hint
 
@@ -241,7 +214,8 @@ def test_a_store_works_on_both_sides_of_a_fork(place):
 
 
 @needs_server
-def test_a_server_down_is_noticed_soon_and_found_again(place, store, server):
+def test_a_server_down_is_noticed_soon_and_found_again(place, server):
+    store = place.open(lock_timeout=1)
     keep(store, authorization())
     with store.lock(*KEY):
         server.stop(keep=True)
@@ -258,9 +232,7 @@ def test_a_server_down_is_noticed_soon_and_found_again(place, store, server):
     server.start()
     assert store.load(*KEY) == authorization()
     # The lock could not be released.
-    begun = time.monotonic()
     keep(store, authorization())
-    assert time.monotonic() - begun < 20
     assert place.is_free()
 
 
