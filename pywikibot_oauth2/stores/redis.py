@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pywikibot_oauth2.errors import StoreError
 from pywikibot_oauth2.stores import Data, Save, Store
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 _TIMEOUT = 5.0
 # Seconds between two attempts to take a lock that someone else holds.
 _POLL = 0.01
+# Scheme; user and password; host, port and database, or a path; options. A
+# password with a slash that is not written as %2F looks like a part of the
+# host, the port or the path, which may be shown; an @ after that gives it
+# away.
+_URL = (
+    r'(\w+://)(?:[^/?#]*@)?'
+    r'((?:\[[\da-f:.]+\]|[^@:/?#]+)(?::\d+)?(?:/\d*)?|/[^@?#]*)(?:\?[^@]*)?'
+)
 # Stores an authorization, if there is one, if the caller still holds the
 # lock. Redis runs a script as a whole, so nobody else can take the lock in
 # between.
@@ -57,7 +65,10 @@ class RedisStore(Store):
         prefix: str = 'pywikibot-oauth2:',
         lock_timeout: float = 120,
     ) -> None:
-        self._url = url
+        match = re.fullmatch(_URL, url)
+        self._url = url if match else ''
+        # The address without any part of the password
+        self._server = match[1] + match[2] if match else 'the Redis server'
         self._prefix = prefix
         self._lock_timeout = lock_timeout
         # redis-py reconnects after a fork.
@@ -66,13 +77,13 @@ class RedisStore(Store):
 
     def where(self, account: str) -> str:
         """Return the server and the keys as they appear in messages."""
-        return f'{self._server()}, keys {self._prefix}{account}:*'
+        return f'{self._server}, keys {self._prefix}{account}:*'
 
     def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization; see :meth:`Store.load`."""
         key, _ = self._keys(account, client_id)
         with self._client() as client:
-            return parse(client.get(key), f'{key} on {self._server()}')
+            return parse(client.get(key), f'{key} on {self._server}')
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization; see :meth:`Store.save`."""
@@ -90,7 +101,7 @@ class RedisStore(Store):
             if not client.eval(_SAVE, 2, lock, key, self._token(), *content):
                 raise self._error(
                     'lock_lost',
-                    f'The lock of {key} on {self._server()} is not held: it'
+                    f'The lock of {key} on {self._server} is not held: it'
                     f' expires after {self._lock_timeout:g} seconds.',
                 )
 
@@ -106,7 +117,7 @@ class RedisStore(Store):
             if not lock.acquire(token=self._token()):
                 raise self._error(
                     'lock_busy',
-                    f'The lock {name} on {self._server()} did not become free'
+                    f'The lock {name} on {self._server} did not become free'
                     f' within {patience:g} seconds.',
                 )
         try:
@@ -126,20 +137,6 @@ class RedisStore(Store):
         key = f'{self._prefix}{account}:{client_id}'
         return key, f'{key}:lock'
 
-    def _server(self) -> str:
-        """Return the address without any part of a password.
-
-        A password with a slash that is not written as %2F looks like a part
-        of the host, the port or the path.
-        """
-        with contextlib.suppress(ValueError):
-            parts = urlsplit(self._url)
-            if parts.hostname and parts.port != 0:
-                path = parts.path if parts.path[1:].isdigit() else ''
-                host = parts.netloc.rpartition('@')[2]
-                return f'{parts.scheme}://{host}{path}'
-        return 'the Redis server'
-
     @contextlib.contextmanager
     def _client(self) -> Iterator[redis.Redis]:
         """Provide the client, and turn its errors into a StoreError."""
@@ -158,7 +155,7 @@ class RedisStore(Store):
                 yield self._connected or self._connect()
             except redis.RedisError as error:
                 raise self._error(
-                    'unreachable', f'{self._server()} cannot be used: {error}'
+                    'unreachable', f'{self._server} cannot be used: {error}'
                 ) from None
             return
         raise self._error(
@@ -180,7 +177,7 @@ class RedisStore(Store):
         return self._connected
 
     def _error(self, code: str, message: str) -> StoreError:
-        return StoreError(message, error=code, hint=self._server())
+        return StoreError(message, error=code, hint=self._server)
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}({self._server()!r})'
+        return f'{type(self).__name__}({self._server!r})'

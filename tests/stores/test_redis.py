@@ -108,6 +108,10 @@ def test_an_address_that_cannot_be_used_is_reported(url):
         'redis://127.0.0.1:1/0?password=a@pass-word',
         'redis://user:1/pass-word@127.0.0.1:1/0',
         'redis://:a-pass-word@[127.0.0.1:1/0',
+        'redis://:a@pass-word/b@127.0.0.1:1/0',
+        'redis://user:pass-word/0',
+        'redis://:pass-word/0',
+        'redis://:1/pass-word',
     ],
 )
 def test_an_address_never_shows_its_password(url):
