@@ -81,7 +81,7 @@ class RedisStore(Store):
 
     def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization; see :meth:`Store.load`."""
-        key, _ = self._keys(account, client_id)
+        key = self._key(account, client_id)
         with self._client() as client:
             return parse(client.get(key), f'{key} on {self._server}')
 
@@ -96,9 +96,10 @@ class RedisStore(Store):
 
     def _run(self, account: str, client_id: str, *content: str) -> None:
         """Run the script that stores an authorization, or nothing."""
-        key, lock = self._keys(account, client_id)
+        key = self._key(account, client_id)
+        keys = f'{key}:lock', key
         with self._client() as client:
-            if not client.eval(_SAVE, 2, lock, key, self._token(), *content):
+            if not client.eval(_SAVE, 2, *keys, self._token(), *content):
                 raise self._error(
                     'lock_lost',
                     f'The lock of {key} on {self._server} is not held: it'
@@ -108,7 +109,7 @@ class RedisStore(Store):
     @contextlib.contextmanager
     def lock(self, account: str, client_id: str) -> Iterator[None]:
         """Exclude all others; see :meth:`Store.lock`."""
-        _, name = self._keys(account, client_id)
+        name = f'{self._key(account, client_id)}:lock'
         patience = 2 * self._lock_timeout
         with self._client() as client:
             lock = client.lock(
@@ -132,16 +133,16 @@ class RedisStore(Store):
         """Return the mark of all locks that this thread takes."""
         return f'{self._mark} {os.getpid()} {threading.get_ident()}'
 
-    def _keys(self, account: str, client_id: str) -> tuple[str, str]:
-        """Return the names of the keys of an authorization and of its lock."""
-        key = f'{self._prefix}{account}:{client_id}'
-        return key, f'{key}:lock'
+    def _key(self, account: str, client_id: str) -> str:
+        return f'{self._prefix}{account}:{client_id}'
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[redis.Redis]:
         """Provide the client, and turn its errors into a StoreError."""
         try:
             import redis
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
         except ImportError:
             raise StoreError(
                 'The package redis is not installed.',
@@ -152,7 +153,14 @@ class RedisStore(Store):
         # option that does not exist is a TypeError.
         with contextlib.suppress(ValueError, TypeError, LookupError):
             try:
-                yield self._connected or self._connect()
+                if self._connected is None:
+                    self._connected = redis.Redis.from_url(
+                        self._url,
+                        socket_timeout=_TIMEOUT,
+                        # Because an idle connection may have been closed
+                        retry=Retry(NoBackoff(), 1),
+                    )
+                yield self._connected
             except redis.RedisError as error:
                 raise self._error(
                     'unreachable', f'{self._server} cannot be used: {error}'
@@ -164,17 +172,6 @@ class RedisStore(Store):
             ' as redis://:password@127.0.0.1:6379/0. A slash in the password'
             ' must be written as %2F.',
         )
-
-    def _connect(self) -> redis.Redis:
-        import redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-
-        # One retry, because an idle connection may have been closed.
-        self._connected = redis.Redis.from_url(
-            self._url, socket_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 1)
-        )
-        return self._connected
 
     def _error(self, code: str, message: str) -> StoreError:
         return StoreError(message, error=code, hint=self._server)
