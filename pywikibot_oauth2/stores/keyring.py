@@ -85,9 +85,6 @@ class KeyringStore(Store):
                 self._service, f'{account} {client_id}'
             )
 
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}({self._service!r})'
-
 
 @contextlib.contextmanager
 def _keyring() -> Iterator[KeyringBackend]:

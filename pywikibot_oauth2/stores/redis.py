@@ -175,6 +175,3 @@ class RedisStore(Store):
 
     def _error(self, code: str, message: str) -> StoreError:
         return StoreError(message, error=code, hint=self._server)
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}({self._server!r})'
