@@ -59,7 +59,9 @@ class FileStore(Store):
         folder: str | os.PathLike[str] | None = None,
         lock_timeout: float = 120,
     ) -> None:
-        self._folder = None if folder is None else os.fspath(folder)
+        chosen = folder or os.environ.get('PYWIKIBOT_OAUTH2_FOLDER')
+        # It stays the same if the program changes its working directory.
+        self._folder = chosen and os.path.abspath(os.path.expanduser(chosen))
         self._lock_timeout = lock_timeout
         # What each thread must give back with the lock.
         self._reserved = threading.local()
@@ -69,7 +71,7 @@ class FileStore(Store):
         from pywikibot import config
 
         name = f'pywikibot-{as_filename(account)}.oauth2.json'
-        return Path(self._own_folder() or config.base_dir, name)
+        return Path(self._folder or config.base_dir, name)
 
     def where(self, account: str) -> str:
         """Return the path as it appears in messages."""
@@ -157,23 +159,13 @@ class FileStore(Store):
             self._reserved.places = places
             yield
 
-    def _own_folder(self) -> str | None:
-        """Return the folder that was chosen, if any.
-
-        It stays the same if the program changes its working directory.
-        """
-        chosen = self._folder or os.environ.get('PYWIKIBOT_OAUTH2_FOLDER')
-        if chosen:
-            self._folder = os.path.abspath(os.path.expanduser(chosen))
-        return self._folder
-
     def _check_folder(self, folder: Path) -> None:
         """Refuse a chosen folder in which others can replace files.
 
         Pywikibot's own folder is accepted, as Pywikibot accepts it.
         """
         if (
-            self._own_folder()
+            self._folder
             and hasattr(os, 'geteuid')
             and folder.stat().st_mode & 0o022
         ):
@@ -192,26 +184,27 @@ class FileStore(Store):
         with _reported(path, 'read', error='unreadable'):
             try:
                 self._check_folder(path.parent)
-                data = parse(_content(path), str(path)) or {}
+                data = parse(_content(path), str(path))
             except FileNotFoundError:
                 return {}
-        version, owner, found = map(
-            data.get, ('version', 'account', 'authorizations')
-        )
-        if isinstance(version, int) and version > _VERSION:
-            code = 'newer_release'
-            what = f'was written by a newer release (version {version})'
-        elif version != _VERSION or not (
-            isinstance(owner, str) and isinstance(found, dict)
-        ):
-            code, what = 'damaged', 'is damaged: it is not a token file'
-        elif owner != account:
-            # as_filename gives some accounts the same file name.
-            code = 'shared_name'
-            what = f'is for account {owner!r}, not for {account!r}'
-        else:
-            return found
-        del data, found
+        match data:
+            case {'version': int(version)} if version > _VERSION:
+                code = 'newer_release'
+                what = f'was written by a newer release (version {version})'
+            case {
+                'version': 1,
+                'account': str(owner),
+                'authorizations': dict(found),
+            }:
+                if owner == account:
+                    return found
+                del found
+                # as_filename gives some accounts the same file name.
+                code = 'shared_name'
+                what = f'is for account {owner!r}, not for {account!r}'
+            case _:
+                code, what = 'damaged', 'is damaged: it is not a token file'
+        del data
         raise _left_alone(str(path), code, what)
 
 
