@@ -36,7 +36,6 @@ _POLL = 0.01
 _CODES = {errno.EBUSY: 'not_replaceable'} | dict.fromkeys(
     (errno.EDQUOT, errno.EFBIG, errno.ENOSPC), 'no_space'
 )
-_MOUNTED = 'the file itself is mounted, so it cannot be replaced'
 
 
 class FileStore(Store):
@@ -258,11 +257,7 @@ def _reported(path: Path, done: str, error: str) -> Iterator[None]:
         yield
     except OSError as failure:
         code = _CODES.get(failure.errno or 0, error)
-        reason = failure.strerror or failure
-        if failure.errno == errno.EBUSY:
-            # Not every system tells draft() what is mounted.
-            reason = _MOUNTED
-        what = f'cannot be {done}: {reason}'
+        what = f'cannot be {done}: {failure.strerror or failure}'
         raise _left_alone(str(path), code, what) from None
 
 
@@ -314,7 +309,9 @@ def draft(
     # RuntimeError on a loop.
     target = Path(os.path.realpath(path))
     if _is_mount(target):
-        raise OSError(errno.EBUSY, _MOUNTED)
+        raise OSError(
+            errno.EBUSY, 'the file itself is mounted, so it cannot be replaced'
+        )
     _sweep(target)
     size = target.stat().st_size if target.exists() else 0
     prefix = f'{target.name}.'
