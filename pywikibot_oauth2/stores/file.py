@@ -33,9 +33,11 @@ _SWEEP_AGE = 3600
 # Seconds between two attempts to take a lock that someone else holds.
 _POLL = 0.01
 
-_CODES = {errno.EBUSY: 'not_replaceable'} | dict.fromkeys(
-    (errno.EDQUOT, errno.EFBIG, errno.ENOSPC), 'no_space'
-)
+_CODES = {
+    errno.EBUSY: 'not_replaceable',
+    errno.EDQUOT: 'no_space',
+    errno.ENOSPC: 'no_space',
+}
 
 
 class FileStore(Store):

@@ -6,7 +6,6 @@ import errno
 import fcntl
 import json
 import os
-import resource
 import shutil
 import signal
 import stat
@@ -522,21 +521,6 @@ def test_a_full_disk_is_reported_in_advance_and_loses_nothing(folder):
         assert set(disk.iterdir()) == {path, ballast}
         ballast.unlink()
         store.save(*KEY, authorization())
-
-
-def test_a_limit_of_size_is_reported_in_advance(place, store, folder, path):
-    store.save(*OTHER, OF_OTHER)
-    before = state(path)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
-    try:
-        _, saved, _, reserved, _ = tried(store)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    words = 'cannot be written: File too large'
-    check_refused([saved, reserved], place, 'no_space', words)
-    assert state(path) == before
-    assert not drafts(folder)
 
 
 def test_a_read_only_folder_is_reported_in_advance_and_left_as_it_is(
