@@ -26,8 +26,6 @@ _VERSION = 1
 # The minimum space that is reserved for a new token, in bytes. A file with
 # one token has about 3,000.
 _SPACE = 1 << 16
-# No file of this package is larger, in bytes.
-_SIZE_LIMIT = 1 << 20
 # Temporary files that are older than this, in seconds, are left over.
 _SWEEP_AGE = 3600
 # Seconds between two attempts to take a lock that someone else holds.
@@ -271,8 +269,8 @@ def read_private(path: Path) -> bytes:
     """Return the content of a file that belongs to this user.
 
     :raises ExposedFileError: others can read it
-    :raises OSError: it cannot be read, is not a regular file, belongs to
-        another user or is too large
+    :raises OSError: it cannot be read, is not a regular file or belongs to
+        another user
     """
     # O_NONBLOCK: a named pipe in its place must not block.
     flags = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0)
@@ -281,8 +279,6 @@ def read_private(path: Path) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError('it is not a regular file')
-        if status.st_size > _SIZE_LIMIT:
-            raise OSError('it is too large')
         if hasattr(os, 'geteuid'):
             if status.st_uid != os.geteuid():
                 raise OSError('it belongs to another user')

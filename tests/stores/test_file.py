@@ -193,9 +193,6 @@ def test_it_has_exactly_this_layout_and_nothing_beside_it(store, folder, path):
     }
     assert list(folder.iterdir()) == [path]
     assert not left_open(folder)
-    # The largest file that is read
-    path.write_bytes(path.read_bytes().ljust(1 << 20))
-    assert store.load(*KEY) == authorization()
 
 
 @pytest.mark.parametrize('by_variable', [False, True])
@@ -298,7 +295,6 @@ DAMAGES = {
         *(b'\xff\xfe\xfd' + whole(), b'{"a": "\xe4"}', b'#LWP-Cookies-2.0\n'),
     ],
     'it is empty': [b''],
-    'it is too large': [whole().ljust((1 << 20) + 1)],
     'it is not a token file': [
         *(b'{}', whole(version=None), whole(version=0), whole(version='1')),
         *(whole(account=None), whole(authorizations=[])),
