@@ -131,12 +131,14 @@ def check_that_it_moves(place, data):
 def test_what_the_keyring_does_not_take_is_in_the_file_until_it_does(
     place, store, path, said, backend
 ):
+    keep(store, authorization(text='old'))
     keyring.set_keyring(backend)
     keep(store, authorization())
     (text,) = said
     assert str(path) in text
     assert path.stat().st_mode & 0o777 == 0o600
     assert KeyringStore().load(*KEY) == authorization()
+    # It is newer than what is in the keyring.
     check_that_it_moves(place, authorization())
 
 
@@ -194,14 +196,6 @@ def test_a_login_while_the_keyring_is_locked_is_the_newest(bot, has_ended):
             account.replace(account.header())
     assert account.header() == bot.another().header() == header
     assert bot.accepts(header)
-
-
-def test_what_is_in_the_file_is_newer_than_the_keyring(place, store):
-    keep(store, authorization(text='old'))
-    with locked():
-        keep(store, authorization(text='new'))
-    assert in_keyring()['text'] == 'old'
-    check_that_it_moves(place, authorization(text='new'))
 
 
 def move_and_die(place, wire):
