@@ -123,13 +123,9 @@ class PendingLogin(NamedTuple):
     verifier: str
     redirect_uri: str | None = None
 
-    def serialize(self) -> dict[str, str | None]:
-        """Return it as a JSON-serializable dict."""
-        return self._asdict()
-
     @classmethod
     def deserialize(cls, data: object) -> PendingLogin | None:
-        """Create it from what :meth:`serialize` returned; None for None.
+        """Create it from its fields in a dict; None for None.
 
         :raises StoreError: it is not such a dict
         """

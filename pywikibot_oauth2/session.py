@@ -252,7 +252,7 @@ class OAuth2Session(AuthBase):
         """
         return {
             **self._authorization.serialize(),
-            'pending': self._pending and self._pending.serialize(),
+            'pending': self._pending and self._pending._asdict(),
         }
 
     @classmethod
