@@ -183,7 +183,7 @@ class FileStore(Store):
         with _reported(path, 'read', error='unreadable'):
             try:
                 self._check_folder(path.parent)
-                data = parse(_content(path), str(path))
+                data = parse(read_private(path, repairs=True), str(path))
             except FileNotFoundError:
                 return {}
         match data:
@@ -241,15 +241,6 @@ def _warn_of_no_lock(name: str, reason: str) -> None:
     )
 
 
-def _content(path: Path) -> bytes:
-    """Return the content of a token file; make it private if it is not."""
-    with contextlib.suppress(ExposedFileError):
-        return read_private(path)
-    os.chmod(path, 0o600)
-    warning(f'{path} could be read by others; its mode is now 0600.')
-    return read_private(path)
-
-
 @contextlib.contextmanager
 def _reported(path: Path, done: str, error: str) -> Iterator[None]:
     """Turn an error of the operating system into a StoreError."""
@@ -265,9 +256,10 @@ class ExposedFileError(OSError):
     """Others can read the file."""
 
 
-def read_private(path: Path) -> bytes:
+def read_private(path: Path, *, repairs: bool = False) -> bytes:
     """Return the content of a file that belongs to this user.
 
+    :param repairs: whether to make it private if others can read it
     :raises ExposedFileError: others can read it
     :raises OSError: it cannot be read, is not a regular file or belongs to
         another user
@@ -283,7 +275,12 @@ def read_private(path: Path) -> bytes:
             if status.st_uid != os.geteuid():
                 raise OSError('it belongs to another user')
             if status.st_mode & 0o077:
-                raise ExposedFileError('others can read it')
+                if not repairs:
+                    raise ExposedFileError('others can read it')
+                os.fchmod(descriptor, 0o600)
+                warning(
+                    f'{path} could be read by others; its mode is now 0600.'
+                )
         return os.read(descriptor, status.st_size)
     finally:
         os.close(descriptor)
