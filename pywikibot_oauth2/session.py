@@ -365,10 +365,7 @@ class _Program(MemoryStore, Policy):
     def save(
         self, account: str, client_id: str, authorization: Mapping[str, object]
     ) -> None:
-        """Call on_change.
-
-        :raises StoreError: it raised an exception
-        """
+        """Call on_change; an exception of it becomes a StoreError."""
         session = self._session()
         if session is None or session.on_change is None:
             return

@@ -208,13 +208,12 @@ class FileStore(Store):
 
 
 def parse(content: str | bytes | None, place: str) -> Data | None:
-    """Return a decoded JSON object; None for None.
+    """Return a decoded JSON object, or raise StoreError; None for None.
 
     Neither the error nor its context holds the content, and no frame of
     its traceback does.
 
     :param place: the place as it appears in messages
-    :raises StoreError: it is not a JSON object
     """
     if content is None:
         return None
@@ -261,8 +260,7 @@ def read_private(path: Path, *, repairs: bool = False) -> bytes:
 
     :param repairs: whether to make it private if others can read it
     :raises ExposedFileError: others can read it
-    :raises OSError: it cannot be read, is not a regular file or belongs to
-        another user
+    :raises OSError: for example, it is another user's
     """
     # O_NONBLOCK: a named pipe in its place must not block.
     flags = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0)
@@ -295,10 +293,7 @@ def draft(
     Create a temporary file in the same folder, with mode 0600 and the space
     that is needed. Provide its path, and a function that writes the content
     and replaces the file as a whole or not at all; it may be called once.
-
-    :param suffix: the suffix of the temporary file
-    :raises OSError: the place cannot be reserved; EBUSY if the file itself
-        is a mount, which cannot be replaced
+    The error is EBUSY if the file itself is a mount, which cannot be replaced.
     """
     # A symbolic link stays one. Before Python 3.13, Path.resolve raises
     # RuntimeError on a loop.

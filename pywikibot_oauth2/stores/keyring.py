@@ -89,9 +89,6 @@ def _keyring() -> Iterator[KeyringBackend]:
 
     The package does not translate all errors of its backends: those of
     D-Bus and of Windows derive directly from Exception.
-
-    :raises StoreUnreachableError: the keyring cannot be used
-    :raises StoreError: it is too small
     """
     try:
         import keyring
