@@ -221,7 +221,8 @@ def test_a_server_down_is_noticed_soon_and_found_again(place, server):
     store = place.open(lock_timeout=1)
     keep(store, authorization())
     with store.lock(*KEY):
-        server.stop(keep=True)
+        server.ask('SAVE')
+        server.stop()
         with raises(StoreError):
             store.save(*KEY, authorization(text='new'))
         begun = time.monotonic()
@@ -243,7 +244,7 @@ def test_a_server_down_is_noticed_soon_and_found_again(place, server):
 def test_a_server_that_never_answers_is_given_up(server):
     store = RedisStore(f'{server.url}?socket_timeout=0.2')
     store.load(*KEY)
-    server.freeze()
+    server.ask('CLIENT PAUSE', 60_000)
     begun = time.monotonic()
     assert server.netloc in str(refusal(store))
     # By default, it would wait twice for five seconds.
