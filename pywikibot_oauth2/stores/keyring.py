@@ -100,10 +100,7 @@ def _keyring() -> Iterator[KeyringBackend]:
         ) from None
     try:
         backend = keyring.get_keyring()
-        # If several keyrings can be used, this is a chain of them, and the
-        # first one stores.
-        first = next(iter(getattr(backend, 'backends', ())), backend)
-        modules = [base.__module__ for base in type(first).__mro__]
+        modules = [base.__module__ for base in type(backend).__mro__]
         if 'keyring.backends.Windows' in modules:
             # See CRED_MAX_CREDENTIAL_BLOB_SIZE, 5 · 512 bytes, in wincred.h.
             # The package keyring writes UTF-16.

@@ -13,7 +13,7 @@ from pathlib import Path
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
-from keyring.backends import chainer, fail, null
+from keyring.backends import fail, null
 from keyring.backends.Windows import WinVaultKeyring
 from keyring.errors import KeyringLocked
 from keyrings.alt.file import PlaintextKeyring
@@ -82,12 +82,6 @@ class CredentialManager(WinVaultKeyring):
     """The credential manager of Windows."""
 
     priority = 5
-
-
-class Chain(chainer.ChainerBackend):
-    """What the package keyring gives where several keyrings can be used."""
-
-    backends = (CredentialManager(), PlaintextKeyring())
 
 
 @contextmanager
@@ -224,11 +218,10 @@ def test_a_process_killed_while_a_token_moves_loses_nothing(place, store):
     assert place.open().load(*KEY) == authorization(text='new')
 
 
-@pytest.mark.parametrize('backend', [CredentialManager, Chain])
 def test_the_credential_manager_of_windows_is_refused_at_the_first_use(
-    store, path, said, backend
+    store, path, said
 ):
-    keyring.set_keyring(backend())
+    keyring.set_keyring(CredentialManager())
     for use, *arguments in (store.load, *KEY), (keep, store, authorization()):
         with raises(StoreError, '2,560 bytes', error='keyring_too_small') as e:
             use(*arguments)
