@@ -100,8 +100,7 @@ def _keyring() -> Iterator[KeyringBackend]:
         ) from None
     try:
         backend = keyring.get_keyring()
-        modules = [base.__module__ for base in type(backend).__mro__]
-        if 'keyring.backends.Windows' in modules:
+        if type(backend).__module__ == 'keyring.backends.Windows':
             # See CRED_MAX_CREDENTIAL_BLOB_SIZE, 5 · 512 bytes, in wincred.h.
             # The package keyring writes UTF-16.
             raise StoreError(

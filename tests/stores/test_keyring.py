@@ -78,12 +78,6 @@ FULL = BadKeyring(OddError(1783, 'CredWrite', 'The stub received bad data'))
 LOCKED = BadKeyring(KeyringLocked('locked'), is_readable=False)
 
 
-class CredentialManager(WinVaultKeyring):
-    """The credential manager of Windows."""
-
-    priority = 5
-
-
 @contextmanager
 def locked():
     """Lock the keyring meanwhile."""
@@ -221,7 +215,7 @@ def test_a_process_killed_while_a_token_moves_loses_nothing(place, store):
 def test_the_credential_manager_of_windows_is_refused_at_the_first_use(
     store, path, said
 ):
-    keyring.set_keyring(CredentialManager())
+    keyring.set_keyring(WinVaultKeyring())
     for use, *arguments in (store.load, *KEY), (keep, store, authorization()):
         with raises(StoreError, '2,560 bytes', error='keyring_too_small') as e:
             use(*arguments)

@@ -242,7 +242,7 @@ def test_a_server_down_is_noticed_soon_and_found_again(place, server):
 
 @needs_server
 def test_a_server_that_never_answers_is_given_up(server):
-    store = RedisStore(f'{server.url}?socket_timeout=0.2')
+    store = RedisStore(f'{server.url}?socket_timeout=0.5')
     store.load(*KEY)
     server.ask('CLIENT PAUSE', 60_000)
     begun = time.monotonic()
