@@ -53,16 +53,12 @@ def make(wiki, registered):
 
 
 @pytest.fixture
-def complete(wiki, make):
-    """Return what makes a session that a user has authorized."""
-
-    def complete(client=None, **options):
-        session = make(client, **options)
-        session.complete(wiki.approve(session.authorization_url()))
-        wiki.requests.clear()
-        return session
-
-    return complete
+def session(wiki, make):
+    """Return a session that a user has authorized."""
+    session = make()
+    session.complete(wiki.approve(session.authorization_url()))
+    wiki.requests.clear()
+    return session
 
 
 def stored(session, **options):
@@ -211,8 +207,7 @@ def test_the_whole_way_with_the_session_stored_in_between(
         wiki.clock.advance(HOUR)
 
 
-def test_refreshing_keeps_everything_if_it_fails(wiki, complete, registered):
-    session = complete()
+def test_refreshing_keeps_everything_if_it_fails(wiki, session, registered):
     old = session.token
     wiki.fail_next('reset_before')
     with pytest.raises(EndpointError):
@@ -245,12 +240,12 @@ def test_without_a_token_nothing_is_asked(wiki, make):
 
 
 def test_a_session_is_serialized_with_exactly_these_fields(
-    wiki, make, complete, registered
+    wiki, make, session, registered
 ):
     fields = dict.fromkeys(['user', 'token', 'ended', 'pending'])
     fields |= {'version': 1, 'client_id': registered.id, 'generation': 0}
     fields['wiki'] = wiki.api_url
-    new, pending, session = make(), make(), complete()
+    new, pending = make(), make()
     assert new.serialize() == fields
     pending.authorization_url()
     secrets = pending.serialize()['pending']
@@ -271,8 +266,7 @@ def test_a_session_is_serialized_with_exactly_these_fields(
         assert registered.secret not in json.dumps(each.serialize())
 
 
-def test_what_is_not_a_session_of_the_client_is_a_store_error(complete):
-    session = complete()
+def test_what_is_not_a_session_of_the_client_is_a_store_error(session):
     data, pending = session.serialize(), {'state': 'a'}
     for change in {'client_id': 'x'}, {'token': 'x'}, {'pending': pending}:
         with pytest.raises(StoreError) as caught:
@@ -289,8 +283,7 @@ def test_a_stored_session_of_a_fixed_token_knows_its_user(wiki):
     assert again.token.access_token == 'c.d'
 
 
-def test_a_session_can_be_neither_pickled_nor_copied(complete):
-    session = complete()
+def test_a_session_can_be_neither_pickled_nor_copied(session):
     for copying in pickle.dumps, copy.copy, copy.deepcopy:
         with pytest.raises(TypeError, match=r'serialize\(\)') as caught:
             copying(session)
@@ -319,8 +312,8 @@ def test_a_session_shows_no_secret(wiki, make, registered):
 
 
 @pytest.mark.parametrize('asserts_user', [True, False])
-def test_requests_assert_the_user_if_wanted(wiki, complete, asserts_user):
-    session = stored(complete(), asserts_user=asserts_user)
+def test_requests_assert_the_user_if_wanted(wiki, session, asserts_user):
+    session = stored(session, asserts_user=asserts_user)
     asserted = {'assert': 'user'} if asserts_user else {}
     for method, name in (('GET', 'params'), ('POST', 'data')):
         requests.request(method, wiki.api_url, auth=session, **{name: WHO})
@@ -330,8 +323,8 @@ def test_requests_assert_the_user_if_wanted(wiki, complete, asserts_user):
         assert request.bearer == session.token.access_token
 
 
-def test_the_automatic_refresh_can_be_switched_off(wiki, complete):
-    session = stored(complete(), refreshes=False)
+def test_the_automatic_refresh_can_be_switched_off(wiki, session):
+    session = stored(session, refreshes=False)
     wiki.clock.advance(wiki.token_life + 1)
     for number, (path, error) in enumerate(
         [('api.php', DEAD), ('rest.php/v1/page/A', 'rest-read-denied')], 1
@@ -345,9 +338,8 @@ def test_the_automatic_refresh_can_be_switched_off(wiki, complete):
 
 
 def test_requests_that_fail_for_one_reason_are_not_kept_with_it(
-    wiki, complete, registered
+    wiki, session, registered
 ):
-    session = complete()
     wiki.clock.advance(wiki.token_life + 1)
     wiki.disable_client(registered)
     errors = []
@@ -360,10 +352,10 @@ def test_requests_that_fail_for_one_reason_are_not_kept_with_it(
     assert errors[-1].value.is_unusable
 
 
-def test_nothing_is_sent_in_plain_text_to_another_machine(complete):
+def test_nothing_is_sent_in_plain_text_to_another_machine(session):
     # Connecting to 0.0.0.0 reaches this machine.
     with Sandbox(host='0.0.0.0') as other:
-        data = {**complete().serialize(), 'wiki': other.api_url}
+        data = {**session.serialize(), 'wiki': other.api_url}
         client = OAuth2Client(data['client_id'])
         session = OAuth2Session.deserialize(data, client)
         for step in (
