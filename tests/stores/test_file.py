@@ -590,20 +590,11 @@ def test_a_process_killed_at_any_step_leaves_a_whole_file(place, store, path):
 
 
 def fork_under_a_lock(place, wire):
-    """Fork while another thread holds the lock."""
-    held = threading.Event()
-
-    def hold():
-        with place.open().lock(*KEY):
-            held.set()
-            signal.pause()
-
-    threading.Thread(target=hold, daemon=True).start()
-    held.wait(contract.SECONDS)
-    child = os.fork()
-    if child:
-        wire.send(child)
-    signal.pause()
+    with place.open().lock(*KEY):
+        child = os.fork()
+        if child:
+            wire.send(child)
+        signal.pause()
 
 
 def test_a_child_does_not_keep_the_lock_of_a_killed_process(place, store):
