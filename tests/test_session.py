@@ -68,9 +68,9 @@ def stored(session, **options):
     return OAuth2Session.deserialize(data, session.client, **options)
 
 
-def ask(wiki, session, **options):
+def ask(wiki, session):
     """Return the name that a request is carried out for."""
-    answer = requests.get(wiki.api_url, WHO, auth=session, **options).json()
+    answer = requests.get(wiki.api_url, WHO, auth=session).json()
     return answer['query']['userinfo']['name']
 
 
@@ -83,6 +83,7 @@ def test_the_authorization_url_stays_the_same_also_when_it_was_stored(
     session = make()
     url = session.authorization_url()
     assert session.authorization_url() == url
+    assert f'&state={session.state}&' in url
     again = stored(stored(session))
     assert again.authorization_url() == url
     assert again.serialize() == session.serialize()
@@ -158,8 +159,10 @@ def test_completing_may_be_tried_again_after_a_failure(wiki, make, registered):
         session.complete(callback)
     assert len(wiki.requests) == 1
     assert not session.is_complete
-    session.complete(callback)
+    with listening() as said:
+        session.complete(callback)
     assert session.is_complete
+    assert said == []
     with pytest.raises(ClientRefusedError) as caught:
         refused.complete(wiki.approve(refused.authorization_url()))
     assert caught.value.client_id == registered.id
