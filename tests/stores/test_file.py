@@ -84,7 +84,7 @@ def mount(*arguments):
     try:
         yield
     finally:
-        # Also if a test has left a file open on it.
+        # A test may have left a file on it open.
         subprocess.run(['umount', '--lazy', arguments[-1]], check=True)
 
 

@@ -78,7 +78,7 @@ LOCKED = BadKeyring(KeyringLocked('locked'), is_readable=False)
 
 @contextmanager
 def locked():
-    """Lock the keyring meanwhile."""
+    """Lock the keyring within a `with` block."""
     usable = keyring.get_keyring()
     keyring.set_keyring(LOCKED)
     yield

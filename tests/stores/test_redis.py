@@ -230,7 +230,7 @@ def test_a_server_down_is_noticed_soon_and_found_again(place, server):
         # Meanwhile all threads of a bot wait for the token; redis-py itself
         # would wait for seven seconds.
         assert time.monotonic() - begun < 5
-        # It takes nothing either.
+        # Nothing can be stored there, either.
         assert not isinstance(error, StoreUnreachableError)
         assert server.netloc in str(error)
     server.start()
