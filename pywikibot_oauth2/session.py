@@ -180,8 +180,7 @@ class OAuth2Session(AuthBase):
         :raises ConfigurationError: the wiki is not reached by https
         """
         endpoints = self._endpoints()
-        if self._pending is None:
-            self._pending = endpoints.begin()
+        self._pending = self._pending or endpoints.begin()
         return endpoints.authorization_url(self._pending, locale)
 
     def complete(self, callback: str) -> None:

@@ -30,7 +30,7 @@ _POLL = 0.01
 # away.
 _URL = (
     r'(\w+://)(?:[^/?#]*@)?'
-    r'((?:\[[\da-f:.]+\]|[^@:/?#]+)(?::\d+)?(?:/\d*)?|/[^@?#]*)(?:\?[^@]*)?'
+    r'((?:\[[^@/?#]+\]|[^@:/?#]+)(?::\d+)?(?:/\d*)?|/[^@?#]*)(?:\?[^@]*)?'
 )
 # Stores an authorization, if there is one, if the caller still holds the
 # lock. Redis runs a script as a whole, so nobody else can take the lock in

@@ -71,11 +71,16 @@ class TestContract(contract.StoreContract):
     """The Redis server keeps what every store promises."""
 
 
-def test_nothing_is_asked_before_it_is_needed():
-    store = RedisStore('redis://:a-password@no-such-host.invalid:6379/0')
-    assert store.where('Bot') == (
-        'redis://no-such-host.invalid:6379/0, keys pywikibot-oauth2:Bot:*'
-    )
+def test_its_address_is_told_without_the_password():
+    for start, address in (
+        ('redis://:a-password@', 'no-such-host.invalid:6379/0'),
+        ('rediss://a:b@c@', '[FE80::1%eth0]:6379/'),
+        ('unix://', '/run/redis.sock'),
+    ):
+        scheme = start.partition('//')[0]
+        assert RedisStore(f'{start}{address}?db=3').where('Bot') == (
+            f'{scheme}//{address}, keys pywikibot-oauth2:Bot:*'
+        )
 
 
 @pytest.mark.parametrize(
