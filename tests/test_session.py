@@ -324,6 +324,9 @@ def test_requests_assert_the_user_if_wanted(wiki, session, asserts_user):
         assert {**request.query, **request.form} == {**WHO, **asserted}
         assert request.user == 'Bot'
         assert request.bearer == session.token.access_token
+    other = requests.Request('GET', f'{wiki.url}/w/api.php').prepare()
+    assert session(other) is other
+    assert 'Authorization' not in other.headers
 
 
 def test_the_automatic_refresh_can_be_switched_off(wiki, session):
