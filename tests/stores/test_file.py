@@ -157,7 +157,8 @@ def test_it_is_named_after_the_cookie_jar(store, path):
 
 
 def test_it_has_exactly_this_layout_and_nothing_beside_it(store, folder, path):
-    store.save(*KEY, authorization())
+    for _ in range(2):
+        store.save(*KEY, authorization())
     assert json.loads(path.read_text('ascii')) == {
         'version': 1,
         'account': ACCOUNT,
