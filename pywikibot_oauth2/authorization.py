@@ -24,12 +24,9 @@ class Authorization(NamedTuple):
     higher by one, so that the newer of two copies can be told without a
     clock.
 
-    :param client_id: the client ID
     :param wiki: the address of the script folder of the wiki
     :param user: the account; None if it is not known yet
-    :param token: the token, or None
     :param ended: why the authorization has ended, or None
-    :param generation: the number of changes that led to it
     """
 
     client_id: str
@@ -114,25 +111,16 @@ class Authorization(NamedTuple):
 class PendingLogin(NamedTuple):
     """A login that is not complete yet; no part of it may be shown.
 
-    :param state: the state that the callback must contain
-    :param verifier: the PKCE code verifier
-    :param redirect_uri: the callback URL that was sent, or None
+    The verifier is the PKCE code verifier.
     """
 
     state: str
     verifier: str
     redirect_uri: str | None = None
 
-    def serialize(self) -> dict[str, str | None]:
-        """Return it as a JSON-serializable dict."""
-        return self._asdict()
-
     @classmethod
     def deserialize(cls, data: object) -> PendingLogin | None:
-        """Create it from what :meth:`serialize` returned; None for None.
-
-        :raises StoreError: it is not such a dict
-        """
+        """Create it from a dict of its fields, or raise StoreError."""
         match data:
             case None:
                 return None

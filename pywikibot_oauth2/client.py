@@ -34,10 +34,7 @@ class Credentials(NamedTuple):
 
     @classmethod
     def from_environment(cls) -> Credentials:
-        """Return the credentials in environment variables.
-
-        :raises ConfigurationError: no variable is set
-        """
+        """Return the credentials in environment variables."""
         names = [f'PYWIKIBOT_OAUTH2_{name.upper()}' for name in cls._fields]
         found = cls(*[os.environ.get(name) or None for name in names])
         if not any(found):
@@ -54,8 +51,6 @@ class Credentials(NamedTuple):
 
         :param client_id: the client ID; if given, the output is the
             client secret, otherwise it is what a credentials file holds
-        :raises ConfigurationError: the command fails, or its output is
-            something else
         """
         import subprocess
 
@@ -81,11 +76,9 @@ class Credentials(NamedTuple):
 
     @classmethod
     def from_json(cls, content: bytes, what: str) -> Credentials:
-        """Return the credentials in a JSON object.
+        """Return the credentials in a JSON object; no error shows them.
 
         :param what: its name in an error
-        :raises ConfigurationError: it is something else; the error does not
-            show it
         """
         with contextlib.suppress(ValueError, TypeError, RecursionError):
             data = json.loads(content)

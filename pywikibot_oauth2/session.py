@@ -21,6 +21,7 @@ from pywikibot_oauth2.errors import (
     AuthorizationEndedError,
     AuthorizationError,
     ConfigurationError,
+    OAuth2Error,
     StoreError,
 )
 from pywikibot_oauth2.protocol import OAuth2Wiki, parse_callback
@@ -41,10 +42,6 @@ if TYPE_CHECKING:
         asserts_user: bool
         on_change: Callable[[OAuth2Session], object] | None
         clock: Callable[[], float]
-
-
-# The same for all sessions.
-_POLICY = Policy()
 
 
 class OAuth2Session(AuthBase):
@@ -72,8 +69,8 @@ class OAuth2Session(AuthBase):
         or has ended, so that the program can store what :meth:`serialize`
         returns. It is called while other threads wait for the session, and
         must not send requests with it. If it raises an exception, a warning
-        is logged, and it is called again at the next change, or at the next
-        request after ten seconds.
+        is logged once, and it is called again at the next change, or at the
+        next request after ten seconds, until it succeeds.
     :param clock: returns the seconds since 1970 UTC
     :raises ConfigurationError: wiki is not the address of an api.php
     """
@@ -82,9 +79,7 @@ class OAuth2Session(AuthBase):
     __slots__ = (
         '_account',
         '_auth',
-        '_clock',
         '_pending',
-        '_refreshes',
         '_user_agent',
         '_wiki',
         'asserts_user',
@@ -119,23 +114,26 @@ class OAuth2Session(AuthBase):
         # Many sessions have the same wiki.
         self._wiki = sys.intern(address)
         self._user_agent = user_agent
-        self._refreshes = refreshes
-        self._clock = clock
         self._pending: PendingLogin | None = None
-        self._begin(user, None)
+        self._begin(user, None, refreshes, clock)
 
     def _begin(
-        self, user: str | None, authorization: Authorization | None
+        self,
+        user: str | None,
+        authorization: Authorization | None,
+        is_automatic: bool,
+        clock: Callable[[], float],
     ) -> None:
+        program = _Program(self)
         self._account = Account(
             self.client,
-            _OnChange(self),
+            program,
             user,
             self._wiki,
-            policy=_POLICY,
-            clock=self._clock,
+            policy=program,
+            clock=clock,
             authorization=authorization,
-            is_automatic=self._refreshes,
+            is_automatic=is_automatic,
         )
         self._auth = BearerAuth(self._account)
 
@@ -182,8 +180,7 @@ class OAuth2Session(AuthBase):
         :raises ConfigurationError: the wiki is not reached by https
         """
         endpoints = self._endpoints()
-        if self._pending is None:
-            self._pending = endpoints.begin()
+        self._pending = self._pending or endpoints.begin()
         return endpoints.authorization_url(self._pending, locale)
 
     def complete(self, callback: str) -> None:
@@ -254,7 +251,7 @@ class OAuth2Session(AuthBase):
         """
         return {
             **self._authorization.serialize(),
-            'pending': self._pending and self._pending.serialize(),
+            'pending': self._pending and self._pending._asdict(),
         }
 
     @classmethod
@@ -280,7 +277,12 @@ class OAuth2Session(AuthBase):
         session._pending = PendingLogin.deserialize(data.get('pending'))
         # A fixed access token is that of the client, not of the data.
         is_fixed = client.access_token is not None
-        session._begin(found.user, None if is_fixed else found)
+        session._begin(
+            found.user,
+            None if is_fixed else found,
+            session._account.is_automatic,
+            session._account.clock,
+        )
         return session
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
@@ -337,7 +339,7 @@ class OAuth2Session(AuthBase):
 
     def _endpoints(self) -> OAuth2Wiki:
         return OAuth2Wiki(
-            self.client, self._wiki, self._user_agent, self._clock
+            self.client, self._wiki, self._user_agent, self._account.clock
         )
 
     def __repr__(self) -> str:
@@ -350,21 +352,19 @@ class OAuth2Session(AuthBase):
         )
 
 
-class _OnChange(MemoryStore):
-    """A store that lets the program store the session."""
+class _Program(MemoryStore, Policy):
+    """The program: it stores the session, and is told what went wrong."""
 
-    __slots__ = ('_session',)
+    __slots__ = ('_reported', '_session')
 
     def __init__(self, session: OAuth2Session) -> None:
         self._session = weakref.ref(session)
+        self._reported: str | None = None
 
     def save(
         self, account: str, client_id: str, authorization: Mapping[str, object]
     ) -> None:
-        """Call on_change.
-
-        :raises StoreError: it raised an exception
-        """
+        """Call on_change; an exception of it becomes a StoreError."""
         session = self._session()
         if session is None or session.on_change is None:
             return
@@ -375,3 +375,12 @@ class _OnChange(MemoryStore):
                 f'on_change of {session!r} raised {type(error).__name__}.'
                 ' It will be called again.'
             ) from error
+        self._reported = None
+
+    def warn(self, error: OAuth2Error, note: str = '') -> None:
+        """Log an error; if on_change keeps failing, log that once."""
+        if isinstance(error, StoreError):
+            before, self._reported = self._reported, f'{error} {note}'
+            if before == self._reported:
+                return
+        super().warn(error, note)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.raw import response
 
 
-# Each example has the fixtures of the one before, and may take its time.
+# All examples of a test share its fixtures, and may be slow.
 SUPPRESSED = HealthCheck.function_scoped_fixture, HealthCheck.too_slow
 
 
@@ -22,8 +22,7 @@ def examples(number):
     )  # fmt: skip
 
 
-# All characters, those included that no encoding has: a terminal may give
-# them, and JSON too.
+# All characters, including surrogates, which terminals and JSON can contain.
 anything = st.text(st.characters(exclude_categories=()), max_size=60)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | anything
 odd = [10**400, -1, 0, 1, 2, '1', 3600, 1e300, '', 'abc']

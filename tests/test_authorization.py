@@ -47,24 +47,12 @@ def test_a_new_token_and_an_end_follow_in_the_next_generation():
     assert [one.is_complete for one in complete] == [True, False, False]
 
 
-@pytest.mark.parametrize(
-    'found',
-    [GIVEN, GIVEN.end('x'), GIVEN._replace(user=None, token=Token('a')),
-     GIVEN._replace(token=Token('a', 'b')),
-     GIVEN._replace(token=Token('a', None, 0)),
-     GIVEN._replace(token=Token('a', 'b', 5)),
-     Authorization('', 'http://127.0.0.1:8080')],
-    ids=range(7),
-)  # fmt: skip
-def test_it_is_the_same_after_it_was_stored_as_json(found):
-    stored = json.loads(json.dumps(found.serialize()))
-    assert Authorization.deserialize(stored) == found
-
-
 def test_it_is_stored_with_exactly_these_fields():
     assert GIVEN.serialize() == STORED
+    assert Authorization.deserialize(STORED) == GIVEN
     ended = {'token': None, 'ended': 'x', 'generation': 4}
     assert GIVEN.end('x').serialize() == {**STORED, **ended}
+    assert Authorization.deserialize({**STORED, **ended}) == GIVEN.end('x')
     # An end without a reason is one, too.
     assert Authorization.deserialize({**STORED, 'ended': ''}).ended
 
@@ -96,10 +84,7 @@ def test_a_damaged_field_is_a_store_error(name, value):
 
 def test_a_pending_login_is_stored_and_not_shown():
     pending = PendingLogin('s3cret', 'v3rifier', 'http://127.0.0.1/')
-    again = PendingLogin.deserialize(
-        json.loads(json.dumps(pending.serialize()))
-    )
-    assert again == pending
+    assert PendingLogin.deserialize(pending._asdict()) == pending
     assert PendingLogin.deserialize(None) is None
     for shown in repr(pending), str(pending), f'{[pending]}':
         assert '3' not in shown

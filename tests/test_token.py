@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import copy
 import json
 import math
-import pickle
 import pprint
 
 import pytest
@@ -16,7 +14,7 @@ from hypothesis import strategies as st
 from pywikibot_oauth2 import EndpointError, StoreError
 from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.token import Token, is_bearer, seconds
-from tests.strategies import examples, replies, tokens
+from tests.strategies import examples, replies
 
 
 NOW = 1_800_000_000.5
@@ -61,15 +59,6 @@ def test_a_reply_becomes_a_token_with_an_absolute_expiry(value, lifetime):
     token = from_reply(expires_in=value)
     assert token == Token(ACCESS, REFRESH, NOW + lifetime, lifetime)
     assert token.header == f'Bearer {ACCESS}'
-    for again in copy.copy(token), pickle.loads(pickle.dumps(token)):
-        assert again == token
-        assert hash(again) == hash(token)
-        assert (again.header, again.due) == (token.header, token.due)
-    fields = [ACCESS, REFRESH, NOW + lifetime, lifetime]
-    for index in range(3):
-        others = [*fields]
-        others[index] = 'other' if index < 2 else 5
-        assert token not in [Token(*others), Token(ACCESS), ACCESS]
 
 
 @pytest.mark.parametrize('value', SENSELESS, ids=short)
@@ -184,25 +173,13 @@ def test_a_damaged_token_is_a_store_error_that_shows_nothing(name, value):
 
 def test_nothing_of_it_is_shown():
     token = from_reply()
-    for shown in (
-        *[show(token) for show in (repr, str, format, ascii, pprint.pformat)],
-        f'{token} {token!r}',
-        repr([token]),
-        pprint.pformat({'t': token}),
-    ):
-        assert ACCESS not in shown
-        assert REFRESH not in shown
-        assert 'Token' in shown
+    for show in repr, str, format, pprint.pformat:
+        assert ACCESS not in show(token)
+        assert REFRESH not in show(token)
     assert ACCESS not in repr(token.header)
 
 
 # Whatever comes
-
-
-def stored_again(token):
-    stored = Authorization('id', 'https://wiki.example', token=token)
-    data = json.loads(json.dumps(stored.serialize()))
-    return Authorization.deserialize(data).token
 
 
 @examples(200)
@@ -218,14 +195,6 @@ def test_any_reply_is_a_token_or_an_error(reply, now):
     assert token.refresh_token
     assert token.expires_at is None or now < token.expires_at < math.inf
     assert token.due <= (token.expires_at or math.inf)
-    assert stored_again(token) == token
-
-
-@examples(200)
-@given(tokens)
-def test_any_stored_token_can_be_stored_again_or_is_refused(data):
-    try:
-        token = Token.deserialize(data)
-    except StoreError:
-        return
-    assert repr(stored_again(token)) == repr(token)
+    stored = Authorization('id', 'https://wiki.example', token=token)
+    data = json.loads(json.dumps(stored.serialize()))
+    assert Authorization.deserialize(data) == stored

@@ -26,17 +26,16 @@ _VERSION = 1
 # The minimum space that is reserved for a new token, in bytes. A file with
 # one token has about 3,000.
 _SPACE = 1 << 16
-# No file of this package is larger, in bytes.
-_SIZE_LIMIT = 1 << 20
 # Temporary files that are older than this, in seconds, are left over.
 _SWEEP_AGE = 3600
 # Seconds between two attempts to take a lock that someone else holds.
 _POLL = 0.01
 
-_CODES = {errno.EBUSY: 'not_replaceable'} | dict.fromkeys(
-    (errno.EDQUOT, errno.EFBIG, errno.ENOSPC), 'no_space'
-)
-_MOUNTED = 'the file itself is mounted, so it cannot be replaced'
+_CODES = {
+    errno.EBUSY: 'not_replaceable',
+    errno.EDQUOT: 'no_space',
+    errno.ENOSPC: 'no_space',
+}
 
 
 class FileStore(Store):
@@ -59,7 +58,9 @@ class FileStore(Store):
         folder: str | os.PathLike[str] | None = None,
         lock_timeout: float = 120,
     ) -> None:
-        self._folder = None if folder is None else os.fspath(folder)
+        chosen = folder or os.environ.get('PYWIKIBOT_OAUTH2_FOLDER')
+        # It stays the same if the program changes its working directory.
+        self._folder = chosen and os.path.abspath(os.path.expanduser(chosen))
         self._lock_timeout = lock_timeout
         # What each thread must give back with the lock.
         self._reserved = threading.local()
@@ -69,7 +70,7 @@ class FileStore(Store):
         from pywikibot import config
 
         name = f'pywikibot-{as_filename(account)}.oauth2.json'
-        return Path(self._own_folder() or config.base_dir, name)
+        return Path(self._folder or config.base_dir, name)
 
     def where(self, account: str) -> str:
         """Return the path as it appears in messages."""
@@ -157,23 +158,13 @@ class FileStore(Store):
             self._reserved.places = places
             yield
 
-    def _own_folder(self) -> str | None:
-        """Return the folder that was chosen, if any.
-
-        It stays the same if the program changes its working directory.
-        """
-        chosen = self._folder or os.environ.get('PYWIKIBOT_OAUTH2_FOLDER')
-        if chosen:
-            self._folder = os.path.abspath(os.path.expanduser(chosen))
-        return self._folder
-
     def _check_folder(self, folder: Path) -> None:
         """Refuse a chosen folder in which others can replace files.
 
         Pywikibot's own folder is accepted, as Pywikibot accepts it.
         """
         if (
-            self._own_folder()
+            self._folder
             and hasattr(os, 'geteuid')
             and folder.stat().st_mode & 0o022
         ):
@@ -192,37 +183,37 @@ class FileStore(Store):
         with _reported(path, 'read', error='unreadable'):
             try:
                 self._check_folder(path.parent)
-                data = parse(_content(path), str(path)) or {}
+                data = parse(read_private(path, repairs=True), str(path))
             except FileNotFoundError:
                 return {}
-        version, owner, found = map(
-            data.get, ('version', 'account', 'authorizations')
-        )
-        if isinstance(version, int) and version > _VERSION:
-            code = 'newer_release'
-            what = f'was written by a newer release (version {version})'
-        elif version != _VERSION or not (
-            isinstance(owner, str) and isinstance(found, dict)
-        ):
-            code, what = 'damaged', 'is damaged: it is not a token file'
-        elif owner != account:
-            # as_filename gives some accounts the same file name.
-            code = 'shared_name'
-            what = f'is for account {owner!r}, not for {account!r}'
-        else:
-            return found
-        del data, found
+        match data:
+            case {'version': int(version)} if version > _VERSION:
+                code = 'newer_release'
+                what = f'was written by a newer release (version {version})'
+            case {
+                'version': 1,
+                'account': str(owner),
+                'authorizations': dict(found),
+            }:
+                if owner == account:
+                    return found
+                del found
+                # as_filename gives some accounts the same file name.
+                code = 'shared_name'
+                what = f'is for account {owner!r}, not for {account!r}'
+            case _:
+                code, what = 'damaged', 'is damaged: it is not a token file'
+        del data
         raise _left_alone(str(path), code, what)
 
 
 def parse(content: str | bytes | None, place: str) -> Data | None:
-    """Return a decoded JSON object; None for None.
+    """Return a decoded JSON object, or raise StoreError; None for None.
 
     Neither the error nor its context holds the content, and no frame of
     its traceback does.
 
     :param place: the place as it appears in messages
-    :raises StoreError: it is not a JSON object
     """
     if content is None:
         return None
@@ -249,15 +240,6 @@ def _warn_of_no_lock(name: str, reason: str) -> None:
     )
 
 
-def _content(path: Path) -> bytes:
-    """Return the content of a token file; make it private if it is not."""
-    with contextlib.suppress(ExposedFileError):
-        return read_private(path)
-    os.chmod(path, 0o600)
-    warning(f'{path} could be read by others; its mode is now 0600.')
-    return read_private(path)
-
-
 @contextlib.contextmanager
 def _reported(path: Path, done: str, error: str) -> Iterator[None]:
     """Turn an error of the operating system into a StoreError."""
@@ -265,11 +247,7 @@ def _reported(path: Path, done: str, error: str) -> Iterator[None]:
         yield
     except OSError as failure:
         code = _CODES.get(failure.errno or 0, error)
-        reason = failure.strerror or failure
-        if failure.errno == errno.EBUSY:
-            # Not every system tells draft() what is mounted.
-            reason = _MOUNTED
-        what = f'cannot be {done}: {reason}'
+        what = f'cannot be {done}: {failure.strerror or failure}'
         raise _left_alone(str(path), code, what) from None
 
 
@@ -277,12 +255,12 @@ class ExposedFileError(OSError):
     """Others can read the file."""
 
 
-def read_private(path: Path) -> bytes:
+def read_private(path: Path, *, repairs: bool = False) -> bytes:
     """Return the content of a file that belongs to this user.
 
+    :param repairs: whether to make it private if others can read it
     :raises ExposedFileError: others can read it
-    :raises OSError: it cannot be read, is not a regular file, belongs to
-        another user or is too large
+    :raises OSError: for example, it is another user's
     """
     # O_NONBLOCK: a named pipe in its place must not block.
     flags = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0)
@@ -291,13 +269,16 @@ def read_private(path: Path) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError('it is not a regular file')
-        if status.st_size > _SIZE_LIMIT:
-            raise OSError('it is too large')
         if hasattr(os, 'geteuid'):
             if status.st_uid != os.geteuid():
                 raise OSError('it belongs to another user')
             if status.st_mode & 0o077:
-                raise ExposedFileError('others can read it')
+                if not repairs:
+                    raise ExposedFileError('others can read it')
+                os.fchmod(descriptor, 0o600)
+                warning(
+                    f'{path} could be read by others; its mode is now 0600.'
+                )
         return os.read(descriptor, status.st_size)
     finally:
         os.close(descriptor)
@@ -312,16 +293,15 @@ def draft(
     Create a temporary file in the same folder, with mode 0600 and the space
     that is needed. Provide its path, and a function that writes the content
     and replaces the file as a whole or not at all; it may be called once.
-
-    :param suffix: the suffix of the temporary file
-    :raises OSError: the place cannot be reserved; EBUSY if the file itself
-        is a mount, which cannot be replaced
+    The error is EBUSY if the file itself is a mount, which cannot be replaced.
     """
     # A symbolic link stays one. Before Python 3.13, Path.resolve raises
     # RuntimeError on a loop.
     target = Path(os.path.realpath(path))
     if _is_mount(target):
-        raise OSError(errno.EBUSY, _MOUNTED)
+        raise OSError(
+            errno.EBUSY, 'the file itself is mounted, so it cannot be replaced'
+        )
     _sweep(target)
     size = target.stat().st_size if target.exists() else 0
     prefix = f'{target.name}.'

@@ -50,26 +50,29 @@ class KeyringStore(Store):
         left = self._files.load(account, client_id)
         if left is not None:
             return left
-        place = f'{account} {client_id} in the keyring {self._service}'
-        return parse(self._get(account, client_id), place)
+        name = f'{account} {client_id}'
+        with _keyring() as backend:
+            return parse(
+                backend.get_password(self._service, name),
+                f'{name} in the keyring {self._service}',
+            )
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization; see :meth:`Store.save`."""
         if self._files.load(account, client_id) is not None:
             # The file is read first, so it must never be the older one.
             self._files.save(account, client_id, authorization)
+        entry = self._service, f'{account} {client_id}'
         content = json.dumps(authorization)
         try:
             with _keyring() as backend:
-                backend.set_password(
-                    self._service, f'{account} {client_id}', content
-                )
-            # A disabled keyring accepts everything and keeps nothing.
-            if self._get(account, client_id) != content:
-                raise StoreUnreachableError(
-                    'The system keyring did not keep the token.',
-                    error='not_kept',
-                )
+                backend.set_password(*entry, content)
+                # A disabled keyring accepts everything and keeps nothing.
+                if backend.get_password(*entry) != content:
+                    raise StoreUnreachableError(
+                        'The system keyring did not keep the token.',
+                        error='not_kept',
+                    )
         except StoreUnreachableError as error:
             self._files.save(account, client_id, authorization)
             warning(
@@ -79,15 +82,6 @@ class KeyringStore(Store):
         else:
             self._files.forget(account, client_id)
 
-    def _get(self, account: str, client_id: str) -> str | None:
-        with _keyring() as backend:
-            return backend.get_password(
-                self._service, f'{account} {client_id}'
-            )
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}({self._service!r})'
-
 
 @contextlib.contextmanager
 def _keyring() -> Iterator[KeyringBackend]:
@@ -95,9 +89,6 @@ def _keyring() -> Iterator[KeyringBackend]:
 
     The package does not translate all errors of its backends: those of
     D-Bus and of Windows derive directly from Exception.
-
-    :raises StoreUnreachableError: the keyring cannot be used
-    :raises StoreError: it is too small
     """
     try:
         import keyring
@@ -109,23 +100,20 @@ def _keyring() -> Iterator[KeyringBackend]:
         ) from None
     try:
         backend = keyring.get_keyring()
-        # If several keyrings can be used, this is a chain of them, and the
-        # first one stores.
-        first = next(iter(getattr(backend, 'backends', ())), backend)
-        modules = [base.__module__ for base in type(first).__mro__]
-        if 'keyring.backends.Windows' not in modules:
-            yield backend
-            return
+        if type(backend).__module__ == 'keyring.backends.Windows':
+            # See CRED_MAX_CREDENTIAL_BLOB_SIZE, 5 · 512 bytes, in wincred.h.
+            # The package keyring writes UTF-16.
+            raise StoreError(
+                'The Windows Credential Manager stores at most 2,560 bytes,'
+                " which is not enough for MediaWiki's tokens.",
+                error='keyring_too_small',
+            )
+        yield backend
+    except StoreError:
+        raise
     except Exception as error:  # noqa: BLE001 - any, see above
         raise StoreUnreachableError(
             'The system keyring cannot be used'
             f' ({type(error).__name__}: {error}).',
             error='unreachable',
         ) from None
-    # See CRED_MAX_CREDENTIAL_BLOB_SIZE, 5 · 512 bytes, in wincred.h. The
-    # package keyring writes UTF-16.
-    raise StoreError(
-        'The Windows Credential Manager stores at most 2,560 bytes, which is'
-        " not enough for MediaWiki's tokens.",
-        error='keyring_too_small',
-    )

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import threading
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pywikibot_oauth2.errors import StoreError
 from pywikibot_oauth2.stores import Data, Save, Store
@@ -19,13 +18,20 @@ from pywikibot_oauth2.stores.file import parse
 
 if TYPE_CHECKING:
     import redis
-    from redis.lock import Lock
 
 
 # Seconds to wait for an answer. All threads of a bot wait meanwhile.
 _TIMEOUT = 5.0
 # Seconds between two attempts to take a lock that someone else holds.
 _POLL = 0.01
+# Scheme; user and password; host, port and database, or a path; options. A
+# password with a slash that is not written as %2F looks like a part of the
+# host, the port or the path, which may be shown; an @ after that gives it
+# away.
+_URL = (
+    r'(\w+://)(?:[^/?#]*@)?'
+    r'((?:\[[^@/?#]+\]|[^@:/?#]+)(?::\d+)?(?:/\d*)?|/[^@?#]*)(?:\?[^@]*)?'
+)
 # Stores an authorization, if there is one, if the caller still holds the
 # lock. Redis runs a script as a whole, so nobody else can take the lock in
 # between.
@@ -59,7 +65,10 @@ class RedisStore(Store):
         prefix: str = 'pywikibot-oauth2:',
         lock_timeout: float = 120,
     ) -> None:
-        self._url = url
+        match = re.fullmatch(_URL, url)
+        self._url = url if match else ''
+        # The address without any part of the password
+        self._server = match[1] + match[2] if match else 'the Redis server'
         self._prefix = prefix
         self._lock_timeout = lock_timeout
         # redis-py reconnects after a fork.
@@ -68,13 +77,13 @@ class RedisStore(Store):
 
     def where(self, account: str) -> str:
         """Return the server and the keys as they appear in messages."""
-        return f'{self._server()}, keys {self._prefix}{account}:*'
+        return f'{self._server}, keys {self._prefix}{account}:*'
 
     def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization; see :meth:`Store.load`."""
-        key, _ = self._keys(account, client_id)
+        key = self._key(account, client_id)
         with self._client() as client:
-            return parse(client.get(key), f'{key} on {self._server()}')
+            return parse(client.get(key), f'{key} on {self._server}')
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization; see :meth:`Store.save`."""
@@ -87,31 +96,31 @@ class RedisStore(Store):
 
     def _run(self, account: str, client_id: str, *content: str) -> None:
         """Run the script that stores an authorization, or nothing."""
-        key, lock = self._keys(account, client_id)
+        key = self._key(account, client_id)
+        keys = f'{key}:lock', key
         with self._client() as client:
-            if not client.eval(_SAVE, 2, lock, key, self._token(), *content):
+            if not client.eval(_SAVE, 2, *keys, self._token(), *content):
                 raise self._error(
                     'lock_lost',
-                    f'The lock of {key} on {self._server()} is not held: it'
+                    f'The lock of {key} on {self._server} is not held: it'
                     f' expires after {self._lock_timeout:g} seconds.',
                 )
 
     @contextlib.contextmanager
     def lock(self, account: str, client_id: str) -> Iterator[None]:
         """Exclude all others; see :meth:`Store.lock`."""
-        _, name = self._keys(account, client_id)
+        name = f'{self._key(account, client_id)}:lock'
         patience = 2 * self._lock_timeout
-        end = time.monotonic() + patience
         with self._client() as client:
-            lock = client.lock(name, timeout=self._lock_timeout)
-            while not self._take(lock):
-                if time.monotonic() > end:
-                    raise self._error(
-                        'lock_busy',
-                        f'The lock {name} on {self._server()} did not become'
-                        f' free within {patience:g} seconds.',
-                    )
-                time.sleep(_POLL)
+            lock = client.lock(
+                name, self._lock_timeout, _POLL, blocking_timeout=patience
+            )
+            if not lock.acquire(token=self._token()):
+                raise self._error(
+                    'lock_busy',
+                    f'The lock {name} on {self._server} did not become free'
+                    f' within {patience:g} seconds.',
+                )
         try:
             yield
         finally:
@@ -120,98 +129,49 @@ class RedisStore(Store):
             with contextlib.suppress(StoreError), self._client():
                 lock.release()
 
-    def _take(self, lock: Lock) -> bool:
-        """Take a lock if it is free, or if this thread has it already.
-
-        The thread does not know that it has it if the answer to the
-        acquisition or to the release was lost.
-        """
-        from redis.exceptions import LockNotOwnedError
-
-        if lock.acquire(blocking=False, token=self._token()):
-            return True
-        lock.local.token = self._token()
-        with contextlib.suppress(LockNotOwnedError):
-            return lock.reacquire()
-        return False
-
     def _token(self) -> str:
         """Return the mark of all locks that this thread takes."""
         return f'{self._mark} {os.getpid()} {threading.get_ident()}'
 
-    def _keys(self, account: str, client_id: str) -> tuple[str, str]:
-        """Return the names of the keys of an authorization and of its lock.
-
-        The keys of a script must be in the same slot of a Redis Cluster,
-        which is computed from the part of a name that is in braces.
-        """
-        key = f'{self._prefix}{account}:{client_id}'
-        return key, f'{key}:lock' if '{' in key else f'{{{key}}}:lock'
-
-    def _server(self) -> str:
-        """Return the address without any part of a password.
-
-        A password with a slash that is not written as %2F looks like a part
-        of the host, the port or the path.
-        """
-        with contextlib.suppress(ValueError):
-            parts = urlsplit(self._url)
-            if parts.hostname and parts.port != 0:
-                path = parts.path if parts.path[1:].isdigit() else ''
-                host = parts.netloc.rpartition('@')[2]
-                return f'{parts.scheme}://{host}{path}'
-        return 'the Redis server'
+    def _key(self, account: str, client_id: str) -> str:
+        return f'{self._prefix}{account}:{client_id}'
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[redis.Redis]:
         """Provide the client, and turn its errors into a StoreError."""
         try:
-            from redis.exceptions import RedisError
+            import redis
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
         except ImportError:
             raise StoreError(
                 'The package redis is not installed.',
                 error='missing_package',
                 hint='redis',
             ) from None
-        if self._connected is None:
-            self._connected = self._connect()
-        try:
-            yield self._connected
-        except RedisError as error:
-            raise self._error(
-                'unreachable', f'{self._server()} cannot be used: {error}'
-            ) from None
-
-    def _connect(self) -> redis.Redis:
-        import redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-
-        # One retry, because an idle connection may have been closed.
-        retry = Retry(NoBackoff(), 1)
-        message = (
+        # The message of a ValueError may hold the password or a token. An
+        # option that does not exist is a TypeError.
+        with contextlib.suppress(ValueError, TypeError, LookupError):
+            try:
+                if self._connected is None:
+                    self._connected = redis.Redis.from_url(
+                        self._url,
+                        socket_timeout=_TIMEOUT,
+                        # Because an idle connection may have been closed
+                        retry=Retry(NoBackoff(), 1),
+                    )
+                yield self._connected
+            except redis.RedisError as error:
+                raise self._error(
+                    'unreachable', f'{self._server} cannot be used: {error}'
+                ) from None
+            return
+        raise self._error(
+            'bad_url',
             'The URL of RedisStore is not the address of a Redis server, such'
             ' as redis://:password@127.0.0.1:6379/0. A slash in the password'
-            ' must be written as %2F.'
+            ' must be written as %2F.',
         )
-        # The message of a ValueError may hold the password. An option that
-        # does not exist is a TypeError of the first connection.
-        with contextlib.suppress(ValueError, TypeError, LookupError):
-            client = redis.Redis.from_url(
-                self._url, socket_timeout=_TIMEOUT, retry=retry
-            )
-            pool = client.connection_pool
-            # The pool would count a connection that it makes.
-            pool.connection_class(**pool.connection_kwargs)
-            ''.encode(client.get_encoder().encoding)
-            # An error of the decoder would show what is stored.
-            if not client.get_encoder().decode_responses:
-                return client
-            message = 'The URL of RedisStore must not set decode_responses.'
-        raise self._error('bad_url', message)
 
     def _error(self, code: str, message: str) -> StoreError:
-        return StoreError(message, error=code, hint=self._server())
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}({self._server()!r})'
+        return StoreError(message, error=code, hint=self._server)

@@ -43,7 +43,7 @@ def keep(store, data):
 
 @contextmanager
 def listening(level=logging.WARNING):
-    """Give the list of what Pywikibot warns of, or also says, meanwhile."""
+    """Collect what Pywikibot logs within a `with` block."""
     texts = []
     handler = logging.Handler(level)
     handler.emit = lambda record: texts.append(record.getMessage())
@@ -60,7 +60,7 @@ def listening(level=logging.WARNING):
 def process(target, *arguments):
     """Run a function in another process, which does not outlive the test.
 
-    Its last argument is the wire to the test.
+    The function gets a connection to the test as its last argument.
     """
     here, there = processes.Pipe()
     child = processes.Process(target=target, args=(*arguments, there))
@@ -68,7 +68,7 @@ def process(target, *arguments):
     there.close()
 
     def hear():
-        assert here.poll(SECONDS), 'it says nothing'
+        assert here.poll(SECONDS), 'it sends nothing'
         return here.recv()
 
     def end():

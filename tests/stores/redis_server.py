@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
-from pathlib import Path
 
 import pytest
 import redis
@@ -16,11 +14,7 @@ from tests.harness import free_port, wait_until
 
 
 class RedisServer:
-    """A redis-server on 127.0.0.1, to be used in a `with` statement.
-
-    Its files are in a temporary folder. What it holds is lost when it
-    stops, unless it is told to keep it.
-    """
+    """A redis-server on 127.0.0.1, to be used in a `with` statement."""
 
     def __init__(self, password=''):
         self.program = shutil.which('redis-server')
@@ -45,32 +39,16 @@ class RedisServer:
 
     def start(self):
         """Start it, and wait for it."""
-        options = {
-            'bind': '127.0.0.1',
-            'port': self.port,
-            'dir': self._folder.name,
-            'logfile': 'redis.log',
-            'save': '',
-            'requirepass': self.password,
-        }
-        command = [self.program]
-        for name, value in options.items():
-            command += [f'--{name}', str(value)]
+        options = f'--bind 127.0.0.1 --port {self.port} --logfile redis.log'
+        command = [self.program, *options.split(), '--dir', self._folder.name]
+        command += ['--save', '', '--requirepass', self.password]
         self._process = subprocess.Popen(command)
         wait_until(self._is_up)
 
-    def stop(self, *, keep=False):
-        """Stop it; if *keep*, what it holds is there at the next start."""
-        if keep:
-            self.ask('SAVE')
+    def stop(self):
+        """Stop it; what was saved is there at the next start."""
         self._process.kill()
         self._process.wait()
-        if not keep:
-            Path(self._folder.name, 'dump.rdb').unlink(missing_ok=True)
-
-    def freeze(self):
-        """Let it answer nobody, as if the network were cut."""
-        self._process.send_signal(signal.SIGSTOP)
 
     def ask(self, *command):
         """Send a command; return the answer."""

@@ -6,7 +6,6 @@ import errno
 import fcntl
 import json
 import os
-import resource
 import shutil
 import signal
 import stat
@@ -74,22 +73,6 @@ def place(folder):
     return FilePlace(folder)
 
 
-@pytest.fixture
-def user():
-    """Return the ID of a user without privileges."""
-    return os.getuid() or NOBODY
-
-
-@pytest.fixture
-def public(folder, user):
-    """Return a place that this user reaches."""
-    public = Path(tempfile.mkdtemp(prefix='pywikibot-oauth2-'))
-    os.chown(public, user, -1)
-    yield FilePlace(public)
-    public.chmod(0o700)
-    shutil.rmtree(public)
-
-
 @contextmanager
 def mount(*arguments):
     """Mount something; skip where that is not allowed, but not in CI."""
@@ -101,7 +84,7 @@ def mount(*arguments):
     try:
         yield
     finally:
-        # Also if a test has left a file open on it.
+        # A test may have left a file on it open.
         subprocess.run(['umount', '--lazy', arguments[-1]], check=True)
 
 
@@ -154,18 +137,6 @@ def tried(store):
     return errors
 
 
-def tried_by(user, place):
-    """Use a store in every way as a user."""
-    import filelock  # noqa: F401 - the user may not be able to import it
-
-    before = os.geteuid()
-    os.seteuid(user)
-    try:
-        return tried(place.open())
-    finally:
-        os.seteuid(before)
-
-
 def check_refused(errors, place, code, words):
     """Check that all these uses were refused for the same reason."""
     for error in errors:
@@ -186,7 +157,8 @@ def test_it_is_named_after_the_cookie_jar(store, path):
 
 
 def test_it_has_exactly_this_layout_and_nothing_beside_it(store, folder, path):
-    store.save(*KEY, authorization())
+    for _ in range(2):
+        store.save(*KEY, authorization())
     assert json.loads(path.read_text('ascii')) == {
         'version': 1,
         'account': ACCOUNT,
@@ -194,9 +166,6 @@ def test_it_has_exactly_this_layout_and_nothing_beside_it(store, folder, path):
     }
     assert list(folder.iterdir()) == [path]
     assert not left_open(folder)
-    # The largest file that is read
-    path.write_bytes(path.read_bytes().ljust(1 << 20))
-    assert store.load(*KEY) == authorization()
 
 
 @pytest.mark.parametrize('by_variable', [False, True])
@@ -294,12 +263,8 @@ def whole(**changes):
 
 
 DAMAGES = {
-    'it is not a JSON object': [
-        *(whole()[:-20], whole()[:99], whole() * 2, bytes(4096)),
-        *(b'\xff\xfe\xfd' + whole(), b'{"a": "\xe4"}', b'#LWP-Cookies-2.0\n'),
-    ],
+    'it is not a JSON object': [whole()[:-20], whole() * 2, b'{"a": "\xe4"}'],
     'it is empty': [b''],
-    'it is too large': [whole().ljust((1 << 20) + 1)],
     'it is not a token file': [
         *(b'{}', whole(version=None), whole(version=0), whole(version='1')),
         *(whole(account=None), whole(authorizations=[])),
@@ -469,25 +434,21 @@ def test_it_is_on_the_disk_before_it_gets_its_name(store, path, monkeypatch):
     assert seen == [(64 * KB, old), (len(new), old), (None, new)]
 
 
-def test_a_token_file_that_is_a_mount_is_refused(
-    store, folder, path, monkeypatch
-):
+def test_a_token_file_that_is_a_mount_is_refused(store, folder, path):
     store.save(*KEY, authorization())
     outside = folder / 'outside.json'
     shutil.copy(path, outside)
     before = state(path)
     with mount('--bind', str(outside), str(path)):
         assert store.load(*KEY) == authorization()
-        words = 'file itself is mounted'
+        words = 'the file itself is mounted'
         with raises(StoreError, words, error='not_replaceable'):
             store.reserve(*KEY)
-        with monkeypatch.context() as patch:
-            # Not every system tells what is mounted.
-            patch.delattr(os, 'O_PATH')
-            save = store.reserve(*KEY)
-            with raises(StoreError, words, error='not_replaceable'):
-                save(authorization(text='new'))
         assert not drafts(folder)
+        # Another mount may hide it.
+        with mount('-t', 'tmpfs', 'tmpfs', str(folder)):
+            keep(store, authorization())
+            keep(store, authorization(text='new'))
     assert state(path) == before
     # A mount of the folder is what the message recommends.
     mounted = folder / 'mounted'
@@ -495,27 +456,6 @@ def test_a_token_file_that_is_a_mount_is_refused(
     with mount('--bind', str(folder), str(mounted)):
         keep(FileStore(mounted), authorization(text='new'))
     assert store.load(*KEY) == authorization(text='new')
-
-
-@pytest.fixture
-def disk(folder):
-    """Return where a disk can be mounted, as Pywikibot's folder."""
-    disk = folder / 'disk'
-    disk.mkdir()
-    config.base_dir = str(disk)
-    return disk
-
-
-def test_a_mount_that_another_one_hides_is_none_of_the_token_file(disk):
-    path = FileStore().path(ACCOUNT)
-    path.touch()
-    with (
-        mount('--bind', str(path), str(path)),
-        mount('-t', 'tmpfs', 'tmpfs', str(disk)),
-    ):
-        for text in 'old', 'new':
-            keep(FileStore(), authorization(text=text))
-        assert FileStore().load(*KEY) == authorization(text='new')
 
 
 def fill(disk):
@@ -527,10 +467,12 @@ def fill(disk):
     return ballast
 
 
-def test_a_full_disk_is_reported_in_advance_and_loses_nothing(disk):
-    store = FileStore()
+def test_a_full_disk_is_reported_in_advance_and_loses_nothing(folder):
+    disk = folder / 'disk'
+    disk.mkdir()
+    store = FileStore(disk)
     path = store.path(ACCOUNT)
-    with mount('-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', str(disk)):
+    with mount('-t', 'tmpfs', '-o', 'size=256k,mode=700', 'tmpfs', str(disk)):
         store.save(*KEY, authorization(text='old'))
         save = store.reserve(*KEY)
         ballast = fill(disk)
@@ -547,61 +489,48 @@ def test_a_full_disk_is_reported_in_advance_and_loses_nothing(disk):
         store.save(*KEY, authorization())
 
 
-def test_a_limit_of_size_is_reported_in_advance(place, store, folder, path):
-    store.save(*OTHER, OF_OTHER)
-    before = state(path)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
-    try:
-        _, saved, _, reserved, _ = tried(store)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    words = 'cannot be written: File too large'
-    check_refused([saved, reserved], place, 'no_space', words)
-    assert state(path) == before
-    assert not drafts(folder)
+def test_a_read_only_folder_is_reported_in_advance_and_left_as_it_is(said):
+    import filelock  # noqa: F401 - the user may not be able to import it
 
-
-def test_a_read_only_folder_is_reported_in_advance_and_left_as_it_is(
-    public, user, said
-):
-    public.write(whole())
-    os.chown(public.path, user, user)
-    before = state(public.path)
-    Path(public.folder).chmod(0o500)
-    loaded, *written, locked = tried_by(user, public)
-    assert (loaded, locked) == (None, None)
-    words = 'cannot be written: Permission'
-    check_refused(written, public, 'not_writable', words)
-    assert state(public.path) == before
+    user = os.getuid() or NOBODY
+    with tempfile.TemporaryDirectory() as folder:
+        store, place = FileStore(folder), FilePlace(folder)
+        place.write(whole())
+        for path in place.path, folder:
+            os.chown(path, user, -1)
+        os.chmod(folder, 0o500)
+        before = state(place.path)
+        os.seteuid(user)
+        try:
+            loaded, *written, locked = tried(store)
+            place.path.chmod(0)
+            *refused, _ = tried(store)
+            place.path.chmod(0o600)
+        finally:
+            os.seteuid(os.getuid())
+        assert (loaded, locked) == (None, None)
+        words = 'cannot be written: Permission denied'
+        check_refused(written, place, 'not_writable', words)
+        words = 'cannot be read: Permission denied'
+        check_refused(refused, place, 'unreadable', words)
+        assert state(place.path) == before
+        os.chmod(folder, 0o700)
     (text,) = said
-    assert f'{public.path}.lock cannot be locked' in text
+    assert f'{place.path}.lock cannot be locked' in text
 
 
-@pytest.mark.parametrize(
-    ('permissions', 'is_foreign', 'by_root', 'words'),
-    [
-        (0, False, False, 'cannot be read: Permission denied'),
-        (0o600, True, False, 'Permission denied'),
-        (0o644, True, False, 'it belongs to another user'),
-        (0o600, True, True, 'it belongs to another user'),
-        (0o644, True, True, 'it belongs to another user'),
-    ],
-)
-def test_a_file_that_may_not_be_used_is_refused_and_left_as_it_is(
-    public, user, said, permissions, is_foreign, by_root, words
+@pytest.mark.skipif(os.getuid() != 0, reason='only root gives files away')
+@pytest.mark.parametrize('permissions', [0o600, 0o644])
+def test_a_file_of_another_user_is_refused_and_left_as_it_is(
+    place, store, path, said, permissions
 ):
-    if is_foreign and os.getuid() != 0:
-        pytest.skip('only root can give files away')
-    public.write(whole())
-    owner = user - is_foreign
-    os.chown(public.path, owner, owner)
-    public.path.chmod(permissions)
-    before = state(public.path)
-    *errors, locked = tried_by(0 if by_root else user, public)
-    check_refused(errors, public, 'unreadable', words)
-    assert locked is None
-    assert state(public.path) == before
+    place.write(whole())
+    path.chmod(permissions)
+    os.chown(path, NOBODY, NOBODY)
+    before = state(path)
+    *errors, _ = tried(store)
+    check_refused(errors, place, 'unreadable', 'it belongs to another user')
+    assert state(path) == before
     assert said == []
 
 
@@ -662,20 +591,11 @@ def test_a_process_killed_at_any_step_leaves_a_whole_file(place, store, path):
 
 
 def fork_under_a_lock(place, wire):
-    """Fork while another thread holds the lock."""
-    held = threading.Event()
-
-    def hold():
-        with place.open().lock(*KEY):
-            held.set()
-            signal.pause()
-
-    threading.Thread(target=hold, daemon=True).start()
-    held.wait(contract.SECONDS)
-    child = os.fork()
-    if child:
-        wire.send(child)
-    signal.pause()
+    with place.open().lock(*KEY):
+        child = os.fork()
+        if child:
+            wire.send(child)
+        signal.pause()
 
 
 def test_a_child_does_not_keep_the_lock_of_a_killed_process(place, store):
