@@ -59,6 +59,9 @@ class Policy:
     This one suits programs, which get errors at once.
     """
 
+    # A session of a web tool has one.
+    __slots__ = ()
+
     def trusts(self, wiki: str) -> bool:
         """Return whether secrets may be sent to a wiki."""
         return True
