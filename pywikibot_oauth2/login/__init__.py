@@ -109,7 +109,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                     ' session.authorization_url().'
                 )
         elif (
-            wiki in blocks.used_wikis
+            blocks.may_concern(wiki, client)
             and self.username not in host.own_users(wiki)
             and not self.password
         ):
