@@ -11,7 +11,6 @@ import queue
 import socket
 import string
 import threading
-import weakref
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -194,13 +193,14 @@ class CallbackServer:
             or not self._is_answer(f'?{query}')
         ):
             return HTTPStatus.BAD_REQUEST, _FOREIGN
-        self.callbacks.put(f'?{query}')
         return HTTPStatus.OK, _ARRIVED
 
 
 class _Server(ThreadingTCPServer):
     """Gives each connection a thread: browsers open some in advance."""
 
+    # Nobody waits for a connection without a request.
+    daemon_threads = True
     # On Windows, this would let a program take over the port of another.
     allow_reuse_address = os.name != 'nt'
 
@@ -208,22 +208,7 @@ class _Server(ThreadingTCPServer):
         if ':' in host:
             self.address_family = socket.AF_INET6
         self.owner = owner
-        self._open: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         super().__init__((host, port), _Handler)
-
-    def get_request(self) -> tuple[socket.socket, object]:
-        """Accept a connection, and note it."""
-        connection, address = super().get_request()
-        self._open.add(connection)
-        return connection, address
-
-    def server_close(self) -> None:
-        """Close the port, and wait until all answers are sent."""
-        for connection in self._open:
-            # Ends the wait for a request, but lets an answer be sent.
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)
-        super().server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -240,8 +225,14 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def do_GET(self) -> None:
-        """Answer a GET."""
-        self._send(*self.server.owner.reply(self.path, self.headers))
+        """Answer a GET, and then pass a callback of the login on."""
+        owner = self.server.owner
+        status, page = owner.reply(self.path, self.headers)
+        try:
+            self._send(status, page)
+        finally:
+            if status == HTTPStatus.OK:
+                owner.callbacks.put(f'?{self.path.partition("?")[2]}')
 
     def send_error(self, code: int, *_: str | None) -> None:
         """Answer anything that is not a GET, or not HTTP at all."""
