@@ -82,21 +82,21 @@ _NOTHING = (
 )
 
 
-def loopback_address(redirect_uri: str | None) -> tuple[str, int] | None:
+def loopback_address(redirect_uri: str) -> tuple[str, int]:
     """Return where a server on this machine can receive a callback.
 
-    :return: host and port if the URL is plain http on 127.0.0.0/8, on
-        ``[::1]`` or on ``localhost``, otherwise None
+    :return: host and port
+    :raises ValueError: the URL is anything but plain http on 127.0.0.0/8,
+        on ``[::1]`` or on ``localhost``
     """
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(redirect_uri or '')
-        host, port = parts.hostname or '', parts.port
-        if host != 'localhost':
-            host = str(ipaddress.ip_address(host))
-        port = 80 if port is None else port
-        if parts.scheme == 'http' and port and is_loopback(host):
-            return host, port
-    return None
+    parts = urlsplit(redirect_uri)
+    host, port = parts.hostname or '', parts.port
+    if host != 'localhost':
+        host = str(ipaddress.ip_address(host))
+    port = 80 if port is None else port
+    if parts.scheme != 'http' or not port or not is_loopback(host):
+        raise ValueError('The callback URL is not on this machine.')
+    return host, port
 
 
 def owner_of_port(port: int) -> str | None:
@@ -121,7 +121,7 @@ class CallbackServer:
 
     :param is_answer: returns whether a callback belongs to the pending login
     :raises OSError: the port cannot be listened on
-    :raises ValueError: the callback URL has no :func:`loopback_address`
+    :raises ValueError: the callback URL is not on this machine
     :ivar callbacks: the callbacks that belong to the login, in order;
         they hold authorization codes
     """
@@ -129,10 +129,7 @@ class CallbackServer:
     def __init__(
         self, redirect_uri: str, is_answer: Callable[[str], bool]
     ) -> None:
-        address = loopback_address(redirect_uri)
-        if address is None:
-            raise ValueError('The callback URL is not on this machine.')
-        host, port = address
+        host, port = loopback_address(redirect_uri)
         parts = urlsplit(redirect_uri)
         self._path = parts.path or '/'
         self._fields = set(parse_qsl(parts.query, keep_blank_values=True))
@@ -148,16 +145,14 @@ class CallbackServer:
         with contextlib.ExitStack() as opened:
             for host in hosts:
                 try:
-                    server = _Server(host, port, self)
+                    server = opened.enter_context(_Server(host, port, self))
                 except OSError as error:
+                    # There may be no IPv6 on this machine.
                     missing = errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT
-                    if error.errno not in missing:
+                    if not self._servers or error.errno not in missing:
                         raise
                 else:
-                    self._servers.append(opened.enter_context(server))
-            if not self._servers:
-                reason = 'This machine lacks that address'
-                raise OSError(errno.EADDRNOTAVAIL, reason)
+                    self._servers.append(server)
             opened.pop_all()
 
     def __enter__(self) -> CallbackServer:

