@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tokenize
 from io import BytesIO
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING
 
 from pywikibot_oauth2.errors import ConfigurationError, StoreError
 from pywikibot_oauth2.login.prompt import is_terminal
@@ -46,10 +46,6 @@ _ENTRY = re.compile(
 )
 
 
-#: The new content of a user-config.py, which Pywikibot has loaded once.
-Rehearsed = NewType('Rehearsed', bytes)
-
-
 def credentials_path(folder: Path, client_id: str | None = None) -> Path:
     """Return the path of a client's credentials file, or a free path."""
     stem = CREDENTIALS.removesuffix('.json')
@@ -74,20 +70,21 @@ def write_credentials(path: Path, values: Mapping[str, str | None]) -> None:
         put(content.encode())
 
 
-def read(path: Path) -> tuple[str, str]:
-    """Return what user-config.py holds, and its encoding."""
+def read(path: Path) -> str:
+    """Return what user-config.py holds, which must be encoded in UTF-8."""
     with _reported(path, 'read'):
         try:
             content = path.read_bytes()
         except FileNotFoundError:
-            return '', 'utf-8'
-    try:
-        encoding = tokenize.detect_encoding(BytesIO(content).readline)[0]
-        return content.decode(encoding), encoding
-    except (SyntaxError, UnicodeError) as error:
-        raise ConfigurationError(
-            f'{path} cannot be decoded: {error}', error='not_loadable'
-        ) from None
+            return ''
+    with contextlib.suppress(SyntaxError, UnicodeError):
+        encoding, _ = tokenize.detect_encoding(BytesIO(content).readline)
+        if encoding.startswith('utf-8'):
+            return content.decode()
+    raise ConfigurationError(
+        f'{path} is not encoded in UTF-8. Save it in UTF-8.',
+        error='not_loadable',
+    )
 
 
 def changed(
@@ -150,21 +147,14 @@ def diff(before: str, after: str) -> str:
 
 
 def rehearse(
-    path: Path,
-    content: str,
-    encoding: str,
-    credentials: Path,
-    *,
-    is_owner_only: bool,
-) -> Rehearsed:
+    path: Path, content: str, credentials: Path, *, is_owner_only: bool
+) -> None:
     """Check that both files can be written, and that Pywikibot loads them.
 
     :param path: the path of user-config.py
     :param content: the new content
-    :param encoding: its encoding
     :param credentials: the path of the credentials file
     :param is_owner_only: whether that is going to hold an access token
-    :return: the new content, encoded
     :raises ConfigurationError: Pywikibot could not load the new one
     :raises StoreError: one of them cannot be written
     """
@@ -173,12 +163,11 @@ def rehearse(
         stand_in.write_text(json.dumps(dict.fromkeys(names, 'none')))
         trial = content.replace(repr(credentials.name), repr(stand_in.name))
         with _reported(path), draft(path, path.suffix) as (temporary, _):
-            temporary.write_bytes(_encoded(path, trial, encoding))
+            temporary.write_bytes(trial.encode())
             _require_loadable(path, temporary)
-    return Rehearsed(_encoded(path, content, encoding))
 
 
-def replace(path: Path, content: Rehearsed) -> Path | None:
+def replace(path: Path, content: str) -> Path | None:
     """Replace user-config.py.
 
     :return: the path of the backup, if there was an old one
@@ -192,19 +181,8 @@ def replace(path: Path, content: Rehearsed) -> Path | None:
             )
             backup.touch(mode=0o600)
             shutil.copy2(path, backup)
-        put(content)
+        put(content.encode())
     return backup
-
-
-def _encoded(path: Path, content: str, encoding: str) -> bytes:
-    try:
-        return content.encode(encoding)
-    except UnicodeError:
-        raise ConfigurationError(
-            f'{path} is encoded in {encoding}, which lacks a character of'
-            ' the account or of the site. Save it in UTF-8.',
-            error='not_loadable',
-        ) from None
 
 
 def _require_loadable(path: Path, trial: Path) -> None:

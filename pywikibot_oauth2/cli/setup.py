@@ -232,7 +232,7 @@ class Setup:
     ) -> Callable[[OAuth2Client], None]:
         """Ask for consent to the changes; return what writes them."""
         path = self.folder / 'user-config.py'
-        before, encoding = config_file.read(path)
+        before = config_file.read(path)
         credentials = config_file.credentials_path(self.folder, client_id)
         is_known = bool(before.strip()) and bool(configured_account(self.site))
         after = config_file.changed(
@@ -248,8 +248,8 @@ class Setup:
         changes = config_file.diff(before, after)
         if changes:
             pywikibot.info(f'\nChanges to {path}:\n\n{changes}')
-        content = config_file.rehearse(
-            path, after, encoding, credentials, is_owner_only=not callback_url
+        config_file.rehearse(
+            path, after, credentials, is_owner_only=not callback_url
         )
         if changes:
             self.answers.agree('Write these changes?')
@@ -260,7 +260,7 @@ class Setup:
             config_file.write_credentials(credentials, values)
             pywikibot.info(f'The credentials are kept in {credentials}')
             if changes:
-                backup = config_file.replace(path, content)
+                backup = config_file.replace(path, after)
                 if backup is not None:
                     pywikibot.info(f'The old file is kept as {backup}')
 
