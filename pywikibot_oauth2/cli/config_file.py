@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import errno
 import itertools
 import json
 import os
@@ -16,26 +15,19 @@ import tokenize
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from pywikibot_oauth2.errors import ConfigurationError, StoreError
+from pywikibot_oauth2.errors import ConfigurationError
 from pywikibot_oauth2.login.prompt import is_terminal
-from pywikibot_oauth2.stores.file import draft
+from pywikibot_oauth2.stores.file import draft, reported
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
 #: The file that holds the credentials. PAWS publishes home folders, except
 #: for files whose names begin with a dot.
 CREDENTIALS = '.pywikibot-oauth2.json'
-
-# What to say about an error of the operating system; by default, that the
-# folder is not writable.
-_CODES = {
-    errno.ENOENT: 'no_folder',
-    **dict.fromkeys((errno.EDQUOT, errno.EFBIG, errno.ENOSPC), 'no_space'),
-}
 
 _IMPORT = 'import pywikibot_oauth2 as _oauth2'
 _KEY = re.compile(r"authenticate\['([^']+)'\] = ")
@@ -58,7 +50,7 @@ def credentials_path(folder: Path, client_id: str | None = None) -> Path:
 
 def require_room(path: Path) -> None:
     """Check that a file can be written, before its content is known."""
-    with _reported(path), draft(path):
+    with reported(path), draft(path):
         pass
 
 
@@ -66,13 +58,13 @@ def write_credentials(path: Path, values: Mapping[str, str | None]) -> None:
     """Write a credentials file, with mode 0600 from its first byte."""
     given = {name: value for name, value in values.items() if value}
     content = json.dumps(given, indent=1) + '\n'
-    with _reported(path), draft(path) as (_, put):
+    with reported(path), draft(path) as (_, put):
         put(content.encode())
 
 
 def read(path: Path) -> str:
     """Return what user-config.py holds, which must be encoded in UTF-8."""
-    with _reported(path, 'read'):
+    with reported(path, 'read'):
         try:
             content = path.read_bytes()
         except FileNotFoundError:
@@ -159,10 +151,10 @@ def rehearse(
     :raises StoreError: one of them cannot be written
     """
     names = ['access_token'] if is_owner_only else ['client_id']
-    with _reported(credentials), draft(credentials) as (stand_in, _):
+    with reported(credentials), draft(credentials) as (stand_in, _):
         stand_in.write_text(json.dumps(dict.fromkeys(names, 'none')))
         trial = content.replace(repr(credentials.name), repr(stand_in.name))
-        with _reported(path), draft(path, path.suffix) as (temporary, _):
+        with reported(path), draft(path, path.suffix) as (temporary, _):
             temporary.write_bytes(trial.encode())
             _require_loadable(path, temporary)
 
@@ -174,7 +166,7 @@ def replace(path: Path, content: str) -> Path | None:
     :raises StoreError: it cannot be written
     """
     backup = None
-    with _reported(path), draft(path, path.suffix) as (_, put):
+    with reported(path), draft(path, path.suffix) as (_, put):
         if path.exists():
             backup = _free_path(
                 path.with_name(f'{path.name}.bak'), f'{path.name}.bak{{}}', 1
@@ -217,19 +209,6 @@ def run_python(
         text=True,
         check=False,
     )
-
-
-@contextlib.contextmanager
-def _reported(path: Path, done: str = 'written') -> Iterator[None]:
-    """Turn an error of the operating system into a StoreError."""
-    try:
-        yield
-    except OSError as failure:
-        raise StoreError(
-            f'{path} cannot be {done}: {failure.strerror or failure}.',
-            error=_CODES.get(failure.errno or 0, 'not_writable'),
-            hint=str(path),
-        ) from None
 
 
 def _free_path(path: Path, pattern: str, first: int) -> Path:
