@@ -135,26 +135,20 @@ class Setup:
     def _propose(
         self, session: WikiSession, fields: dict[str, object]
     ) -> dict[str, object]:
-        """Register a client, under a name that is not taken yet.
-
-        The wiki compares name and version, but here accepts the versions 1.0
-        and 2.0 only (recorded).
-        """
-        for number in range(1, 21):
-            suffix = f' ({number})' if number > 1 else ''
-            name = f'{fields["name"]}{suffix}'
+        """Register a client, under a name that is not taken yet."""
+        # The version would do as well, but the wiki accepts 1.0 and 2.0 only
+        # (recorded).
+        name, number = fields['name'], 1
+        while True:
             try:
-                return session.rest('', {**fields, 'name': name})
+                return session.rest('', fields)
             except errors.AuthorizationError as error:
-                if error.hint != 'consumer_exists':
+                number += 1
+                if error.hint != 'consumer_exists' or number > 20:
                     raise
-        raise errors.AuthorizationError(
-            f'{self.username} has already registered 20 clients of this name.',
-            error='refused',
-        )
+            fields['name'] = f'{name} ({number})'
 
     def _grants(self) -> list[str]:
-        """Return the grants that the bot needs."""
         if not self.answers.given.get('grants') and not self.answers.takes_all:
             pywikibot.info(
                 '\nThe bot can do only what its grants allow, and they cannot'
@@ -173,6 +167,7 @@ class Setup:
 
     def _usable_client(self, *, by_form: bool) -> OAuth2Client:
         """Ask for the values of a client, and try them."""
+        name = self.username
         try:
             client = self._ask_for_values(by_form=by_form)
             client.check()
@@ -181,8 +176,10 @@ class Setup:
                 # If the client is accepted, the made-up token is refused.
                 with contextlib.suppress(errors.AuthorizationEndedError):
                     endpoints.refresh(Token('none', 'none'))
-                return client
-            profile = endpoints.profile(Token(client.access_token).header)
+            else:
+                header = Token(client.access_token).header
+                profile = endpoints.profile(header) or {}
+                name = printable(profile.get('username') or 'nobody')
         except (errors.ClientRefusedError, errors.ConfigurationError) as error:
             is_unusable = getattr(error, 'is_unusable', False)
             if is_unusable or error.error == 'no_choice':
@@ -192,7 +189,6 @@ class Setup:
                 f'{error}\nNothing was written. Compare the values with those'
                 f' at\n  {clients}\nand run the command again.'
             ) from None
-        name = printable((profile or {}).get('username') or 'nobody')
         if name != self.username:
             raise impossible(
                 f'{self.wiki} says that the access token belongs to {name},'
