@@ -30,6 +30,8 @@ from pywikibot_oauth2.token import Token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pywikibot.site import BaseSite
+
 
 _KINDS = {
     'browser': 'you click "Allow" in a browser; tokens live for hours, and'
@@ -236,7 +238,7 @@ class Setup:
             family=self.site.family.name,
             code=self.site.code,
             username=None if is_known else self.username,
-            keys=self._keys(),
+            keys=keys_for(self.site, self.username),
             credentials=credentials.name,
             options=f'redirect_uri={callback_url!r}' if callback_url else '',
             family_url=self._family_url,
@@ -262,25 +264,27 @@ class Setup:
 
         return write
 
-    def _keys(self) -> set[str]:
-        """Return the keys for the wiki and, on Wikimedia, its sisters."""
-        if not host.is_wikimedia(self.site):
-            # As Pywikibot looks it up: a family may have it in capitals.
-            return {host.netloc_of(self.site)}
-        keys, wikis, others = set(), {self.wiki}, []
-        for site in host.configured_sites():
-            if site.username != self.username:
-                if site.wiki != self.wiki:
-                    others.append(host.netloc_of(site))
-            elif site.wiki and host.is_wikimedia(site):
-                wikis.add(site.wiki)
-        for wiki in wikis:
-            key = host.narrow_key(wiki)
-            # The wikis of other accounts keep the clients that they have.
-            if any(host.is_match(key, other) for other in others):
-                key = urlsplit(wiki).netloc
-            keys.add(key)
-        return keys
+
+def keys_for(its_site: BaseSite, username: str) -> set[str]:
+    """Return the keys for a site and, on Wikimedia, the account's others."""
+    if not host.is_wikimedia(its_site):
+        # As Pywikibot looks it up: a family may have it in capitals.
+        return {host.netloc_of(its_site)}
+    its_wiki, keys = host.wiki_of_site(its_site), set()
+    wikis, others = {its_wiki}, []
+    for site in host.configured_sites():
+        if site.username != username:
+            if site.wiki != its_wiki:
+                others.append(host.netloc_of(site))
+        elif site.wiki and host.is_wikimedia(site):
+            wikis.add(site.wiki)
+    for wiki in wikis:
+        key = host.narrow_key(wiki)
+        # The wikis of other accounts keep the clients that they have.
+        if any(host.is_match(key, other) for other in others):
+            key = urlsplit(wiki).netloc
+        keys.add(key)
+    return keys
 
 
 def _folder() -> Path:

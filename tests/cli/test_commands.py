@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from tests.cli.conftest import edit_file
 from tests.harness import Owner, grants, pwb, wait_until
 from tests.sandbox.config import FAMILY
 
@@ -17,10 +18,6 @@ def owner(stranger):
     stranger.use_oauth()
     stranger.authorize()
     return stranger
-
-
-def edit_file(path, old, new):
-    path.write_text(path.read_text().replace(old, new))
 
 
 def block_the_place_of(path):
@@ -196,15 +193,7 @@ def test_an_authorization_is_imported_again_by_a_hidden_paste(
     shows('', 0)
 
 
-@pytest.mark.parametrize(
-    'option',
-    [
-        '-export',
-        '-all',
-        pytest.param('-token', marks=pytest.mark.slow),
-        pytest.param('-json', marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize('option', ['-export', '-all'])
 def test_output_that_nobody_reads_is_reported_and_no_export(
     owner, shows, option
 ):

@@ -17,6 +17,7 @@ from pywikibot_oauth2.cli import sites
 from pywikibot_oauth2.cli.answers import Answers
 from pywikibot_oauth2.cli.sites import offline_site
 from pywikibot_oauth2.errors import EndpointError
+from tests.cli.conftest import edit_file
 from tests.harness import Owner, Terminal, editors, wait_until
 from tests.helpers import forget_sites
 from tests.sandbox import Sandbox
@@ -111,8 +112,6 @@ def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
     assert ':OAuthConsumerRegistration/propose/oauth2\n' in shown
     credentials = owner.folder / '.pywikibot-oauth2.json'
     assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
-    assert 'from_file(' in owner.config.read_text()
-    assert (owner.folder / 'user-config.py.bak').exists()
     assert editors(wiki) == []
     assert owner.edit() == ''
     assert editors(wiki) == ['Bot']
@@ -238,25 +237,17 @@ def test_no_client_is_registered_for_a_file_that_would_not_load(
     'entry', ["['*']['*'] = 'Bot'", "['sandbox'] = {'en': 'Bot'}"]
 )
 def test_what_is_not_agreed_to_is_not_written_or_registered(
-    owner, refused, entry
+    owner, wiki, refused, entry
 ):
-    text = owner.config.read_text()
-    owner.config.write_text(text.replace("['sandbox']['en'] = 'Bot'", entry))
-    words = '\n+authenticate', 'Write these changes?', 'Nothing was changed.'
-    shown = refused('-kind:owner-only -by:api', 2, *words, typed='n\n')
+    edit_file(owner.config, "['sandbox']['en'] = 'Bot'", entry)
+    # Pywikibot looks the host up as the family has it.
+    name = f'LocalHost:{wiki.netloc.partition(":")[2]}'
+    edit_file(owner.folder / 'sandbox_family.py', wiki.netloc, name)
+    words = f'\n+authenticate[{name!r}] = ', 'Write these changes?'
+    options = '-kind:owner-only -by:api', 2, *words, 'Nothing was changed.'
+    shown = refused(*options, typed='n\n')
     # An account stays however it is configured.
     assert '\n+usernames' not in shown
-
-
-@pytest.mark.slow
-def test_the_key_is_what_pywikibot_looks_up(owner, wiki, unattended):
-    # requests would prepare the address as the one of the wiki.
-    family = owner.folder / 'sandbox_family.py'
-    name = f'LocalHost:{wiki.netloc.partition(":")[2]}'
-    family.write_text(family.read_text().replace(wiki.netloc, name))
-    unattended()
-    assert f'authenticate[{name!r}]' in owner.config.read_text()
-    assert owner.edit() == ''
 
 
 def test_the_form_is_opened_filled_in(wiki, refused, monkeypatch):
@@ -280,10 +271,6 @@ ANSWERS = ['2', '', '', '', '', '']
     ('key', 'last', 'status', 'words'),
     [
         ('\x03', 0, 130, ''),
-        *(
-            pytest.param('\x03', number, 130, '', marks=pytest.mark.slow)
-            for number in range(1, 5)
-        ),
         ('\x03', 5, 130, ''),
         ('\x04', 5, 2, 'There was no answer.'),
     ],
@@ -316,14 +303,6 @@ def test_an_end_at_each_question_leaves_nothing_half_done(refused, last):
     typed = '\n'.join([*ANSWERS[:last], ''])
     words = QUESTIONS[last], 'There was no answer.'
     assert QUESTIONS[last + 1] not in refused('', 2, *words, typed=typed)
-
-
-def test_a_password_that_is_not_piped_is_missed(owner):
-    line = f'exec "$@" -setup {BY_API} <&-'
-    done = owner.in_shell(line, *PROGRAM)
-    assert done.returncode == 2
-    assert 'Standard input has no line for that.' in done.stdout
-    assert 'Traceback' not in done.stdout
 
 
 # The password, which a reset asks for, too
@@ -390,19 +369,6 @@ def test_it_begins_without_any_configuration(owner, wiki, keys):
 
 
 @pytest.mark.slow
-def test_a_second_wiki_leaves_the_first_one_as_it_is(
-    tmp_path, wiki, shows, keys
-):
-    with Sandbox(clock=wiki.clock, like=wiki.like) as other:
-        owner = Owner(tmp_path, wiki, has_oauth=False, others={'de': other})
-        for code in ('en', 'de'):
-            options = f'-setup {BY_API} -site:sandbox:{code}'
-            shows(options, 0, keys=keys, owner=owner)
-        owner.edit(1, 'en', 'de')
-        assert editors(wiki) == editors(other) == ['Bot']
-
-
-@pytest.mark.slow
 def test_another_account_does_not_take_the_client_of_the_first(
     owner, wiki, shows, refused, unattended
 ):
@@ -446,10 +412,8 @@ def test_a_folder_that_is_missing_is_named(
 def test_a_key_is_narrow_enough_for_the_accounts(monkeypatch, username, key):
     names = {'de': username, 'en': 'Bot'}
     monkeypatch.setitem(config.usernames, 'wikipedia', names)
-    one = object.__new__(subject.Setup)
-    one.site = offline_site('de', 'wikipedia')
-    one.wiki, one.username = 'https://de.wikipedia.org/w', username
-    assert one._keys() == {key}
+    site = offline_site('de', 'wikipedia')
+    assert subject.keys_for(site, username) == {key}
 
 
 @pytest.mark.slow
