@@ -86,7 +86,6 @@ def test_without_an_authorization_the_status_says_what_to_run(stranger, shows):
 @pytest.mark.parametrize(
     ('place', 'words'),
     [
-        ("authenticate[('{netloc}',)]", 'has no OAuth2Auth'),
         ('authenticate[b"x"]', 'has no OAuth2Auth'),
         ('authenticate', 'has no OAuth2Auth'),
         # The link is one that can be opened.
@@ -102,17 +101,6 @@ def test_a_mistake_in_the_configuration_is_status_2(
         f"'{stranger.client.id}', 'secret', redirect_uri='127.0.0.1:80')\n"
     )
     shows('', 2, words)
-
-
-# Others are in tests/test_client.py.
-def test_a_mistake_that_ends_pywikibot_is_status_2(owner):
-    owner.configure("_oauth2.OAuth2Auth('a', 'b', 'c', 'a secret')\n")
-    done = owner.alone('oauth2')
-    assert done.returncode == 2
-    assert 'These are OAuth 1.0a credentials.' in done.stdout
-    assert '\n  pwb oauth2 -setup\n' in done.stdout
-    assert 'Traceback' not in done.stdout
-    assert 'a secret' not in done.stdout
 
 
 def test_an_account_that_is_missing_is_named(owner, shows):
@@ -233,20 +221,18 @@ def test_registering_by_hand_is_explained(owner, shows):
 
 
 @pytest.mark.parametrize(
-    ('fault', 'options'),
+    ('fault', 'answer'),
     [
-        ('status', {'status': 503}),
-        ('html', {}),
-        ('half', {}),
-        ('reset_before', {}),
-        ('rewrite', {'change': lambda _: {'error': {'code': 'readonly'}}}),
-        ('rewrite', {'change': lambda _: []}),
+        ('html', None),
+        ('half', None),
+        ('rewrite', {'error': {'code': 'readonly'}}),
+        ('rewrite', []),
     ],
 )
 def test_an_answer_of_no_use_is_not_taken_for_a_refusal(
-    owner, wiki, shows, fault, options
+    owner, wiki, shows, fault, answer
 ):
-    wiki.fail_next(fault, path='/api.php', **options)
+    wiki.fail_next(fault, path='/api.php', change=lambda _: answer)
     shows('', 3, 'unreachable')
 
 
