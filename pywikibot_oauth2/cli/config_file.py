@@ -95,9 +95,8 @@ def changed(
     A line that was written for the same credentials, or for the same keys
     of authenticate, is replaced. All other lines stay where they are.
 
-    :param username: the account; None if one is configured
-    :param credentials: the name of the credentials file
-    :param options: other arguments of from_file, or ''
+    :param username: None if the account is configured
+    :param options: other arguments of from_file
     :param family_url: the address of the api.php, if Pywikibot has no family
         for the wiki
     """
@@ -143,12 +142,7 @@ def rehearse(
 ) -> None:
     """Check that both files can be written, and that Pywikibot loads them.
 
-    :param path: the path of user-config.py
-    :param content: the new content
-    :param credentials: the path of the credentials file
-    :param is_owner_only: whether that is going to hold an access token
-    :raises ConfigurationError: Pywikibot could not load the new one
-    :raises StoreError: one of them cannot be written
+    :param is_owner_only: whether an access token is going to be written
     """
     names = ['access_token'] if is_owner_only else ['client_id']
     with reported(credentials), draft(credentials) as (stand_in, _):
@@ -160,11 +154,7 @@ def rehearse(
 
 
 def replace(path: Path, content: str) -> Path | None:
-    """Replace user-config.py.
-
-    :return: the path of the backup, if there was an old one
-    :raises StoreError: it cannot be written
-    """
+    """Replace user-config.py; return the path of the backup, if any."""
     backup = None
     with reported(path), draft(path, path.suffix) as (_, put):
         if path.exists():

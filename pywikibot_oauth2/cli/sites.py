@@ -43,11 +43,9 @@ class _NoSiteinfo:
 
 
 class OfflineSite(BaseSite):
-    """A site that sends no request when it is created.
+    """A site that sends no request when it is created."""
 
-    :cvar siteinfo: used by Pywikibot 9 for the User-Agent
-    """
-
+    # Pywikibot 9 uses it for the User-Agent.
     siteinfo = _NoSiteinfo()
 
 
@@ -140,11 +138,7 @@ def configured_cases() -> Iterator[Case]:
 
 
 def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
-    """Return the site to set up.
-
-    :return: the site, and the address of its api.php if Pywikibot has no
-        family for it
-    """
+    """Return the site to set up, and its api.php if it has no family."""
     # Without user-config.py, Pywikibot uses Test Wikipedia by default.
     names = '-site:', '-family:', '-code:', '-lang:'
     is_chosen = (folder / 'user-config.py').exists() or (

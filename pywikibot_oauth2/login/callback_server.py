@@ -83,9 +83,8 @@ _NOTHING = (
 
 
 def loopback_address(redirect_uri: str) -> tuple[str, int]:
-    """Return where a server on this machine can receive a callback.
+    """Return the host and port at which this machine receives a callback.
 
-    :return: host and port
     :raises ValueError: the URL is anything but plain http on 127.0.0.0/8,
         on ``[::1]`` or on ``localhost``
     """

@@ -55,8 +55,6 @@ class Conversation:
         """Let a person authorize the client, and return the token.
 
         :param timeout: seconds to wait for the answer
-        :raises OAuth2Error: there is no terminal, the person refused, the time
-            ran out, or the wiki did not accept the answer
         """
         if not is_terminal():
             raise errors.AuthorizationError(
