@@ -10,6 +10,7 @@ import signal
 import sys
 import termios
 import threading
+import time
 
 import pytest
 
@@ -23,8 +24,9 @@ SECRET = 'def50200c0ffee'
 
 
 def read(line):
+    deadline = time.monotonic() + SECONDS
     while (text := line.poll(SECONDS)) is None:
-        pass
+        assert time.monotonic() < deadline
     return text
 
 
