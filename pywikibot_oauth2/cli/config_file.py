@@ -137,16 +137,10 @@ def diff(before: str, after: str) -> str:
     return ''.join(difflib.unified_diff(old, new, *names))
 
 
-def rehearse(
-    path: Path, content: str, credentials: Path, *, is_owner_only: bool
-) -> None:
-    """Check that both files can be written, and that Pywikibot loads them.
-
-    :param is_owner_only: whether an access token is going to be written
-    """
-    names = ['access_token'] if is_owner_only else ['client_id']
+def rehearse(path: Path, content: str, credentials: Path) -> None:
+    """Check that both files can be written, and that Pywikibot loads them."""
     with reported(credentials), draft(credentials) as (stand_in, _):
-        stand_in.write_text(json.dumps(dict.fromkeys(names, 'none')))
+        stand_in.write_text('{"client_id": "none"}')
         trial = content.replace(repr(credentials.name), repr(stand_in.name))
         with reported(path), draft(path, path.suffix) as (temporary, _):
             temporary.write_bytes(trial.encode())

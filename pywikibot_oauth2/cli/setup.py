@@ -246,9 +246,7 @@ class Setup:
         changes = config_file.diff(before, after)
         if changes:
             pywikibot.info(f'\nChanges to {path}:\n\n{changes}')
-        config_file.rehearse(
-            path, after, credentials, is_owner_only=not callback_url
-        )
+        config_file.rehearse(path, after, credentials)
         if changes:
             self.answers.agree('Write these changes?')
 

@@ -95,12 +95,6 @@ def test_a_file_that_is_not_utf_8_is_reported(tmp_path, content):
         config_file.read(path)
 
 
-def rehearse(path, content):
-    """Try a new configuration for a client whose ID is known."""
-    credentials = path.with_name('.one.json')
-    config_file.rehearse(path, content, credentials, is_owner_only=False)
-
-
 def test_a_client_finds_its_credentials_and_another_one_a_free_path(tmp_path):
     first = config_file.credentials_path(tmp_path, 'a' * 32)
     config_file.write_credentials(first, {'client_id': 'a' * 32})
@@ -116,7 +110,7 @@ def test_a_configuration_that_does_not_load_replaces_nothing(tmp_path):
     path = tmp_path / 'user-config.py'
     path.write_text('family = "wikipedia"\n')
     with pytest.raises(ConfigurationError, match='ZeroDivisionError'):
-        rehearse(path, '1 / 0\n')
+        config_file.rehearse(path, '1 / 0\n', tmp_path / '.one.json')
     assert path.read_text() == 'family = "wikipedia"\n'
     assert list(tmp_path.iterdir()) == [path]
 
@@ -128,7 +122,7 @@ def test_a_link_stays_one_and_each_old_file_is_kept(tmp_path):
     # The new one finds the files beside the old one when it is tried.
     (tmp_path / 'more.txt').touch()
     new = '# (ö)\nopen(base_dir + "/more.txt").close()\n'
-    rehearse(path, new)
+    config_file.rehearse(path, new, tmp_path / '.one.json')
     assert target.read_text() == '# old\n'
     backups = [config_file.replace(path, new) for _ in range(2)]
     assert path.is_symlink()
