@@ -181,28 +181,26 @@ def test_an_authorization_is_imported_again_by_a_hidden_paste(
     shows('', 0)
 
 
-@pytest.mark.parametrize('option', ['-export', '-all'])
-def test_output_that_nobody_reads_is_reported_and_no_export(
-    owner, shows, option
+@pytest.mark.parametrize(
+    ('option', 'redirection', 'status', 'words'),
+    [
+        ('-export', '2>&1 >/dev/full', 4, 'No space left on device'),
+        ('-all', '2>&1 >/dev/full', 4, 'No space left on device'),
+        ('-token', '>&-', 4, 'cannot be written to: it is closed.'),
+        ('-token', '2>&-', 0, ''),
+        ('-import', '<&-', 2, 'has no line for that'),
+    ],
+)
+def test_a_stream_that_is_full_or_closed_is_reported_and_no_export(
+    owner, shows, option, redirection, status, words
 ):
-    line = 'exec "$@" 2>&1 >/dev/full'
+    line = f'exec "$@" {redirection}'
     done = owner.in_shell(line, *pwb('oauth2', option))
-    assert done.returncode == 4, done.stdout
-    assert 'No space left on device' in done.stdout
+    assert done.returncode == status, done.stdout
+    assert words in done.stdout
     assert 'Traceback' not in done.stdout
     assert 'Exception ignored' not in done.stdout
     shows('', 0)
-
-
-@pytest.mark.parametrize(
-    ('option', 'redirection', 'status'),
-    [('-import', '<&-', 2), ('-token', '>&-', 4), ('-token', '2>&-', 0)],
-)
-def test_a_closed_stream_is_no_traceback(owner, option, redirection, status):
-    line = f'exec "$@" {redirection}'
-    done = owner.in_shell(line, *pwb('oauth2', option))
-    assert done.returncode == status
-    assert 'Traceback' not in done.stdout
 
 
 def test_options_are_read_before_any_wiki_is_asked(owner, wiki, shows):
