@@ -17,10 +17,6 @@ from tests.harness import Owner
 from tests.helpers import forget_sites, leave_pywikibot
 
 
-def edit_file(path, old, new):
-    path.write_text(path.read_text().replace(old, new))
-
-
 @pytest.fixture(params=['1.43', 'master'])
 def like(request):
     """Return which server the wiki plays."""

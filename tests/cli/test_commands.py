@@ -7,8 +7,7 @@ import json
 
 import pytest
 
-from tests.cli.conftest import edit_file
-from tests.harness import Owner, grants, pwb, wait_until
+from tests.harness import Owner, edit_file, grants, pwb, wait_until
 from tests.sandbox.config import FAMILY
 
 

@@ -17,8 +17,7 @@ from pywikibot_oauth2.cli import sites
 from pywikibot_oauth2.cli.answers import Answers
 from pywikibot_oauth2.cli.sites import offline_site
 from pywikibot_oauth2.errors import EndpointError
-from tests.cli.conftest import edit_file
-from tests.harness import Owner, Terminal, editors, wait_until
+from tests.harness import Owner, Terminal, edit_file, editors, wait_until
 from tests.helpers import forget_sites
 from tests.sandbox import Sandbox
 from tests.sandbox.config import FAMILY
