@@ -36,13 +36,6 @@ def test_an_empty_configuration_gets_all_that_is_needed():
     assert 'Bot' not in changed('# mine\n', username=None)
 
 
-def test_other_lines_keep_their_places():
-    own = IMPORT + "authenticate['y.org'] = _oauth2.OAuth2Auth('a', 'b')\n"
-    other = changed('', keys=['x.org'], credentials='.two.json')
-    for before in (own, other):
-        assert changed(before).startswith(before)
-
-
 @pytest.mark.parametrize(
     ('changes', 'keys'),
     [
@@ -66,6 +59,8 @@ def test_an_older_line_for_the_same_client_or_wiki_is_replaced(changes, keys):
         '\n# no line feed at the end',
         '# a page\x0cbreak\n_x = "a\u2028b"\n\n',
         '# one\r\n# two\n',
+        f"{IMPORT}authenticate['y.org'] = _oauth2.OAuth2Auth('a', 'b')\n",
+        changed('', keys=['x.org'], credentials='.two.json'),
     ],
 )
 def test_what_is_there_stays_to_the_last_byte_wherever_it_stands(before):

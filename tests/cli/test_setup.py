@@ -17,7 +17,7 @@ from pywikibot_oauth2.cli import sites
 from pywikibot_oauth2.cli.answers import Answers
 from pywikibot_oauth2.cli.sites import offline_site
 from pywikibot_oauth2.errors import EndpointError
-from tests.harness import Owner, Terminal, edit_file, editors, wait_until
+from tests.harness import Owner, edit_file, editors, wait_until
 from tests.helpers import forget_sites
 from tests.sandbox import Sandbox
 from tests.sandbox.config import FAMILY
@@ -37,12 +37,6 @@ def owner(stranger):
 def keys(wiki):
     """Return the line with Bot's password."""
     return wiki.password('Bot') + '\n'
-
-
-def setup(owner, *options):
-    """Open a terminal and run the set-up in it."""
-    command = *PROGRAM, '-setup', *options
-    return Terminal(command, owner.environment, owner.folder)
 
 
 def answer_hidden(terminal, question, line):
@@ -95,7 +89,7 @@ def refused(owner, shows):
 
 
 def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
-    with setup(owner) as terminal:
+    with owner.terminal('oauth2', '-setup') as terminal:
         terminal.answer('Which one', '2')
         terminal.answer('How is the client registered?', '1')
         terminal.answer('Write these changes?', 'y')
@@ -139,7 +133,8 @@ def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner):
     client = owner.client
     owner.has_browser()
     values = f'-client-id:{client.id}', f'-callback-url:{client.redirect_uri}'
-    with setup(owner, '-kind:browser', '-by:id', *values) as terminal:
+    options = '-setup', '-kind:browser', '-by:id', *values
+    with owner.terminal('oauth2', *options) as terminal:
         answer_hidden(terminal, 'Client secret', client.secret)
         terminal.answer('Write these changes?', 'y')
         shown = terminal.wait()
@@ -263,7 +258,7 @@ def test_a_key_at_a_question_leaves_nothing_half_done(
     owner, key, last, status
 ):
     before = state(owner)
-    with setup(owner) as terminal:
+    with owner.terminal('oauth2', '-setup') as terminal:
         for question, answer in zip(QUESTIONS[:last], ANSWERS, strict=False):
             terminal.answer(question, answer)
         terminal.expect(QUESTIONS[last])
