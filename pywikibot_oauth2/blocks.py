@@ -213,12 +213,14 @@ def current_block() -> Block | None:
     return block
 
 
-def may_concern(wiki: str, client: OAuth2Client) -> bool:
+def may_concern(wiki: str, client: OAuth2Client | None) -> bool:
     """Return whether a wiki may have been asked within a block.
 
     A block is also for other wikis of a farm that accept its client.
     """
-    return wiki in used_wikis or client.client_id in used_clients
+    return wiki in used_wikis or (
+        client is not None and client.client_id in used_clients
+    )
 
 
 def own_sender(

@@ -98,6 +98,10 @@ def wait_until(condition):
         time.sleep(0.005)
 
 
+def edit_file(path, old, new):
+    path.write_text(path.read_text().replace(old, new))
+
+
 def pwb(*arguments):
     """Return the command that runs pwb with these arguments."""
     program = Path(sysconfig.get_path('scripts'), 'pwb')

@@ -298,7 +298,7 @@ def test_a_bot_edits_in_any_thread_and_for_no_user(
             for change in (
                 lambda: save_later(user, code),
                 lambda: failure(append, user, code),
-                lambda: failure(append if code == 'de' else edit, user, code),
+                lambda: failure(edit, user, code),
                 lambda: failure(http.fetch, wiki.api_url, 'POST', data=FORM),
             ):
                 if bot != 'new site':

@@ -16,7 +16,7 @@ from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.cli import registration
 from pywikibot_oauth2.cli.answers import Answers, impossible, read_line
 from pywikibot_oauth2.cli.sites import Case, offline_site
-from pywikibot_oauth2.cli.status import examine, iso
+from pywikibot_oauth2.cli.status import iso
 from pywikibot_oauth2.login import OAuth2LoginManager
 from pywikibot_oauth2.login.prompt import HiddenLine, can_paste, is_terminal
 
@@ -27,8 +27,6 @@ FINE, NOT_AUTHORIZED, WRONG, UNREACHABLE, NO_STORE = range(5)
 def login(case: Case, answers: Answers) -> int:
     """Authorize, if necessary."""
     account = case.account
-    if examine(case).state == 'authorized':
-        return FINE
     if case.client.owner_only:
         # Nobody needs to click; only a logout has to be undone.
         if case.client.access_token is None:
@@ -141,7 +139,7 @@ def write(text: str) -> None:
         ) from None
 
 
-def register(answers: Answers) -> int:
+def register(_answers: Answers) -> int:
     """Show how to register a client by hand for the current site."""
     site = offline_site()
     name = site.username() or 'the account of the bot'
@@ -149,13 +147,7 @@ def register(answers: Answers) -> int:
     with contextlib.suppress(errors.ConfigurationError):
         callback_url = Case(site).client.redirect_uri or callback_url
     url = registration.form_address(wiki, name, callback_url)
-    table = messages.GRANTS.items()
-    grants = {grant: f'{title}: {use}' for grant, (title, _, use) in table}
-    data = {'site': str(site), 'url': url, 'grants': grants}
-    text = json.dumps(data, indent=1)
-    if '-json' not in answers.options:
-        text = registration.instructions(wiki, name, url)
-    write(text)
+    write(registration.instructions(wiki, name, url))
     return FINE
 
 

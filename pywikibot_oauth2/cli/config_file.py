@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import errno
 import itertools
 import json
 import os
@@ -14,28 +13,21 @@ import subprocess
 import sys
 import tokenize
 from io import BytesIO
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING
 
-from pywikibot_oauth2.errors import ConfigurationError, StoreError
+from pywikibot_oauth2.errors import ConfigurationError
 from pywikibot_oauth2.login.prompt import is_terminal
-from pywikibot_oauth2.stores.file import draft
+from pywikibot_oauth2.stores.file import draft, reported
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
 #: The file that holds the credentials. PAWS publishes home folders, except
 #: for files whose names begin with a dot.
 CREDENTIALS = '.pywikibot-oauth2.json'
-
-# What to say about an error of the operating system; by default, that the
-# folder is not writable.
-_CODES = {
-    errno.ENOENT: 'no_folder',
-    **dict.fromkeys((errno.EDQUOT, errno.EFBIG, errno.ENOSPC), 'no_space'),
-}
 
 _IMPORT = 'import pywikibot_oauth2 as _oauth2'
 _KEY = re.compile(r"authenticate\['([^']+)'\] = ")
@@ -44,10 +36,6 @@ _ENTRY = re.compile(
     rf'(?:{_KEY.pattern})+_oauth2\.OAuth2Auth\.from_file\('
     r"'(?P<credentials>[^']+)'.*\)\r?\n"
 )
-
-
-#: The new content of a user-config.py, which Pywikibot has loaded once.
-Rehearsed = NewType('Rehearsed', bytes)
 
 
 def credentials_path(folder: Path, client_id: str | None = None) -> Path:
@@ -62,7 +50,7 @@ def credentials_path(folder: Path, client_id: str | None = None) -> Path:
 
 def require_room(path: Path) -> None:
     """Check that a file can be written, before its content is known."""
-    with _reported(path), draft(path):
+    with reported(path), draft(path):
         pass
 
 
@@ -70,24 +58,25 @@ def write_credentials(path: Path, values: Mapping[str, str | None]) -> None:
     """Write a credentials file, with mode 0600 from its first byte."""
     given = {name: value for name, value in values.items() if value}
     content = json.dumps(given, indent=1) + '\n'
-    with _reported(path), draft(path) as (_, put):
+    with reported(path), draft(path) as (_, put):
         put(content.encode())
 
 
-def read(path: Path) -> tuple[str, str]:
-    """Return what user-config.py holds, and its encoding."""
-    with _reported(path, 'read'):
+def read(path: Path) -> str:
+    """Return what user-config.py holds, which must be encoded in UTF-8."""
+    with reported(path, 'read'):
         try:
             content = path.read_bytes()
         except FileNotFoundError:
-            return '', 'utf-8'
-    try:
-        encoding = tokenize.detect_encoding(BytesIO(content).readline)[0]
-        return content.decode(encoding), encoding
-    except (SyntaxError, UnicodeError) as error:
-        raise ConfigurationError(
-            f'{path} cannot be decoded: {error}', error='not_loadable'
-        ) from None
+            return ''
+    with contextlib.suppress(SyntaxError, UnicodeError):
+        encoding, _ = tokenize.detect_encoding(BytesIO(content).readline)
+        if encoding.startswith('utf-8'):
+            return content.decode()
+    raise ConfigurationError(
+        f'{path} is not encoded in UTF-8. Save it in UTF-8.',
+        error='not_loadable',
+    )
 
 
 def changed(
@@ -106,9 +95,8 @@ def changed(
     A line that was written for the same credentials, or for the same keys
     of authenticate, is replaced. All other lines stay where they are.
 
-    :param username: the account; None if one is configured
-    :param credentials: the name of the credentials file
-    :param options: other arguments of from_file, or ''
+    :param username: None if the account is configured
+    :param options: other arguments of from_file
     :param family_url: the address of the api.php, if Pywikibot has no family
         for the wiki
     """
@@ -149,62 +137,28 @@ def diff(before: str, after: str) -> str:
     return ''.join(difflib.unified_diff(old, new, *names))
 
 
-def rehearse(
-    path: Path,
-    content: str,
-    encoding: str,
-    credentials: Path,
-    *,
-    is_owner_only: bool,
-) -> Rehearsed:
-    """Check that both files can be written, and that Pywikibot loads them.
-
-    :param path: the path of user-config.py
-    :param content: the new content
-    :param encoding: its encoding
-    :param credentials: the path of the credentials file
-    :param is_owner_only: whether that is going to hold an access token
-    :return: the new content, encoded
-    :raises ConfigurationError: Pywikibot could not load the new one
-    :raises StoreError: one of them cannot be written
-    """
-    names = ['access_token'] if is_owner_only else ['client_id']
-    with _reported(credentials), draft(credentials) as (stand_in, _):
-        stand_in.write_text(json.dumps(dict.fromkeys(names, 'none')))
+def rehearse(path: Path, content: str, credentials: Path) -> None:
+    """Check that both files can be written, and that Pywikibot loads them."""
+    with reported(credentials), draft(credentials) as (stand_in, _):
+        stand_in.write_text('{"client_id": "none"}')
         trial = content.replace(repr(credentials.name), repr(stand_in.name))
-        with _reported(path), draft(path, path.suffix) as (temporary, _):
-            temporary.write_bytes(_encoded(path, trial, encoding))
+        with reported(path), draft(path, path.suffix) as (temporary, _):
+            temporary.write_bytes(trial.encode())
             _require_loadable(path, temporary)
-    return Rehearsed(_encoded(path, content, encoding))
 
 
-def replace(path: Path, content: Rehearsed) -> Path | None:
-    """Replace user-config.py.
-
-    :return: the path of the backup, if there was an old one
-    :raises StoreError: it cannot be written
-    """
+def replace(path: Path, content: str) -> Path | None:
+    """Replace user-config.py; return the path of the backup, if any."""
     backup = None
-    with _reported(path), draft(path, path.suffix) as (_, put):
+    with reported(path), draft(path, path.suffix) as (_, put):
         if path.exists():
             backup = _free_path(
                 path.with_name(f'{path.name}.bak'), f'{path.name}.bak{{}}', 1
             )
             backup.touch(mode=0o600)
             shutil.copy2(path, backup)
-        put(content)
+        put(content.encode())
     return backup
-
-
-def _encoded(path: Path, content: str, encoding: str) -> bytes:
-    try:
-        return content.encode(encoding)
-    except UnicodeError:
-        raise ConfigurationError(
-            f'{path} is encoded in {encoding}, which lacks a character of'
-            ' the account or of the site. Save it in UTF-8.',
-            error='not_loadable',
-        ) from None
 
 
 def _require_loadable(path: Path, trial: Path) -> None:
@@ -239,19 +193,6 @@ def run_python(
         text=True,
         check=False,
     )
-
-
-@contextlib.contextmanager
-def _reported(path: Path, done: str = 'written') -> Iterator[None]:
-    """Turn an error of the operating system into a StoreError."""
-    try:
-        yield
-    except OSError as failure:
-        raise StoreError(
-            f'{path} cannot be {done}: {failure.strerror or failure}.',
-            error=_CODES.get(failure.errno or 0, 'not_writable'),
-            hint=str(path),
-        ) from None
 
 
 def _free_path(path: Path, pattern: str, first: int) -> Path:

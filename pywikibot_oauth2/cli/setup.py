@@ -30,6 +30,8 @@ from pywikibot_oauth2.token import Token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pywikibot.site import BaseSite
+
 
 _KINDS = {
     'browser': 'you click "Allow" in a browser; tokens live for hours, and'
@@ -135,26 +137,20 @@ class Setup:
     def _propose(
         self, session: WikiSession, fields: dict[str, object]
     ) -> dict[str, object]:
-        """Register a client, under a name that is not taken yet.
-
-        The wiki compares name and version, but here accepts the versions 1.0
-        and 2.0 only (recorded).
-        """
-        for number in range(1, 21):
-            suffix = f' ({number})' if number > 1 else ''
-            name = f'{fields["name"]}{suffix}'
+        """Register a client, under a name that is not taken yet."""
+        # The version would do as well, but the wiki accepts 1.0 and 2.0 only
+        # (recorded).
+        name, number = fields['name'], 1
+        while True:
             try:
-                return session.rest('', {**fields, 'name': name})
+                return session.rest('', fields)
             except errors.AuthorizationError as error:
-                if error.hint != 'consumer_exists':
+                number += 1
+                if error.hint != 'consumer_exists' or number > 20:
                     raise
-        raise errors.AuthorizationError(
-            f'{self.username} has already registered 20 clients of this name.',
-            error='refused',
-        )
+            fields['name'] = f'{name} ({number})'
 
     def _grants(self) -> list[str]:
-        """Return the grants that the bot needs."""
         if not self.answers.given.get('grants') and not self.answers.takes_all:
             pywikibot.info(
                 '\nThe bot can do only what its grants allow, and they cannot'
@@ -173,6 +169,7 @@ class Setup:
 
     def _usable_client(self, *, by_form: bool) -> OAuth2Client:
         """Ask for the values of a client, and try them."""
+        name = self.username
         try:
             client = self._ask_for_values(by_form=by_form)
             client.check()
@@ -181,8 +178,10 @@ class Setup:
                 # If the client is accepted, the made-up token is refused.
                 with contextlib.suppress(errors.AuthorizationEndedError):
                     endpoints.refresh(Token('none', 'none'))
-                return client
-            profile = endpoints.profile(Token(client.access_token).header)
+            else:
+                header = Token(client.access_token).header
+                profile = endpoints.profile(header) or {}
+                name = printable(profile.get('username') or 'nobody')
         except (errors.ClientRefusedError, errors.ConfigurationError) as error:
             is_unusable = getattr(error, 'is_unusable', False)
             if is_unusable or error.error == 'no_choice':
@@ -192,7 +191,6 @@ class Setup:
                 f'{error}\nNothing was written. Compare the values with those'
                 f' at\n  {clients}\nand run the command again.'
             ) from None
-        name = printable((profile or {}).get('username') or 'nobody')
         if name != self.username:
             raise impossible(
                 f'{self.wiki} says that the access token belongs to {name},'
@@ -232,7 +230,7 @@ class Setup:
     ) -> Callable[[OAuth2Client], None]:
         """Ask for consent to the changes; return what writes them."""
         path = self.folder / 'user-config.py'
-        before, encoding = config_file.read(path)
+        before = config_file.read(path)
         credentials = config_file.credentials_path(self.folder, client_id)
         is_known = bool(before.strip()) and bool(configured_account(self.site))
         after = config_file.changed(
@@ -240,7 +238,7 @@ class Setup:
             family=self.site.family.name,
             code=self.site.code,
             username=None if is_known else self.username,
-            keys=self._keys(),
+            keys=keys_for(self.site, self.username),
             credentials=credentials.name,
             options=f'redirect_uri={callback_url!r}' if callback_url else '',
             family_url=self._family_url,
@@ -248,9 +246,7 @@ class Setup:
         changes = config_file.diff(before, after)
         if changes:
             pywikibot.info(f'\nChanges to {path}:\n\n{changes}')
-        content = config_file.rehearse(
-            path, after, encoding, credentials, is_owner_only=not callback_url
-        )
+        config_file.rehearse(path, after, credentials)
         if changes:
             self.answers.agree('Write these changes?')
 
@@ -260,31 +256,33 @@ class Setup:
             config_file.write_credentials(credentials, values)
             pywikibot.info(f'The credentials are kept in {credentials}')
             if changes:
-                backup = config_file.replace(path, content)
+                backup = config_file.replace(path, after)
                 if backup is not None:
                     pywikibot.info(f'The old file is kept as {backup}')
 
         return write
 
-    def _keys(self) -> set[str]:
-        """Return the keys for the wiki and, on Wikimedia, its sisters."""
-        if not host.is_wikimedia(self.site):
-            # As Pywikibot looks it up: a family may have it in capitals.
-            return {host.netloc_of(self.site)}
-        keys, wikis, others = set(), {self.wiki}, []
-        for site in host.configured_sites():
-            if site.username != self.username:
-                if site.wiki != self.wiki:
-                    others.append(host.netloc_of(site))
-            elif site.wiki and host.is_wikimedia(site):
-                wikis.add(site.wiki)
-        for wiki in wikis:
-            key = host.narrow_key(wiki)
-            # The wikis of other accounts keep the clients that they have.
-            if any(host.is_match(key, other) for other in others):
-                key = urlsplit(wiki).netloc
-            keys.add(key)
-        return keys
+
+def keys_for(its_site: BaseSite, username: str) -> set[str]:
+    """Return the keys for a site and, on Wikimedia, the account's others."""
+    if not host.is_wikimedia(its_site):
+        # As Pywikibot looks it up: a family may have it in capitals.
+        return {host.netloc_of(its_site)}
+    its_wiki, keys = host.wiki_of_site(its_site), set()
+    wikis, others = {its_wiki}, []
+    for site in host.configured_sites():
+        if site.username != username:
+            if site.wiki != its_wiki:
+                others.append(host.netloc_of(site))
+        elif site.wiki and host.is_wikimedia(site):
+            wikis.add(site.wiki)
+    for wiki in wikis:
+        key = host.narrow_key(wiki)
+        # The wikis of other accounts keep the clients that they have.
+        if any(host.is_match(key, other) for other in others):
+            key = urlsplit(wiki).netloc
+        keys.add(key)
+    return keys
 
 
 def _folder() -> Path:

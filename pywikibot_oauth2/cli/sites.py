@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 
 import pywikibot
 from pywikibot import config
-from pywikibot.exceptions import Error
-from pywikibot.family import Family
 from pywikibot.site import BaseSite
 
 from pywikibot_oauth2 import errors, host, messages
@@ -25,6 +23,8 @@ from pywikibot_oauth2.errors import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pywikibot.family import Family
 
     from pywikibot_oauth2.account import Account
 
@@ -43,11 +43,9 @@ class _NoSiteinfo:
 
 
 class OfflineSite(BaseSite):
-    """A site that sends no request when it is created.
+    """A site that sends no request when it is created."""
 
-    :cvar siteinfo: used by Pywikibot 9 for the User-Agent
-    """
-
+    # Pywikibot 9 uses it for the User-Agent.
     siteinfo = _NoSiteinfo()
 
 
@@ -128,37 +126,19 @@ def configured_cases() -> Iterator[Case]:
     An account for all codes of a family counts for each of them; accounts
     for all families are left out.
     """
-    for name, codes in list(config.usernames.items()):
-        if name == '*' or not codes:
-            continue
-        with _warning(f'usernames[{name!r}]'):
-            family = Family.load(name)
-            all_codes = family.langs if '*' in codes else ()
-            for code in dict.fromkeys((*codes, *all_codes)):
-                if code == '*':
-                    continue
-                with _warning(f'usernames[{name!r}][{code!r}]'):
-                    site = offline_site(code, family)
-                    found = host.entry_for(host.wiki_of_site(site))
-                    if isinstance(found, OAuth2Auth):
-                        yield Case(site)
-
-
-@contextlib.contextmanager
-def _warning(name: str) -> Iterator[None]:
-    """Warn if a key of usernames is not that of a site with an address."""
-    try:
-        yield
-    except Error as error:
-        pywikibot.warning(f'{name} in user-config.py: {error}')
+    for site in host.configured_sites():
+        codes = config.usernames.get(str(site.family), ())
+        is_named = site.code in codes or '*' in codes
+        found = host.entry_for(site.wiki) if is_named and site.wiki else None
+        if isinstance(found, OAuth2Auth):
+            try:
+                yield Case(offline_site(site.code, site.family))
+            except errors.ConfigurationError as error:
+                pywikibot.warning(error)
 
 
 def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
-    """Return the site to set up.
-
-    :return: the site, and the address of its api.php if Pywikibot has no
-        family for it
-    """
+    """Return the site to set up, and its api.php if it has no family."""
     # Without user-config.py, Pywikibot uses Test Wikipedia by default.
     names = '-site:', '-family:', '-code:', '-lang:'
     is_chosen = (folder / 'user-config.py').exists() or (

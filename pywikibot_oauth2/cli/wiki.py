@@ -101,10 +101,8 @@ class WikiSession(requests.Session):
         return answer
 
     def rest(self, path: str, body: Mapping[str, object]) -> dict[str, object]:
-        """Post a JSON object to ``rest.php/oauth2/client``.
-
-        The endpoint needs no CSRF token (recorded).
-        """
+        """Post a JSON object to ``rest.php/oauth2/client``."""
+        # No CSRF token is needed (recorded).
         answer = self._post(f'rest.php/oauth2/client{path}', json=body)
         if 'client_key' not in answer:
             message = answer.get('message')
@@ -150,10 +148,10 @@ class WikiSession(requests.Session):
         return part(answer)
 
     def _refused(self, code: object, words: object) -> errors.OAuth2Error:
-        is_callback_url = code == 'invalid_callback_url'
+        is_url = code == 'invalid_callback_url'
         return errors.AuthorizationError(
             f'{self._wiki} refused: {printable(words or code)}',
-            error='bad_callback_url' if is_callback_url else 'refused',
+            error='bad_callback_url' if is_url else 'refused',
             hint=printable(code),
         )
 
@@ -172,10 +170,7 @@ def _questions(answer: Mapping[str, object]) -> dict[str, str]:
 
 
 def extension_version(wiki: str) -> str:
-    """Return the version of Extension:OAuth that a wiki has.
-
-    :return: '?' if the wiki shows that only to users who are logged in
-    """
+    """Return the version of Extension:OAuth; '?' if the wiki is private."""
     with WikiSession(wiki) as session:
         try:
             answer = session.api(

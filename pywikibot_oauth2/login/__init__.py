@@ -89,9 +89,8 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _is_in_block(self, wiki: str, client: OAuth2Client | None) -> bool:
         """Return whether the login is within the block of the site's user.
 
-        It is an error if the site belongs to another block. Otherwise a
-        program that works for its users would be asked to authorize one of
-        them, or for a password.
+        It is an error if the site belongs to another block, lest a program
+        that works for its users is asked to authorize one of them.
         """
         block = blocks.current_block()
         if block is not None and (
@@ -109,7 +108,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                     ' session.authorization_url().'
                 )
         elif (
-            wiki in blocks.used_wikis
+            blocks.may_concern(wiki, client)
             and self.username not in host.own_users(wiki)
             and not self.password
         ):
@@ -128,20 +127,22 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             raise auth.problem
         # After a block, this precedes the first request, which would do it.
         auth.check()
-        if self._is_accepted(account):
-            auth.route(wiki, self.username)
-        elif auth.client.owner_only:
+        if not self._is_accepted(account):
             found = account.authorization
-            is_out = found is not None and found.ended == LOGGED_OUT
-            raise errors.AuthorizationError(
-                f'{self.username} was logged out of {self.site}.'
-                if is_out
-                else f'{self.username} cannot log in to {self.site} with the'
-                ' owner-only client in the configuration.',
-                error='owner_only_logged_out' if is_out else 'owner_only',
-            )
-        else:
-            self._ask(auth, wiki, account)
+            if not auth.client.owner_only:
+                self._ask(auth, wiki, account)
+            elif found is not None and found.ended == LOGGED_OUT:
+                raise errors.AuthorizationError(
+                    f'{self.username} was logged out of {self.site}.',
+                    error='owner_only_logged_out',
+                )
+            else:
+                raise errors.AuthorizationError(
+                    f'{self.username} cannot log in to {self.site} with the'
+                    ' owner-only client in the configuration.',
+                    error='owner_only',
+                )
+        auth.route(wiki, self.username)
 
     def _ask(self, auth: OAuth2Auth, wiki: str, account: Account) -> None:
         """Let a person authorize the client, and store the token."""
@@ -174,7 +175,6 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                 ' issued.'
             )
         account.adopt(Authorization(client_id, wiki, self.username, token))
-        auth.route(wiki, self.username)
         pywikibot.info(self._describe(profile))
         pywikibot.info(f'The token is kept in {store.where(self.username)}')
 
@@ -208,10 +208,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _profile(
         self, endpoints: OAuth2Wiki, header: Header, message: str
     ) -> Mapping[str, object] | None:
-        """Return the profile of a token that is for the account.
-
-        :return: None if the wiki does not accept the token
-        """
+        """Return the profile of a token, which must be for the account."""
         profile = endpoints.profile(header)
         name = host.normalized(str((profile or {}).get('username'))) or ''
         if profile is None or name == self.username:

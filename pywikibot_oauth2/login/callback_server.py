@@ -11,7 +11,6 @@ import queue
 import socket
 import string
 import threading
-import weakref
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -83,21 +82,20 @@ _NOTHING = (
 )
 
 
-def loopback_address(redirect_uri: str | None) -> tuple[str, int] | None:
-    """Return where a server on this machine can receive a callback.
+def loopback_address(redirect_uri: str) -> tuple[str, int]:
+    """Return the host and port at which this machine receives a callback.
 
-    :return: host and port if the URL is plain http on 127.0.0.0/8, on
-        ``[::1]`` or on ``localhost``, otherwise None
+    :raises ValueError: the URL is anything but plain http on 127.0.0.0/8,
+        on ``[::1]`` or on ``localhost``
     """
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(redirect_uri or '')
-        host, port = parts.hostname or '', parts.port
-        if host != 'localhost':
-            host = str(ipaddress.ip_address(host))
-        port = 80 if port is None else port
-        if parts.scheme == 'http' and port and is_loopback(host):
-            return host, port
-    return None
+    parts = urlsplit(redirect_uri)
+    host, port = parts.hostname or '', parts.port
+    if host != 'localhost':
+        host = str(ipaddress.ip_address(host))
+    port = 80 if port is None else port
+    if parts.scheme != 'http' or not port or not is_loopback(host):
+        raise ValueError('The callback URL is not on this machine.')
+    return host, port
 
 
 def owner_of_port(port: int) -> str | None:
@@ -122,7 +120,7 @@ class CallbackServer:
 
     :param is_answer: returns whether a callback belongs to the pending login
     :raises OSError: the port cannot be listened on
-    :raises ValueError: the callback URL has no :func:`loopback_address`
+    :raises ValueError: the callback URL is not on this machine
     :ivar callbacks: the callbacks that belong to the login, in order;
         they hold authorization codes
     """
@@ -130,10 +128,7 @@ class CallbackServer:
     def __init__(
         self, redirect_uri: str, is_answer: Callable[[str], bool]
     ) -> None:
-        address = loopback_address(redirect_uri)
-        if address is None:
-            raise ValueError('The callback URL is not on this machine.')
-        host, port = address
+        host, port = loopback_address(redirect_uri)
         parts = urlsplit(redirect_uri)
         self._path = parts.path or '/'
         self._fields = set(parse_qsl(parts.query, keep_blank_values=True))
@@ -149,16 +144,14 @@ class CallbackServer:
         with contextlib.ExitStack() as opened:
             for host in hosts:
                 try:
-                    server = _Server(host, port, self)
+                    server = opened.enter_context(_Server(host, port, self))
                 except OSError as error:
+                    # There may be no IPv6 on this machine.
                     missing = errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT
-                    if error.errno not in missing:
+                    if not self._servers or error.errno not in missing:
                         raise
                 else:
-                    self._servers.append(opened.enter_context(server))
-            if not self._servers:
-                reason = 'This machine lacks that address'
-                raise OSError(errno.EADDRNOTAVAIL, reason)
+                    self._servers.append(server)
             opened.pop_all()
 
     def __enter__(self) -> CallbackServer:
@@ -194,13 +187,14 @@ class CallbackServer:
             or not self._is_answer(f'?{query}')
         ):
             return HTTPStatus.BAD_REQUEST, _FOREIGN
-        self.callbacks.put(f'?{query}')
         return HTTPStatus.OK, _ARRIVED
 
 
 class _Server(ThreadingTCPServer):
     """Gives each connection a thread: browsers open some in advance."""
 
+    # Nobody waits for a connection without a request.
+    daemon_threads = True
     # On Windows, this would let a program take over the port of another.
     allow_reuse_address = os.name != 'nt'
 
@@ -208,22 +202,7 @@ class _Server(ThreadingTCPServer):
         if ':' in host:
             self.address_family = socket.AF_INET6
         self.owner = owner
-        self._open: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         super().__init__((host, port), _Handler)
-
-    def get_request(self) -> tuple[socket.socket, object]:
-        """Accept a connection, and note it."""
-        connection, address = super().get_request()
-        self._open.add(connection)
-        return connection, address
-
-    def server_close(self) -> None:
-        """Close the port, and wait until all answers are sent."""
-        for connection in self._open:
-            # Ends the wait for a request, but lets an answer be sent.
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)
-        super().server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -240,8 +219,14 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def do_GET(self) -> None:
-        """Answer a GET."""
-        self._send(*self.server.owner.reply(self.path, self.headers))
+        """Answer a GET, and then pass a callback of the login on."""
+        owner = self.server.owner
+        status, page = owner.reply(self.path, self.headers)
+        try:
+            self._send(status, page)
+        finally:
+            if status == HTTPStatus.OK:
+                owner.callbacks.put(f'?{self.path.partition("?")[2]}')
 
     def send_error(self, code: int, *_: str | None) -> None:
         """Answer anything that is not a GET, or not HTTP at all."""

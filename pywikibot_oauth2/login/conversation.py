@@ -55,8 +55,6 @@ class Conversation:
         """Let a person authorize the client, and return the token.
 
         :param timeout: seconds to wait for the answer
-        :raises OAuth2Error: there is no terminal, the person refused, the time
-            ran out, or the wiki did not accept the answer
         """
         if not is_terminal():
             raise errors.AuthorizationError(
@@ -205,10 +203,9 @@ def _with_free_port(redirect_uri: str) -> str | None:
     parts = urlsplit(redirect_uri)
     if parts.hostname not in ('127.0.0.1', '::1'):
         return None
-    name, family = parts.hostname, socket.AF_INET
-    if ':' in name:
-        name, family = f'[{name}]', socket.AF_INET6
-    with socket.create_server((parts.hostname, 0), family=family) as probe:
+    name = '[::1]' if parts.hostname == '::1' else parts.hostname
+    # What is free for one of them is usually free for the other.
+    with socket.create_server(('127.0.0.1', 0)) as probe:
         port = probe.getsockname()[1]
     return parts._replace(netloc=f'{name}:{port}').geturl()
 
@@ -218,14 +215,11 @@ def open_browser(url: str) -> None:
 
     One that would take over this terminal, such as lynx, is not opened.
     """
+    threading.Thread(target=_open_browser, args=(url,), daemon=True).start()
 
-    def run() -> None:
-        with suppress(webbrowser.Error, OSError):
+
+def _open_browser(url: str) -> None:
+    with suppress(webbrowser.Error, OSError):
+        is_text = type(webbrowser.get()) is webbrowser.GenericBrowser
+        if os.environ.get('BROWSER') or not is_text:
             webbrowser.open(url)
-
-    with suppress(webbrowser.Error):
-        if (
-            os.environ.get('BROWSER')
-            or type(webbrowser.get()) is not webbrowser.GenericBrowser
-        ):
-            threading.Thread(target=run, daemon=True).start()

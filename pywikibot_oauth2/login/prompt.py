@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 try:
     import select
     import termios
+    import tty
 except ImportError:
     # On Windows, there is no known way to wait for a paste and for the
     # browser at the same time.
@@ -46,12 +47,9 @@ class HiddenLine:
     A terminal in canonical mode truncates lines: after 1,024 bytes on macOS,
     and after 4,096 on Linux. Therefore, the mode is switched off, and the
     necessary editing is done here: deleting the last character or all.
-
-    :raises OSError: on entering, if standard input is not a terminal
     """
 
     def __init__(self) -> None:
-        self._line: list[str] = []
         self._unread = ''
         self._decoder = codecs.getincrementaldecoder('utf-8')('replace')
         self._signals: list[int] = []
@@ -59,18 +57,14 @@ class HiddenLine:
     def __enter__(self) -> HiddenLine:
         self._fd = sys.stdin.fileno()
         is_main = threading.current_thread() is threading.main_thread()
-        try:
-            self._mode = termios.tcgetattr(self._fd)
+        self._mode = termios.tcgetattr(self._fd)
+        tty.setcbreak(self._fd)
+        if not is_main:
+            # The signal would end only the main thread, which then waits for
+            # this one: let Ctrl-C arrive as a key.
             mode = termios.tcgetattr(self._fd)
-            mode[3] &= ~(termios.ICANON | termios.ECHO)
-            if not is_main:
-                # The signal would end only the main thread, which then
-                # waits for this one: let Ctrl-C arrive as a key.
-                mode[3] &= ~termios.ISIG
-            mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
-            termios.tcsetattr(self._fd, termios.TCSAFLUSH, mode)
-        except termios.error as error:
-            raise OSError(*error.args) from error
+            mode[3] &= ~termios.ISIG
+            termios.tcsetattr(self._fd, termios.TCSANOW, mode)
         for number in (signal.SIGTERM, signal.SIGHUP) if is_main else ():
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, _end)
@@ -90,9 +84,8 @@ class HiddenLine:
         :return: the line without its end, or None if it is not complete
         :raises EOFError: end of file on an empty line, or the terminal is gone
         """
-        if not self._is_complete():
-            if not select.select([self._fd], [], [], timeout)[0]:
-                return None
+        line = self._line()
+        if line is None and select.select([self._fd], [], [], timeout)[0]:
             keys = b''
             with contextlib.suppress(OSError):
                 # EIO: another process has the terminal.
@@ -100,38 +93,36 @@ class HiddenLine:
             if not keys:
                 raise EOFError
             self._unread += self._decoder.decode(keys)
-            if not self._is_complete():
-                return None
-        line = ''.join(self._line)
-        self._line.clear()
+            line = self._line()
+        return line
+
+    def _line(self) -> str | None:
+        """Take the first line of what was typed, if it has ended."""
+        keys, *rest = re.split('[\r\n]', self._unread, maxsplit=1)
+        line = _edited(keys)
+        if not rest:
+            return None
+        (self._unread,) = rest
         sys.stderr.write(f'({len(line)} characters)\n')
         sys.stderr.flush()
         return line
 
-    def _is_complete(self) -> bool:
-        """Process the keys; return whether a line has ended."""
-        text = _SEQUENCE.sub('', self._unread)
-        keys, *rest = re.split('[\r\n]', text, maxsplit=1)
-        if not rest:
-            # A sequence may be incomplete.
-            keys, escape, more = text.partition('\x1b')
-        self._unread = rest[0] if rest else escape + more
-        for key in keys:
-            self._take(key)
-        return bool(rest)
 
-    def _take(self, key: str) -> None:
-        """Add a character to the line, or do what a control key means."""
+def _edited(keys: str) -> str:
+    """Return the line that these keys make."""
+    line = ''
+    for key in _SEQUENCE.sub('', keys):
         if key in '\b\x7f':
-            del self._line[-1:]
+            line = line[:-1]
         elif key == '\x15':  # Ctrl-U
-            self._line.clear()
+            line = ''
         elif key == '\x03':
             raise KeyboardInterrupt
-        elif key == '\x04' and not self._line:
+        elif key == '\x04' and not line:
             raise EOFError
         elif key.isprintable():
-            self._line.append(key)
+            line += key
+    return line
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

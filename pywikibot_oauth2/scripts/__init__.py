@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 
-if TYPE_CHECKING:
-    _Path = Path
-else:
-    # Before Python 3.12 the class Path itself cannot be derived from.
-    _Path = type(Path())
-
-
-class _Folder(_Path):
+class _Folder(type(Path())):  # type: ignore[misc] # Path cannot be derived from before Python 3.12
     """A folder for the entry point "scriptspath" of Pywikibot.
 
     pwb imports the package with the messages of a script by the stem of
@@ -25,7 +17,7 @@ class _Folder(_Path):
     @property
     def stem(self) -> str:
         """The name of this package; for a file, its own stem."""
-        return super().stem if self.suffix else __name__
+        return str(super().stem) if self.suffix else __name__
 
 
 #: The value of the entry point.

@@ -117,11 +117,7 @@ _VALUES = r'-(kind|by|client-id|callback-url|grants|wiki):'
 
 
 def main(*args: str) -> int:
-    """Run the script.
-
-    :param args: the options; if there are none, those of the command line
-    :return: the exit status
-    """
+    """Run the script, by default with the options of the command line."""
     options = _options(args)
     is_global = '-help:global' in options
     if is_global or '-help' in options:
@@ -150,7 +146,6 @@ def main(*args: str) -> int:
 
 
 def _is_known(option: str) -> bool:
-    """Return whether an option is one of this script."""
     return option in (*_ACTIONS, *_FLAGS) or bool(re.match(_VALUES, option))
 
 

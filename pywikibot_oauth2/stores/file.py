@@ -95,7 +95,7 @@ class FileStore(Store):
         # What is stored for other clients must be kept.
         self._read(account)
         place = contextlib.ExitStack()
-        with _reported(path, 'written', error='not_writable'):
+        with reported(path):
             os.makedirs(path.parent, mode=0o700, exist_ok=True)
             _, replace = place.enter_context(draft(path))
         if hasattr(self._reserved, 'places'):
@@ -108,7 +108,7 @@ class FileStore(Store):
                 del found[client_id]
             data = {'version': _VERSION, 'account': account}
             content = json.dumps({**data, 'authorizations': found}).encode()
-            with _reported(path, 'written', error='not_writable'), place:
+            with reported(path), place:
                 replace(content)
 
         return save
@@ -180,7 +180,7 @@ class FileStore(Store):
         No frame of the traceback of an error holds them.
         """
         path = self.path(account)
-        with _reported(path, 'read', error='unreadable'):
+        with reported(path, 'read', error='unreadable'):
             try:
                 self._check_folder(path.parent)
                 data = parse(read_private(path, repairs=True), str(path))
@@ -241,12 +241,16 @@ def _warn_of_no_lock(name: str, reason: str) -> None:
 
 
 @contextlib.contextmanager
-def _reported(path: Path, done: str, error: str) -> Iterator[None]:
+def reported(
+    path: Path, done: str = 'written', error: str | None = None
+) -> Iterator[None]:
     """Turn an error of the operating system into a StoreError."""
     try:
         yield
     except OSError as failure:
-        code = _CODES.get(failure.errno or 0, error)
+        code = _CODES.get(failure.errno or 0, error or 'not_writable')
+        if not os.path.exists(path.parent):
+            code = 'no_folder'
         what = f'cannot be {done}: {failure.strerror or failure}'
         raise _left_alone(str(path), code, what) from None
 

@@ -49,12 +49,15 @@ class Person(webbrowser.BaseBrowser):
         with contextlib.suppress(OSError):
             opener.open(url, timeout=10).close()
 
+    def type(self, keys):
+        """Type these bytes, however long it takes to read them."""
+        while keys:
+            keys = keys[os.write(self._window, keys) :]
+
     def paste(self, *texts):
         """Paste texts into the terminal, and press Enter after each."""
         for text in texts:
-            keys = f'{text}\n'.encode()
-            while keys:
-                keys = keys[os.write(self._window, keys) :]
+            self.type(f'{text}\n'.encode())
 
     def paste_callback(self, url):
         """Click "Allow", and paste where the wiki sends the browser."""
@@ -64,9 +67,9 @@ class Person(webbrowser.BaseBrowser):
         """Tell whether the terminal is as it was found."""
         return termios.tcgetattr(self._device) == self._mode
 
-    def close(self):
-        os.close(self._window)
-        os.close(self._device)
+    def close_window(self):
+        with open(os.devnull) as nothing:
+            os.dup2(nothing.fileno(), self._window)
 
 
 @pytest.fixture
@@ -75,10 +78,10 @@ def person(wiki, monkeypatch):
     person = Person(wiki)
     webbrowser.register('person', None, person, preferred=True)
     monkeypatch.delenv('BROWSER', raising=False)
-    with open(os.dup(person._device), closefd=True) as stdin:
+    with open(person._device) as stdin:
         monkeypatch.setattr(sys, 'stdin', stdin)
         yield person
-    person.close()
+    os.close(person._window)
 
 
 @pytest.fixture

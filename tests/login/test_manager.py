@@ -218,15 +218,6 @@ def test_a_damaged_token_file_is_reported_and_left_alone(bench, person):
     assert path.read_text() == '{"version": 1, "auth'
 
 
-def test_a_wrong_configuration_ends_the_login(wiki, bench, person):
-    auth = OAuth2Auth('a' * 31, 'secret', login_timeout=1)
-    config.authenticate[wiki.netloc] = auth
-    text = bench.refused(f"'{'a' * 31}' is not a client ID")
-    assert text.endswith('Correct it in user-config.py.')
-    assert 'password' not in text
-    assert person.opened == []
-
-
 def test_an_owner_only_client_needs_no_person_but_stays_out_after_a_logout(
     wiki, person
 ):
