@@ -139,7 +139,7 @@ def write(text: str) -> None:
         ) from None
 
 
-def register(_answers: Answers) -> int:
+def register(answers: Answers) -> int:
     """Show how to register a client by hand for the current site."""
     site = offline_site()
     name = site.username() or 'the account of the bot'
@@ -147,7 +147,13 @@ def register(_answers: Answers) -> int:
     with contextlib.suppress(errors.ConfigurationError):
         callback_url = Case(site).client.redirect_uri or callback_url
     url = registration.form_address(wiki, name, callback_url)
-    write(registration.instructions(wiki, name, url))
+    table = messages.GRANTS.items()
+    grants = {grant: f'{title}: {use}' for grant, (title, _, use) in table}
+    data = {'site': str(site), 'url': url, 'grants': grants}
+    text = json.dumps(data, indent=1)
+    if '-json' not in answers.options:
+        text = registration.instructions(wiki, name, url)
+    write(text)
     return FINE
 
 

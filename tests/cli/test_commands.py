@@ -212,9 +212,13 @@ def test_options_are_read_before_any_wiki_is_asked(owner, wiki, shows):
     assert wiki.requests == []
 
 
-def test_registering_by_hand_is_explained(owner, shows):
-    grant = 'Edit existing pages'
-    shows('-register', 0, 'propose/oauth2&wpname=Pywikibot+of+Bot', grant)
+def test_registering_by_hand_is_told_to_people_and_programs(
+    owner, wiki, shows
+):
+    shows('-register', 0, 'propose/oauth2&wpname=Pywikibot+of+Bot')
+    data = json.loads(shows('-register -json', 0))
+    assert data['url'].startswith(wiki.url)
+    assert data['grants']['editpage'].startswith('Edit existing pages')
 
 
 @pytest.mark.parametrize(
