@@ -59,7 +59,7 @@ class Policy:
     This one suits programs, which get errors at once.
     """
 
-    # A session of a web tool has one.
+    # A web tool has one for each session.
     __slots__ = ()
 
     def trusts(self, wiki: str) -> bool:
@@ -205,7 +205,7 @@ class Account:
         :param is_bound: whether the request carries a CSRF token, which
             belongs to the current access token; it is then sent with that
             token as long as the token lasts for one more request
-        :return: None if there is no token
+        :return: the header; None if there is no token
         :raises ClientRefusedError: the wiki refuses the client
         :raises ConfigurationError: secrets would go to the wrong wiki
         :raises EndpointError: no usable answer came, and the old token
@@ -229,8 +229,9 @@ class Account:
     ) -> Header | None:
         """Return a header to replace one that the wiki refused.
 
-        :return: None if there is none; for a fixed access token, the same
-            header again
+        :param refused: the Authorization header that was sent
+        :return: the new header; None if there is none; for a fixed access
+            token, the same header again
         :raises OAuth2Error: as :meth:`header`
         """
         if self.client.access_token is None:
@@ -405,7 +406,7 @@ class Account:
         """Return whether the current token lasts for one more request.
 
         If another process has replaced it, the wiki no longer accepts it;
-        looking into the store avoids a refused request.
+        looking in the store avoids a refused request.
         """
         self._look()
         token = self._usable_token
@@ -467,9 +468,9 @@ class Account:
         refused: str | None,
         problem: StoreError | None = None,
     ) -> None:
-        """Ask the wiki for a new token, and store what it answers.
+        """Ask the wiki for a new token, and store the answer.
 
-        :param problem: why the stored token cannot be read, if so
+        :param problem: why the stored token cannot be read; None if it can
         """
         authorization = self._to_renew(refused)
         save = None
@@ -689,7 +690,8 @@ class Account:
         try:
             save(data or authorization.serialize())
         except StoreError as error:
-            # Otherwise, it would be due, and be used up, at the next request.
+            # The pause begins now. Otherwise, the new token would be due, and
+            # its refresh token would be used up, at the next request.
             self._set(replace(self.state, is_saved=False))
             self._warn_unsaved(error)
         else:

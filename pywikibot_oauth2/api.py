@@ -20,19 +20,23 @@ if TYPE_CHECKING:
     from pywikibot.site import BaseSite
 
 
-#: How the answers are to be written.
+#: The format of the answers.
 FORMAT = {'format': 'json', 'formatversion': '2'}
 
 
 def part(data: object, *names: str) -> dict[str, object]:
-    """Return a JSON object that lies in another, or {} if none does."""
+    """Return a JSON object nested in another one; {} if there is none."""
     for name in names:
         data = data.get(name) if isinstance(data, dict) else None
     return data if isinstance(data, dict) else {}
 
 
 def query(site: BaseSite, **parameters: str) -> dict[str, object]:
-    """Return the answer to a query, sent as any other script would."""
+    """Send a query as any other script would, and return the answer.
+
+    :raises EndpointError: no usable answer came
+    :raises OAuth2Error: as for any request that is authenticated
+    """
     wiki = host.wiki_of_site(site)
     response = http.fetch(
         site.base_url(site.apipath()),
@@ -57,7 +61,7 @@ def query(site: BaseSite, **parameters: str) -> dict[str, object]:
 
 
 def own_rights(site: BaseSite, username: str) -> list[str]:
-    """Return the rights of an account, if known, whatever a token allows."""
+    """Return the rights of the account itself; [] if they are unknown."""
     with contextlib.suppress(OAuth2Error):
         match query(site, list='users', ususers=username, usprop='rights'):
             case {'query': {'users': [{'rights': [*rights]}]}}:

@@ -133,8 +133,8 @@ class OAuth2Auth(AuthBase):
         They are PYWIKIBOT_OAUTH2_CLIENT_ID, PYWIKIBOT_OAUTH2_CLIENT_SECRET
         and PYWIKIBOT_OAUTH2_ACCESS_TOKEN.
 
-        :param options: redirect_uri, owner_only, login_timeout and store,
-            as for the class
+        :param options: redirect_uri, owner_only, login_timeout, store and
+            clock, as for the class
         :raises ConfigurationError: none of the variables is set
         """
         with _no_traceback():
@@ -273,7 +273,7 @@ class OAuth2Auth(AuthBase):
         self.problem = error
 
     def check(self) -> None:
-        """Check what user-config.py says.
+        """Check the configuration in user-config.py.
 
         :raises ConfigurationError: it cannot work
         """
@@ -315,6 +315,7 @@ class OAuth2Auth(AuthBase):
 
         :param wiki: the address of the wiki's script folder
         :param username: the account
+        :return: the authentication for the account
         :raises ConfigurationError: the wiki is not reached by https
         """
         host.require_safe_transport(wiki)
@@ -373,7 +374,7 @@ class OAuth2Auth(AuthBase):
 
 
 def _require(is_right: bool, name: str, value: object, what: str) -> None:
-    """Refuse a value of the wrong type, which nothing else does early."""
+    """Refuse a value of the wrong type before it is used."""
     if not is_right:
         raise ConfigurationError(
             f'The option {name} must be {what}, not {type(value).__name__}.'

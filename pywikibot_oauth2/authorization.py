@@ -26,6 +26,7 @@ class Authorization(NamedTuple):
 
     :param wiki: the address of the script folder of the wiki
     :param user: the account; None if it is not known yet
+    :param token: the token; None if there is none
     :param ended: why the authorization has ended, or None
     """
 
@@ -111,7 +112,9 @@ class Authorization(NamedTuple):
 class PendingLogin(NamedTuple):
     """A login that is not complete yet; no part of it may be shown.
 
-    The verifier is the PKCE code verifier.
+    :param state: the state that the callback must contain
+    :param verifier: the PKCE code verifier
+    :param redirect_uri: the callback URL that was sent, or None
     """
 
     state: str
@@ -120,7 +123,10 @@ class PendingLogin(NamedTuple):
 
     @classmethod
     def deserialize(cls, data: object) -> PendingLogin | None:
-        """Create it from a dict of its fields, or raise StoreError."""
+        """Create it from a dict of its fields; None for None.
+
+        :raises StoreError: it is not such a dict
+        """
         match data:
             case None:
                 return None

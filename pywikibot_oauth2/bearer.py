@@ -40,7 +40,7 @@ _NO_WIKIS: frozenset[str] = frozenset()
 
 
 class BearerAuth(AuthBase):
-    """Sends requests with an access token; again if the token was dead.
+    """Sends requests with an access token, and repeats them if it is dead.
 
     :param account: the account that has the token
     :ivar wikis: the wikis on which Pywikibot acts for the account

@@ -96,7 +96,7 @@ class Block:
 
     @property
     def user(self) -> str | None:
-        """The user as the sites of Pywikibot have it, once it is known."""
+        """The user's name as Pywikibot's sites have it, if it is known."""
         return host.normalized(self.auth.account.user)
 
     @property
@@ -117,7 +117,9 @@ class Block:
     ) -> PreparedRequest:
         """Authenticate a request, unless another user's site makes a change.
 
-        :param wiki: the wiki that is asked, this or another one of a farm
+        :param wiki: the wiki that the request goes to: that of the block, or
+            another one of the same farm
+        :raises ConfigurationError: a site of another user makes a change
         """
         other = host.sending_user()
         if other not in (None, self.user) and host.leads_to_change(request):
@@ -143,9 +145,10 @@ class Block:
         return ConfigurationError(text, account=self.user, wiki=self.wiki)
 
     def _excludes(self, other: Block) -> bool:
-        """Return whether another block, maybe of another user, is open here.
+        """Return whether another user's block may be open here.
 
-        What it started in another thread or task may act for anyone.
+        A thread or task that was started within the other block may enter a
+        block of any user.
         """
         return (
             not other.has_ended
@@ -203,7 +206,10 @@ class Block:
 
 
 def current_block() -> Block | None:
-    """Return the block of the current thread or task, which must be open."""
+    """Return the block of the current thread or task; None if there is none.
+
+    :raises ConfigurationError: it has ended, or belongs to another thread
+    """
     block = None if _current_block is None else _current_block.get()
     if block is not None and not block.is_usable:
         raise block.error(
@@ -226,13 +232,15 @@ def may_concern(wiki: str, client: OAuth2Client | None) -> bool:
 def own_sender(
     users: Collection[str | None], request: PreparedRequest
 ) -> str | None:
-    """Return the own account whose site sends a request outside of blocks.
+    """Return the program's own account that sends a request, if any.
 
-    The thread that sends it does not matter: that of an executor, or the one
-    in which Pywikibot saves asynchronously, does not inherit the block in
-    which its work was submitted, and may have worked for an own account.
+    It does not matter in which thread: a thread of an executor, or the one in
+    which Pywikibot saves asynchronously, does not inherit the block in which
+    its work was submitted, and may work for one of these accounts.
 
-    :raises ConfigurationError: another site makes a change
+    :param users: the program's own accounts
+    :return: None if the request does not come from a site of one of them
+    :raises ConfigurationError: it makes a change nevertheless
     """
     user = host.sending_user()
     if user is not None and user in users:
@@ -248,7 +256,7 @@ def own_sender(
 
 
 def assert_user(user: str | None, request: PreparedRequest) -> None:
-    """Make the wiki refuse a change by another account than the site's.
+    """Make the wiki refuse a change by an account other than the site's.
 
     A request without a token may have the cookies of another account, because
     Pywikibot has one cookie jar for all. The first site of a user in a block

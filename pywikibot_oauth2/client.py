@@ -14,8 +14,8 @@ from pywikibot_oauth2.errors import ConfigurationError
 from pywikibot_oauth2.token import is_bearer
 
 
-# MediaWiki's client IDs have so many hexadecimal digits (recorded). Its client
-# secrets are longer.
+# The number of hexadecimal digits of MediaWiki's client IDs (recorded). Its
+# client secrets are longer.
 _ID_LENGTH = 32
 # Seconds that a command may take, including a person's answer to it.
 _COMMAND_TIMEOUT = 120
@@ -24,8 +24,8 @@ _COMMAND_TIMEOUT = 120
 class Credentials(NamedTuple):
     """The credentials of a client; the representation shows none of them.
 
-    A credentials file has these names, and the environment variables have
-    them in capitals after a prefix.
+    The fields of a credentials file have these names, and so do environment
+    variables, in capitals and with a prefix.
     """
 
     client_id: str | None = None
@@ -34,7 +34,10 @@ class Credentials(NamedTuple):
 
     @classmethod
     def from_environment(cls) -> Credentials:
-        """Return the credentials in environment variables."""
+        """Return the credentials in environment variables.
+
+        :raises ConfigurationError: none of the variables is set
+        """
         names = [f'PYWIKIBOT_OAUTH2_{name.upper()}' for name in cls._fields]
         found = cls(*[os.environ.get(name) or None for name in names])
         if not any(found):
@@ -51,6 +54,8 @@ class Credentials(NamedTuple):
 
         :param client_id: the client ID; if given, the output is the
             client secret, otherwise it is what a credentials file holds
+        :raises ConfigurationError: the command fails, or its output is
+            something else
         """
         import subprocess
 
@@ -76,9 +81,11 @@ class Credentials(NamedTuple):
 
     @classmethod
     def from_json(cls, content: bytes, what: str) -> Credentials:
-        """Return the credentials in a JSON object; no error shows them.
+        """Return the credentials in a JSON object.
 
-        :param what: its name in an error
+        :param what: the name of the object in messages
+        :raises ConfigurationError: it is something else; the error does not
+            show it
         """
         with contextlib.suppress(ValueError, TypeError, RecursionError):
             data = json.loads(content)

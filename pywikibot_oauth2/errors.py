@@ -64,7 +64,7 @@ class ConfigurationError(OAuth2Error, FatalServerError):
 
 
 class AuthorizationError(OAuth2Error, NoUsernameError):
-    """An authorization was not given: denied, timed out, not completed.
+    """The authorization was denied, timed out, or was not completed.
 
     :ivar is_final: whether the pending login is over; if not, another
         answer may still complete it

@@ -144,7 +144,7 @@ def require_safe_transport(wiki: str) -> None:
 
 
 def is_sent_through_proxy(wiki: str) -> bool:
-    """Return whether requests to a wiki on this machine go to a proxy."""
+    """Return whether a wiki on this machine is reached through a proxy."""
     if not is_loopback(urlsplit(wiki).hostname):
         return False
     from pywikibot.comms import http
@@ -160,7 +160,7 @@ def known_site(
 ) -> KnownSite | None:
     """Find the site at an address among the families of Pywikibot.
 
-    :param anywhere: whether to look at families without a user name, too
+    :param anywhere: whether to look at families without a username, too
     :param by_host: whether any script folder on the host will do
     """
     parts = urlsplit(wiki)
@@ -176,7 +176,7 @@ def known_site(
 
 
 def normalized(username: str | None) -> str | None:
-    """Return the name of an account as the sites of Pywikibot have it."""
+    """Return the name of an account as Pywikibot's sites have it."""
     return normalize_username(username)
 
 
@@ -197,7 +197,7 @@ def netloc_of(site: KnownSite | BaseSite) -> str:
 
 
 def _sites(anywhere: bool = False) -> Iterator[KnownSite]:
-    """Yield the sites of families with a user name, then all others."""
+    """Yield the sites of families with a username, then others if wanted."""
     from pywikibot.family import Family
 
     names = dict.fromkeys([config.family, *config.usernames])
@@ -326,7 +326,10 @@ def leads_to_change(request: PreparedRequest) -> bool:
 
 
 def carries_csrf_token(request: PreparedRequest) -> bool:
-    """Return whether a request carries one, as each change by api.php."""
+    """Return whether a request carries a CSRF token.
+
+    Every change by api.php does.
+    """
     body = request.body
     if isinstance(body, str):
         body = body.encode()
@@ -334,7 +337,7 @@ def carries_csrf_token(request: PreparedRequest) -> bool:
 
 
 def sending_user() -> str | None:
-    """Return the account of the site that sends the present request.
+    """Return the account of the site that sends the current request.
 
     A request does not say which site it comes from, and neither does its
     CSRF token: the site may have fetched it as another account. But
@@ -404,7 +407,7 @@ def entry_for(wiki: str) -> object:
 
 
 def is_match(key: str, host: str) -> bool:
-    """Return whether a key matches, whatever its case and default port."""
+    """Return whether a key matches a host, regardless of case and port 443."""
     key, host = (name.lower().removesuffix(':443') for name in (key, host))
     return is_found(key, host)
 
@@ -419,7 +422,7 @@ def is_found(key: str, host: str) -> bool:
 def entries() -> dict[str, object]:
     """Return the entries of authenticate, without the stand-ins of blocks.
 
-    Pywikibot cannot find any under a key that is not a string.
+    Pywikibot cannot find an entry under a key that is not a string.
     """
     # It is whatever user-config.py says.
     found: object = config.authenticate
@@ -435,8 +438,10 @@ def entries() -> dict[str, object]:
 def admit(wiki: str, auth: object) -> KnownSite | None:
     """Return the site of a wiki if an entry authenticates its requests.
 
-    The site must have an account. From then on, Pywikibot uses the login
-    manager of this package.
+    From then on, Pywikibot uses the login manager of this package.
+
+    :return: None if another entry is for the wiki, or Pywikibot knows no
+        site and account there
     """
     site = known_site(wiki) if entry_for(wiki) is auth else None
     if site is None or site.username is None:
@@ -449,8 +454,10 @@ def check_wildcards(auth: object) -> None:
     """Refuse wildcards that match wikis of several operators.
 
     With OAuth 1.0a, a wildcard is harmless, because a signature is useless
-    to the wiki that receives it. A bearer token is not. The hint of the
-    error has the keys to use instead.
+    to the wiki that receives it. A bearer token is not.
+
+    :raises ConfigurationError: a wildcard is too wide; the hint has the
+        keys to use instead
     """
     for key in entries_of(auth):
         if not key.startswith('*'):
@@ -507,8 +514,8 @@ def install_login_manager() -> None:
     user-config.py imports this package. It is complete at the first
     request, and no login precedes that.
 
-    Pywikibot is ended if it looks up another class, and would ask for a
-    password: any other exception would reach the user as a traceback.
+    :raises SystemExit: Pywikibot looks up another class, and would ask for a
+        password; any other exception would reach the user as a traceback
     """
     import pywikibot
     from pywikibot import login
@@ -535,12 +542,12 @@ def had_a_site() -> bool:
 
 
 def is_reading_user_config() -> bool:
-    """Return whether user-config.py is being run, in Pywikibot's import."""
+    """Return whether Pywikibot is being imported and runs user-config.py."""
     return not hasattr(sys.modules.get('pywikibot'), 'Site')
 
 
 def is_running(script: str, option: str | None = None) -> bool:
-    """Return whether this script runs, optionally with this option."""
+    """Return whether a script is running, optionally with a given option."""
     import pywikibot
     from pywikibot.bot import calledModuleName
 

@@ -22,6 +22,8 @@ class ForkSafeLock:
 
     If one thread holds it while another thread forks, the holder does not
     exist in the child process, where the lock would be held forever.
+
+    :ivar held: the context in which it is held
     """
 
     __slots__ = ('__weakref__', 'held')

@@ -285,7 +285,8 @@ def of_api_error(
 ) -> str | None:
     """Return an explanation of an error code of api.php, with advice.
 
-    Other codes have nothing to do with OAuth 2.0.
+    :param action: the action of the request, or an empty string
+    :return: None for a code that has nothing to do with OAuth 2.0
     """
     meaning = _API_ERRORS.get('permissiondenied' if code in _RIGHTS else code)
     if meaning is None:
@@ -307,7 +308,10 @@ def of_api_error(
 def missing_rights(
     account_rights: Iterable[str], token_rights: Iterable[str]
 ) -> dict[str, str]:
-    """Return the rights that only the account has, with their grants."""
+    """Return the rights that a token lacks, with the titles of their grants.
+
+    The result does not contain rights that the account itself lacks.
+    """
     missing = set(account_rights) - set(token_rights)
     return {right: GRANT_OF[right] for right in GRANT_OF if right in missing}
 

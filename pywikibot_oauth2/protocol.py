@@ -60,7 +60,7 @@ _SIZE_LIMIT = 1 << 20
 # A.11); MediaWiki's has 760 to 980 hexadecimal digits (recorded).
 _CODE = r'[!-~]+'
 
-# The wiki lists 50 clients by default.
+# The limit of a list of clients; by default, the wiki lists 50.
 _ALL = 100
 
 _E = TypeVar('_E', bound=OAuth2Error)
@@ -88,8 +88,8 @@ class Row(NamedTuple):
     :ivar error: the error code
     :ivar hint: the beginning of the hint
     :ivar meaning: the meaning of the answer
-    :ivar cases: cases of the recordings that show it, after the version
-        if only one of them does
+    :ivar cases: the recorded cases that show it, each preceded by the
+        version if only that version does
     """
 
     to: str
@@ -323,7 +323,7 @@ class OAuth2Wiki:
     def authorization_url(
         self, pending: PendingLogin, locale: str | None = None
     ) -> str:
-        """Return the address where the user allows or refuses.
+        """Return the address where the user authorizes the client.
 
         :param locale: the language of the page; Extension:OAuth of August
             2026 heeds it, older ones ignore it (recorded)
@@ -348,6 +348,7 @@ class OAuth2Wiki:
         """Exchange an authorization code for a token.
 
         :param pending: the login that the code belongs to
+        :param code: the authorization code
         :raises AnswerNotAcceptedError: the wiki refuses the code
         :raises ClientRefusedError: the wiki refuses the client
         :raises EndpointError: no usable answer came

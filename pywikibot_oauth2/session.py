@@ -353,7 +353,7 @@ class OAuth2Session(AuthBase):
 
 
 class _Program(MemoryStore, Policy):
-    """The program: it stores the session, and is told what went wrong."""
+    """Lets the program store the session, and reports what goes wrong."""
 
     __slots__ = ('_reported', '_session')
 
@@ -364,7 +364,10 @@ class _Program(MemoryStore, Policy):
     def save(
         self, account: str, client_id: str, authorization: Mapping[str, object]
     ) -> None:
-        """Call on_change; an exception of it becomes a StoreError."""
+        """Call on_change.
+
+        :raises StoreError: it raised an exception
+        """
         session = self._session()
         if session is None or session.on_change is None:
             return
@@ -378,7 +381,7 @@ class _Program(MemoryStore, Policy):
         self._reported = None
 
     def warn(self, error: OAuth2Error, note: str = '') -> None:
-        """Log an error; if on_change keeps failing, log that once."""
+        """Log an error; if on_change keeps failing, log that only once."""
         if isinstance(error, StoreError):
             before, self._reported = self._reported, f'{error} {note}'
             if before == self._reported:

@@ -46,6 +46,8 @@ class Header(str):
 class Token:
     """An access token, with the refresh token that renews it.
 
+    :param access_token: the access token
+    :param refresh_token: the refresh token; None if there is none
     :param expires_at: when the access token expires, in seconds since
         1970 UTC; None for never or unknown
     :param lifetime: the lifetime of the access token when it was issued,
@@ -54,7 +56,8 @@ class Token:
         case-sensitively, and with "bearer" a request is silently anonymous
         (recorded)
     :ivar due: when to renew the token, in seconds since 1970 UTC
-    :ivar last_use: the time after which it may expire during a request
+    :ivar last_use: the time after which it may expire during a request,
+        in seconds since 1970 UTC
     """
 
     access_token: str
@@ -89,6 +92,7 @@ class Token:
         :param now: the time of receipt, in seconds since 1970 UTC
         :param previous: the old token, whose refresh token is kept if the
             answer holds none
+        :raises EndpointError: the answer holds no usable access token
         """
         access_token = reply.get('access_token')
         if not is_bearer(access_token):
@@ -130,7 +134,10 @@ class Token:
 
     @classmethod
     def deserialize(cls, data: object) -> Token:
-        """Create a token from its fields in a dict, or raise StoreError."""
+        """Create a token from its fields in a dict.
+
+        :raises StoreError: it is not such a dict
+        """
         fields = data if isinstance(data, dict) else {}
         access_token = fields.get('access_token')
         refresh_token = fields.get('refresh_token')
