@@ -66,14 +66,17 @@ class FileStore(Store):
         self._reserved = threading.local()
 
     def path(self, account: str) -> Path:
-        """Return the path of an account's token file."""
+        """Return the path of a token file.
+
+        :param account: the name of the account
+        """
         from pywikibot import config
 
         name = f'pywikibot-{as_filename(account)}.oauth2.json'
         return Path(self._folder or config.base_dir, name)
 
     def where(self, account: str) -> str:
-        """Return the path as it appears in messages."""
+        """Return the path of the token file; see :meth:`Store.where`."""
         return str(self.path(account))
 
     def load(self, account: str, client_id: str) -> Data | None:
@@ -116,6 +119,8 @@ class FileStore(Store):
     def forget(self, account: str, client_id: str) -> None:
         """Remove an authorization; the caller holds the lock.
 
+        :param account: the name of the account
+        :param client_id: the client ID
         :raises StoreError: the file cannot be read or written
         """
         if self.load(account, client_id) is not None:
@@ -208,12 +213,13 @@ class FileStore(Store):
 
 
 def parse(content: str | bytes | None, place: str) -> Data | None:
-    """Return a decoded JSON object, or raise StoreError; None for None.
+    """Return a decoded JSON object; None for None.
 
     Neither the error nor its context holds the content, and no frame of
     its traceback does.
 
     :param place: the place as it appears in messages
+    :raises StoreError: it is not a JSON object
     """
     if content is None:
         return None
@@ -244,7 +250,12 @@ def _warn_of_no_lock(name: str, reason: str) -> None:
 def reported(
     path: Path, done: str = 'written', error: str | None = None
 ) -> Iterator[None]:
-    """Turn an error of the operating system into a StoreError."""
+    """Turn an error of the operating system into a StoreError.
+
+    :param path: the file in question
+    :param done: what cannot be done with it: ``read`` or ``written``
+    :param error: the error code, unless a more specific one fits
+    """
     try:
         yield
     except OSError as failure:
@@ -264,7 +275,8 @@ def read_private(path: Path, *, repairs: bool = False) -> bytes:
 
     :param repairs: whether to make it private if others can read it
     :raises ExposedFileError: others can read it
-    :raises OSError: for example, it is another user's
+    :raises OSError: it cannot be read, is not a regular file or belongs to
+        another user
     """
     # O_NONBLOCK: a named pipe in its place must not block.
     flags = os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0)
@@ -297,7 +309,10 @@ def draft(
     Create a temporary file in the same folder, with mode 0600 and the space
     that is needed. Provide its path, and a function that writes the content
     and replaces the file as a whole or not at all; it may be called once.
-    The error is EBUSY if the file itself is a mount, which cannot be replaced.
+
+    :param suffix: the suffix of the temporary file
+    :raises OSError: the place cannot be reserved; EBUSY if the file itself
+        is a mount, which cannot be replaced
     """
     # A symbolic link stays one. Before Python 3.13, Path.resolve raises
     # RuntimeError on a loop.

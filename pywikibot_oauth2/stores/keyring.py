@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class KeyringStore(Store):
-    """Keeps authorizations in the system keyring; needs extra "keyring".
+    """Keeps authorizations in the system keyring.
 
-    Processes exclude each other with the lock of the token file, so those
-    that share the keyring have to share the folder of that file, too. A
-    token that the keyring does not accept is kept in that file, so that no
-    login is lost; it moves to the keyring as soon as that can be written
-    again.
+    This requires the extra "keyring". Processes exclude each other with the
+    lock of the token file, so those that share the keyring have to share the
+    folder of that file, too. A token that the keyring does not accept is kept
+    in that file, so that no login is lost; it moves to the keyring as soon as
+    that can be written again.
 
     The Windows Credential Manager is refused: tokens do not fit in it.
 
@@ -37,7 +37,7 @@ class KeyringStore(Store):
         self._files = FileStore()
 
     def where(self, account: str) -> str:
-        """Return the entry as it appears in messages."""
+        """Return the name of the entry; see :meth:`Store.where`."""
         return f'the system keyring, service {self._service}, {account}'
 
     def lock(self, account: str, client_id: str) -> Held:
@@ -89,6 +89,9 @@ def _keyring() -> Iterator[KeyringBackend]:
 
     The package does not translate all errors of its backends: those of
     D-Bus and of Windows derive directly from Exception.
+
+    :raises StoreUnreachableError: the keyring cannot be used
+    :raises StoreError: it is too small
     """
     try:
         import keyring

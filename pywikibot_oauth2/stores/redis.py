@@ -32,8 +32,8 @@ _URL = (
     r'(\w+://)(?:[^/?#]*@)?'
     r'((?:\[[^@/?#]+\]|[^@:/?#]+)(?::\d+)?(?:/\d*)?|/[^@?#]*)(?:\?[^@]*)?'
 )
-# Stores an authorization, if there is one, if the caller still holds the
-# lock. Redis runs a script as a whole, so nobody else can take the lock in
+# If the caller still holds the lock, this stores the authorization, if one is
+# given. Redis runs a script as a whole, so nobody else can take the lock in
 # between.
 _SAVE = """
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -54,8 +54,8 @@ class RedisStore(Store):
     :param url: the address of the server, such as
         redis://:password@127.0.0.1:6379/0, or rediss://… for TLS
     :param prefix: the prefix of the names of all keys
-    :param lock_timeout: seconds after which the lock expires; more than a
-        token request takes
+    :param lock_timeout: seconds after which the lock expires; this must be
+        longer than a token request takes
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class RedisStore(Store):
     ) -> None:
         match = re.fullmatch(_URL, url)
         self._url = url if match else ''
-        # The address without any part of the password
+        # The address without any part of the password.
         self._server = match[1] + match[2] if match else 'the Redis server'
         self._prefix = prefix
         self._lock_timeout = lock_timeout
@@ -76,7 +76,7 @@ class RedisStore(Store):
         self._mark = secrets.token_hex(16)
 
     def where(self, account: str) -> str:
-        """Return the server and the keys as they appear in messages."""
+        """Return the server and its keys; see :meth:`Store.where`."""
         return f'{self._server}, keys {self._prefix}{account}:*'
 
     def load(self, account: str, client_id: str) -> Data | None:
@@ -157,7 +157,7 @@ class RedisStore(Store):
                     self._connected = redis.Redis.from_url(
                         self._url,
                         socket_timeout=_TIMEOUT,
-                        # Because an idle connection may have been closed
+                        # An idle connection may have been closed.
                         retry=Retry(NoBackoff(), 1),
                     )
                 yield self._connected
