@@ -89,8 +89,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _is_in_block(self, wiki: str, client: OAuth2Client | None) -> bool:
         """Return whether the login is within the block of the site's user.
 
-        It is an error if the site belongs to another block, lest a program
-        that works for its users is asked to authorize one of them.
+        It is an error if the site belongs to another block. Otherwise, a
+        program that works for its users would be asked to authorize one of
+        them.
         """
         block = blocks.current_block()
         if block is not None and (
@@ -208,7 +209,11 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _profile(
         self, endpoints: OAuth2Wiki, header: Header, message: str
     ) -> Mapping[str, object] | None:
-        """Return the profile of a token, which must be for the account."""
+        """Return the profile of a token; None if the wiki does not accept it.
+
+        :param message: what to say if the token is for another account
+        :raises AuthorizationError: it is for another account
+        """
         profile = endpoints.profile(header)
         name = host.normalized(str((profile or {}).get('username'))) or ''
         if profile is None or name == self.username:

@@ -156,7 +156,7 @@ class CallbackServer:
 
     def __enter__(self) -> CallbackServer:
         for server in self._servers:
-            # It looks for the end every 0.05 seconds.
+            # Every 0.05 seconds, it checks whether it has to stop.
             threading.Thread(
                 target=server.serve_forever, args=(0.05,), daemon=True
             ).start()
@@ -193,7 +193,7 @@ class CallbackServer:
 class _Server(ThreadingTCPServer):
     """Gives each connection a thread: browsers open some in advance."""
 
-    # Nobody waits for a connection without a request.
+    # Closing the server does not wait for connections without a request.
     daemon_threads = True
     # On Windows, this would let a program take over the port of another.
     allow_reuse_address = os.name != 'nt'
@@ -219,7 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def do_GET(self) -> None:
-        """Answer a GET, and then pass a callback of the login on."""
+        """Answer a GET, and then pass on a callback that was accepted."""
         owner = self.server.owner
         status, page = owner.reply(self.path, self.headers)
         try:

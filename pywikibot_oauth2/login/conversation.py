@@ -55,6 +55,8 @@ class Conversation:
         """Let a person authorize the client, and return the token.
 
         :param timeout: seconds to wait for the answer
+        :raises OAuth2Error: there is no terminal, the person refused, the time
+            ran out, or the wiki did not accept the answer
         """
         if not is_terminal():
             raise errors.AuthorizationError(
@@ -195,7 +197,7 @@ class Conversation:
 
 
 def _with_free_port(redirect_uri: str) -> str | None:
-    """Return a callback URL with a free port; None if the port counts.
+    """Return a callback URL with a free port; None if the port matters.
 
     Extension:OAuth of August 2026 ignores the port of 127.0.0.1 and [::1],
     but not that of localhost (recorded).
@@ -204,7 +206,7 @@ def _with_free_port(redirect_uri: str) -> str | None:
     if parts.hostname not in ('127.0.0.1', '::1'):
         return None
     name = '[::1]' if parts.hostname == '::1' else parts.hostname
-    # What is free for one of them is usually free for the other.
+    # A port that is free on one of them is usually free on the other.
     with socket.create_server(('127.0.0.1', 0)) as probe:
         port = probe.getsockname()[1]
     return parts._replace(netloc=f'{name}:{port}').geturl()

@@ -97,7 +97,7 @@ class HiddenLine:
         return line
 
     def _line(self) -> str | None:
-        """Take the first line of what was typed, if it has ended."""
+        """Take the first line off what was typed, if it is complete."""
         keys, *rest = re.split('[\r\n]', self._unread, maxsplit=1)
         line = _edited(keys)
         if not rest:
@@ -109,7 +109,7 @@ class HiddenLine:
 
 
 def _edited(keys: str) -> str:
-    """Return the line that these keys make."""
+    """Return the line that results from these keys."""
     line = ''
     for key in _SEQUENCE.sub('', keys):
         if key in '\b\x7f':
