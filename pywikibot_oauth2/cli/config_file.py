@@ -63,7 +63,7 @@ def write_credentials(path: Path, values: Mapping[str, str | None]) -> None:
 
 
 def read(path: Path) -> str:
-    """Return what user-config.py holds, which must be encoded in UTF-8."""
+    """Return the content of user-config.py, which must be in UTF-8."""
     with reported(path, 'read'):
         try:
             content = path.read_bytes()
@@ -95,7 +95,8 @@ def changed(
     A line that was written for the same credentials, or for the same keys
     of authenticate, is replaced. All other lines stay where they are.
 
-    :param username: None if the account is configured
+    :param username: the account; None if it is configured already
+    :param credentials: the name of the credentials file
     :param options: other arguments of from_file
     :param family_url: the address of the api.php, if Pywikibot has no family
         for the wiki
@@ -187,7 +188,7 @@ def run_python(
     return subprocess.run(
         [sys.executable, *arguments, f'-dir:{folder}'],
         env=environment,
-        # What is piped is for the questions of this process.
+        # Piped input is for the questions of this process.
         stdin=None if is_terminal() else subprocess.DEVNULL,
         capture_output=is_captured,
         text=True,
@@ -196,7 +197,7 @@ def run_python(
 
 
 def _free_path(path: Path, pattern: str, first: int) -> Path:
-    """Return a path, or one with a number if that exists."""
+    """Return a path; if it exists, one with a number."""
     for number in itertools.count(first):
         if not path.exists():
             break

@@ -138,8 +138,8 @@ class Setup:
         self, session: WikiSession, fields: dict[str, object]
     ) -> dict[str, object]:
         """Register a client, under a name that is not taken yet."""
-        # The version would do as well, but the wiki accepts 1.0 and 2.0 only
-        # (recorded).
+        # Another version would do as well, but the wiki accepts only 1.0 and
+        # 2.0 (recorded).
         name, number = fields['name'], 1
         while True:
             try:
@@ -264,7 +264,7 @@ class Setup:
 
 
 def keys_for(its_site: BaseSite, username: str) -> set[str]:
-    """Return the keys for a site and, on Wikimedia, the account's others."""
+    """Return keys for a site and, on Wikimedia, the account's other sites."""
     if not host.is_wikimedia(its_site):
         # As Pywikibot looks it up: a family may have it in capitals.
         return {host.netloc_of(its_site)}

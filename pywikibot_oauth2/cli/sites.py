@@ -138,7 +138,11 @@ def configured_cases() -> Iterator[Case]:
 
 
 def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
-    """Return the site to set up, and its api.php if it has no family."""
+    """Return the site to set up.
+
+    :return: the site, and the address of its api.php if Pywikibot has no
+        family for it
+    """
     # Without user-config.py, Pywikibot uses Test Wikipedia by default.
     names = '-site:', '-family:', '-code:', '-lang:'
     is_chosen = (folder / 'user-config.py').exists() or (

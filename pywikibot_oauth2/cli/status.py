@@ -73,7 +73,7 @@ class Registration:
 class Status:
     """The status of the authorization for one site.
 
-    :ivar expires_at: when the access token expires, in seconds since 1970
+    :ivar expires_at: when the access token expires, in seconds since 1970 UTC
     :ivar missing: for each right that the account has and the token
         lacks, the grant that includes it
     """
@@ -243,7 +243,7 @@ def _registration(entry: dict[str, object], case: Case) -> Registration:
 
 
 def iso(time: float | None) -> str | None:
-    """Return a time in seconds since 1970 in ISO 8601 format, in UTC."""
+    """Return a time in seconds since 1970 UTC in ISO 8601 format."""
     if time is None:
         return None
     with contextlib.suppress(ValueError, OverflowError, OSError):

@@ -8,8 +8,8 @@ from pathlib import Path
 class _Folder(type(Path())):  # type: ignore[misc] # Path cannot be derived from before Python 3.12
     """A folder for the entry point "scriptspath" of Pywikibot.
 
-    pwb imports the package with the messages of a script by the stem of
-    its folder, as if that were always a top-level package.
+    To find the messages of a script, pwb imports a package by the stem of
+    the script's folder, as if it were always a top-level package.
     """
 
     __slots__ = ()

@@ -117,7 +117,11 @@ _VALUES = r'-(kind|by|client-id|callback-url|grants|wiki):'
 
 
 def main(*args: str) -> int:
-    """Run the script, by default with the options of the command line."""
+    """Run the script.
+
+    :param args: the options; by default those of the command line
+    :return: the exit status
+    """
     options = _options(args)
     is_global = '-help:global' in options
     if is_global or '-help' in options:
