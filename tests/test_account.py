@@ -214,7 +214,7 @@ def test_a_wiki_that_hangs_holds_up_no_other_account_and_no_fork(due):
     assert due.tried.count(due.tried[0]) == 1
 
 
-def test_a_signal_handler_may_use_the_account_in_mid_refresh(due):
+def test_a_signal_handler_may_use_the_account_during_a_refresh(due):
     def send(data):
         main = threading.main_thread().ident
         for number in numbers:
@@ -440,7 +440,7 @@ def test_what_a_person_does_wins_over_a_token_that_could_not_be_stored(
     [({'version': 99}, 'newer release'), ({'user': 'Admin'}, 'for Admin'),
      ({'client_id': 'another'}, 'client another')],
 )  # fmt: skip
-def test_what_cannot_be_used_is_named_and_left(due, change, words):
+def test_what_cannot_be_used_is_named_and_left_alone(due, change, words):
     data = {**due.stored.serialize(), **change}
     due.store.save('Bot', due.registered.id, data)
     kept, account = due.path.read_bytes(), due.another()

@@ -284,7 +284,7 @@ def test_a_configuration_that_cannot_work_is_reported_and_nothing_sent(
     assert words in str(auth.problem)
 
 
-def test_a_host_of_no_site_is_reported_at_the_end(tmp_path, wiki):
+def test_a_host_without_a_site_is_reported_at_the_end(tmp_path, wiki):
     owner = Owner(tmp_path, wiki, has_oauth=False)
     owner.configure('import pywikibot_oauth2 as _oauth2\n')
     for key in (wiki.netloc, '*.wikipeda.org'):
@@ -462,7 +462,7 @@ def test_a_refused_client_is_a_warning_and_requests_go_without_a_token(
     assert live.bot.stored.is_complete
 
 
-def test_a_wiki_in_trouble_is_waited_for_and_then_an_error(live, said):
+def test_a_wiki_that_fails_is_waited_for_and_then_an_error(live, said):
     live.wiki.clock.advance(HOUR)
     live.wiki.fail_next('status', times=3, status=503)
     with pytest.raises(EndpointError) as caught:
@@ -534,7 +534,9 @@ def test_what_needs_a_token_says_that_there_is_none(bench):
      (f'{DEAD}-jwt', '', 'A cookie that did not belong'),
      ('badtoken', '', None)],
 )  # fmt: skip
-def test_what_an_error_code_means_is_said_once(live, said, code, data, words):
+def test_the_meaning_of_an_error_code_is_explained_once(
+    live, said, code, data, words
+):
     answers = [api_error(code), api_error('mwoauth-api-module-disabled')] * 2
     live.other.answers = [*answers, GOOD]
     for answer in answers:

@@ -240,7 +240,7 @@ def test_users_edit_at_once_while_their_tokens_expire(tool, wiki):
 # In this thread and nowhere else
 
 
-def test_outside_of_the_block_nothing_of_it_is_used(tool, wiki, session):
+def test_nothing_of_a_block_is_used_outside_it(tool, wiki, session):
     for fails in (False, True):
         assert who(wiki) is None
         with contextlib.suppress(ZeroDivisionError), session.use() as used:
@@ -343,7 +343,9 @@ def test_a_bot_with_a_password_does_not_edit_with_the_cookies_of_a_user(
     assert all(each.summary == each.user for each in wiki.edits)
 
 
-def test_an_own_account_is_in_usernames(tool, wiki, session, monkeypatch):
+def test_an_account_of_the_program_must_be_in_usernames(
+    tool, wiki, session, monkeypatch
+):
     tool.let_bot_use_a_password(monkeypatch, has_entry=False)
     monkeypatch.setattr(host, 'user_override', lambda: None)
     config.usernames.clear()
@@ -394,7 +396,7 @@ def test_a_block_edits_with_the_sites_of_no_other_account(tool, wiki):
     check_that_all_belongs_together(wiki)
 
 
-def test_a_block_changes_nothing_by_rest_for_another(tool, wiki, session):
+def test_a_block_makes_no_change_by_rest_for_another_user(tool, wiki, session):
     def put(user, method='PUT', path='page/Sandbox'):
         wiki.requests.clear()
         site = pywikibot.Site('en', 'sandbox', user=user)
@@ -455,7 +457,7 @@ def test_a_wiki_for_which_there_was_no_block_is_not_concerned(tool):
 
 
 @pytest.mark.parametrize('is_named', [True, False])
-def test_blocks_of_one_user_but_not_those_of_two_can_be_nested(
+def test_blocks_can_be_nested_for_one_user_but_not_for_two(
     tool, wiki, is_named
 ):
     def work(session, same):

@@ -37,7 +37,7 @@ def make_client(**changes):
     return OAuth2Client(CLIENT_ID, **{**values, **changes})
 
 
-def test_the_secret_is_shown_in_no_way():
+def test_the_secret_is_never_shown():
     client, auth = make_client(), OAuth2Auth(CLIENT_ID, SECRET)
     session = OAuth2Session(client, 'https://wiki.example/w/api.php')
     shown = [json.dumps(session.serialize()), pprint.pformat(vars(auth))]

@@ -235,7 +235,7 @@ def own_families(monkeypatch):
 
 
 @pytest.mark.parametrize('family', ['own', '*'])
-def test_a_family_of_ones_own_is_found(own_families, usernames, family):
+def test_a_family_in_family_files_is_found(own_families, usernames, family):
     for name, wiki in OWN.items():
         usernames['*' if family == '*' else name]['*'] = 'Bot'
         site = host.known_site(wiki)
@@ -370,7 +370,7 @@ ASKED = [
     ],
     ids=range(16),
 )
-def test_a_csrf_token_or_asking_for_one_leads_to_a_change(
+def test_a_csrf_token_or_a_request_for_one_leads_to_a_change(
     carries, leads, content
 ):
     request = requests.Request('POST', f'{EN}/api.php', **content).prepare()
@@ -433,7 +433,7 @@ class Key(str):
         return super().__hash__()
 
 
-def test_entries_may_be_added_while_they_are_looked_at():
+def test_entries_may_be_added_while_they_are_read():
     config.authenticate.update({Key('a'): 1, 'b': 2, 3: 4})
     del config.authenticate['new']
     assert host.entries() == {'a': 1, 'b': 2}
@@ -495,9 +495,7 @@ def test_an_account_is_admitted_where_it_is_configured(usernames, monkeypatch):
 
 
 @pytest.mark.parametrize('future', ['renamed', 'bound early'])
-def test_a_pywikibot_without_the_place_is_refused(
-    usernames, monkeypatch, future
-):
+def test_an_unsupported_pywikibot_is_refused(usernames, monkeypatch, future):
     monkeypatch.setattr(pywikibot, '__version__', '99.1')
     if future == 'renamed':
         monkeypatch.delattr(pywikibot.login, 'ClientLoginManager')
@@ -515,7 +513,7 @@ def test_a_pywikibot_without_the_place_is_refused(
     assert 'Run "pip install --upgrade pywikibot-oauth2" or' in str(info.value)
 
 
-def test_it_is_known_what_runs(monkeypatch):
+def test_the_running_script_is_known(monkeypatch):
     assert not host.is_reading_user_config()
     monkeypatch.setattr(pywikibot, 'argvu', ['/x/login.py'])
     assert host.is_running('login')

@@ -13,7 +13,7 @@ from pywikibot_oauth2 import _exports
 from tests.sandbox.config import environment
 
 
-def test_all_and_dir_name_what_there_is():
+def test_all_and_dir_list_the_public_names():
     public = {
         name
         for name, value in vars(_exports).items()

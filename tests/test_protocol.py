@@ -168,7 +168,9 @@ def test_a_request_has_exactly_these_headers_and_this_body(
 
 
 @each_step
-def test_the_environment_has_no_say_here(server, step, tmp_path, monkeypatch):
+def test_netrc_and_proxies_of_the_environment_are_ignored(
+    server, step, tmp_path, monkeypatch
+):
     path = tmp_path / 'netrc'
     path.touch(mode=0o600)
     path.write_text('machine 127.0.0.1 login Bot password from-netrc\n')
@@ -208,7 +210,7 @@ def test_no_redirect_is_followed(server, step, status):
      # The environment must not switch the verification on again.
      (False, '/client.pem')],
 )  # fmt: skip
-def test_certificates_are_pywikibots_and_named_if_they_are_missing(
+def test_pywikibots_certificates_are_used_and_named_if_missing(
     verify, missing, monkeypatch
 ):
     monkeypatch.setenv('REQUESTS_CA_BUNDLE', '/environment.pem')
@@ -262,7 +264,7 @@ def test_no_more_than_a_megabyte_is_read(server, answer):
         talk(server, answer)
 
 
-def test_socket_timeout_is_honoured(server, monkeypatch):
+def test_socket_timeout_is_honored(server, monkeypatch):
     monkeypatch.setattr(config, 'socket_timeout', (5, 0.15))
     # Otherwise, the deadline would end it, with other words.
     with raises(EndpointError, 'timed out', status=None) as info:
@@ -313,7 +315,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(('status', 'answer'), FAULTS, ids=range(len(FAULTS)))
-def test_every_fault_is_an_endpoint_error_that_tells_facts_and_no_secret(
+def test_every_fault_is_an_endpoint_error_with_facts_and_no_secret(
     server, status, answer
 ):
     with raises(EndpointError, status=status, retry_after=None) as info:

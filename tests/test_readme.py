@@ -101,7 +101,7 @@ def test_the_readme_is_short():
     assert len((TOP / 'README.md').read_text().splitlines()) <= 150
 
 
-def test_the_table_of_parity_names_tests_that_exist():
+def test_the_parity_table_names_only_existing_tests():
     table = (TOP / 'PARITY.md').read_text(encoding='utf-8')
     rows = re.findall(r'^\|(.*)\|$', table, re.MULTILINE)
     named = re.findall(r'`(\w+\.py)::(test_\w+)`', table)

@@ -273,7 +273,7 @@ def test_a_session_is_serialized_with_exactly_these_fields(
         assert registered.secret not in json.dumps(each.serialize())
 
 
-def test_what_is_not_a_session_of_the_client_is_a_store_error(session):
+def test_anything_but_a_session_of_the_client_is_a_store_error(session):
     data, pending = session.serialize(), {'state': 'a'}
     for change in {'client_id': 'x'}, {'token': 'x'}, {'pending': pending}:
         with pytest.raises(StoreError) as caught:

@@ -87,7 +87,7 @@ def changes_of_module(call):
     return len(modules) - 2, len(modules) - len(set(modules))
 
 
-def test_few_modules_are_passed_by_a_request(monkeypatch, tmp_path, wiki):
+def test_a_request_passes_through_few_modules(monkeypatch, tmp_path, wiki):
     set_up_pywikibot(monkeypatch, tmp_path, en=wiki)
     bot = Bot(wiki, tmp_path)
     bot.log_in()

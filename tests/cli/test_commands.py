@@ -190,7 +190,7 @@ def test_an_authorization_is_imported_again_by_a_hidden_paste(
         ('-import', '<&-', 2, 'has no line for that'),
     ],
 )
-def test_a_stream_that_is_full_or_closed_is_reported_and_no_export(
+def test_a_full_or_closed_stream_is_reported_and_exports_nothing(
     owner, shows, option, redirection, status, words
 ):
     line = f'exec "$@" {redirection}'
@@ -230,7 +230,7 @@ def test_registering_by_hand_is_told_to_people_and_programs(
         ('rewrite', []),
     ],
 )
-def test_an_answer_of_no_use_is_not_taken_for_a_refusal(
+def test_an_unusable_answer_is_not_taken_for_a_refusal(
     owner, wiki, shows, fault, answer
 ):
     wiki.fail_next(fault, path='/api.php', change=lambda _: answer)

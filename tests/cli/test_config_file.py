@@ -72,7 +72,7 @@ def test_what_is_there_stays_to_the_last_byte_wherever_it_stands(before):
         assert after.count('\n') == after.count('\r\n')
 
 
-def test_a_mark_of_the_byte_order_is_kept(tmp_path):
+def test_a_byte_order_mark_is_kept(tmp_path):
     path = tmp_path / 'user-config.py'
     path.write_bytes(b'\xef\xbb\xbf# \xc3\xb6\n')
     before = config_file.read(path)

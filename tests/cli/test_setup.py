@@ -254,7 +254,7 @@ ANSWERS = ['2', '', '', '', '', '']
     ('key', 'last', 'status'),
     [('\x03', 0, 130), ('\x03', 5, 130), ('\x04', 5, 2)],
 )
-def test_a_key_at_a_question_leaves_nothing_half_done(
+def test_an_interrupted_question_leaves_nothing_half_done(
     owner, key, last, status
 ):
     before = state(owner)
@@ -278,7 +278,9 @@ def test_a_key_at_a_question_leaves_nothing_half_done(
 
 
 @pytest.mark.parametrize('last', range(5))
-def test_an_end_at_each_question_leaves_nothing_half_done(refused, last):
+def test_an_end_of_input_at_any_question_leaves_nothing_half_done(
+    refused, last
+):
     typed = '\n'.join([*ANSWERS[:last], ''])
     words = QUESTIONS[last], 'There was no answer.'
     assert QUESTIONS[last + 1] not in refused('', 2, *words, typed=typed)
@@ -360,7 +362,7 @@ def test_another_account_does_not_take_the_client_of_the_first(
 
 
 @pytest.mark.slow
-def test_a_folder_that_is_missing_is_named_and_one_that_is_empty_used(
+def test_a_missing_folder_is_named_and_an_empty_one_is_used(
     owner, wiki, refused, unattended, keys
 ):
     forget_configuration(owner)

@@ -49,9 +49,7 @@ def meddling(name, fetch='', query=ERROR, method='GET', **headers):
         meddling('a form', PERSON, method='POST'),
     ],
 )
-def test_who_meddles_does_not_end_the_login(
-    case, login, method, query, headers
-):
+def test_meddling_does_not_end_the_login(case, login, method, query, headers):
     address, url = login.address, case.client.redirect_uri + query
     with Browser() as browser:
         browser.request(method, url, headers=headers, timeout=SECONDS)

@@ -80,7 +80,7 @@ def certificate(request):
     return request.param
 
 
-def test_the_old_token_serves_on_the_connection_there_is(
+def test_the_old_token_is_used_on_an_open_connection(
     case, running, certificate
 ):
     case.advance(DUE)
@@ -101,7 +101,9 @@ def test_a_certificate_may_be_repaired_while_the_bot_waits(
     case.goes_on(bot)
 
 
-def test_until_it_is_repaired_nothing_is_sent(case, bot, certificate):
+def test_nothing_is_sent_until_the_certificate_is_repaired(
+    case, bot, certificate
+):
     case.advance(DEAD)
     case.wiki.certificate = certificate
     case.stops(bot, 'EndpointError', 'certificate', AGAIN, asks=0)

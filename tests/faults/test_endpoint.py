@@ -165,7 +165,9 @@ def setting(name, value):
         }.items()
     ],
 )  # fmt: skip
-def test_a_life_that_cannot_be_right_is_unknown(case, bot, after, value):
+def test_an_implausible_lifetime_is_treated_as_unknown(
+    case, bot, after, value
+):
     case.advance(after)
     case.wiki.fail_next('rewrite', change=setting('expires_in', value))
     case.edits(bot, asks=1)

@@ -25,7 +25,7 @@ ONE_EACH = 'goes on; at most one refresh and one repetition a request'
         for way, sign in (('back', -1), ('forward', 1))
     ],
 )
-def test_a_clock_is_wrong_for_a_while(case, either, offset):
+def test_a_clock_may_be_wrong_for_a_while(case, either, offset):
     either.ahead = offset
     for _ in range(4):
         case.edits(either)
@@ -91,7 +91,7 @@ MEMORY = 'not asked while the old token serves, then goes on from memory'
               'cannot be written'),
     ],
 )  # fmt: skip
-def test_a_disk_takes_nothing_for_a_while(
+def test_a_disk_may_refuse_writes_for_a_while(
     is_mounted, case, either, taking_nothing, words
 ):
     before = case.file.read_bytes()
@@ -130,7 +130,7 @@ def check_successor(case, old):
     'goes on; before August 2026 message: pwb login, once the answer is lost',
 )
 @pytest.mark.parametrize('step', STEPS)
-def test_no_step_is_one_at_which_to_die_loses_more_than_the_answer(case, step):
+def test_dying_at_any_step_loses_no_more_than_the_answer(case, step):
     old = case.refresh_token
     case.advance(DUE)
     threads = set(threading.enumerate())

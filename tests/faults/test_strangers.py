@@ -73,7 +73,7 @@ def test_an_address_beside_the_wiki_gets_no_token(
         ),
     ],
 )  # fmt: skip
-def test_what_is_stored_for_another_one_is_not_used(
+def test_a_token_stored_for_another_wiki_or_account_is_not_used(
     case, after, stranger, field
 ):
     value, says = 'Admin', ['Admin']

@@ -15,7 +15,7 @@ from tests.harness import (
 from tests.sandbox import Sandbox
 
 
-def test_months_later_the_bot_still_runs_for_one_request_more(tmp_path, wiki):
+def test_the_bot_still_runs_months_later_with_one_more_request(tmp_path, wiki):
     owner = Owner(tmp_path, wiki, **shared_clock(tmp_path))
     owner.authorize()
     counts = []

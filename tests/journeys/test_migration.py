@@ -31,12 +31,14 @@ def test_the_cookies_of_a_password_are_not_used_any_more(tmp_path, wiki):
     assert editors(wiki) == ['Bot'] * 3
 
 
-def test_an_option_for_oauth_1_is_recognised(owner):
+def test_an_option_for_oauth_1_is_recognized(owner):
     shown = owner.alone('login', '-oauth').stdout
     assert 'The option -oauth is for OAuth 1.0a.' in shown
 
 
-def test_a_wrong_configuration_is_said_before_a_password_is_asked_for(owner):
+def test_a_wrong_configuration_is_reported_before_a_password_is_asked_for(
+    owner,
+):
     text = owner.config.read_text()
     owner.config.write_text(text.replace(owner.client.id, 'no client ID'))
     shown = stops(owner, last='Correct it in user-config.py.')

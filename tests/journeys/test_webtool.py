@@ -205,7 +205,7 @@ def test_nobody_but_the_tool_can_read_what_it_knows(tool, alice):
     assert token['refresh_token'] not in shown
 
 
-def test_where_there_is_https_the_cookie_goes_nowhere_else(
+def test_the_cookie_is_bound_to_https_where_it_is_used(
     tool, monkeypatch, tmp_path
 ):
     set_up_pywikibot(monkeypatch, tmp_path, en=tool.wiki)

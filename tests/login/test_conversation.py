@@ -193,7 +193,7 @@ def test_if_the_port_is_taken_a_new_wiki_gets_another_one(
     ('name', 'like'),
     [('localhost', 'master'), ('127.0.0.1', 'master'), ('127.0.0.1', '1.43')],
 )
-def test_if_that_does_not_work_it_says_who_has_it_and_takes_the_paste(
+def test_otherwise_the_owner_of_the_port_is_named_and_a_paste_accepted(
     wiki, person, said, begin, taken, name, like
 ):
     # The port of localhost counts, the second wiki does not answer, and for

@@ -121,7 +121,9 @@ def test_the_login_succeeds_if_the_rights_cannot_be_compared(
     assert bench.log_in()
 
 
-def test_allow_as_another_user_is_said_and_nothing_is_kept(bench, person):
+def test_allow_as_another_user_is_reported_and_nothing_is_stored(
+    bench, person
+):
     person.does = lambda url: person.allow(url, 'Admin')
     text = bench.refused(
         'was clicked as Admin, not as Bot; nothing was stored.',
@@ -141,7 +143,7 @@ class FullStore(FileStore):
         raise StoreError('There is no place for it.', error='no_space')
 
 
-def test_that_no_token_can_be_stored_is_said_before(bench, person, said):
+def test_an_unusable_store_is_reported_before_the_login(bench, person, said):
     bench.auth.store = FullStore()
     assert bench.log_in()
     warning, prompt, unsaved, *_ = said

@@ -162,7 +162,7 @@ def test_signal_handlers_are_left_alone_and_put_back(person):
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_what_is_typed_before_or_not_read_belongs_to_no_one(person):
+def test_input_that_is_typed_before_or_left_unread_is_discarded(person):
     person.type(b'y\r')
     wait_for_keys(person)
     with HiddenLine() as line:

@@ -169,7 +169,7 @@ def test_it_has_exactly_this_layout_and_nothing_beside_it(store, folder, path):
 
 
 @pytest.mark.parametrize('by_variable', [False, True])
-def test_it_can_be_in_a_folder_of_ones_own(folder, monkeypatch, by_variable):
+def test_it_can_be_in_a_chosen_folder(folder, monkeypatch, by_variable):
     monkeypatch.setenv('HOME', str(folder))
     tokens = folder / 'some' / 'tokens'
     own = '~/some/tokens'
@@ -187,7 +187,7 @@ def test_it_can_be_in_a_folder_of_ones_own(folder, monkeypatch, by_variable):
         FileStore(['tokens'])
 
 
-def test_a_folder_of_ones_own_that_others_can_write_to_is_refused(folder):
+def test_a_chosen_folder_that_others_can_write_to_is_refused(folder):
     tokens = folder / 'tokens'
     store = FileStore(tokens)
     keep(store, authorization())
@@ -534,7 +534,7 @@ def test_a_file_of_another_user_is_refused_and_left_as_it_is(
     assert said == []
 
 
-def test_a_file_system_without_locks_is_said_once_and_work_goes_on(
+def test_a_file_system_without_locks_is_reported_once_and_used(
     place, store, folder, path, said, monkeypatch
 ):
     def refuse(*_):

@@ -71,7 +71,7 @@ class TestContract(contract.StoreContract):
     """The Redis server keeps what every store promises."""
 
 
-def test_its_address_is_told_without_the_password():
+def test_its_address_is_shown_without_the_password():
     for start, address in (
         ('redis://:a-password@', 'no-such-host.invalid:6379/0'),
         ('rediss://a:b@c@', '[FE80::1%eth0]:6379/'),
@@ -178,7 +178,9 @@ def test_saving_without_the_lock_is_refused(store):
 
 
 @needs_server
-def test_who_lost_the_lock_can_neither_save_nor_release(place, store):
+def test_a_holder_that_lost_the_lock_can_neither_save_nor_release_it(
+    place, store
+):
     sleeper = place.open(lock_timeout=0.05)
     asleep = sleeper.lock(*KEY)
     asleep.__enter__()
@@ -222,7 +224,9 @@ def test_a_store_works_on_both_sides_of_a_fork(place):
 
 
 @needs_server
-def test_a_server_down_is_noticed_soon_and_found_again(place, server):
+def test_a_server_that_is_down_is_noticed_soon_and_used_again_later(
+    place, server
+):
     store = place.open(lock_timeout=1)
     keep(store, authorization())
     with store.lock(*KEY):
