@@ -1,7 +1,7 @@
 """The diagrams of the documentation, drawn when the site is built.
 
 A page names one by the directive ``diagram``. The drawing becomes a part of
-the page, so that it takes its colours from the theme, light or dark.
+the page, so that it takes its colors from the theme, light or dark.
 """
 
 from __future__ import annotations
