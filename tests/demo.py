@@ -31,7 +31,7 @@ show = functools.partial(print, end='', flush=True)
 
 
 def run(owner, *command, password=None):
-    """Show a command and what it prints, and return that; it must succeed."""
+    """Run a command, which must succeed; show and return what it prints."""
     show(f'\n$ pwb {shlex.join(command)}\n')
     with owner.terminal(*command, echo=show) as terminal:
         if password:
@@ -47,7 +47,7 @@ def run(owner, *command, password=None):
 
 
 def demonstrate(wiki, folder):
-    """Go the whole way; return what the wiki has counted."""
+    """Go through the whole process; return what the wiki has counted."""
     owner = Owner(folder, wiki, has_oauth=False)
     owner.has_browser()
     shown = run(
@@ -64,7 +64,7 @@ def demonstrate(wiki, folder):
 
 
 def judge(wiki, warnings):
-    """Return what the wiki has counted; it must be as it should."""
+    """Check what the wiki has counted, and return it."""
     *_, client = wiki.oauth.clients.values()
     counts = {
         'authorized': grants(wiki, 'authorization_code'),

@@ -1,7 +1,7 @@
-"""Run the tests that touch Pywikibot on each supported version of it.
+"""Run the tests that depend on Pywikibot with each supported version of it.
 
-That is the newest one of each major version from 9 on, or whatever is named
-on the command line::
+Those are the newest release of each major version from 9 on, or the versions
+that are named on the command line::
 
     python -m tests.pywikibots 9.0.0
 
@@ -42,7 +42,7 @@ def newest_versions():
 
 
 def environment(version):
-    """Make a virtual environment with a version; return its Python."""
+    """Create a virtual environment for a version; return its Python."""
     folder = TOP / '.venv' / 'pywikibots' / version
     python = folder / 'bin' / 'python'
     if not (folder / 'installed').exists():

@@ -176,7 +176,7 @@ def judge(kind, options, wiki, log):
         not heard['failed']
         and not counts['lost']
         and counts['expiries'] >= options.expiries
-        # The token of the login may have been used by no call.
+        # Perhaps no call used the token of the login.
         and len(refreshed) - again <= counts['expiries'] + 1
         and again <= kills
     )

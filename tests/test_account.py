@@ -176,7 +176,7 @@ def test_a_newer_token_in_the_store_is_adopted(near, ask):
     newer = near.another()
     assert newer.header() == ask(near) != near.old
     assert near.asked == 1
-    # By hand it is renewed at once.
+    # On request, it is renewed at once.
     newer.refresh()
     kept = newer.authorization.token
     near.account.refresh()
@@ -234,7 +234,7 @@ def test_a_signal_handler_may_use_the_account_during_a_refresh(due):
         for number, handler in usual.items():
             signal.signal(number, handler)
     assert due.asked == 1
-    # The second one is not delayed, and nothing is waited for.
+    # The second signal is not delayed, and no handler waits.
     assert seen == [due.old, new]
 
 
@@ -330,8 +330,8 @@ def test_what_could_not_be_stored_is_not_given_up_for_an_end(due, store):
     assert due.stored.token.header == header == other.header()
 
 
-# Without a wish of the wiki a tenth of what is left, so that there are
-# several attempts.
+# If the wiki does not ask to wait, it is a tenth of the time left, so that
+# there are several attempts.
 @pytest.mark.parametrize(
     ('asked_to_wait', 'waited'), [(None, 3), (20, 20), (YEAR, 30)]
 )
@@ -397,7 +397,7 @@ def test_an_answer_lost_before_the_expiry_is_noticed_at_the_next_request(
     assert near.account.header() == near.old, 'nothing else is known'
     assert not near.accepts(near.old)
     new = near.account.replace(near.old)
-    # On 1.43 a refresh token serves strictly once.
+    # On 1.43, a refresh token can be used only once.
     is_lost = like == '1.43'
     assert near.accepts(new) != is_lost
     for text in near.stored.ended or '', near.said:

@@ -124,7 +124,7 @@ def who(wiki, user=None):
 
 
 def edit(user, code='en', title='Sandbox', **options):
-    """Edit a page with Pywikibot; the summary says in whose name."""
+    """Edit a page with Pywikibot; the summary names the user."""
     site = pywikibot.Site(code, 'sandbox', user=user)
     page = pywikibot.Page(site, title)
     page.text = f'{user} was here, edit {next(NUMBERS)}'

@@ -98,8 +98,8 @@ def test_an_address_is_read_as_requests_would_send_it(url, wiki):
 
 LOOPBACK = ['localhost', 'LOCALHOST', '127.0.0.1', '127.255.255.254',
             '::1']  # fmt: skip
-# What only looks like an address has to be looked up, and who answers then
-# could be anyone.
+# A name that only looks like an address has to be resolved, and then anyone
+# may answer.
 ELSEWHERE = [
     None, '', 'example.org', '127.0.0.1.evil.example', 'evil-localhost',
     'localhost.localdomain', '127.0.0.1.', '127', '127.1', '0177.0.0.1',
@@ -182,7 +182,7 @@ def usernames(monkeypatch):
         ({'*': {'*': 'Bot'}, 'wikipedia': {'de': 'D'}}, 'Bot', 'D'),
         ({'*': {'de': 'X'}, 'wikipedia': {'de': 'D'}}, None, 'D'),
         ({'wikipedia': {'en': 'bot_of_en'}}, 'Bot of en', None),
-        # The misspelled family is passed over.
+        # The misspelled family is skipped.
         ({'wikipeida': {'*': 'Bot'}, 'commons': {'*': 'Bot'}}, None, None),
     ],
 )

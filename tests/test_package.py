@@ -20,8 +20,8 @@ def test_all_and_dir_list_the_public_names():
         if isinstance(value, type) and value is getattr(pywikibot_oauth2, name)
     }
     assert public == {*pywikibot_oauth2.__all__}
-    # So do help(), completion and inspect.getmembers, which use it. Only
-    # OAuth2Auth is imported into the package.
+    # This also serves help(), completion and inspect.getmembers. Of the
+    # names, only OAuth2Auth is imported with the package.
     assert {*dir(pywikibot_oauth2)} >= {'__all__', '__doc__', *public}
     assert 'OAuth2Session' not in vars(pywikibot_oauth2)
     with pytest.raises(AttributeError, match="no attribute 'other'"):

@@ -63,7 +63,7 @@ def owner(tmp_path, wiki):
 def test_each_snippet_runs(owner):
     snippets = blocks('python')
     example = (TOP / 'user-config.example.py').read_text(encoding='utf-8')
-    # A comment that is a statement begins with '# ', its other lines with
+    # A statement in a comment begins with '# ', its other lines begin with
     # more blanks.
     pattern = r'(?m)^# ((?:usernames|authenticate)\[.*(?:\n#  .*)*)'
     found = [

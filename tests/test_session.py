@@ -447,7 +447,7 @@ def test_a_program_that_fails_to_store_is_told_again(wiki, make, registered):
             with pytest.raises(AuthorizationEndedError):
                 ask(wiki, session)
     words = r'raised ZeroDivisionError. It will be called again\.(.*)'
-    # Each failure is reported once, however often it was called.
+    # Each failure is reported once, however often on_change was called.
     assert re.findall(words, '\n'.join(said)) == [
         ' The new token is only in memory.',
         '',

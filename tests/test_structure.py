@@ -22,7 +22,7 @@ TOP = Path(pywikibot_oauth2.__file__).parent
 
 
 def imports_of(path):
-    """Return what a module imports: also lazily, and for types only."""
+    """Return what a module imports, even if lazily or for types only."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
         if isinstance(node, ast.Import):

@@ -86,7 +86,7 @@ class Case:
 
     :ivar injected: 1, or 0 if there was no fault after all
     :ivar lost: whether an authorization was given up that the wiki would
-        have gone on with
+        still have renewed
     """
 
     def __init__(self, wiki, folder, capture):
@@ -163,7 +163,7 @@ class Case:
             raise
 
     def is_ended(self, bot=None, *says, asks=None):
-        """Check that it is over, says so, and asks nothing more."""
+        """Check that a bot stops for good, says so, and asks no more."""
         bot = bot or self.bot()
         self.stops(bot, LOGIN, *says, asks=asks)
         self.look_for_lost()
@@ -171,7 +171,7 @@ class Case:
             self.stops(each, LOGIN, asks=0)
 
     def look_for_lost(self):
-        """Fail if the wiki would have gone on."""
+        """Fail if the wiki would still have renewed the authorization."""
         for token in self.wiki.delivered:
             with contextlib.suppress(OAuthError):
                 self.wiki.oauth._living(self.client, token)
@@ -196,8 +196,8 @@ class Case:
 class Bot(Editor):
     """One run of a bot: it begins with what is in the token file.
 
-    :param key: that in `authenticate`, if not the host
-    :ivar ahead: by how many seconds its clock is wrong
+    :param key: the key in `authenticate`, if it is not the host
+    :ivar ahead: the number of seconds by which its clock is ahead
     """
 
     def __init__(self, case, *, secret=None, folder=None, key=None):
@@ -215,7 +215,7 @@ class Bot(Editor):
 
     def edit(self):
         """Edit a page; return the error, and all that was said meanwhile."""
-        # There is one Pywikibot in a process: let it be that of this bot.
+        # A process has only one Pywikibot: make it the one of this bot.
         config.base_dir = str(self.folder)
         config.authenticate = {self.key: self.auth}
         if self.case.wiki.url.startswith('https:'):

@@ -24,9 +24,9 @@ SECONDS = 60  # more than any test takes: a loop without end is ended
 
 @pytest.fixture
 def capture(caplog, monkeypatch):
-    """Take in everything that is logged, on every level."""
+    """Capture everything that is logged, at every level."""
     pywikibot.bot.init_handlers()
-    # The only logger with a level, and the only one that keeps to itself.
+    # The only logger that has a level and does not propagate.
     caplog.set_level(logging.DEBUG, 'pywiki')
     monkeypatch.setattr(logging.getLogger('pywiki'), 'propagate', True)
     caplog.set_level(logging.DEBUG)
@@ -38,7 +38,7 @@ def capture(caplog, monkeypatch):
 
 @pytest.fixture
 def new_case(request, record_property, monkeypatch, capture, tmp_path, capfd):
-    """Return a function that opens a case; record what comes of it."""
+    """Return a function that opens a case; record the result."""
     cases, stack = [], contextlib.ExitStack()
 
     def new_case(like, *, life=LIFE, kind=Wiki):
@@ -96,7 +96,7 @@ def bot(case):
 
 @pytest.fixture
 def running(case, bot):
-    """Return a run of it that has edited."""
+    """Return a run of the bot that has edited."""
     case.edits(bot)
     return bot
 

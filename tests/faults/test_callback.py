@@ -26,7 +26,7 @@ def login(case):
 
 
 def meddling(name, fetch='', query=ERROR, method='GET', **headers):
-    """Return what a browser sends that fetches something for a page.
+    """Return the case of a request that was not made to complete a login.
 
     :param fetch: the fields Sec-Fetch-Mode and Sec-Fetch-Dest
     """

@@ -55,7 +55,7 @@ class SafeWiki(Wiki):
         connection, address = self._accept()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.folder / self.certificate)
-        # The thread that serves the connection shakes hands.
+        # The thread that serves the connection does the TLS handshake.
         options = {'server_side': True, 'do_handshake_on_connect': False}
         return context.wrap_socket(connection, **options), address
 

@@ -39,7 +39,7 @@ def test_a_clock_may_be_wrong_for_a_while(case, either, offset):
 
 @pytest.fixture
 def is_mounted(tmp_path):
-    """Let the bot's folder be a disk of 256 KB; return whether it is."""
+    """Mount a disk of 256 KB as the bot's folder, if possible."""
     folder = tmp_path / '0'  # where new_case() puts its first case
     folder.mkdir()
     command = ['mount', '-t', 'tmpfs', '-o', 'size=256k,mode=700', 'tmpfs']
@@ -65,7 +65,7 @@ def full(folder, is_mounted):
 
 @contextlib.contextmanager
 def read_only(folder, is_mounted):
-    """Let nothing be written into a folder."""
+    """Make a folder read-only within a `with` block."""
 
     def set_mode(mount_mode, mode):
         # Root may write into any folder, but not on such a disk.

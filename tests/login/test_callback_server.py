@@ -27,7 +27,7 @@ CALLBACK = f'?code={CODE}&state={STATE}'
 
 
 def serve(uri):
-    """Return a server for which a state of its own makes an answer."""
+    """Return a server that accepts callbacks with the state STATE."""
     return CallbackServer(uri, lambda query: query.endswith(f'state={STATE}'))
 
 
@@ -66,7 +66,7 @@ def fetch(uri, target, method='GET', connect_to=None, **headers):
 
 
 def only_the_callback_counts(server, uri, path='/'):
-    """Check that nothing counted so far, and that the callback does."""
+    """Check that nothing has counted so far, and that the callback does."""
     assert server.callbacks.empty()
     assert fetch(uri, path + CALLBACK).status == 200
     assert server.callbacks.get(timeout=SECONDS) == CALLBACK

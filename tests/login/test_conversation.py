@@ -196,8 +196,8 @@ def test_if_the_port_is_taken_a_new_wiki_gets_another_one(
 def test_otherwise_the_owner_of_the_port_is_named_and_a_paste_accepted(
     wiki, person, said, begin, taken, name, like
 ):
-    # The port of localhost counts, the second wiki does not answer, and for
-    # the third one every port counts.
+    # The port of localhost matters, the second wiki does not answer, and to
+    # the third one every port matters.
     wiki.like = like
     if (name, like) == ('127.0.0.1', 'master'):
         wiki.fail_next('reset_before')

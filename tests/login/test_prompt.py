@@ -167,7 +167,7 @@ def test_input_that_is_typed_before_or_left_unread_is_discarded(person):
     wait_for_keys(person)
     with HiddenLine() as line:
         assert line.poll(0) is None
-        # The wait for a line has an end, too.
+        # Waiting for a line times out, too.
         assert line.poll(0.05) is None
         person.type(SECRET.encode())
         assert line.poll(SECONDS) is None

@@ -1,8 +1,8 @@
 """MediaWiki itself, behind the OAuth endpoints of the sandbox.
 
-Debian has MediaWiki, but not Extension:OAuth. So clients, codes, tokens
-and the dialog are those of the sandbox, and what api.php is asked for is
-carried out by MediaWiki::
+Debian has MediaWiki, but not Extension:OAuth. Therefore, the sandbox provides
+clients, codes, tokens and the dialog, and MediaWiki carries out the requests
+to api.php::
 
     with RealWiki(token_life=20) as wiki:
         client = wiki.register(redirect_uri='http://127.0.0.1:8080/')

@@ -23,7 +23,7 @@ PHONE = {'width': 390, 'height': 844, 'pixelRatio': 2, 'touch': True}
 
 
 class Chromium(webdriver.Chrome):
-    """A browser with nothing in it, to be used in a `with` statement."""
+    """A browser with a new profile, to be used in a `with` statement."""
 
     def __init__(self):
         browser, driver = map(shutil.which, ['chromium', 'chromedriver'])
@@ -37,12 +37,12 @@ class Chromium(webdriver.Chrome):
         phone = {'deviceMetrics': PHONE}
         options.add_experimental_option('mobileEmulation', phone)
         options.set_capability('goog:loggingPrefs', {'performance': 'ALL'})
-        # Where it leaves what it does not remove
+        # Chromium leaves files there.
         self._home = TemporaryDirectory(ignore_cleanup_errors=True)
         names = dict.fromkeys(['HOME', 'TMPDIR'], self._home.name)
         service = webdriver.ChromeService(driver, env={**os.environ, **names})
         super().__init__(options, service)
-        # For what a page that is loading does not have yet
+        # The page may still be loading when an element is looked for.
         self.implicitly_wait(SECONDS)
 
     def quit(self):
@@ -57,7 +57,7 @@ class Chromium(webdriver.Chrome):
         self.find_element('name', name).send_keys(text)
 
     def expect(self, text):
-        """Wait until the page says this; return all it says."""
+        """Wait until the page contains a text; return all of its text."""
         body = 'tag name', 'body'
         wait = WebDriverWait(self, SECONDS, 0.05, [WebDriverException])
         wait.until(text_to_be_present_in_element(body, text))

@@ -18,9 +18,9 @@ NOT_PASSED_ON = (
 class RealWiki(Sandbox):
     """A sandbox that passes requests to api.php on to MediaWiki.
 
-    Its own are the endpoints and the dialog of OAuth 2.0, and refusing
-    tokens that are dead. `edits` and `pages` are not used: what was done,
-    ``wiki.mediawiki`` tells.
+    It provides the endpoints and the dialog of OAuth 2.0 itself, and refuses
+    dead tokens itself. `edits` and `pages` are not used; ``wiki.mediawiki``
+    has the edits.
     """
 
     def __enter__(self):

@@ -121,10 +121,10 @@ class MediaWiki:
             start_new_session=True,
         )
         stack.callback(process.wait)
-        # With it the workers, which it does not end by itself.
+        # This ends the workers, too, which PHP itself does not.
         stack.callback(os.killpg, process.pid, signal.SIGKILL)
         wait_until(self._is_up)
-        # The first request of all makes the caches.
+        # The very first request fills the caches.
         self.ask(action='query', meta='siteinfo')
 
     def _is_up(self):

@@ -28,7 +28,7 @@ page.save('a line in the shell', quiet=True)
 pywikibot.info(f'revision {page.latest_revision_id}')
 """
 
-# Reads pages, lists, and what is known of the site.
+# Reads pages, lists, and information about the site.
 READER = """
 import pywikibot
 site = pywikibot.Site()

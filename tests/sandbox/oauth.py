@@ -431,7 +431,7 @@ class AuthorizationServer:
         return text
 
     def valid(self, text):
-        """Return the access token of that text if it still serves."""
+        """Return the access token with this text if it is still valid."""
         token = self.access_tokens.get(text)
         if token is None or token.revoked:
             return None

@@ -132,8 +132,8 @@ class Server(socketserver.ThreadingTCPServer):
         self._thread.start()
 
     def _accept(self):
-        # Unlike serve_forever, it need not look every now and then whether
-        # it is to stop: closing connects to it.
+        # Unlike serve_forever, this need not check regularly whether it has
+        # to stop: closing connects to it.
         while not self._is_closing:
             self.handle_request()
 
@@ -153,7 +153,7 @@ class Server(socketserver.ThreadingTCPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request):
-        # Nothing but closing it, since a shutdown would send FIN.
+        # It is only closed, since a shutdown would send FIN.
         self._connections.discard(request)
         request.close()
 

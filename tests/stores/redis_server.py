@@ -46,7 +46,7 @@ class RedisServer:
         wait_until(self._is_up)
 
     def stop(self):
-        """Stop it; what was saved is there at the next start."""
+        """Stop it; saved data is still there after the next start."""
         self._process.kill()
         self._process.wait()
 
