@@ -244,7 +244,7 @@ class OAuth2Auth(AuthBase):
         )
 
     def _discover(self, wiki: str) -> BotAuth | None:
-        """Find the account of a new wiki; None if the wiki is not ours."""
+        """Return the authentication for a new wiki; None if it is not ours."""
         # Plugs the login manager in, which also reports a problem.
         site = host.admit(wiki, self)
         if site is None or site.username is None or not self._can_work():

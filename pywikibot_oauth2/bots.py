@@ -142,8 +142,8 @@ class BotAuth(BearerAuth):
     def _is_disturbed(self, action: str) -> bool:
         """Return whether CSRF tokens are refused repeatedly.
 
-        One may be refused after a renewal by this or another process, and in
-        an upload that of every chunk, because they share the first one.
+        A renewal by this or another process may cause one refusal or, in an
+        upload, one for every chunk, because all chunks share a CSRF token.
 
         :param action: the action that was refused; '' for a chunk
         """

@@ -174,8 +174,8 @@ class OAuth2Client:
     def shown_id(self) -> str:
         """The client ID as it may be shown.
 
-        Where a longer value stands in its place, that may be the client
-        secret or the access token.
+        A longer value in its place may be the client secret or the access
+        token.
         """
         if len(self.client_id) <= _ID_LENGTH:
             return self.client_id
