@@ -15,14 +15,14 @@ from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# Pywikibot reads its configuration when it is imported: the tests import it
-# with none, and it writes into a folder of its own.
+# Pywikibot reads its configuration when it is imported. The tests import it
+# without one, and it writes into a temporary folder.
 os.environ['PYWIKIBOT_NO_USER_CONFIG'] = '2'
 FOLDER = tempfile.mkdtemp(prefix='pywikibot-oauth2-')
 # Registered before Pywikibot's own, so that it comes after them.
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
-# A process that has once counted itself among Pywikibot's expects the list
-# at its end, whatever folder a test put it into.
+# A process that has entered itself in Pywikibot's list of processes expects
+# the list at its end, too, whatever folder a test has chosen since.
 Path(FOLDER, 'throttle.ctrl').touch()
 
 import pytest  # noqa: E402
@@ -36,7 +36,7 @@ pywikibot.config.base_dir = FOLDER
 
 
 def pytest_collection_modifyitems(items):
-    """Leave to "make test-all" what takes a minute, or shows the same again.
+    """Leave slow tests, and those that show nothing new, to "make test-all".
 
     The faults are a run of their own; the command line and the journeys are
     the same on the older server as on the newest one, except in tests that
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def lost():
-    """Lose what a test could not store, which is stored at the exit."""
+    """Drop what a test could not store, lest it be stored at the exit."""
     yield
     account._unsaved.clear()
 

@@ -1,7 +1,7 @@
 """A bot owner's whole way, on a wiki on this machine: make demo.
 
 A stand-in browser clicks Allow, and the password is typed at the question
-for it. The last line is counted by the wiki.
+for it. The wiki has counted what the last line shows.
 """
 
 from __future__ import annotations

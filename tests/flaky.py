@@ -1,7 +1,7 @@
 """Run the tests many times on a busy machine, in random order: make flaky.
 
-Two processes that compute all the time stand for whatever else the machine
-has to do. The tests that were not green each time are printed.
+Two processes that compute all the time stand for the other work of the
+machine. The tests that did not pass each time are printed.
 """
 
 from __future__ import annotations

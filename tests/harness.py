@@ -343,7 +343,7 @@ class Owner:
         return self.write('script.py', text)
 
     def authorize(self, user='Bot', *, wiki=None, client=None):
-        """Put a token file there, as a login does in more time."""
+        """Write a token file, as a login does, but faster."""
         # They need Pywikibot, which make demo does not load here.
         from pywikibot_oauth2 import FileStore, authorization, token
 
@@ -385,7 +385,7 @@ class Editor:
             raise CallError(f'read as {name}')
 
     def write(self, title, text):
-        """Save a page; if the CSRF token is of another session, again."""
+        """Save a page; try again if the CSRF token is of another session."""
         edit = {'action': 'edit', 'title': title, 'assert': 'user'}
         for _ in range(3):
             if self.csrf_token is None:
@@ -451,14 +451,14 @@ def join(wiki, *others):
 class Reaper:
     """Lets all access tokens die under a script, time and again.
 
-    To be used in a `with` statement. The client renews a token that is due:
-    here each death comes as a surprise. Pywikibot gives an edit up if its
-    CSRF token is refused twice in a row, and each access token has CSRF
-    tokens of its own, so no two tokens die within one edit.
+    To be used in a `with` statement. The client renews a token that is due,
+    but cannot foresee these deaths. Pywikibot gives up an edit if its CSRF
+    token is refused twice in a row, and each access token has CSRF tokens of
+    its own, so no two tokens die within one edit.
 
     :param wikis: the wikis; their tokens are those of the first one
-    :param is_the_one: tells whether a request is the one to die at, once
-    :param every: how many requests a token serves otherwise
+    :param is_the_one: returns whether a token must die at a request, once
+    :param every: the number of requests that a token is good for otherwise
     """
 
     def __init__(self, *wikis, is_the_one=lambda _: False, every=12):

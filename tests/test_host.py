@@ -1,4 +1,4 @@
-"""What is known of Pywikibot and done to it."""
+"""What the package knows about Pywikibot and changes in it."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_only_https_and_this_machine_are_safe(url):
     with raises(ConfigurationError, 'needs https', **facts) as info:
         host.require_safe_transport(url)
     assert str(info.value).endswith(url)
-    # Else Pywikibot would repeat the request.
+    # Otherwise, Pywikibot would repeat the request.
     assert isinstance(info.value, FatalServerError)
 
 
@@ -165,7 +165,7 @@ def test_any_address_is_safe_or_an_error(scheme, rest):
 
 @pytest.fixture(autouse=True)
 def usernames(monkeypatch):
-    """Configure the family wikipedia, and return its user names."""
+    """Configure the family wikipedia, and return its usernames."""
     monkeypatch.setattr(config, 'family', 'wikipedia')
     monkeypatch.setattr(config, 'mylang', 'en')
     monkeypatch.setattr(config, 'usernames', type(config.usernames)(dict))

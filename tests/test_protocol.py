@@ -1,4 +1,4 @@
-"""What is said to rest.php/oauth2, and what its answers mean."""
+"""What is sent to rest.php/oauth2, and what its answers mean."""
 
 from __future__ import annotations
 
@@ -531,7 +531,7 @@ JWT = 'mwoauth-invalid-authorization-jwt'
          Meaning.WRONG_COOKIE),
         (200, [b'MediaWiki-API-Error: mwoauth-invalid-authorization-wrong-'
                b'wiki'], {}, None),
-        # An error of something else than the profile
+        # An error of something other than the profile
         (401, [], {'error': 'access_denied'}, None),
         (403, [], ['mwoauth-invalid-authorization'], None),
         # The content is not even looked at.

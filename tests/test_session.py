@@ -43,7 +43,7 @@ def registered(wiki):
 
 @pytest.fixture
 def make(wiki, registered):
-    """Return what makes a session."""
+    """Return a function that makes a session."""
 
     def make(client=None, **options):
         client = client or client_of(registered)

@@ -95,7 +95,7 @@ def test_a_request_passes_through_few_modules(monkeypatch, tmp_path, wiki):
     config.authenticate[wiki.netloc] = OAuth2Auth(
         bot.registered.id, bot.registered.secret, clock=wiki.clock
     )
-    # All is loaded that is loaded when it is first needed.
+    # From here on, nothing is imported lazily.
     http.user_agent()
     pywikibot.login  # noqa: B018
 

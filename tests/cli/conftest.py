@@ -37,14 +37,14 @@ class Typed(io.StringIO):
 
 
 def start_pywikibot(patch, owner, command):
-    """Let this process have begun with a command, and the owner's files."""
+    """Make this process as if a command had started it for the owner."""
     for name, value in owner.environment.items():
         patch.setenv(name, value)
     patch.chdir(owner.folder)
     patch.setattr(sys, 'argv', command)
     patch.setattr(pywikibot, 'argvu', list(command))
     patch.setattr(bot, '_user_override', None, raising=False)
-    # What is there already, it would take for what it has imported.
+    # Pywikibot would take settings that exist already for imported names.
     for name in [name for name in vars(config) if name[0] != '_']:
         delattr(config, name)
     importlib.reload(config)

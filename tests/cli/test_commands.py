@@ -20,7 +20,7 @@ def owner(stranger):
 
 
 def block_the_place_of(path):
-    """Let nobody read or write a file."""
+    """Make a file unreadable and unwritable."""
     path.unlink()
     path.mkdir()
 
@@ -169,7 +169,7 @@ def test_an_import_that_cannot_be_stored_does_not_say_so(
 def test_an_authorization_is_imported_again_by_a_hidden_paste(
     owner, shows, exported
 ):
-    assert len(exported) > 1024  # what a terminal of macOS takes in one line
+    assert len(exported) > 1024  # the longest line on macOS
     with owner.terminal('oauth2', '-import') as terminal:
         terminal.expect('press Enter')
         wait_until(lambda: not terminal.is_restored())

@@ -12,7 +12,7 @@ IMPORT = 'import pywikibot_oauth2 as _oauth2\n'
 
 
 def changed(before, **changes):
-    """Return a configuration with OAuth 2.0 for a wiki turned on."""
+    """Return a configuration in which OAuth 2.0 is on for a wiki."""
     values = {
         'family': 'wikipedia',
         'code': 'en',

@@ -77,7 +77,7 @@ def unattended(shows, keys):
 
 @pytest.fixture
 def refused(owner, shows):
-    """Return a function that sets up in vain, which changes nothing."""
+    """Return a function that checks that a set-up changes nothing."""
 
     def refused(options, status, *words, **stdin):
         before = state(owner)
@@ -101,7 +101,7 @@ def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
     assert 'pwb touch -site:sandbox:en -page:Sandbox' in shown
     assert f'The old file is kept as {owner.config}.bak\n' in shown
     assert wiki.password('Bot') not in shown
-    # The address of the policy is in one piece.
+    # The address of the policy is not wrapped.
     assert ':OAuthConsumerRegistration/propose/oauth2\n' in shown
     credentials = owner.folder / '.pywikibot-oauth2.json'
     assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
@@ -191,7 +191,7 @@ def test_what_is_wrong_is_refused_before_anything_is_written(
         keys = line and f'{line}\n'
     options = options.format(id=owner.client.id)
     shown = refused(options, status, words, keys=keys)
-    # Neither the file nor the login has anything to do with it.
+    # Neither user-config.py nor a login is the problem.
     assert 'user-config.py and run' not in shown
     assert 'pwb login' not in shown
 
@@ -329,7 +329,7 @@ def test_what_pywikibot_has_is_not_asked_for(tmp_path, wiki, reset):
     (tmp_path / 'user-password.py').write_text('')
     wiki.requests.clear()
     reset(owner, "Using Pywikibot's stored login.")
-    # It stays.
+    # That login is neither repeated nor ended.
     actions = {request.form.get('action') for request in wiki.requests}
     assert not actions & {'clientlogin', 'login', 'logout'}
 
@@ -345,7 +345,7 @@ def test_another_account_does_not_take_the_client_of_the_first(
     keys = wiki.password('Admin') + '\n'
     options = f'{BY_API} -user:Admin'
     shown = refused(options, 2, 'which Bot uses', keys=keys)
-    # What it says to run works, and so does what that says to run.
+    # The suggested command works, and so does the one that it suggests.
     folder, command = shown.splitlines()[-2:]
     assert folder.strip() == 'mkdir Admin'
     (owner.folder / 'Admin').mkdir()
@@ -457,7 +457,7 @@ def test_the_address_of_a_page_or_of_the_api_finds_a_family(
         ('https://wiki.test/mediawiki/index.php/Page', 'b'),
         # The address of a page, as it once was
         ('http://wiki.test/a/index.php?title=X', 'a'),
-        # That it is not https is for the next step to say.
+        # The next step reports that it is not https.
         ('http://d.test/api.php', 'd'),
         (f'{NOWHERE}/index.php', 'e'),
     ):
@@ -474,7 +474,7 @@ def test_nothing_is_issued_that_cannot_be_written(owner, wiki, option, keys):
         client = wiki.register(owner_only=True)
         owner.use_fixed_token(client.access_token)
     before = state(owner)
-    # No file may grow in this shell, that of the coverage included.
+    # In this shell no file may grow, not even that of the coverage.
     line = 'unset COVERAGE_PROCESS_CONFIG; ulimit -f 0;'
     line += f' exec "$@" {option} {BY_API}'
     done = owner.in_shell(line, *PROGRAM, keys=keys)

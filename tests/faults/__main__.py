@@ -26,7 +26,7 @@ class Table:
                 self.totals.update(counts)
 
     def show(self):
-        """Print it; return whether all came out as it must."""
+        """Print it; return whether all outcomes are as expected."""
         width = max(map(len, self.outcomes), default=5)
         print(f'\n{"fault":{width}}  times  outcome')
         for kind, outcome in self.outcomes.items():

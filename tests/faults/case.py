@@ -1,4 +1,4 @@
-"""A case: a wiki, a bot with a token file, and what must come out."""
+"""A case: a wiki, a bot with a token file, and the expected outcome."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ injects = pytest.mark.fault
 
 
 def fault(name, outcome, *values):
-    """Return parameters of a test, and which fault they are."""
+    """Return the parameters of a test, and the fault that they inject."""
     return pytest.param(*values, id=name, marks=injects(name, outcome))
 
 
@@ -148,7 +148,7 @@ class Case:
         return outcome
 
     def goes_on(self, bot=None):
-        """Check that it goes on for good, now that the fault is over."""
+        """Check that a bot works for good, now that the fault is over."""
         self.wiki.faults.clear()
         bot = bot or self.bot()
         try:
@@ -179,7 +179,7 @@ class Case:
         assert not self.lost, 'lost, though the wiki would have gone on'
 
     def leaks(self):
-        """Count the secrets in what was said, and edits of somebody else."""
+        """Count the secrets that were shown, and edits by other accounts."""
         pieces = [
             secret[start : start + 40]
             for secret in self.wiki.secrets
@@ -243,7 +243,7 @@ class Bot(Editor):
             self.write('Sandbox', '+')
 
     def call(self, method, **parameters):
-        """Ask the API once, and count what comes of it."""
+        """Ask the API once, and count the token requests and the outcome."""
         wiki = self.case.wiki
         before = wiki.count('/api.php'), wiki.token_requests
         try:

@@ -79,13 +79,13 @@ def like(request):
 
 @pytest.fixture(params=[DUE, DEAD], ids=['due', 'dead'])
 def after(request):
-    """Return after how many seconds the fault comes."""
+    """Return the number of seconds after which the fault occurs."""
     return request.param
 
 
 @pytest.fixture
 def case(new_case, like):
-    """Return a bot that has logged in, to do harm to."""
+    """Return the case of a bot that has logged in."""
     return new_case(like)
 
 

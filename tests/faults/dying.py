@@ -17,7 +17,7 @@ import pywikibot_oauth2
 
 PACKAGE = str(Path(pywikibot_oauth2.__file__).parent) + os.sep
 
-# The calls that the outer world notices, as Python names them.
+# The calls with an effect outside the process, as Python names them.
 STEPS = frozenset({
     'connect', 'fchmod', 'flock', 'flush', 'fsync', 'mkdir', 'open',
     'posix_fallocate', 'recv_into', 'remove', 'rename', 'replace', 'sendall',

@@ -1,4 +1,4 @@
-"""Web pages and local users that meddle with a login that waits."""
+"""Web pages and local users that meddle with a pending login."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Certificates that are not to be trusted."""
+"""Certificates that cannot be trusted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOSTS = {
 
 @pytest.fixture(scope='session')
 def certificates(tmp_path_factory):
-    """Make a folder with certificates that are signed by themselves."""
+    """Make a folder with self-signed certificates."""
     folder = tmp_path_factory.mktemp('certificates')
     for name, host in HOSTS.items():
         command = [*OPENSSL.split(), f'subjectAltName={host}']

@@ -11,7 +11,7 @@ from tests.sandbox.oauth import GRACE
 
 
 UNUSABLE = 'message: expired, rejected, disabled; before August 2026 pwb login'
-# Before anything is due, the wiki alone says that the token is dead.
+# Before a token is due, only the wiki's answer shows that it is dead.
 WHEN = pytest.mark.parametrize('after', [0, DUE, DEAD])
 
 
@@ -21,7 +21,7 @@ def test_a_revocation_ends_it_with_one_request(case, running, after):
     case.advance(after)
     case.wiki.revoke('Bot', case.client)
     case.is_ended(running, 'has ended', asks=1)
-    # What the message says helps, also the bot that still runs.
+    # The advice in the message helps, even a bot that is still running.
     case.owner.log_in()
     case.goes_on(running)
 
@@ -64,7 +64,7 @@ def test_what_another_process_has_refreshed_is_used(case, running, after):
 def test_a_client_may_be_deleted_and_restored(case, running, after):
     case.advance(after)
     case.wiki.delete_client(case.client)
-    # 1.43 takes it for an error of its own.
+    # 1.43 answers with a server error.
     says = ('Special:OAuthConsumerRegistration', 'does not accept')
     for each in (running, running, None):
         case.stops(each, *says if case.wiki.is_master else ['does not exist'])
@@ -92,7 +92,7 @@ def test_a_client_that_is_unusable_for_a_while_ends_nothing(
     case.wiki.set_stage(case.client, 'approved')
     case.advance(61)
     if not case.wiki.is_master:
-        # The refused attempt has used the refresh token up.
+        # The refused attempt has used up the refresh token.
         case.stops(running, LOGIN)
         case.owner.log_in()
     case.goes_on(running)

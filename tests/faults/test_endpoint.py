@@ -61,7 +61,7 @@ def check_once(case, after, kind, options):
     times = 1 if after == DUE else config.max_retries
     case.wiki.fail_next(kind, times, **options)
     if after == DUE:
-        # Once more where the wiki has revoked the old token.
+        # There is one more request if the wiki has revoked the old token.
         case.edits(bot, 'is still valid', asks=1 + (kind in HANDLED))
     else:
         case.edits(bot, 'before retrying')
@@ -194,7 +194,7 @@ def test_the_old_refresh_token_is_kept(new_case, value, life):
     case.edits(bot)
     assert case.refresh_token == old
     case.advance(life)
-    # The wiki takes it again for 600 seconds.
+    # The wiki accepts it again for 600 seconds.
     if life == LIFE:
         case.is_ended(bot)
     else:

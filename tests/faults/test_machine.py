@@ -1,4 +1,4 @@
-"""Clocks that are wrong, a disk that takes nothing, processes that die."""
+"""Wrong clocks, disks that refuse writes, and processes that die."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def loop(path):
 
 
 def foreign(path):
-    """Let another user own it; who cannot give it away takes another's."""
+    """Make it a file of another user: root gives it away, others link one."""
     if os.geteuid() == 0:
         os.chown(path, NOBODY, NOBODY)
     else:

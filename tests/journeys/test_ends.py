@@ -20,7 +20,7 @@ def answers(owner, edits):
 def test_after_a_logout_scripts_need_another_login(owner):
     owner.authorize()
     before = owner.token_file().read_text()
-    # That of Pywikibot changes nothing but says what to do.
+    # Pywikibot's own logout changes nothing but says what to do.
     shown = owner.alone('login', '-logout').stdout
     assert 'pwb oauth2 -logout' in shown
     assert 'Traceback' not in shown

@@ -19,7 +19,7 @@ def test_the_bot_still_runs_months_later_with_one_more_request(tmp_path, wiki):
     owner = Owner(tmp_path, wiki, **shared_clock(tmp_path))
     owner.authorize()
     counts = []
-    # After the first run, what is known of the wiki is cached.
+    # After the first run, information about the wiki is cached.
     for days in (0, 0, 27, 27):
         owner.advance(days * 86400)
         wiki.requests.clear()

@@ -1,4 +1,4 @@
-"""Bots that run at once, and programs without a user-config.py."""
+"""Bots that run at the same time, and programs without user-config.py."""
 
 from __future__ import annotations
 

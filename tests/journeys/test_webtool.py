@@ -67,7 +67,7 @@ class Guest:
         return cookie
 
     def callback(self):
-        """Click Allow; return where that leads to."""
+        """Click Allow; return the address that this leads to."""
         address = self.open('/login').location
         return self.tool.wiki.approve(address, self.name)
 
@@ -88,12 +88,12 @@ class Guest:
 
     @property
     def edits(self):
-        """How often the wiki saw an edit in the visitor's name."""
+        """The number of edits that the wiki has from the visitor."""
         return sum(edit.user == self.name for edit in self.tool.wiki.edits)
 
     @property
     def path(self):
-        """The file with what is known of the visitor."""
+        """The file with the data of the visitor."""
         digest = hashlib.sha256(self.cookie.value.encode()).hexdigest()
         return self.tool.visits / f'{digest}.json'
 
@@ -233,8 +233,8 @@ def test_each_login_gives_the_visitor_a_new_key(tool, alice, bob):
     assert alice.cookie.value != planted.value
     assert alice.is_known
     assert 'You are' not in bob.open('/').text
-    # A link to the login elsewhere logs nobody out; who meant it is logged
-    # in again, under a new key.
+    # A link to the login on another site logs nobody out. A visitor who means
+    # to log in again does so under a new key.
     key = alice.cookie.value
     assert alice.open('/login').status == 302
     assert alice.is_known
@@ -242,7 +242,7 @@ def test_each_login_gives_the_visitor_a_new_key(tool, alice, bob):
     assert alice.log_in().status == 302
     assert alice.cookie.value != key
     assert alice.is_known
-    # A key that the tool did not make is not used, nor locked.
+    # A key that the tool did not make is neither used nor locked.
     locks = set(tool.visits.glob('*.lock'))
     made_up = bob.cookie.value = 'a' * 43
     assert bob.open('/login').location != location

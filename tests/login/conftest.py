@@ -74,7 +74,7 @@ class Person(webbrowser.BaseBrowser):
 
 @pytest.fixture
 def person(wiki, monkeypatch):
-    """Let a person sit at standard input, and have a browser."""
+    """Put a person with a browser at standard input."""
     person = Person(wiki)
     webbrowser.register('person', None, person, preferred=True)
     monkeypatch.delenv('BROWSER', raising=False)
@@ -86,7 +86,7 @@ def person(wiki, monkeypatch):
 
 @pytest.fixture
 def said():
-    """Give the list of what Pywikibot says to its user."""
+    """Return the list of what Pywikibot says to its user."""
     with listening(logging.INFO) as said:
         yield said
 

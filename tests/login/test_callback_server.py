@@ -52,7 +52,7 @@ def server(uri):
 
 
 def fetch(uri, target, method='GET', connect_to=None, **headers):
-    """Ask for a target where a callback URL points, and read it all."""
+    """Request a target from the host of a callback URL; read the answer."""
     parts = urlsplit(uri)
     connection = http.client.HTTPConnection(
         connect_to or parts.hostname, parts.port or 80, timeout=SECONDS
@@ -80,7 +80,7 @@ def request(uri):
 
 @contextlib.contextmanager
 def connected(uri, text=''):
-    """Open a connection and send no more than this."""
+    """Open a connection and send only this text."""
     parts = urlsplit(uri)
     with socket.create_connection(
         (parts.hostname, parts.port), timeout=SECONDS
@@ -329,7 +329,7 @@ def test_a_browser_that_leaves_does_no_harm_and_nothing_is_logged(
 ):
     with serve(uri) as server:
         with connected(uri, request(uri)) as connection:
-            # Closed like this, it is reset, not ended.
+            # With this, closing the connection resets it.
             linger = struct.pack('ii', 1, 0)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         with connected(uri, 'GET /half'):

@@ -26,7 +26,7 @@ from tests.harness import free_port
 
 @pytest.fixture
 def begin(wiki, person, said):
-    """Return a function that logs in, which succeeds or is an error."""
+    """Return a function that logs in; it raises an error if that fails."""
 
     def begin(redirect_uri=None, *, timeout=20, secret=None, **settings):
         registered = wiki.register(

@@ -49,7 +49,7 @@ class Bench:
         return manager.login()
 
     def refused(self, *words, user='Bot', anew=False):
-        """Return what is said, with these words, as no login succeeds."""
+        """Check that a login fails with these words; return the message."""
         with pytest.raises(NoUsernameError) as caught:
             self.log_in(user, anew=anew)
         for each in words:
@@ -152,7 +152,7 @@ def test_an_unusable_store_is_reported_before_the_login(bench, person, said):
     assert 'only in memory' in unsaved
 
 
-# An authorization that does not serve any more
+# An authorization that is no longer valid
 
 
 def test_a_refused_client_is_explained_once_and_pwb_login_asks_anew(

@@ -9,7 +9,7 @@ from tests.sandbox.server import Response
 from .server import MediaWiki, session_headers
 
 
-# The authorization is checked here, the rest is of this connection.
+# The authorization is checked here; the others belong to this connection.
 NOT_PASSED_ON = (
     *('authorization', 'connection', 'content-length', 'expect', 'host'),
 )

@@ -135,8 +135,8 @@ class MediaWiki:
     def send(self, method, target, body=b'', headers=()):
         """Send a request; return status, header fields and body.
 
-        MediaWiki works on after it has answered; the request is over when
-        it is done with that too.
+        MediaWiki continues to work after it has answered; the request is over
+        when that is done, too.
         """
         connection = http.client.HTTPConnection(
             '127.0.0.1', self.port, timeout=SECONDS
@@ -176,7 +176,7 @@ class MediaWiki:
         self.ask('Admin', action='edit', **page)
 
     def page(self, title, **params):
-        """Return what the API tells of a page."""
+        """Return what the API says about a page."""
         params.setdefault('prop', 'revisions')
         wanted = 'content|user|comment|tags|ids'
         params.update(titles=title, rvprop=wanted, rvslots='main')

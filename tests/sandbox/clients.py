@@ -120,7 +120,7 @@ def _create(wiki, caller, request):
 
 
 def _read(request):
-    """Return the body, JSON or a form, if its fields are as they must be."""
+    """Return the body, JSON or a form, if its fields are valid."""
     is_form = 'urlencoded' in request.headers.get('content-type', '')
     fields = dict(
         request.form if is_form else json.loads(request.body or b'{}')
@@ -148,7 +148,7 @@ def _read(request):
 
 
 def bad_value(name, code, key=REFUSED, data=None, **value):
-    """Return the error of a parameter that is not what it must be."""
+    """Return the error for a parameter with an invalid value."""
     fields = {'error': INVALID_PARAMETER, 'name': name, 'errorKey': key}
     fields.update(failureCode=code, failureData=data, **value)
     return RestError(400, f'The parameter "{name}" is refused', **fields)

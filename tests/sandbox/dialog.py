@@ -46,7 +46,7 @@ def authorize(wiki, request):
 
 
 def _shown(wiki, request):
-    """Return how a page is to be shown, to which only master listens."""
+    """Return the options for showing a page, which only master heeds."""
     shown = {}
     for locale in reversed(request.query.get('ui_locales', '').split()):
         if locale.isalpha():  # as good as known

@@ -331,7 +331,7 @@ class AuthorizationServer:
         return self.issue(client, code.user, code.grants)
 
     def _verify(self, query, form):
-        """Compare what was sent for a code and with it."""
+        """Check that a code is used with what it was requested with."""
         uri, verifier = form.get('redirect_uri'), form.get('code_verifier')
         challenge = query.get('code_challenge')
         if 'redirect_uri' in query and uri is None:
@@ -375,7 +375,7 @@ class AuthorizationServer:
         return self.issue(client, user, grants, 'refresh_token')
 
     def _living(self, client, text):
-        """Return the refresh token of that text if it still serves."""
+        """Return the refresh token with this text if it is still valid."""
         token, master = self._refresh_tokens.get(text), self._wiki.is_master
         # Task T412214: a client that did not get the answer may ask again.
         now, grace = self._wiki.clock(), GRACE if master else 0

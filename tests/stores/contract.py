@@ -35,7 +35,7 @@ def authorization(account=ACCOUNT, client=CLIENT, **fields):
 
 
 def keep(store, data):
-    """Store an authorization as the interface demands."""
+    """Store an authorization as the interface requires."""
     key = data['user'], data['client_id']
     with store.lock(*key):
         store.save(*key, data)

@@ -46,7 +46,7 @@ class RedisServer:
         wait_until(self._is_up)
 
     def stop(self):
-        """Stop it; saved data is still there after the next start."""
+        """Kill it; only what the command SAVE has saved survives."""
         self._process.kill()
         self._process.wait()
 

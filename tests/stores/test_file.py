@@ -182,7 +182,7 @@ def test_it_can_be_in_a_chosen_folder(folder, monkeypatch, by_variable):
     keep(store, authorization())
     assert mode(tokens) == 0o700
     assert FileStore(tokens).load(*KEY) == authorization()
-    # user-config.py gets an error where the folder is given.
+    # The error is raised where user-config.py names the folder.
     with pytest.raises(TypeError):
         FileStore(['tokens'])
 
@@ -195,7 +195,7 @@ def test_a_chosen_folder_that_others_can_write_to_is_refused(folder):
         tokens.chmod(0o700 | others)
         for error in tried(store):
             assert (error.error, error.hint) == ('exposed_folder', str(tokens))
-    # Pywikibot's folder is as Pywikibot wants it.
+    # Pywikibot decides about its own folder.
     FilePlace(tokens).open().load(*KEY)
 
 
