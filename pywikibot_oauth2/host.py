@@ -462,13 +462,14 @@ def check_wildcards(auth: object) -> None:
     for key in entries_of(auth):
         if not key.startswith('*'):
             continue
-        sites = [s for s in configured_sites() if is_match(key, netloc_of(s))]
+        # Whoever operates a host has all of its wikis.
         operators = {
-            'Wikimedia' if is_wikimedia(site) else site.family.name
-            for site in sites
+            netloc: 'Wikimedia' if is_wikimedia(site) else site.family.name
+            for site in configured_sites()
+            if (netloc := netloc_of(site)) and is_match(key, netloc)
         }
-        if _is_public_suffix(key) or len(operators) > 1:
-            keys = {narrow_key(f'https://{netloc_of(site)}') for site in sites}
+        if _is_public_suffix(key) or len(set(operators.values())) > 1:
+            keys = {narrow_key(f'https://{netloc}') for netloc in operators}
             raise ConfigurationError(
                 f'authenticate[{key!r}] would send the token to wikis of'
                 ' different operators.',

@@ -448,7 +448,7 @@ SHARED = '*.a.shared.net *.shared.net'
 @pytest.mark.parametrize(
     ('key', 'hint'),
     [
-        ('*', f'{SHARED} {OURS} 127.0.0.1:8080 WIKI.Example'),
+        ('*', f'{SHARED} *.tribe.net {OURS} 127.0.0.1:8080 WIKI.Example'),
         ('*.org', OURS),
         ('*.ORG', OURS),
         ('*.toolforge.org', ''),
@@ -458,7 +458,9 @@ SHARED = '*.a.shared.net *.shared.net'
         # Several operators
         ('*.shared.net', SHARED),
         *[(key, None) for key in ('*.wikipedia.org', '*.wikimedia.org',
-                                  '*.shared.org', 'en.wikipedia.org', 'org')],
+                                  '*.shared.org', 'en.wikipedia.org', 'org',
+                                  # Families of one host
+                                  '*.tribe.net')],
     ],
 )  # fmt: skip
 def test_a_wildcard_that_reaches_several_operators_is_refused(
@@ -467,8 +469,11 @@ def test_a_wildcard_that_reaches_several_operators_is_refused(
     for name in 'one.a', 'two':
         url = f'https://{name}.shared.net/w/api.php'
         monkeypatch.setitem(config.family_files, name[:3], url)
+    for name in 'here', 'there':
+        url = f'https://wiki.tribe.net/{name}/api.php'
+        monkeypatch.setitem(config.family_files, name, url)
     usernames['wikipedia']['*'] = 'Bot'
-    for name in 'commons', 'a', 'c', 'one', 'two':
+    for name in 'commons', 'a', 'c', 'one', 'two', 'here', 'there':
         usernames[name][name] = 'Bot'
     auth = object()
     config.authenticate = {key: auth, 'other.example': object()}
