@@ -762,16 +762,18 @@ def store_the_rest() -> None:
     server that is started again takes some seconds.
     """
     end = time.monotonic() + _LAST_SECONDS
-    late: OAuth2Error = StoreError('There was no time to store it.')
-    left = dict.fromkeys(_unsaved, late)
-    while left and time.monotonic() < end:
-        for account in list(left):
-            if time.monotonic() < end:
-                error = account.store_at_exit()
-                if error is None:
-                    del left[account]
-                else:
-                    left[account] = error
-        time.sleep(0.5 if left else 0)
-    for account, error in left.items():
-        account.report_loss(error)
+    late = StoreError('There was no time to store it.')
+    errors: dict[Account, OAuth2Error] = {}
+    while _unsaved:
+        for account in list(_unsaved):
+            error = account.store_at_exit()
+            # As long as tokens can be stored, none is given up.
+            if error is not None:
+                errors[account] = error
+                if time.monotonic() > end:
+                    break
+        if time.monotonic() > end:
+            break
+        time.sleep(0.5 if _unsaved else 0)
+    for account in list(_unsaved):
+        account.report_loss(errors.get(account, late))

@@ -575,16 +575,19 @@ class Program:
     """A program that cannot store its sessions.
 
     :ivar calls: the users whose sessions it was to store
-    :ivar pause: the seconds that it takes to fail
+    :ivar pause: the seconds that it takes
+    :ivar fails: whether it cannot
     """
 
     def __init__(self, bot):
         self.bot, self.calls, self.pause = bot, [], 0
+        self.fails = True
 
     def store(self, session):
         self.calls.append(session.user)
         time.sleep(self.pause)
-        raise OSError('The database is out of order.')
+        if self.fails:
+            raise OSError('The database is out of order.')
 
     def session(self, user):
         wiki = self.bot.wiki
@@ -619,6 +622,15 @@ def test_an_end_takes_seconds_however_many_tokens_cannot_be_stored(program):
     for session in kept:
         text = f'The new token of {session.user} is lost.'
         assert text in str(said)
+
+
+def test_an_end_takes_as_long_as_tokens_can_be_stored(program):
+    kept = [program.session(f'Kept {number}') for number in range(5)]
+    program.pause, program.fails = 0.2, False
+    with listening() as said:
+        store_the_rest()
+    assert len(program.calls) == 2 * len(kept)
+    assert not said
 
 
 def test_a_child_stores_no_session_of_its_parent(program):
