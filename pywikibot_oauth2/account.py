@@ -134,7 +134,6 @@ class Account:
     :param wiki: the wiki to ask if nothing is stored yet
     :param policy: decisions that are left to the code that uses this object
     :param clock: returns the seconds since 1970 UTC
-    :param authorization: the initial authorization
     :param is_automatic: whether a token that is due is renewed
     :ivar state: an immutable snapshot of everything that changes
     """
@@ -165,7 +164,6 @@ class Account:
         *,
         policy: Policy,
         clock: Callable[[], float] = time.time,
-        authorization: Authorization | None = None,
         is_automatic: bool = True,
     ) -> None:
         self.client = client
@@ -180,7 +178,8 @@ class Account:
         self._busy_pid: int | None = None
         # The token that was sent, and the error instead of an answer.
         self._lost_answer: tuple[Token | None, EndpointError] | None = None
-        if authorization is None and client.owner_only:
+        authorization = None
+        if client.owner_only:
             fixed = client.access_token
             authorization = Authorization(
                 client.client_id, wiki, user, Token(fixed) if fixed else None
@@ -320,6 +319,17 @@ class Account:
             except StoreError as error:
                 self._set(self._following(authorization))
                 self._warn_unsaved(error)
+
+    def resume(self, authorization: Authorization) -> None:
+        """Begin with an authorization that the program has stored.
+
+        A fixed access token is that of the client, not what was stored.
+        """
+        user, mine = authorization.user, self.state.authorization
+        self.user = user
+        if self.client.access_token is not None and mine is not None:
+            authorization = mine._replace(user=user)
+        self._set(State(authorization))
 
     def restart(self) -> None:
         """Forget that the authorization has ended, for an owner-only client.

@@ -115,25 +115,15 @@ class OAuth2Session(AuthBase):
         self._wiki = sys.intern(address)
         self._user_agent = user_agent
         self._pending: PendingLogin | None = None
-        self._begin(user, None, refreshes, clock)
-
-    def _begin(
-        self,
-        user: str | None,
-        authorization: Authorization | None,
-        is_automatic: bool,
-        clock: Callable[[], float],
-    ) -> None:
         program = _Program(self)
         self._account = Account(
-            self.client,
+            client,
             program,
             user,
             self._wiki,
             policy=program,
             clock=clock,
-            authorization=authorization,
-            is_automatic=is_automatic,
+            is_automatic=refreshes,
         )
         self._auth = BearerAuth(self._account)
 
@@ -275,14 +265,7 @@ class OAuth2Session(AuthBase):
             raise StoreError('it belongs to another client')
         session = cls(client, f'{found.wiki}/api.php', **options)
         session._pending = PendingLogin.deserialize(data.get('pending'))
-        # A fixed access token is that of the client, not of the data.
-        is_fixed = client.access_token is not None
-        session._begin(
-            found.user,
-            None if is_fixed else found,
-            session._account.is_automatic,
-            session._account.clock,
-        )
+        session._account.resume(found)
         return session
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
