@@ -325,6 +325,18 @@ def test_a_bot_edits_in_any_thread_and_for_no_user(
     assert editors(wiki) == [*['Bot'] * 3, *users, *['Bot'] * 3]
 
 
+def test_a_second_account_logs_in_where_no_block_was(tool, session):
+    auth = tool.configure_bot(has_farm=True)
+    own = tool.session('Second')._account.authorization
+    auth.bearer_for(tool.wiki.url, 'Second').account.adopt(own)
+    edit_in_block(session)
+    append('Second', 'de')
+    assert editors(tool.other) == ['Second']
+    for user, code in ('Second', 'en'), (session.user, 'de'):
+        with pytest.raises(Error, match='is not within a "with session'):
+            append(user, code)
+
+
 @pytest.mark.parametrize('has_entry', [True, False])
 def test_a_bot_with_a_password_does_not_edit_with_the_cookies_of_a_user(
     tool, wiki, session, monkeypatch, has_entry

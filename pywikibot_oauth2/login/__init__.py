@@ -56,7 +56,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         client = auth.client if isinstance(auth, OAuth2Auth) else None
         own_login = partial(super().login, retry=retry, autocreate=autocreate)
         try:
-            if self._is_in_block(wiki, client):
+            if self._is_in_block(wiki, auth, client):
                 return True
             if not isinstance(auth, OAuth2Auth):
                 return bool(own_login())
@@ -86,7 +86,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             raise errors.AuthorizationError(text) from None
         return True
 
-    def _is_in_block(self, wiki: str, client: OAuth2Client | None) -> bool:
+    def _is_in_block(
+        self, wiki: str, auth: object, client: OAuth2Client | None
+    ) -> bool:
         """Return whether the login is within the block of the site's user.
 
         It is an error if the site belongs to another block. Otherwise, a
@@ -108,11 +110,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                     ' authorization has ended. Send the user to'
                     ' session.authorization_url().'
                 )
-        elif (
-            blocks.may_concern(wiki, client)
-            and self.username not in host.own_users(wiki)
-            and not self.password
-        ):
+        elif blocks.may_concern(wiki, client) and not self._is_own(wiki, auth):
             reason = (
                 f'The site {self.site} is for {self.username}, but this'
                 ' thread or task is not within a "with session.use()" block.'
@@ -121,6 +119,17 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         else:
             return False
         raise errors.AuthorizationError(reason, error='other_block')
+
+    def _is_own(self, wiki: str, auth: object) -> bool:
+        """Return whether the site belongs to the program itself."""
+        if self.password or self.username in host.own_users(wiki):
+            return True
+        # On another wiki of the farm, it may be one more of its accounts.
+        return (
+            isinstance(auth, OAuth2Auth)
+            and wiki not in blocks.used_wikis
+            and auth.bearer_for(wiki, self.username).account.load() is not None
+        )
 
     def _log_in(self, auth: OAuth2Auth, wiki: str, account: Account) -> None:
         """Get a token for the account, from the store or from a person."""
