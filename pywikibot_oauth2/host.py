@@ -523,7 +523,8 @@ def install_login_manager() -> None:
     from pywikibot.site import APISite
 
     name = 'ClientLoginManager'
-    names = inspect.unwrap(APISite.login).__code__.co_names
+    method: object = inspect.unwrap(APISite.login)
+    names = getattr(getattr(method, '__code__', None), 'co_names', ())
     if name not in names or not hasattr(login, name):
         raise SystemExit(
             'pywikibot-oauth2 does not support Pywikibot'

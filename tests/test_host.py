@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from functools import partial
 from types import ModuleType
 
 import pytest
@@ -499,13 +500,14 @@ def test_an_account_is_admitted_where_it_is_configured(usernames, monkeypatch):
     assert pywikibot.login.ClientLoginManager is OAuth2LoginManager
 
 
-@pytest.mark.parametrize('future', ['renamed', 'bound early'])
+@pytest.mark.parametrize('future', ['renamed', 'bound early', 'no function'])
 def test_an_unsupported_pywikibot_is_refused(usernames, monkeypatch, future):
     monkeypatch.setattr(pywikibot, '__version__', '99.1')
     if future == 'renamed':
         monkeypatch.delattr(pywikibot.login, 'ClientLoginManager')
     else:
-        monkeypatch.setattr(APISite, 'login', lambda self: None)
+        login = partial(print) if future == 'no function' else lambda self: 0
+        monkeypatch.setattr(APISite, 'login', login)
     usernames['wikipedia']['*'] = 'Bot'
     auth = OAuth2Auth('id', 'secret')
     config.authenticate = {'*.wikipedia.org': auth}
