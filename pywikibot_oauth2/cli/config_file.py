@@ -74,7 +74,8 @@ def read(path: Path) -> str:
         if encoding.startswith('utf-8'):
             return content.decode()
     raise ConfigurationError(
-        f'{path} is not encoded in UTF-8. Save it in UTF-8.',
+        f'{path} is not encoded in UTF-8. Save it in UTF-8, and remove a line'
+        ' that declares another encoding, such as "# coding: latin-1".',
         error='not_loadable',
     )
 

@@ -86,7 +86,7 @@ def test_a_mark_of_the_byte_order_is_kept(tmp_path):
 def test_a_file_that_is_not_utf_8_is_reported(tmp_path, content):
     path = tmp_path / 'user-config.py'
     path.write_bytes(content)
-    with pytest.raises(ConfigurationError, match='Save it in UTF-8'):
+    with pytest.raises(ConfigurationError, match='remove a line'):
         config_file.read(path)
 
 
