@@ -110,6 +110,14 @@ def test_a_configuration_that_does_not_load_replaces_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_line_of_the_owner_for_the_same_credentials_is_loaded(tmp_path):
+    path = tmp_path / 'user-config.py'
+    for options in '', ', owner_only=True':
+        new = 'from pywikibot_oauth2 import OAuth2Auth\n'
+        new += f"OAuth2Auth.from_file('.one.json'{options})\n"
+        config_file.rehearse(path, new, tmp_path / '.one.json')
+
+
 def test_a_link_stays_one_and_each_old_file_is_kept(tmp_path):
     path, target = tmp_path / 'user-config.py', tmp_path / 'real.py'
     target.write_text('# old\n')
