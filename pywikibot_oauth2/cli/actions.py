@@ -16,7 +16,7 @@ from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.cli import registration
 from pywikibot_oauth2.cli.answers import Answers, impossible, read_line
 from pywikibot_oauth2.cli.sites import Case, offline_site
-from pywikibot_oauth2.cli.status import iso
+from pywikibot_oauth2.cli.status import examine, iso
 from pywikibot_oauth2.login import OAuth2LoginManager
 from pywikibot_oauth2.login.prompt import HiddenLine, can_paste, is_terminal
 
@@ -27,6 +27,8 @@ FINE, NOT_AUTHORIZED, WRONG, UNREACHABLE, NO_STORE = range(5)
 def login(case: Case, answers: Answers) -> int:
     """Authorize, if necessary."""
     account = case.account
+    if examine(case).state == 'authorized':
+        return FINE
     if case.client.owner_only:
         # Nobody needs to click; only a logout has to be undone.
         if case.client.access_token is None:

@@ -74,7 +74,8 @@ def read(path: Path) -> str:
         if encoding.startswith('utf-8'):
             return content.decode()
     raise ConfigurationError(
-        f'{path} is not encoded in UTF-8. Save it in UTF-8.',
+        f'{path} is not encoded in UTF-8. Save it in UTF-8, and remove a line'
+        ' that declares another encoding, such as "# coding: latin-1".',
         error='not_loadable',
     )
 
@@ -141,7 +142,8 @@ def diff(before: str, after: str) -> str:
 def rehearse(path: Path, content: str, credentials: Path) -> None:
     """Check that both files can be written, and that Pywikibot loads them."""
     with reported(credentials), draft(credentials) as (stand_in, _):
-        stand_in.write_text('{"client_id": "none"}')
+        # A line of the owner may say owner_only=True, which needs a secret.
+        stand_in.write_text('{"client_id": "none", "client_secret": "none"}')
         trial = content.replace(repr(credentials.name), repr(stand_in.name))
         with reported(path), draft(path, path.suffix) as (temporary, _):
             temporary.write_bytes(trial.encode())

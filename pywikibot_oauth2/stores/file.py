@@ -260,7 +260,9 @@ def reported(
         yield
     except OSError as failure:
         code = _CODES.get(failure.errno or 0, error or 'not_writable')
-        if not os.path.exists(path.parent):
+        # A folder that cannot be entered seems not to exist, either.
+        is_missing = isinstance(failure, FileNotFoundError)
+        if is_missing and not os.path.exists(path.parent):
             code = 'no_folder'
         what = f'cannot be {done}: {failure.strerror or failure}'
         raise _left_alone(str(path), code, what) from None

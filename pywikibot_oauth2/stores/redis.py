@@ -8,8 +8,8 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 from pywikibot_oauth2.errors import StoreError
 from pywikibot_oauth2.stores import Data, Save, Store
@@ -19,6 +19,7 @@ from pywikibot_oauth2.stores.file import parse
 if TYPE_CHECKING:
     import redis
 
+_T = TypeVar('_T')
 
 # Seconds to wait for an answer. All threads of a bot wait meanwhile.
 _TIMEOUT = 5.0
@@ -30,7 +31,7 @@ _POLL = 0.01
 # away.
 _URL = (
     r'(\w+://)(?:[^/?#]*@)?'
-    r'((?:\[[^@/?#]+\]|[^@:/?#]+)(?::\d+)?(?:/\d*)?|/[^@?#]*)(?:\?[^@]*)?'
+    r'((?:\[[^@/?#]+\]|[^@:/?#]*)(?::\d+)?(?:/\d*)?|/[^@?#]*)(?:\?[^@]*)?'
 )
 # If the caller still holds the lock, this stores the authorization, if one is
 # given. Redis runs a script as a whole, so nobody else can take the lock in
@@ -82,8 +83,8 @@ class RedisStore(Store):
     def load(self, account: str, client_id: str) -> Data | None:
         """Return a stored authorization; see :meth:`Store.load`."""
         key = self._key(account, client_id)
-        with self._client() as client:
-            return parse(client.get(key), f'{key} on {self._server}')
+        place = f'{key} on {self._server}'
+        return parse(self._ask(lambda client: client.get(key)), place)
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization; see :meth:`Store.save`."""
@@ -97,37 +98,37 @@ class RedisStore(Store):
     def _run(self, account: str, client_id: str, *content: str) -> None:
         """Run the script that stores an authorization, or nothing."""
         key = self._key(account, client_id)
-        keys = f'{key}:lock', key
-        with self._client() as client:
-            if not client.eval(_SAVE, 2, *keys, self._token(), *content):
-                raise self._error(
-                    'lock_lost',
-                    f'The lock of {key} on {self._server} is not held: it'
-                    f' expires after {self._lock_timeout:g} seconds.',
-                )
+        values = f'{key}:lock', key, self._token(), *content
+        if not self._ask(lambda client: client.eval(_SAVE, 2, *values)):
+            raise self._error(
+                'lock_lost',
+                f'The lock of {key} on {self._server} is not held: it'
+                f' expires after {self._lock_timeout:g} seconds.',
+            )
 
     @contextlib.contextmanager
     def lock(self, account: str, client_id: str) -> Iterator[None]:
         """Exclude all others; see :meth:`Store.lock`."""
         name = f'{self._key(account, client_id)}:lock'
         patience = 2 * self._lock_timeout
-        with self._client() as client:
-            lock = client.lock(
+        lock = self._ask(
+            lambda client: client.lock(
                 name, self._lock_timeout, _POLL, blocking_timeout=patience
             )
-            if not lock.acquire(token=self._token()):
-                raise self._error(
-                    'lock_busy',
-                    f'The lock {name} on {self._server} did not become free'
-                    f' within {patience:g} seconds.',
-                )
+        )
+        if not self._ask(lambda _: lock.acquire(token=self._token())):
+            raise self._error(
+                'lock_busy',
+                f'The lock {name} on {self._server} did not become free'
+                f' within {patience:g} seconds.',
+            )
         try:
             yield
         finally:
             # If it has expired or the server is gone, there is nothing to
             # release.
-            with contextlib.suppress(StoreError), self._client():
-                lock.release()
+            with contextlib.suppress(StoreError):
+                self._ask(lambda _: lock.release())
 
     def _token(self) -> str:
         """Return the mark of all locks that this thread takes."""
@@ -136,9 +137,12 @@ class RedisStore(Store):
     def _key(self, account: str, client_id: str) -> str:
         return f'{self._prefix}{account}:{client_id}'
 
-    @contextlib.contextmanager
-    def _client(self) -> Iterator[redis.Redis]:
-        """Provide the client, and turn its errors into a StoreError."""
+    def _ask(self, question: Callable[[redis.Redis], _T]) -> _T:
+        """Return an answer, and turn errors of the client into a StoreError.
+
+        Neither the error nor its context holds the password or what is
+        stored.
+        """
         try:
             import redis
             from redis.backoff import NoBackoff
@@ -149,8 +153,8 @@ class RedisStore(Store):
                 error='missing_package',
                 hint='redis',
             ) from None
-        # The message of a ValueError may hold the password or a token. An
-        # option that does not exist is a TypeError.
+        # A ValueError may hold the password or a token. An option that does
+        # not exist is a TypeError.
         with contextlib.suppress(ValueError, TypeError, LookupError):
             try:
                 if self._connected is None:
@@ -160,12 +164,11 @@ class RedisStore(Store):
                         # An idle connection may have been closed.
                         retry=Retry(NoBackoff(), 1),
                     )
-                yield self._connected
+                return question(self._connected)
             except redis.RedisError as error:
                 raise self._error(
                     'unreachable', f'{self._server} cannot be used: {error}'
                 ) from None
-            return
         raise self._error(
             'bad_url',
             'The URL of RedisStore is not the address of a Redis server, such'

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.harness import Owner, edit_file, grants, pwb, wait_until
+from tests.harness import Owner, dialogs, edit_file, grants, pwb, wait_until
 from tests.sandbox.config import FAMILY
 
 
@@ -235,6 +235,13 @@ def test_an_unusable_answer_is_not_taken_for_a_refusal(
 ):
     wiki.fail_next(fault, path='/api.php', change=lambda _: answer)
     shows('', 3, 'unreachable')
+
+
+def test_a_login_renews_a_token_that_has_died_early(owner, wiki, shows):
+    wiki.expire_access_tokens()
+    shows('-login', 0, 'the wiki accepts the token')
+    assert grants(wiki, 'refresh_token') == 1
+    assert dialogs(wiki) == 0
 
 
 def test_a_damaged_token_file_is_status_4_and_left_alone(owner, shows):

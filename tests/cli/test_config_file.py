@@ -86,7 +86,7 @@ def test_a_byte_order_mark_is_kept(tmp_path):
 def test_a_file_that_is_not_utf_8_is_reported(tmp_path, content):
     path = tmp_path / 'user-config.py'
     path.write_bytes(content)
-    with pytest.raises(ConfigurationError, match='Save it in UTF-8'):
+    with pytest.raises(ConfigurationError, match='remove a line'):
         config_file.read(path)
 
 
@@ -108,6 +108,14 @@ def test_a_configuration_that_does_not_load_replaces_nothing(tmp_path):
         config_file.rehearse(path, '1 / 0\n', tmp_path / '.one.json')
     assert path.read_text() == 'family = "wikipedia"\n'
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_line_of_the_owner_for_the_same_credentials_is_loaded(tmp_path):
+    path = tmp_path / 'user-config.py'
+    for options in '', ', owner_only=True':
+        new = 'from pywikibot_oauth2 import OAuth2Auth\n'
+        new += f"OAuth2Auth.from_file('.one.json'{options})\n"
+        config_file.rehearse(path, new, tmp_path / '.one.json')
 
 
 def test_a_link_stays_one_and_each_old_file_is_kept(tmp_path):

@@ -369,6 +369,14 @@ def test_a_link_into_a_folder_that_is_gone_is_reported(store, folder, path):
     assert path.is_symlink()
 
 
+def test_a_folder_that_cannot_be_entered_is_not_taken_for_missing(folder):
+    folder = folder / 'loop'
+    folder.symlink_to(folder)
+    loaded, *written, _ = tried(FileStore(folder))
+    words = 'cannot be read: Too many levels of symbolic links'
+    check_refused((loaded, *written), FilePlace(folder), 'unreadable', words)
+
+
 def test_all_links_to_a_file_share_its_lock(place, store, path):
     store.path('Other').symlink_to(path.name)
     with store.lock(*KEY):

@@ -76,6 +76,9 @@ def test_its_address_is_shown_without_the_password():
         ('redis://:a-password@', 'no-such-host.invalid:6379/0'),
         ('rediss://a:b@c@', '[FE80::1%eth0]:6379/'),
         ('unix://', '/run/redis.sock'),
+        # The default is the port 6379 of this machine.
+        ('redis://a:b@', ':6380/0'),
+        ('redis://', ''),
     ):
         scheme = start.partition('//')[0]
         assert RedisStore(f'{start}{address}?db=3').where('Bot') == (
@@ -132,6 +135,13 @@ def test_a_wrong_password_is_reported_and_not_shown(server):
     assert server.netloc in str(error)
     assert 'password' in str(error)
     assert 'a-wrong-one' not in contract.shown(error)
+
+
+@needs_server
+def test_an_answer_that_cannot_be_decoded_is_not_shown(server):
+    server.ask('SET', NAME, b'{"a-secret": "\xff"}')
+    error = refusal(RedisStore(f'{server.url}?decode_responses=True'))
+    assert 'a-secret' not in contract.shown(error)
 
 
 @needs_server
