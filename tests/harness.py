@@ -120,12 +120,9 @@ class Terminal:
     """A terminal window in which one command runs.
 
     :param echo: a function that is given what the command writes
-    :param stdout: where its standard output goes to, by default the window
     """
 
-    def __init__(
-        self, command, environment=None, folder=None, echo=None, stdout=None
-    ):
+    def __init__(self, command, environment=None, folder=None, echo=None):
         self.text, self._echo = '', echo
         self._window, device = pty.openpty()
         self.mode = termios.tcgetattr(self._window)
@@ -135,7 +132,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [*shell, *command],
             stdin=device,
-            stdout=stdout or device,
+            stdout=device,
             stderr=device,
             env=environment,
             cwd=folder,
@@ -150,13 +147,7 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self.close()
-
-    def close(self):
-        """Close the window, which ends the command with SIGHUP."""
-        if self._window is not None:
-            os.close(self._window)
-            self._window = None
+        os.close(self._window)
 
     def _read(self, deadline):
         """Take in what the command writes; return whether there is more."""

@@ -226,7 +226,9 @@ def test_what_is_not_agreed_to_is_not_written_or_registered(
     # Pywikibot looks the host up as the family has it.
     name = f'LocalHost:{wiki.netloc.partition(":")[2]}'
     edit_file(owner.folder / 'sandbox_family.py', wiki.netloc, name)
-    words = f'\n+authenticate[{name!r}] = ', 'Write these changes?'
+    owner.write('.pywikibot-oauth2.json', 'of another wiki')
+    entry = f'authenticate[{name!r}] = _oauth2.OAuth2Auth.from_file'
+    words = f"\n+{entry}('.pywikibot-oauth2-2.json')\n", 'Write these changes?'
     options = '-kind:owner-only -by:api', 2, *words, 'Nothing was changed.'
     shown = refused(*options, typed='n\n')
     # An account stays however it is configured.

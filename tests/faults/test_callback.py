@@ -53,6 +53,9 @@ def test_meddling_does_not_end_the_login(case, login, method, query, headers):
     address, url = login.address, case.client.redirect_uri + query
     with Browser() as browser:
         browser.request(method, url, headers=headers, timeout=SECONDS)
+    # It looks at what the browser brought once it has read this.
+    login.type('?\n')
+    login.expect('Waiting for another answer')
     login.type(case.wiki.approve(address) + '\n')
     shown = login.wait()
     assert LOGGED_IN in shown

@@ -327,11 +327,18 @@ def test_a_request_that_comes_in_pieces_counts(server, uri):
 def test_a_browser_that_leaves_does_no_harm_and_nothing_is_logged(
     uri, capfd, caplog
 ):
+    def leave(_callback):
+        # With this, closing the connection resets it.
+        linger = struct.pack('ii', 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        connection.close()
+        return True
+
+    with CallbackServer(uri, leave) as server, connected(uri) as connection:
+        connection.sendall(request(uri).encode())
+        # It counts, although nobody is there for the page.
+        assert server.callbacks.get(timeout=SECONDS) == CALLBACK
     with serve(uri) as server:
-        with connected(uri, request(uri)) as connection:
-            # With this, closing the connection resets it.
-            linger = struct.pack('ii', 1, 0)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         with connected(uri, 'GET /half'):
             pass
         for target in ('favicon.ico', '?code=c&state=foreign', CALLBACK):

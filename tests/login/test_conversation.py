@@ -98,12 +98,14 @@ def test_the_answer_may_be_pasted_as(wiki, person, begin, pattern):
 def test_a_wrong_answer_does_not_end_the_login(wiki, person, said, begin):
     def paste(url):
         callback, state = wiki.approve(url), re.search('state=([^&]+)', url)[1]
+        of_another_login = wiki.approve(url.replace(state, 'another'))
+        person.go(of_another_login)  # which is not told in the terminal
         person.paste(
             'what is this?',
             'https://en.wikipedia.org/wiki/OAuth?x=1',
             callback[:600],
             callback[:-3],
-            wiki.approve(url.replace(state, 'another')),
+            of_another_login,
             f'{callback[:100]}&state={state}',
             callback,
         )
@@ -119,6 +121,19 @@ def test_a_wrong_answer_does_not_end_the_login(wiki, person, said, begin):
     )
     for warning, reason in zip(warnings, reasons, strict=True):
         assert reason in warning
+    assert len(exchanges(wiki)) == 2
+
+
+def test_after_a_code_that_was_refused_the_browser_may_come_again(
+    wiki, person, begin
+):
+    def come_twice(url):
+        callback = wiki.approve(url)
+        person.go(callback.replace('code=', 'code=0'))
+        person.go(callback)
+
+    person.does = come_twice
+    begin()
     assert len(exchanges(wiki)) == 2
 
 

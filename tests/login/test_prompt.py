@@ -140,6 +140,23 @@ def test_the_mode_is_restored_on_signals_that_end_the_process(number):
     assert SECRET not in shown
 
 
+IN_BACKGROUND = f"""
+import os, signal
+signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+if os.fork():
+    raise SystemExit(os.wait()[1])
+os.setpgid(0, 0)
+{PROGRAM}"""
+
+
+def test_a_terminal_that_others_have_taken_is_the_end_of_file():
+    with Terminal([sys.executable, '-c', IN_BACKGROUND]) as terminal:
+        terminal.expect('ready')
+        terminal.type('code\r')
+        assert terminal.wait().endswith('\nEOFError\n')
+
+
 # What is left of it
 
 

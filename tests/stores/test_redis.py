@@ -12,7 +12,7 @@ import redis
 
 from pywikibot_oauth2.errors import StoreError, StoreUnreachableError
 from pywikibot_oauth2.stores.redis import RedisStore
-from tests.helpers import raises
+from tests.helpers import Fork, in_thread, raises
 from tests.stores import contract
 from tests.stores.contract import ACCOUNT, CLIENT, KEY, authorization, keep
 from tests.stores.redis_server import RedisServer
@@ -183,8 +183,14 @@ def test_saving_without_the_lock_is_refused(store):
     with raises(StoreError, 'is not held', error='lock_lost'):
         store.save(*KEY, authorization())
     assert store.load(*KEY) is None
-    with store.lock(*KEY), raises(StoreError):
-        store.save('Other', CLIENT, authorization('Other'))
+    with store.lock(*KEY):
+        with raises(StoreError):
+            store.save('Other', CLIENT, authorization('Other'))
+        # Each thread and process with the store has locks of its own.
+        with raises(StoreError, 'is not held'):
+            in_thread(store.save, *KEY, authorization())
+        error = Fork(store.save, *KEY, authorization()).result()
+        assert 'is not held' in str(error)
 
 
 @needs_server
