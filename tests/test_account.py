@@ -238,8 +238,8 @@ def test_a_signal_handler_may_use_the_account_during_a_refresh(due):
     assert seen == [due.old, new]
 
 
-def test_a_token_without_a_shared_store_is_not_renewed_after_a_fork(bot):
-    account = bot.another(MemoryStore())
+def test_a_token_without_a_shared_store_is_not_renewed_after_a_fork(valid):
+    bot, account = valid, valid.another(MemoryStore())
     account.adopt(bot.authorization())
     bot.wiki.clock.advance(HOUR)
     error = Fork(account.header).result()
@@ -247,6 +247,10 @@ def test_a_token_without_a_shared_store_is_not_renewed_after_a_fork(bot):
     assert 'before a fork' in str(error)
     assert bot.asked == 0
     assert bot.accepts(account.header())
+    # A store that is shared, or a token without refresh token, has no copy.
+    owner = Bot(bot.wiki, bot.path.parent, owner_only=True)
+    for account in bot.account, owner.another(MemoryStore()):
+        assert bot.accepts(Fork(account.header).result())
 
 
 # Ends, failures and refusals
@@ -295,6 +299,19 @@ def test_nothing_has_ended_because_the_store_could_not_be_read_once(
     store.fails['load'] = 1
     assert account.header() == new
     assert 'ended' not in due.said
+
+
+def test_no_end_is_stored_while_the_store_cannot_be_read(due, store):
+    account, kept = due.another(store), due.stored
+    due.wiki.revoke('Bot', due.registered)
+    # The place for the answer is secured, and then the store fails.
+    store.before = lambda step: store.fails.update(load=9 * (step != 'load'))
+    assert account.header() is None
+    assert due.stored == kept
+    store.fails.clear()
+    assert account.header() is None
+    assert due.stored.ended
+    assert due.asked == 1
 
 
 def test_a_token_wins_over_the_end_that_a_lost_race_has_left(valid):
@@ -448,8 +465,10 @@ def test_what_cannot_be_used_is_named_and_left_alone(due, change, words):
         with raises(StoreError, words, hint=str(due.path)):
             call()
     assert account.header() is None
-    assert due.path.read_bytes() == kept
     assert not due.wiki.requests
+    # Nor does what is renewed from memory replace it.
+    assert due.accepts(due.account.header())
+    assert due.path.read_bytes() == kept
 
 
 def test_cookies_are_kept_for_the_present_token_only(valid):
