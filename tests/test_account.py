@@ -10,6 +10,7 @@ import threading
 import time
 import weakref
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from requests.cookies import cookiejar_from_dict
@@ -25,7 +26,7 @@ from pywikibot_oauth2 import (
 from pywikibot_oauth2.account import Account, Policy, store_the_rest
 from pywikibot_oauth2.stores import MemoryStore
 from tests.harness import TOP, at_once, wait_until
-from tests.helpers import HOUR, Bot, Fork, on_both, raises
+from tests.helpers import HOUR, SECONDS, Bot, Fork, on_both, raises
 from tests.stores.contract import listening
 
 
@@ -52,6 +53,10 @@ class SpoiledStore(FileStore):
         super().__init__(folder)
         self.fails = Counter(fails)
         self.before = lambda step: None
+
+    def lock(self, *key):
+        self._begin('lock')
+        return super().lock(*key)
 
     def load(self, *key):
         self._begin('load')
@@ -238,8 +243,8 @@ def test_a_signal_handler_may_use_the_account_during_a_refresh(due):
     assert seen == [due.old, new]
 
 
-def test_a_token_without_a_shared_store_is_not_renewed_after_a_fork(bot):
-    account = bot.another(MemoryStore())
+def test_a_token_without_a_shared_store_is_not_renewed_after_a_fork(valid):
+    bot, account = valid, valid.another(MemoryStore())
     account.adopt(bot.authorization())
     bot.wiki.clock.advance(HOUR)
     error = Fork(account.header).result()
@@ -247,6 +252,10 @@ def test_a_token_without_a_shared_store_is_not_renewed_after_a_fork(bot):
     assert 'before a fork' in str(error)
     assert bot.asked == 0
     assert bot.accepts(account.header())
+    # A store that is shared, or a token without refresh token, has no copy.
+    owner = Bot(bot.wiki, bot.path.parent, owner_only=True)
+    for account in bot.account, owner.another(MemoryStore()):
+        assert bot.accepts(Fork(account.header).result())
 
 
 # Ends, failures and refusals
@@ -295,6 +304,21 @@ def test_nothing_has_ended_because_the_store_could_not_be_read_once(
     store.fails['load'] = 1
     assert account.header() == new
     assert 'ended' not in due.said
+
+
+def test_no_end_is_stored_while_the_store_cannot_be_read(due, store):
+    account, kept = due.another(store), due.stored
+    due.wiki.revoke('Bot', due.registered)
+    # The place for the answer is secured, and then the store fails.
+    store.before = lambda step: store.fails.update(
+        load=9 * (step == 'reserve')
+    )
+    assert account.header() is None
+    assert due.stored == kept
+    store.fails.clear()
+    assert account.header() is None
+    assert due.stored.ended
+    assert due.asked == 1
 
 
 def test_a_token_wins_over_the_end_that_a_lost_race_has_left(valid):
@@ -448,8 +472,10 @@ def test_what_cannot_be_used_is_named_and_left_alone(due, change, words):
         with raises(StoreError, words, hint=str(due.path)):
             call()
     assert account.header() is None
-    assert due.path.read_bytes() == kept
     assert not due.wiki.requests
+    # Nor does what is renewed from memory replace it.
+    assert due.accepts(due.account.header())
+    assert due.path.read_bytes() == kept
 
 
 def test_cookies_are_kept_for_the_present_token_only(valid):
@@ -543,6 +569,17 @@ def test_logins_and_logouts_are_noticed_by_all_who_share_the_store(bot):
     assert bot.stored.ended == 'logged out'
 
 
+def test_a_logout_that_cannot_be_stored_changes_nothing(valid, store):
+    account, steps = valid.another(store), []
+    store.fails['save'] = 1
+    store.before = steps.append
+    with raises(StoreError, 'the disk has failed'):
+        account.forget()
+    # What others store meanwhile would be lost without the lock.
+    assert steps == ['lock', 'load', 'reserve', 'save']
+    assert account.header() == valid.stored.token.header == valid.old
+
+
 # When the process ends
 
 
@@ -631,6 +668,23 @@ def test_an_end_takes_as_long_as_tokens_can_be_stored(program):
         store_the_rest()
     assert len(program.calls) == 2 * len(kept)
     assert not said
+
+
+def test_an_end_does_not_wait_for_a_thread_that_uses_a_token(program):
+    def use(lock):
+        with lock.held:
+            is_used.set()
+            has_ended.wait(SECONDS)
+
+    is_used, has_ended = threading.Event(), threading.Event()
+    kept = program.session('Kept')
+    with ThreadPoolExecutor(1) as pool, listening() as said:
+        pool.submit(use, kept._account._lock)
+        is_used.wait(SECONDS)
+        store_the_rest()
+        has_ended.set()
+    assert 'A thread was using the token of Kept' in str(said)
+    assert program.calls == ['Kept'], 'it was stored once, and in vain'
 
 
 def test_a_child_stores_no_session_of_its_parent(program):

@@ -626,9 +626,17 @@ def test_a_header_and_its_cookies_belong_to_the_same_token(owner):
 
     account.clock = clock
     request = requests.Request('GET', owner.wiki.api_url, auth=owner.auth)
-    headers = request.prepare().headers
-    assert headers['Authorization'] == sent != account.state.header
-    assert headers['Cookie'] == f'sessionJwt={cookies["sessionJwt"]}'
+    prepared = request.prepare()
+    assert prepared.headers['Authorization'] == sent != account.state.header
+    assert prepared.headers['Cookie'] == f'sessionJwt={cookies["sessionJwt"]}'
+    # If it is too late, it is repeated with the other token and its cookies.
+    owner.who()
+    owner.wiki.oauth.valid(sent[7:]).expires = 0
+    with requests.Session() as session:
+        session.send(prepared)
+    repeated = owner.wiki.requests[-1]
+    assert repeated.headers['authorization'] == account.state.header
+    assert repeated.cookies == dict(account.state.cookies)
 
 
 def test_a_cookie_that_does_not_fit_is_dropped_and_the_request_repeated(owner):

@@ -510,7 +510,10 @@ def test_a_block_that_is_left_out_of_order_says_so_and_is_not_restored(
         in_thread(block.__exit__, None, None, None)
     with pytest.raises(ConfigurationError, match='has ended'):
         blocks.current_block()
-    blocks._current_block.set(None)
+    # It does not exclude another user.
+    with tool.session('Admin').use():
+        assert who(wiki) == 'Admin'
+    assert blocks.current_block() is None
 
 
 @pytest.mark.parametrize('how', ['expired', 'refreshed', 'not normalized'])

@@ -474,7 +474,7 @@ def test_a_wildcard_that_reaches_several_operators_is_refused(
         url = f'https://wiki.tribe.net/{name}/api.php'
         monkeypatch.setitem(config.family_files, name, url)
     usernames['wikipedia']['*'] = 'Bot'
-    for name in 'commons', 'a', 'c', 'one', 'two', 'here', 'there':
+    for name in 'commons', 'meta', 'a', 'c', 'one', 'two', 'here', 'there':
         usernames[name][name] = 'Bot'
     auth = object()
     config.authenticate = {key: auth, 'other.example': object()}

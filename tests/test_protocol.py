@@ -36,6 +36,7 @@ from pywikibot_oauth2.token import Token
 from tests import recordings
 from tests.helpers import client_of, raises
 from tests.raw import RawServer, recorded, response
+from tests.sandbox.oauth import make_jwt
 from tests.strategies import answers, anything, examples, good
 
 
@@ -301,6 +302,34 @@ def test_a_refresh_that_yields_another_accounts_token_is_an_error(wiki, like):
     assert_silent(info.value, wiki.secrets)
 
 
+OWNER = {'sub': '3', 'username': 'Bot'}
+NOT_OWNER_ONLY = 'an-id is not an owner-only client'
+
+
+@pytest.mark.parametrize(
+    ('subject', 'profile', 'words'),
+    [('3', OWNER, None), ('mw:local:enwiki:3', OWNER, None),
+     ('3', {**OWNER, 'username': 'Other'}, 'an-id is Other, not Bot'),
+     # An ordinary client acts for nobody. Only the claims or only the
+     # profile may show it.
+     *[(subject, OWNER, NOT_OWNER_ONLY) for subject in (
+         '', 'mw:local:enwiki:', 'mw:local:enwiki:0', 'an-id')],
+     ('3', {'sub': '0', 'username': 'Bot'}, NOT_OWNER_ONLY),
+     ('3', {'sub': '3'}, NOT_OWNER_ONLY)],
+    ids=range(9),
+)  # fmt: skip
+def test_the_owner_of_a_client_is_checked(server, subject, profile, words):
+    server.answer = response(body=json.dumps(profile).encode())
+    client = OAuth2Client('an-id', SECRETS[0], owner_only=True)
+    wiki = OAuth2Wiki(client, server.url)
+    token = Token(make_jwt({'sub': subject}))
+    if words is None:
+        wiki.check_owner(token, 'Bot')
+        return
+    with raises(errors.ConfigurationError, words, account='Bot'):
+        wiki.check_owner(token, 'Bot')
+
+
 ODD = b'{"error": "odd"}'
 FAULTS = [
     (None, b''),
@@ -363,7 +392,7 @@ def refused_for(server, value, status=429):
          '0', '-5', '', 'soon', 'nan', 'inf', '9' * 400, ',', '\t',
          'Wed, 21 Oct 2015 07:28:00 GMT', 'Wed, 99 Foo 2026 07:28:00 GMT',
          'Wed, 21 Oct 99999 07:28:00 GMT', 'Wed, 21 Oct 2099 07:28:00 +9999',
-         'Mon, 01 Jan 0001 00:00:00 +2359')]],
+         'Wed, 21 Oct 2099 07:28:00 +' + '9' * 20)]],
 )  # fmt: skip
 def test_retry_after_is_the_seconds_to_wait(server, value, expected):
     assert refused_for(server, value, 429) == expected

@@ -94,6 +94,7 @@ def test_a_client_that_is_unusable_for_a_while_ends_nothing(
     if not case.wiki.is_master:
         # The refused attempt has used up the refresh token.
         case.stops(running, LOGIN)
+        assert 'got no usable answer' not in case.capture.text
         case.owner.log_in()
     case.goes_on(running)
 
