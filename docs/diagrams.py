@@ -113,7 +113,7 @@ def sequence(actors, messages, caption):
 
 
 def _middle(start, end, words):
-    """Return where words are centred, so that none leave the drawing."""
+    """Return where words are centered, so that none leave the drawing."""
     half = 3.4 * len(words)
     return min(max((start + end) / 2, half + 4), WIDTH - half - 4)
 
@@ -142,7 +142,7 @@ def lifetime(caption):
 
 
 def text(x, y, words, kind):
-    """Draw words that are centred at a point."""
+    """Draw words that are centered at a point."""
     return (
         f'<text class="{kind}" x="{x}" y="{y}" text-anchor="middle">'
         f'{escape(words)}</text>'
