@@ -348,7 +348,7 @@ def sending_user() -> str | None:
     """
     from pywikibot.comms import http
 
-    code = inspect.unwrap(http.request).__code__
+    code = getattr(inspect.unwrap(http.request), '__code__', None)
     frame = inspect.currentframe()
     while frame is not None and frame.f_code is not code:
         frame = frame.f_back
