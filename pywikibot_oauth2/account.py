@@ -325,11 +325,9 @@ class Account:
 
         A fixed access token is that of the client, not what was stored.
         """
-        user, mine = authorization.user, self.state.authorization
-        self.user = user
-        if self.client.access_token is not None and mine is not None:
-            authorization = mine._replace(user=user)
-        self._set(State(authorization))
+        self.identify(authorization.user)
+        if self.client.access_token is None:
+            self._set(State(authorization))
 
     def restart(self) -> None:
         """Forget that the authorization has ended, for an owner-only client.
@@ -357,7 +355,7 @@ class Account:
             self._replace_stored(found.end(reason))
             return found
 
-    def identify(self, user: str) -> None:
+    def identify(self, user: str | None) -> None:
         """Record whose authorization it is."""
         with self._lock.held:
             self.user = user
