@@ -335,6 +335,11 @@ def test_what_pywikibot_has_is_not_asked_for(tmp_path, wiki, reset):
     actions = {request.form.get('action') for request in wiki.requests}
     assert not actions & {'clientlogin', 'login', 'logout'}
 
+    # One with a bot password is no use: it does not tell the e-mail address.
+    wiki.accounts.users['Bot'].denied.add('viewmyprivateinfo')
+    reset(owner, keys=f'{password}\n')
+    assert 'clientlogin' in {each.form.get('action') for each in wiki.requests}
+
 
 # Where the wiki is, and where the files are
 
