@@ -306,7 +306,7 @@ def _limits(limits: dict[str, object]) -> str:
             _, hits, time = max(rates)
             found.append(f'{action} {hits:g} in {time:g} s')
     more = len(limits.keys() - set(_LIMITS))
-    return ('; '.join(found) or 'none for what a bot does') + (
+    return ('; '.join(found) or 'none for common actions') + (
         f' ({more} more with -json)' if more else ''
     )
 
