@@ -64,6 +64,7 @@ class OAuth2Auth(AuthBase):
     :param clock: returns the seconds since 1970 UTC; for tests
     :param unknown: not used; detects misspelled options
     :raises ConfigurationError: a value is invalid
+    :raises SystemExit: the same while Pywikibot reads user-config.py
     """
 
     #: Held during a login: a terminal can ask one question at a time.

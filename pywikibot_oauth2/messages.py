@@ -74,8 +74,7 @@ _ADVICE: dict[type | str | None, str] = {
         ' wiki answers.',
     'no_terminal': 'Run this in a terminal:\n  {login}',
     'wrong_user': 'Then run:\n  {login}',
-    'owner_only_logged_out': 'To log in again, run:'
-        '\n  pwb oauth2 -login{options}',
+    'owner_only_logged_out': 'To log in, run:\n  pwb oauth2 -login{options}',
     'not_answerable': 'Close the program that listens there, or register a'
         ' client whose callback URL is like http://127.0.0.1:8080/callback.',
     'owner_only': 'See "pwb oauth2" for the reason, and your clients at'
