@@ -91,7 +91,7 @@ def logout(case: Case, _answers: Answers) -> int:
     )
     pywikibot.info(
         'To revoke the authorization itself, which also invalidates all'
-        ' copies of the token, open this page and choose "Revoke":\n'
+        ' copies of the token, open this page and click "revoke access":\n'
         f'  {host.special_page(case.wiki, "OAuthManageMyGrants")}'
     )
     return FINE
