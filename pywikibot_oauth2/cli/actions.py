@@ -35,7 +35,7 @@ def login(case: Case, answers: Answers) -> int:
             account.restart()
         return FINE
     manager = OAuth2LoginManager(site=case.site, user=case.username)
-    manager.starts_anew = True
+    manager.asks_again = True
     manager.opens_browser = answers.opens_browser
     try:
         manager.login()

@@ -142,7 +142,7 @@ def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner):
     assert 'state          authorized' in shown
 
 
-def test_whoever_has_no_configuration_is_asked_for_wiki_and_account(
+def test_without_a_configuration_wiki_and_account_are_asked_for(
     owner, wiki, refused
 ):
     forget_configuration(owner)
