@@ -144,17 +144,18 @@ def write(text: str) -> None:
 def register(answers: Answers) -> int:
     """Show how to register a client by hand for the current site."""
     site = offline_site()
-    name = site.username() or 'the account of the bot'
+    name = site.username()
     wiki, callback_url = host.wiki_of_site(site), registration.CALLBACK_URL
     with contextlib.suppress(errors.ConfigurationError):
         callback_url = Case(site).client.redirect_uri or callback_url
-    url = registration.form_address(wiki, name, callback_url)
+    url = registration.form_address(wiki, name or 'a bot', callback_url)
     table = messages.GRANTS.items()
     grants = {grant: f'{title}: {use}' for grant, (title, _, use) in table}
     data = {'site': str(site), 'url': url, 'grants': grants}
     text = json.dumps(data, indent=1)
     if '-json' not in answers.options:
-        text = registration.instructions(wiki, name, url)
+        whose = name or 'the account of the bot'
+        text = registration.instructions(wiki, whose, url)
     write(text)
     return FINE
 

@@ -219,6 +219,9 @@ def test_registering_by_hand_is_told_to_people_and_programs(
     data = json.loads(shows('-register -json', 0))
     assert data['url'].startswith(wiki.url)
     assert data['grants']['editpage'].startswith('Edit existing pages')
+    edit_file(owner.config, "usernames['sandbox']", "usernames['other']")
+    words = 'wpname=Pywikibot+of+a+bot', 'as the account of the bot, whose'
+    shows('-register', 0, *words)
 
 
 @pytest.mark.parametrize(
