@@ -90,7 +90,7 @@ class OAuth2Auth(AuthBase):
             if unknown:
                 # Python's own error would be a traceback.
                 raise ConfigurationError(
-                    f'There is no option {", ".join(unknown)} of OAuth2Auth.'
+                    f'OAuth2Auth has no option {", ".join(unknown)}.'
                 )
             is_right = isinstance(owner_only, bool)
             _require(is_right, 'owner_only', owner_only, 'a bool')
