@@ -94,6 +94,8 @@ lint: $(VENV)/lint
 	    .github/workflows/ci.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms \
 	    .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.readthedocs \
+	    .readthedocs.yaml
 
 # A warning, such as a link to nowhere, is an error.
 docs: $(VENV)/docs

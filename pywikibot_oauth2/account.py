@@ -432,7 +432,7 @@ class Account:
                 self._renew_once(user_agent, refused)
             except (ClientRefusedError, EndpointError, StoreError) as error:
                 error.about(self.user, self.client.shown_id)
-                if refused is None and self._serves():
+                if refused is None and self._is_valid():
                     self._put_off(error)
                     return
                 if isinstance(error, ClientRefusedError):
@@ -488,7 +488,7 @@ class Account:
             if authorization is not None:
                 save = self._store.reserve(*self._key)
         except StoreError as error:
-            if refused is None and self._serves():
+            if refused is None and self._is_valid():
                 raise
             self._warn(error)
             if isinstance(error, StoreUnreachableError):
@@ -568,7 +568,7 @@ class Account:
             self._error(AuthorizationEndedError, message, 'ended')
         )
 
-    def _serves(self) -> bool:
+    def _is_valid(self) -> bool:
         """Return whether the current token has not expired."""
         token = self._usable_token
         return token is not None and token.is_valid(self.clock())

@@ -64,6 +64,7 @@ class OAuth2Auth(AuthBase):
     :param clock: returns the seconds since 1970 UTC; for tests
     :param unknown: not used; detects misspelled options
     :raises ConfigurationError: a value is invalid
+    :raises SystemExit: the same while Pywikibot reads user-config.py
     """
 
     #: Held during a login: a terminal can ask one question at a time.
@@ -89,7 +90,7 @@ class OAuth2Auth(AuthBase):
             if unknown:
                 # Python's own error would be a traceback.
                 raise ConfigurationError(
-                    f'There is no option {", ".join(unknown)} of OAuth2Auth.'
+                    f'OAuth2Auth has no option {", ".join(unknown)}.'
                 )
             is_right = isinstance(owner_only, bool)
             _require(is_right, 'owner_only', owner_only, 'a bool')

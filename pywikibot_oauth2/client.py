@@ -105,8 +105,7 @@ class OAuth2Client:
     """A client as registered at Special:OAuthConsumerRegistration.
 
     No representation of the object shows the client secret or the access
-    token. It is not a dataclass, because pytest and JSON encoders show the
-    fields of dataclasses regardless of ``repr``.
+    token.
 
     :param client_id: the client ID (the wiki calls it "client application
         key"); may be omitted if there is an access token
@@ -120,6 +119,7 @@ class OAuth2Client:
     :raises ConfigurationError: a value is invalid
     """
 
+    # pytest and JSON encoders show all fields of a dataclass.
     __slots__ = (*Credentials._fields, 'owner_only', 'redirect_uri')
 
     def __init__(

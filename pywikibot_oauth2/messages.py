@@ -74,7 +74,7 @@ _ADVICE: dict[type | str | None, str] = {
         ' wiki answers.',
     'no_terminal': 'Run this in a terminal:\n  {login}',
     'wrong_user': 'Then run:\n  {login}',
-    'owner_only_logged_out': 'To log in again, run:\n  {oauth2_login}',
+    'owner_only_logged_out': 'To log in, run:\n  pwb oauth2 -login{options}',
     'not_answerable': 'Close the program that listens there, or register a'
         ' client whose callback URL is like http://127.0.0.1:8080/callback.',
     'owner_only': 'See "pwb oauth2" for the reason, and your clients at'
@@ -92,8 +92,7 @@ _ADVICE: dict[type | str | None, str] = {
     'other_wiki': 'Nothing was sent. If user-config.py is right, run this in a'
         ' terminal:\n  {login}',
     'fixed_token': 'If this keeps happening, the token was reset or belongs to'
-        ' another wiki: see\n  {clients}\nand put the current token into'
-        ' user-config.py.',
+        ' another wiki. To get a new one, run:\n  pwb oauth2 -reset{options}',
     'not_owner_only': 'Edits made with its token would be anonymous. Remove'
         ' owner_only=True from user-config.py and run:\n  {login}',
     'other_account': 'Correct usernames[…] in user-config.py, or authorize the'
@@ -197,7 +196,7 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
     hint = error.hint or ''
     return f'{error}\n' + advice.format(
         login=login,
-        oauth2_login=login.replace('pwb login', 'pwb oauth2 -login', 1),
+        options=login.removeprefix('pwb login'),
         # A wildcard may reach no wiki.
         hint=hint or 'the hosts of your wikis',
         path=shlex.quote(hint),

@@ -182,6 +182,7 @@ class OAuth2Session(AuthBase):
             belong to this session's authorization URL, or the wiki does
             not accept the code in it
         :raises ClientRefusedError: the wiki refuses the client
+        :raises ConfigurationError: the wiki is not reached by https
         :raises EndpointError: the wiki gave no usable answer; the same
             callback may be tried again
         """
@@ -206,8 +207,8 @@ class OAuth2Session(AuthBase):
         :raises AuthorizationEndedError: the wiki refuses for good, or
             there is nothing to refresh with
         :raises ClientRefusedError: the wiki refuses the client
-        :raises ConfigurationError: the client is not owner-only, or a fork
-            has copied the session
+        :raises ConfigurationError: the client is not owner-only, a fork has
+            copied the session, or the wiki is not reached by https
         :raises EndpointError: the wiki gave no usable answer; the refresh
             token is kept
         """
@@ -228,6 +229,7 @@ class OAuth2Session(AuthBase):
         :return: the profile with username, groups, rights and grants, among
             others; None if there is no token or the wiki does not accept it
         :raises ClientRefusedError: nobody may use the client
+        :raises ConfigurationError: the wiki is not reached by https
         :raises EndpointError: the wiki gave no usable answer
         """
         token = self.token
@@ -260,11 +262,15 @@ class OAuth2Session(AuthBase):
         :raises StoreError: it is not such a dict, is from a newer release
             or belongs to another client
         """
-        found = Authorization.deserialize(data)
-        if found.client_id != client.client_id:
-            raise StoreError('it belongs to another client')
-        session = cls(client, f'{found.wiki}/api.php', **options)
-        session._pending = PendingLogin.deserialize(data.get('pending'))
+        try:
+            found = Authorization.deserialize(data)
+            if found.client_id != client.client_id:
+                raise StoreError('it belongs to another client')
+            session = cls(client, f'{found.wiki}/api.php', **options)
+            session._pending = PendingLogin.deserialize(data.get('pending'))
+        except (ConfigurationError, StoreError) as error:
+            reason = str(error).rstrip('.')
+            raise StoreError(f'The session is unusable: {reason}.') from None
         session._account.resume(found)
         return session
 

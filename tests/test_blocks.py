@@ -228,7 +228,7 @@ def test_users_edit_at_once_while_their_tokens_expire(tool, wiki):
     for each in (wiki, tool.other):
         cookies = check_that_all_belongs_together(each)
         assert bool(cookies) == (each is wiki)
-        # Also the CSRF tokens were fetched anew.
+        # The CSRF tokens were fetched again, too.
         assert {request.error for request in each.requests} <= {None}
         asked = each.count('/access_token')
         assert asked == each.count('/access_token', status=200)

@@ -299,7 +299,7 @@ def test_a_file_that_cannot_be_read_is_reported(path):
         OAuth2Auth.from_file(path.name)
 
 
-NO_OPTION = 'There is no option redirect_url of OAuth2Auth.'
+NO_OPTION = 'OAuth2Auth has no option redirect_url.'
 
 
 @pytest.mark.parametrize(

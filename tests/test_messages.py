@@ -66,10 +66,11 @@ CODES = {c for path in PACKAGE.rglob('*.py') for c in codes_in(path)} - OTHERS
 FILLED_IN = {
     **dict.fromkeys(('cancelled', 'ended', 'no_terminal', 'other_account',
                      'other_subject', 'other_wiki', 'wrong_user'), LOGIN),
-    **dict.fromkeys(('fixed_token', 'owner_only', 'redirect_uri'), LIST),
+    **dict.fromkeys(('owner_only', 'redirect_uri'), LIST),
     'damaged': "mv '/a b/c' '/a b/c'.bad\n  " + LOGIN,
     'exposed_file': "chmod 600 '/a b/c'",
     'exposed_folder': "chmod go-w '/a b/c'",
+    'fixed_token': 'pwb oauth2 -reset -site:wikipedia:en',
     'lock_timeout': "lsof '/a b/c'",
     'missing_package': "pip install 'pywikibot-oauth2[/a b/c]'",
     'no_credentials': "ls -l '/a b/c'",

@@ -274,10 +274,11 @@ def test_a_session_is_serialized_with_exactly_these_fields(
 
 
 def test_anything_but_a_session_of_the_client_is_a_store_error(session):
-    data, pending = session.serialize(), {'state': 'a'}
-    for change in {'client_id': 'x'}, {'token': 'x'}, {'pending': pending}:
-        with pytest.raises(StoreError) as caught:
-            OAuth2Session.deserialize({**data, **change}, session.client)
+    bad = {'client_id': 'x', 'token': 'x', 'wiki': 'x/api.php'}
+    for name, value in {**bad, 'pending': {'state': 'a'}}.items():
+        data = {**session.serialize(), name: value}
+        with pytest.raises(StoreError, match=r'^The session .+\.$') as caught:
+            OAuth2Session.deserialize(data, session.client)
         assert session.token.access_token not in str(caught.value)
 
 

@@ -35,7 +35,7 @@ def login(case: Case, answers: Answers) -> int:
             account.restart()
         return FINE
     manager = OAuth2LoginManager(site=case.site, user=case.username)
-    manager.starts_anew = True
+    manager.asks_again = True
     manager.opens_browser = answers.opens_browser
     try:
         manager.login()
@@ -76,8 +76,8 @@ def logout(case: Case, _answers: Answers) -> int:
     account, site = case.account, case.site
     if case.client.access_token is not None:
         raise impossible(
-            f'the access token of {account.user} is not stored here, but in'
-            ' the configuration (access_token=…): remove it there. To'
+            f'the access token of {account.user} is in the configuration'
+            ' (user-config.py or the credentials file): remove it there. To'
             ' invalidate it, reset or disable the client:\n'
             f'  {registration.page(case.wiki, "list")}'
         )
@@ -91,7 +91,7 @@ def logout(case: Case, _answers: Answers) -> int:
     )
     pywikibot.info(
         'To revoke the authorization itself, which also invalidates all'
-        ' copies of the token, open this page and choose "Revoke":\n'
+        ' copies of the token, open this page and click "revoke access":\n'
         f'  {host.special_page(case.wiki, "OAuthManageMyGrants")}'
     )
     return FINE
@@ -144,17 +144,18 @@ def write(text: str) -> None:
 def register(answers: Answers) -> int:
     """Show how to register a client by hand for the current site."""
     site = offline_site()
-    name = site.username() or 'the account of the bot'
+    name = site.username()
     wiki, callback_url = host.wiki_of_site(site), registration.CALLBACK_URL
     with contextlib.suppress(errors.ConfigurationError):
         callback_url = Case(site).client.redirect_uri or callback_url
-    url = registration.form_address(wiki, name, callback_url)
+    url = registration.form_address(wiki, name or 'a bot', callback_url)
     table = messages.GRANTS.items()
     grants = {grant: f'{title}: {use}' for grant, (title, _, use) in table}
     data = {'site': str(site), 'url': url, 'grants': grants}
     text = json.dumps(data, indent=1)
     if '-json' not in answers.options:
-        text = registration.instructions(wiki, name, url)
+        whose = name or 'the account of the bot'
+        text = registration.instructions(wiki, whose, url)
     write(text)
     return FINE
 
@@ -164,7 +165,8 @@ def export(case: Case, _answers: Answers) -> int:
     account = case.account
     if case.client.access_token is not None:
         raise impossible(
-            'The access token is in the configuration: copy it from there.'
+            'The access token is in the configuration (user-config.py or the'
+            ' credentials file): copy it from there.'
         )
     found = account.forget('moved to another machine.')
     if found is None:

@@ -90,7 +90,7 @@ changed afterwards:
 "Allow" in a browser. If you tick it, the wiki shows an access token, which is
 all that user-config.py needs: OAuth2Auth(access_token='…').
 
-"Copyright and terms". Read and tick them.
+The application policy, at the end. Read it and tick its box.
 
 The wiki then shows the client ID and the client secret, once. An administrator
 has to approve the client within 30 days, or it expires; until then it works

@@ -72,8 +72,8 @@ class Setup:
             raise impossible(
                 f'user-config.py has a client for {self.site} already, which'
                 f' {other} uses. If it is approved and not owner-only, it'
-                f' serves {self.username}, too:\n  {login}\nA client of its'
-                f' own goes into a folder of its own:\n  mkdir {folder}\n'
+                f' also works for {self.username}:\n  {login}\nOtherwise, use'
+                f' another client in a separate folder:\n  mkdir {folder}\n'
                 f'  python3 -m pywikibot_oauth2 -setup -dir:{folder}'
                 f' {shlex.quote(f"-user:{self.username}")}'
                 f' -wiki:{self.wiki}/api.php'

@@ -121,7 +121,7 @@ def examine(case: Case) -> Status:
     """
     client, kept_in = case.client, case.username and case.place
     if client.access_token is not None:
-        kept_in = 'the configuration (access_token)'
+        kept_in = 'the configuration (user-config.py or the credentials file)'
     ids = str(case.site), case.username, client.shown_id or None
     status = Status(*ids, client.kind, kept_in)
     try:
@@ -306,7 +306,7 @@ def _limits(limits: dict[str, object]) -> str:
             _, hits, time = max(rates)
             found.append(f'{action} {hits:g} in {time:g} s')
     more = len(limits.keys() - set(_LIMITS))
-    return ('; '.join(found) or 'none for what a bot does') + (
+    return ('; '.join(found) or 'none for common actions') + (
         f' ({more} more with -json)' if more else ''
     )
 

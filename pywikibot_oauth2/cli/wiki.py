@@ -82,7 +82,9 @@ class WikiSession(requests.Session):
         with contextlib.suppress(OSError, LoadError):
             jar.load(ignore_discard=True)
         self.cookies.update(jar)
-        if jar and self.userinfo().get('name') == self._username:
+        info = self.userinfo() if jar else {}
+        # With a bot password, the wiki does not tell the e-mail address.
+        if info.get('name') == self._username and 'email' in info:
             return True
         self.cookies.clear()
         return False

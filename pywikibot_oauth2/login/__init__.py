@@ -33,13 +33,13 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     For all other sites, it works like Pywikibot's own login manager.
 
     :cvar opens_browser: whether a browser on this machine is opened
-    :cvar starts_anew: whether a person is asked when the old authorization
+    :cvar asks_again: whether a person is asked when the old authorization
         cannot be renewed, whatever the reason; otherwise, as in a script,
         only when it has ended
     """
 
     opens_browser = True
-    starts_anew = False
+    asks_again = False
 
     def login(self, retry: bool = False, autocreate: bool = False) -> bool:
         """Make requests to the site run under the requested account.
@@ -209,7 +209,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             is_refused = isinstance(error, errors.ClientRefusedError)
             is_answered = getattr(error, 'status', None) is not None
             may_help = is_refused or is_answered or error.error in codes
-            is_asked = self.starts_anew or host.is_running('login')
+            is_asked = self.asks_again or host.is_running('login')
             if account.client.owner_only or not (may_help and is_asked):
                 raise
             pywikibot.warning(f'{error}\nA new authorization is needed.')

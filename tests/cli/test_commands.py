@@ -25,7 +25,7 @@ def block_the_place_of(path):
     path.mkdir()
 
 
-def test_the_status_tells_all_that_is_known(owner, wiki, shows):
+def test_the_status_tells_everything_that_is_known(owner, wiki, shows):
     limits = {'edit': {'user': {'hits': 90, 'seconds': 60}}, 'thanks': {}}
 
     def limited(data):
@@ -119,7 +119,7 @@ def test_a_refresh_gets_a_new_token_at_once(owner, wiki, shows):
     assert grants(wiki, 'refresh_token') == 1
 
 
-def test_the_token_is_all_that_is_written(owner, wiki, shows):
+def test_only_the_token_is_written(owner, wiki, shows):
     data = json.loads(shows('-token -json', 0))
     assert data.keys() == {'access_token', 'expires_at'}
     token = shows('-token', 0)
@@ -149,7 +149,7 @@ def test_an_authorization_moves_to_another_folder(
     shows('', 0, 'state          authorized', owner=moved)
 
 
-def test_nothing_but_an_export_is_imported(owner, shows, exported):
+def test_only_an_export_is_imported(owner, shows, exported):
     eve = exported.replace('"Bot"', '"Eve"')
     odd = (line.replace('http://', 'http://[') for line in (exported, eve))
     for bad in ('\n', '{}\n', eve, *odd):
@@ -219,6 +219,9 @@ def test_registering_by_hand_is_told_to_people_and_programs(
     data = json.loads(shows('-register -json', 0))
     assert data['url'].startswith(wiki.url)
     assert data['grants']['editpage'].startswith('Edit existing pages')
+    edit_file(owner.config, "usernames['sandbox']", "usernames['other']")
+    words = 'wpname=Pywikibot+of+a+bot', 'as the account of the bot, whose'
+    shows('-register', 0, *words)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def changed(before, **changes):
     return config_file.changed(before, **{**values, **changes})
 
 
-def test_an_empty_configuration_gets_all_that_is_needed():
+def test_an_empty_configuration_gets_everything_that_is_needed():
     after = (
         "family = 'wikipedia'\n"
         "mylang = 'en'\n"

@@ -142,7 +142,7 @@ def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner):
     assert 'state          authorized' in shown
 
 
-def test_whoever_has_no_configuration_is_asked_for_wiki_and_account(
+def test_without_a_configuration_wiki_and_account_are_asked_for(
     owner, wiki, refused
 ):
     forget_configuration(owner)
@@ -334,6 +334,11 @@ def test_what_pywikibot_has_is_not_asked_for(tmp_path, wiki, reset):
     # That login is neither repeated nor ended.
     actions = {request.form.get('action') for request in wiki.requests}
     assert not actions & {'clientlogin', 'login', 'logout'}
+
+    # One with a bot password is no use: it does not tell the e-mail address.
+    wiki.accounts.users['Bot'].denied.add('viewmyprivateinfo')
+    reset(owner, keys=f'{password}\n')
+    assert 'clientlogin' in {each.form.get('action') for each in wiki.requests}
 
 
 # Where the wiki is, and where the files are

@@ -34,7 +34,7 @@ def test_the_bot_still_runs_months_later_with_one_more_request(tmp_path, wiki):
 
 
 # Its wikis share one authorization server, as Wikimedia's do.
-def test_one_click_serves_a_farm_of_wikis_through_expiries(tmp_path, wiki):
+def test_one_click_is_enough_for_a_farm_of_wikis_with_expiries(tmp_path, wiki):
     with Sandbox(like=wiki.like) as other:
         join(wiki, other)
         owner = Owner(tmp_path, wiki, others={'de': other})

@@ -137,7 +137,7 @@ def test_ten_visitors_at_once_edit_in_their_own_names(tool):
         assert edit.tags == (f'OAuth CID: {tool.client.number}',)
 
 
-def test_one_refresh_serves_all_requests_of_a_visitor(tool, alice):
+def test_one_refresh_is_enough_for_all_requests_of_a_visitor(tool, alice):
     alice.log_in()
     form = alice.form()
     before = tool.wiki.count('/access_token')

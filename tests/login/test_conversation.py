@@ -61,7 +61,7 @@ def exchanges(wiki):
 # Allow
 
 
-def test_a_click_on_allow_is_all_that_is_needed(wiki, person, said, begin):
+def test_a_click_on_allow_is_enough(wiki, person, said, begin):
     begin(timeout=77)
     query = dict(parse_qsl(urlsplit(person.opened[0]).query))
     (client,) = wiki.oauth.clients.values()

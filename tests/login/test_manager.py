@@ -43,15 +43,15 @@ class Bench:
     def site(self, user='Bot'):
         return pywikibot.Site('en', user=user)
 
-    def log_in(self, user='Bot', *, anew=False):
+    def log_in(self, user='Bot', *, asks_again=False):
         manager = OAuth2LoginManager(site=self.site(user), user=user)
-        manager.starts_anew = anew
+        manager.asks_again = asks_again
         return manager.login()
 
-    def refused(self, *words, user='Bot', anew=False):
+    def refused(self, *words, user='Bot', asks_again=False):
         """Check that a login fails with these words; return the message."""
         with pytest.raises(NoUsernameError) as caught:
-            self.log_in(user, anew=anew)
+            self.log_in(user, asks_again=asks_again)
         for each in words:
             assert each in str(caught.value)
         return str(caught.value)
@@ -155,7 +155,7 @@ def test_an_unusable_store_is_reported_before_the_login(bench, person, said):
 # An authorization that is no longer valid
 
 
-def test_a_refused_client_is_explained_once_and_pwb_login_asks_anew(
+def test_a_refused_client_is_explained_once_and_pwb_login_asks_again(
     wiki, bench, person, said
 ):
     bench.put()
@@ -169,7 +169,7 @@ def test_a_refused_client_is_explained_once_and_pwb_login_asks_anew(
     assert wiki.count('/access_token') == before
     assert person.opened == []
     wiki.set_stage(bench.client, 'approved')
-    assert bench.log_in(anew=True)
+    assert bench.log_in(asks_again=True)
     assert 'A new authorization is needed.' in str(said)
     assert bench.stored['token']['access_token'] in wiki.oauth.access_tokens
 
@@ -187,9 +187,9 @@ def test_a_wiki_in_trouble_is_an_error_unless_pwb_login_gets_an_answer(
     bench.refused('run the script again when the wiki answers')
     assert person.opened == []
     if kind == 'status':
-        assert bench.log_in(anew=True)
+        assert bench.log_in(asks_again=True)
     else:
-        bench.refused(anew=True)
+        bench.refused(asks_again=True)
         assert person.opened == []
 
 
@@ -197,7 +197,7 @@ def test_a_token_of_another_wiki_is_sent_nowhere(wiki, bench, person):
     with Sandbox() as other:
         bench.put(wiki=other)
         bench.refused(f'is for {other.url}, not for {wiki.url}', 'pwb login')
-        assert bench.log_in(anew=True)
+        assert bench.log_in(asks_again=True)
         assert not other.requests
     assert bench.stored['wiki'] == wiki.api_url
 
@@ -206,16 +206,16 @@ def test_a_token_of_another_account_is_not_used(bench, person):
     bench.put(token_of='Admin')
     bench.refused('The access token belongs to Admin, not to Bot.')
     assert person.opened == []
-    assert bench.log_in(anew=True)
+    assert bench.log_in(asks_again=True)
 
 
 def test_a_damaged_token_file_is_reported_and_left_alone(bench, person):
     path = bench.store.path('Bot')
     path.touch(mode=0o600)
     path.write_text('{"version": 1, "auth')
-    for anew in (False, True):
+    for asks_again in (False, True):
         words = f'{path} is damaged', 'It was left as it is.'
-        bench.refused(*words, anew=anew)
+        bench.refused(*words, asks_again=asks_again)
     assert person.opened == []
     assert path.read_text() == '{"version": 1, "auth'
 

@@ -63,7 +63,7 @@ class Session:
 
     There is one for each cookie. By OAuth there is one for each person and
     client, and *used_with* is the access token of its last request: a request
-    with another one starts it anew (recorded as the cases `csrf: …`).
+    with another one starts a new one (recorded as the cases `csrf: …`).
     """
 
     user: User | None = None

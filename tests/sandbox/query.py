@@ -95,17 +95,18 @@ def blockinfo(user):
 def _userinfo(call):
     user, caller = call.caller.user, call.caller
     data = {'id': user.id if user else 0, 'name': caller.name}
-    is_private = user is None or 'viewmyprivateinfo' not in caller.rights
     fields = {
         'groups': caller.groups,
         'rights': caller.rights,
         'ratelimits': {},
         'editcount': user.editcount if user else 0,
         'options': {'language': 'en'},
-        'email': '' if is_private else user.email,
+        'email': user.email if user else '',
     }
     if user is None:
         data['anon'] = True
+    if 'viewmyprivateinfo' not in caller.rights:
+        del fields['email']
     wanted = call.many('uiprop')
     data.update((name, fields[name]) for name in wanted if name in fields)
     if 'hasmsg' in wanted:
