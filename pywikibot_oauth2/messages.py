@@ -258,7 +258,6 @@ _API_ERRORS = {
         ' on this wiki. Log in to it once in the browser, as that account.',
     'mwoauth-invalid-authorization-blocked-user': 'The account is blocked or'
         ' locked.',
-    'mwoauth-invalid-authorization-not-approved': _UNUSABLE,
     'mwoauth-invalid-authorization-jwt': 'A cookie that did not belong to the'
         ' access token was dropped.',
     'badtoken': 'This keeps happening although the access token is the same:'
