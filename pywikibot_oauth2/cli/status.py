@@ -156,7 +156,9 @@ def _examine(status: Status, case: Case) -> None:
     header = account.header(user_agent)
     if header is not None:
         _ask_api(status, case)
-        header = account.state.header
+        header, refusal = account.state.header, account.state.error()
+        if refusal is not None:
+            raise refusal
     if header is None:
         found = account.authorization
         if found is not None and found.ended is not None:

@@ -71,8 +71,10 @@ def test_the_status_names_the_stage_of_the_client(owner, wiki, shows, stage):
     wiki.set_stage(owner.client, 'proposed')
     shows('', 0, ', proposed\n', 'unless it is approved')
     wiki.set_stage(owner.client, stage)
-    shown = shows('', 1, 'not-approved')
-    assert 'unless it is approved' not in shown
+    for code in 'not-approved', 'access_denied':
+        shown = shows('', 1, code, 'refused: http', 'has expired, or an adm')
+        assert 'unless it is approved' not in shown
+        wiki.expire_access_tokens()
 
 
 def test_without_an_authorization_the_status_says_what_to_run(stranger, shows):
