@@ -98,6 +98,8 @@ _ADVICE: dict[type | str | None, str] = {
         ' owner_only=True from user-config.py and run:\n  {login}',
     'other_account': 'Correct usernames[…] in user-config.py, or authorize the'
         ' right account:\n  {login}',
+    'other_owner': 'Correct usernames[…] in user-config.py, or register a'
+        ' client as the right account (pwb oauth2 -setup).',
     'not_https': 'Make the method protocol() in the family file return'
         ' "https".',
     'no_answer': 'Run this again when the wiki answers.',

@@ -417,7 +417,7 @@ class OAuth2Wiki:
                 f'The owner of the client {client} is {printable(owner)}, not'
                 f' {user}.'
             )
-            code = 'other_account'
+            code = 'other_owner'
         else:
             return
         error = self._error(ConfigurationError, reason, code)
@@ -566,8 +566,10 @@ class OAuth2Wiki:
             # Only before Extension:OAuth of August 2026 do bodies have a
             # "message", and there the refused refresh used up the token
             # (recorded).
-            refusal.ends_refresh_token = refusal.is_unusable and 'message' in (
-                body or {}
+            refusal.ends_refresh_token = (
+                refusal.is_unusable
+                and to == 'refresh'
+                and 'message' in (body or {})
             )
         raise refusal
 

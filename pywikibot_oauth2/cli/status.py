@@ -198,7 +198,9 @@ def _ask_api(status: Status, case: Case) -> None:
     elif error or not info:
         raise errors.EndpointError(f'{case.wiki}: {words}')
     elif 'anon' in info or case.account.state.header is None:
-        status.refuse('The wiki treats requests with this token as anonymous.')
+        status.refuse(
+            'The wiki does not accept the token, or treats it as anonymous.'
+        )
     elif name != case.username:
         status.refuse(
             f'The token is for {printable(name)}, but user-config.py has'
