@@ -182,7 +182,8 @@ def _examine(status: Status, case: Case) -> None:
                 break
     if status.rights is not None:
         own = own_rights(case.site, case.username or '')
-        status.missing = messages.missing_rights(own, status.rights)
+        if own:
+            status.missing = messages.missing_rights(own, status.rights)
 
 
 def _ask_api(status: Status, case: Case) -> None:

@@ -239,6 +239,14 @@ def test_an_unusable_answer_is_not_taken_for_a_refusal(
     shows('', 3, 'unreachable')
 
 
+def test_what_a_private_wiki_does_not_tell_is_unknown(owner, wiki, shows):
+    def hide(data):
+        return data if 'userinfo' in data['query'] else {'error': {}}
+
+    wiki.fail_next('rewrite', times=2, path='/api.php', change=hide)
+    assert json.loads(shows('-json', 0))['sites'][0]['missing'] is None
+
+
 def test_a_login_renews_a_token_that_has_died_early(owner, wiki, shows):
     wiki.expire_access_tokens()
     shows('-login', 0, 'the wiki accepts the token')
