@@ -153,12 +153,12 @@ def _examine(status: Status, case: Case) -> None:
     account, user_agent = case.account, http.user_agent(case.site)
     case.auth.check()
     account.load()
-    header = account.header(user_agent)
-    if header is not None:
+    if account.header(user_agent) is not None:
         _ask_api(status, case)
-        header, refusal = account.state.header, account.state.error()
-        if refusal is not None:
-            raise refusal
+    header, refusal = account.state.header, account.state.error()
+    if refusal is not None:
+        # Also after "-login", which may have met it.
+        raise refusal
     if header is None:
         found = account.authorization
         if found is not None and found.ended is not None:

@@ -71,8 +71,8 @@ def test_the_status_names_the_stage_of_the_client(owner, wiki, shows, stage):
     wiki.set_stage(owner.client, 'proposed')
     shows('', 0, ', proposed\n', 'unless it is approved')
     wiki.set_stage(owner.client, stage)
-    for code in 'not-approved', 'access_denied':
-        shown = shows('', 1, code, 'refused: http', 'has expired, or an adm')
+    for code, option in ('not-approved', '-login'), ('access_denied', ''):
+        shown = shows(option, 1, code, 'refused: http', 'expired, or an adm')
         assert 'unless it is approved' not in shown
         wiki.expire_access_tokens()
 
