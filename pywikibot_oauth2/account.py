@@ -25,7 +25,7 @@ from pywikibot_oauth2.errors import (
     StoreUnreachableError,
 )
 from pywikibot_oauth2.locks import ForkSafeLock, undisturbed
-from pywikibot_oauth2.protocol import OAuth2Wiki
+from pywikibot_oauth2.protocol import NOT_APPROVED, OAuth2Wiki
 from pywikibot_oauth2.token import Header, Token
 
 
@@ -241,6 +241,24 @@ class Account:
         )
         return self.state.header
 
+    def refuse(self, sent: str) -> Header | None:
+        """Use no token for a while, because api.php refuses the client.
+
+        :param sent: the Authorization header that was sent
+        :return: the header of a newer token; None if there is none
+        """
+        with self._lock.held:
+            if self.state.header == sent:
+                name = self.client.shown_id or 'of the fixed access token'
+                message = (
+                    f'{self.wiki} does not accept the client {name}:'
+                    f' {NOT_APPROVED}.'
+                )
+                error = self._error(ClientRefusedError, message, NOT_APPROVED)
+                error.is_unusable = True
+                self._pause(error)
+            return self.state.header
+
     def keep_cookies(
         self, sent: str, cookies: RequestsCookieJar | None
     ) -> None:
@@ -427,6 +445,12 @@ class Account:
 
     def _renew(self, user_agent: str | None, refused: str | None) -> None:
         """Renew the token, or keep using the old one while it is valid."""
+        refusal = self.state.refusal
+        if refusal is not None and refusal.error == NOT_APPROVED:
+            # The token shows whether the client is still refused. A refresh
+            # might use up the refresh token.
+            self._set(replace(self.state, refusal=None))
+            return
         for attempt in itertools.count():
             try:
                 self._renew_once(user_agent, refused)
@@ -436,10 +460,7 @@ class Account:
                     self._put_off(error)
                     return
                 if isinstance(error, ClientRefusedError):
-                    until = self.clock() + _REFUSED_PAUSE
-                    self._set(
-                        replace(self.state, refusal=error, not_before=until)
-                    )
+                    self._pause(error)
                     raise
                 if not self._policy.wait(error, attempt):
                     raise
@@ -578,6 +599,11 @@ class Account:
         """The token that requests carry, if any."""
         found, header = self.state.authorization, self.state.header
         return found.token if found is not None and header else None
+
+    def _pause(self, refusal: ClientRefusedError) -> None:
+        """Use no token until a new one comes, or the pause is over."""
+        until = self.clock() + _REFUSED_PAUSE
+        self._set(replace(self.state, refusal=refusal, not_before=until))
 
     def _put_off(self, error: OAuth2Error) -> None:
         """Keep using the old token, and try again later."""

@@ -174,6 +174,11 @@ class BearerAuth(AuthBase):
         header: str | None = sent
         if meaning is Meaning.WRONG_COOKIE:
             self.account.keep_cookies(sent, None)
+        elif meaning is Meaning.CLIENT_UNUSABLE:
+            # Otherwise, Pywikibot would end while it creates the site.
+            header = self.account.refuse(sent)
+            if header is None:
+                self.without_token(self.account.state.error())
         else:
             header = self._replace(sent, again.headers.get('User-Agent'))
             if header == sent:
@@ -185,6 +190,8 @@ class BearerAuth(AuthBase):
         account = self.account
         if meaning is Meaning.WRONG_COOKIE:
             return account.state.cookies is not None
+        if meaning is Meaning.CLIENT_UNUSABLE:
+            return not self.needs_token
         if not account.is_automatic:
             return False
         if meaning is Meaning.PERHAPS_DEAD:

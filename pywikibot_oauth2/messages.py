@@ -97,6 +97,8 @@ _ADVICE: dict[type | str | None, str] = {
         ' owner_only=True from user-config.py and run:\n  {login}',
     'other_account': 'Correct usernames[…] in user-config.py, or authorize the'
         ' right account:\n  {login}',
+    'other_owner': 'Correct usernames[…] in user-config.py, or register a'
+        ' client as the right account (pwb oauth2 -setup).',
     'not_https': 'Make the method protocol() in the family file return'
         ' "https".',
     'no_answer': 'Run this again when the wiki answers.',
@@ -257,7 +259,6 @@ _API_ERRORS = {
         ' on this wiki. Log in to it once in the browser, as that account.',
     'mwoauth-invalid-authorization-blocked-user': 'The account is blocked or'
         ' locked.',
-    'mwoauth-invalid-authorization-not-approved': _UNUSABLE,
     'mwoauth-invalid-authorization-jwt': 'A cookie that did not belong to the'
         ' access token was dropped.',
     'badtoken': 'This keeps happening although the access token is the same:'

@@ -101,6 +101,8 @@ class Row(NamedTuple):
 
 
 _DEAD = 'mwoauth-invalid-authorization'
+#: What api.php answers to the token of a client that nobody may use.
+NOT_APPROVED = f'{_DEAD}-not-approved'
 
 #: Every recorded refusal. The first row that matches counts. An answer that
 #: matches none means a server in trouble: trying again later may work.
@@ -119,8 +121,7 @@ REFUSALS = (
     # Not recorded: documented for Wikimedia since March 2026.
     Row('any', (200, 403), f'{_DEAD}-jwt', '', Meaning.WRONG_COOKIE, ()),
     # The client.
-    Row('any', (200, 403), f'{_DEAD}-not-approved', '',
-        Meaning.CLIENT_UNUSABLE,
+    Row('any', (200, 403), NOT_APPROVED, '', Meaning.CLIENT_UNUSABLE,
         ('api: token of a client that an admin disabled',
          'master rest: v1/page, client whose proposal expired')),
     Row('token', (401,), 'invalid_client', '', Meaning.CLIENT_REFUSED,
@@ -416,7 +417,7 @@ class OAuth2Wiki:
                 f'The owner of the client {client} is {printable(owner)}, not'
                 f' {user}.'
             )
-            code = 'other_account'
+            code = 'other_owner'
         else:
             return
         error = self._error(ConfigurationError, reason, code)
@@ -565,8 +566,10 @@ class OAuth2Wiki:
             # Only before Extension:OAuth of August 2026 do bodies have a
             # "message", and there the refused refresh used up the token
             # (recorded).
-            refusal.ends_refresh_token = refusal.is_unusable and 'message' in (
-                body or {}
+            refusal.ends_refresh_token = (
+                refusal.is_unusable
+                and to == 'refresh'
+                and 'message' in (body or {})
             )
         raise refusal
 

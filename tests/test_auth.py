@@ -443,6 +443,23 @@ def test_after_the_end_requests_go_without_a_token(live, said):
     assert live.at_api()[-1].headers['authorization'] == header
 
 
+@on_both
+def test_a_valid_token_of_a_disabled_client_waits_until_it_is_enabled(
+    live, said, like
+):
+    live.who()
+    live.wiki.disable_client(live.bot.registered)
+    for _ in range(2):
+        assert live.who() == '127.0.0.1'
+        live.wiki.clock.advance(60)
+    (text,) = said
+    assert f'{DEAD}-not-approved. Requests are sent without' in text
+    live.wiki.set_stage(live.bot.registered, 'approved')
+    assert live.who() == 'Bot'
+    # On 1.43, a refresh would have used up the refresh token.
+    assert live.bot.asked == 0
+
+
 @pytest.mark.parametrize('is_due', [False, True])
 def test_a_refused_client_is_a_warning_and_requests_go_without_a_token(
     live, said, is_due

@@ -210,7 +210,6 @@ DELETE = LACKS.format('Delete pages, revisions, and log entries')
         ('cantedit', 'edit', LACKS.format('Edit existing pages')),
         ('cannotlogout', 'logout', 'run "pwb oauth2 -logout"; to end the aut'),
         ('cannotlogout', 'logout', 'title=Special:OAuthManageMyGrants'),
-        (f'{INVALID}-not-approved', '', 'an administrator rejected or disa'),
         ('readapidenied', 'query', 'The client may only identify its user'),
         (f'{INVALID}-wrong-wiki', '', 'registered for another wiki'),
         (f'{INVALID}-invalid-user', '', 'does not exist on this wiki. Log in'),

@@ -504,7 +504,7 @@ def find(raw, case):
     if isinstance(found, errors.ClientRefusedError):
         assert 'an-id' in str(found)
         used_up = found.is_unusable and 'message' in answer['body']
-        assert found.ends_refresh_token == used_up
+        assert found.ends_refresh_token == (used_up and is_refresh)
         return UNUSABLE if found.is_unusable else REFUSED
     return None
 

@@ -153,10 +153,12 @@ def _examine(status: Status, case: Case) -> None:
     account, user_agent = case.account, http.user_agent(case.site)
     case.auth.check()
     account.load()
-    header = account.header(user_agent)
-    if header is not None:
+    if account.header(user_agent) is not None:
         _ask_api(status, case)
-        header = account.state.header
+    header, refusal = account.state.header, account.state.error()
+    if refusal is not None:
+        # Also after "-login", which may have met it.
+        raise refusal
     if header is None:
         found = account.authorization
         if found is not None and found.ended is not None:
@@ -180,7 +182,8 @@ def _examine(status: Status, case: Case) -> None:
                 break
     if status.rights is not None:
         own = own_rights(case.site, case.username or '')
-        status.missing = messages.missing_rights(own, status.rights)
+        if own:
+            status.missing = messages.missing_rights(own, status.rights)
 
 
 def _ask_api(status: Status, case: Case) -> None:
@@ -196,7 +199,9 @@ def _ask_api(status: Status, case: Case) -> None:
     elif error or not info:
         raise errors.EndpointError(f'{case.wiki}: {words}')
     elif 'anon' in info or case.account.state.header is None:
-        status.refuse('The wiki treats requests with this token as anonymous.')
+        status.refuse(
+            'The wiki does not accept the token, or treats it as anonymous.'
+        )
     elif name != case.username:
         status.refuse(
             f'The token is for {printable(name)}, but user-config.py has'

@@ -187,13 +187,18 @@ class Conversation:
     def _exchange(self, callback: str) -> Token:
         """Complete the login; try again if the wiki gives no answer."""
         code = parse_callback(callback, self._pending)
-        for wait in (1, 2, 4):
+        waits = [1, 2, 4]
+        while True:
             try:
                 return self.endpoints.exchange(self._pending, code)
             except errors.EndpointError as error:
+                if not waits:
+                    # Nothing is kept, unlike when a token is renewed.
+                    error.error = 'no_answer'
+                    raise
+                wait = waits.pop(0)
                 pywikibot.warning(f'{error}\nTrying again in {wait} s.')
                 pywikibot.sleep(wait)
-        return self.endpoints.exchange(self._pending, code)
 
 
 def _with_free_port(redirect_uri: str) -> str | None:

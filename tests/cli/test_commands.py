@@ -71,8 +71,10 @@ def test_the_status_names_the_stage_of_the_client(owner, wiki, shows, stage):
     wiki.set_stage(owner.client, 'proposed')
     shows('', 0, ', proposed\n', 'unless it is approved')
     wiki.set_stage(owner.client, stage)
-    shown = shows('', 1, 'not-approved')
-    assert 'unless it is approved' not in shown
+    for code, option in ('not-approved', '-login'), ('access_denied', ''):
+        shown = shows(option, 1, code, 'refused: http', 'expired, or an adm')
+        assert 'unless it is approved' not in shown
+        wiki.expire_access_tokens()
 
 
 def test_without_an_authorization_the_status_says_what_to_run(stranger, shows):
@@ -238,6 +240,14 @@ def test_an_unusable_answer_is_not_taken_for_a_refusal(
 ):
     wiki.fail_next(fault, path='/api.php', change=lambda _: answer)
     shows('', 3, 'unreachable')
+
+
+def test_what_a_private_wiki_does_not_tell_is_unknown(owner, wiki, shows):
+    def hide(data):
+        return data if 'userinfo' in data['query'] else {'error': {}}
+
+    wiki.fail_next('rewrite', times=2, path='/api.php', change=hide)
+    assert json.loads(shows('-json', 0))['sites'][0]['missing'] is None
 
 
 def test_a_login_renews_a_token_that_has_died_early(owner, wiki, shows):

@@ -254,9 +254,10 @@ def test_it_survives_a_wiki_that_is_down_for_a_moment(
     begin()
     assert waits == [1, 2, 4]
     wiki.fail_next('status', times=4, status=503)
-    with pytest.raises(EndpointError, match='503'):
+    with pytest.raises(EndpointError, match='503') as caught:
         begin()
     assert waits == [1, 2, 4] * 2
+    assert caught.value.error == 'no_answer'
 
 
 def test_a_wrong_client_secret_ends_it(begin):

@@ -310,6 +310,12 @@ def test_reads_are_get_and_changes_are_post(farm, owner, tmp_path):
     assert wiki.count('/api.php', method='POST') == 1
 
 
+def test_the_status_names_the_grants_for_what_the_account_may(owner):
+    shown = owner.alone('oauth2').stdout
+    assert 'rollback (grant "Rollback changes to pages")' in shown
+    assert 'createpage (' not in shown
+
+
 def is_continuation(request):
     return any(
         name.endswith('continue')

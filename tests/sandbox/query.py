@@ -72,7 +72,8 @@ def _users(call):
         user = call.wiki.accounts.users.get(name)
         data = {'name': name, 'missing': True}
         if user:
-            rights = call.wiki.caller(Session(user)).rights
+            # Within the grants of the request, whosever rights they are
+            rights = call.wiki.caller(Session(user), call.caller.grants).rights
             data = {'userid': user.id, 'name': name, 'rights': rights}
         result.append(data)
     return {'users': result}
