@@ -187,6 +187,10 @@ def _ask_api(status: Status, case: Case) -> None:
     """Ask api.php who we are, as any other script would."""
     facts = 'blockinfo|ratelimits|rights'
     data = query(case.site, meta='userinfo', uiprop=facts)
+    refusal = case.account.state.error()
+    if refusal is not None:
+        # The token could not be renewed, and was not sent.
+        raise refusal
     error, info = part(data, 'error'), part(data, 'query', 'userinfo')
     words, name = 'an answer without userinfo', info.get('name')
     if error:
@@ -196,7 +200,10 @@ def _ask_api(status: Status, case: Case) -> None:
     elif error or not info:
         raise errors.EndpointError(f'{case.wiki}: {words}')
     elif 'anon' in info or case.account.state.header is None:
-        status.refuse('The wiki treats requests with this token as anonymous.')
+        status.refuse(
+            'The wiki refuses or ignores the token, and treats the request as'
+            ' anonymous.'
+        )
     elif name != case.username:
         status.refuse(
             f'The token is for {printable(name)}, but user-config.py has'

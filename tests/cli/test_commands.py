@@ -244,6 +244,13 @@ def test_a_login_renews_a_token_that_has_died_early(owner, wiki, shows):
     assert dialogs(wiki) == 0
 
 
+def test_a_client_that_is_no_longer_there_is_named(owner, wiki, shows):
+    wiki.expire_access_tokens()
+    wiki.delete_client(owner.client)
+    words = 'refused: ', 'Compare the client ID and the client secret'
+    assert 'anonymous' not in shows('', 1, *words)
+
+
 def test_a_damaged_token_file_is_status_4_and_left_alone(owner, shows):
     owner.token_file().write_text('{"version": 1, "auth')
     for option in ('-json', '-refresh', '-logout', '-login'):
