@@ -282,7 +282,10 @@ def keys_for(its_site: BaseSite, username: str) -> set[str]:
         if any(host.is_match(key, other) for other in others):
             key = urlsplit(wiki).netloc
         keys.add(key)
-    return keys
+    # An older entry for this host, such as one for OAuth 1.0a, would take
+    # precedence over a wildcard.
+    netloc = urlsplit(its_wiki).netloc
+    return keys | ({netloc} & host.entries().keys())
 
 
 def _folder() -> Path:

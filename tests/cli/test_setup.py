@@ -387,6 +387,10 @@ def test_a_key_is_narrow_enough_for_the_accounts(monkeypatch, username, key):
     monkeypatch.setitem(config.usernames, 'wikipedia', names)
     site = offline_site('de', 'wikipedia')
     assert subject.keys_for(site, username) == {key}
+    # It would take precedence over a wildcard.
+    oauth1 = {'de.wikipedia.org': ('a', 'b', 'c', 'd')}
+    monkeypatch.setattr(config, 'authenticate', oauth1)
+    assert subject.keys_for(site, username) == {key, *oauth1}
 
 
 @pytest.mark.slow
