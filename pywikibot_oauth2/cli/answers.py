@@ -73,12 +73,17 @@ class Answers:
         with _asking('stdin'):
             return str(pywikibot.input(question, password=True)).strip()
 
+    def confirms(self, question: str, *, default: bool = True) -> bool:
+        """Return whether the person says yes."""
+        if self.takes_all:
+            return default
+        with _asking('yes'):
+            return bool(pywikibot.input_yn(question, default=default))
+
     def agree(self, question: str) -> None:
         """Continue only if the person agrees."""
-        if not self.takes_all:
-            with _asking('yes'):
-                if not pywikibot.input_yn(question, default=True):
-                    raise impossible('Nothing was changed.')
+        if not self.confirms(question):
+            raise impossible('Nothing was changed.')
 
 
 @contextlib.contextmanager

@@ -119,14 +119,22 @@ def test_a_second_run_changes_nothing_and_a_reset_the_token_only(
     owner, wiki, shows, unattended, keys
 ):
     unattended()
-    before, _ = state(owner)
+    before, clients = state(owner)
     *_, client = wiki.oauth.clients.values()
-    unattended(f'-client-id:{client.id} -by:id', keys=client.access_token)
-    assert state(owner)[0]['user-config.py'] == before['user-config.py']
+    for options in ('', f'-client-id:{client.id} -by:id', '-grants:editpage'):
+        unattended(options, keys=client.access_token)
+        assert state(owner) == (before, clients)
+    shows('-setup', 2, 'Replace that client?', typed='')
+    unattended('-grants:patrol')
+    assert len(state(owner)[1]) == len(clients) + 1
+    *_, client = wiki.oauth.clients.values()
+    before, _ = state(owner)
     shows('-reset -yes -stdin', 0, keys=keys)
-    name = '.pywikibot-oauth2.json'
+    name = '.pywikibot-oauth2-2.json'
     assert state(owner)[0][name] != before[name]
     shows('', 0)
+    wiki.disable_client(client)
+    shows('-setup', 2, 'Which kind of client?', typed='')
 
 
 def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner):
@@ -395,11 +403,12 @@ def test_a_key_is_narrow_enough_for_the_accounts(monkeypatch, username, key):
 
 @pytest.mark.slow
 def test_a_second_client_is_registered_under_another_name(wiki, unattended):
-    for _ in range(3):
-        unattended()
-    names = [client.name for client in wiki.oauth.clients.values()]
     of_bot = 'Pywikibot of Bot'
-    assert names[-3:] == [of_bot, f'{of_bot} (2)', f'{of_bot} (3)']
+    for name in (of_bot, f'{of_bot} (2)'):
+        wiki.register(name=name)
+    unattended()
+    *_, client = wiki.oauth.clients.values()
+    assert client.name == f'{of_bot} (3)'
 
 
 @pytest.fixture
