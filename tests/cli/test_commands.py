@@ -253,9 +253,9 @@ def test_a_client_that_is_no_longer_there_is_named(owner, wiki, shows):
 
 def test_a_damaged_token_file_is_status_4_and_left_alone(owner, shows):
     owner.token_file().write_text('{"version": 1, "auth')
-    for option in ('-json', '-refresh', '-logout', '-login'):
+    for option in ('-json', '-refresh', '-logout', '-login', '-token'):
         shown = shows(option, 4, 'It was left as it is.')
-        assert 'pwb login -site:sandbox:en' in shown
+        assert shown.count('pwb login') == shown.count('-site:sandbox:en') > 0
     assert owner.token_file().read_text() == '{"version": 1, "auth'
 
 
