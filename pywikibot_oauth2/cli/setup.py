@@ -212,9 +212,15 @@ class Setup:
                 with contextlib.suppress(errors.AuthorizationEndedError):
                     endpoints.refresh(Token('none', 'none'))
             else:
-                header = Token(client.access_token).header
-                profile = endpoints.profile(header) or {}
-                name = printable(profile.get('username') or 'nobody')
+                token = Token(client.access_token)
+                profile = endpoints.profile(token.header)
+                audience = token.claims().get('aud', client.client_id)
+                if profile is None or audience != client.client_id:
+                    raise errors.ClientRefusedError(
+                        f'{self.wiki} does not accept the access token for'
+                        f' the client {client.client_id}.'
+                    )
+                name = printable(profile.get('username'))
         except (errors.ClientRefusedError, errors.ConfigurationError) as error:
             is_unusable = getattr(error, 'is_unusable', False)
             if is_unusable or error.error == 'no_choice':

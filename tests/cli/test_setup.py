@@ -169,7 +169,8 @@ NOWHERE = 'http://127.0.0.1:9'
     ('options', 'line', 'status', 'words'),
     [
         (f'-kind:browser {BY_ID}', '0' * 40, 2, 'Nothing was written.'),
-        (f'-kind:owner-only {BY_ID}', 'a.b.c', 2, 'belongs to nobody, not to'),
+        (f'-kind:owner-only {BY_ID}', 'a.b.c', 2, 'does not accept the acc'),
+        (f'-kind:owner-only {BY_ID}', 'other', 2, 'does not accept the acc'),
         (BY_API, 'wrong', 1, 'did not log Bot in'),
         (BY_API, '', 2, 'Standard input has no line for that.'),
         (BY_API, 'unconfirmed', 1, 'mail'),
@@ -197,6 +198,9 @@ def test_what_is_wrong_is_refused_before_anything_is_written(
         bot.denied.add('mwoauthproposeconsumer')
     if line not in ('unconfirmed', 'denied', 'right'):
         keys = line and f'{line}\n'
+    if line == 'other':
+        # The client ID is that of another client.
+        keys = wiki.register(owner_only=True).access_token
     options = options.format(id=owner.client.id)
     shown = refused(options, status, words, keys=keys)
     # Neither user-config.py nor a login is the problem.
