@@ -71,7 +71,7 @@ class Answers:
         if '-stdin' in self.options:
             return read_line().rstrip('\n')
         with _asking('stdin'):
-            return str(pywikibot.input(question, password=True)).strip()
+            return str(pywikibot.input(question, password=True))
 
     def confirms(self, question: str, *, default: bool = True) -> bool:
         """Return whether the person says yes."""
