@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pywikibot
 
 from pywikibot_oauth2.errors import ConfigurationError
-from pywikibot_oauth2.login.prompt import is_terminal
+from pywikibot_oauth2.login.prompt import HiddenLine, can_paste, is_terminal
 
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ def read_line() -> str:
     if not line:
         raise impossible('Standard input has no line for that.')
     return line
+
+
+def paste(question: str) -> str:
+    """Ask for a line that may be longer than 1,024 characters."""
+    if not can_paste():
+        return str(pywikibot.input(question, password=True))
+    pywikibot.info(f'{question} (it is not shown), and press Enter:')
+    with HiddenLine() as hidden:
+        while (pasted := hidden.poll(60)) is None:
+            pass
+    return pasted
 
 
 class Answers:
@@ -66,11 +77,13 @@ class Answers:
             raise impossible(f'{answer!r} is not one of {", ".join(names)}.')
         return answer
 
-    def hidden(self, question: str) -> str:
+    def hidden(self, question: str, *, is_long: bool = False) -> str:
         """Ask for a secret, without showing it."""
         if '-stdin' in self.options:
             return read_line().rstrip('\n')
         with _asking('stdin'):
+            if is_long:
+                return paste(question)
             return str(pywikibot.input(question, password=True))
 
     def confirms(self, question: str, *, default: bool = True) -> bool:

@@ -252,7 +252,7 @@ class Setup:
                 open_browser(url)
         client_id = ask('client-id', 'Client ID:')
         if callback_url is None:
-            token = hidden('Access token (it is not shown):')
+            token = hidden('Paste the access token', is_long=True)
             return OAuth2Client(client_id, access_token=token)
         question = (
             'Client secret (it is not shown; empty for a client that is not'

@@ -152,6 +152,15 @@ def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner):
     assert 'state          authorized' in shown
 
 
+def test_an_access_token_may_be_longer_than_a_terminal_takes(owner):
+    options = '-kind:owner-only', '-by:id', f'-client-id:{owner.client.id}'
+    with owner.terminal('oauth2', '-setup', *options) as terminal:
+        answer_hidden(terminal, 'access token', 5000 * 'x')
+        shown = terminal.wait()
+    assert '(5000 characters)' in shown
+    assert 'does not accept the access token' in shown
+
+
 def test_whoever_has_no_configuration_is_asked_for_wiki_and_account(
     owner, wiki, refused
 ):
