@@ -195,7 +195,7 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
         return str(error)
     login = login_command(error.wiki, error.account)
     hint = error.hint or ''
-    return f'{error}\n' + advice.format(
+    advice = advice.format(
         login=login,
         oauth2_login=login.replace('pwb login', 'pwb oauth2 -login', 1),
         # A wildcard may reach no wiki.
@@ -204,6 +204,8 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
         folder=shlex.quote(os.path.dirname(hint)),
         clients=_clients(error.wiki) if error.wiki else 'the wiki',
     )
+    # An error of a request has been advised already.
+    return str(error) if advice in str(error) else f'{error}\n{advice}'
 
 
 def _clients(wiki: str) -> str:
