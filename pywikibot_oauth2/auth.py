@@ -448,7 +448,9 @@ def _tell_if_unused(reference: weakref.ref[OAuth2Auth]) -> None:
     No request is sent to a misspelled host, so nothing else would notice it.
     """
     auth = reference()
-    if auth is None or not host.had_a_site():
+    # The commands of pwb oauth2 use no site of Pywikibot.
+    is_told = host.had_a_site() or 'pywikibot_oauth2.cli' in sys.modules
+    if auth is None or not is_told:
         return
     from pywikibot.logging import warning
 

@@ -196,7 +196,7 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
         return str(error)
     login = login_command(error.wiki, error.account)
     hint = error.hint or ''
-    return f'{error}\n' + advice.format(
+    advice = advice.format(
         login=login,
         options=login.removeprefix('pwb login'),
         # A wildcard may reach no wiki.
@@ -205,6 +205,8 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
         folder=shlex.quote(os.path.dirname(hint)),
         clients=_clients(error.wiki) if error.wiki else 'the wiki',
     )
+    # An error of a request has been advised already.
+    return str(error) if advice in str(error) else f'{error}\n{advice}'
 
 
 def _clients(wiki: str) -> str:

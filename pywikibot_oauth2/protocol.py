@@ -130,6 +130,11 @@ REFUSALS = (
     Row('token', (400,), 'invalid_request', 'Check the `client_secret`',
         Meaning.CLIENT_REFUSED,
         ('master token: confidential client without client_secret',)),
+    # Not server trouble: the client ID is misspelled, or was deleted.
+    Row('refresh', (500,), 'server_error', 'The authorization server'
+        ' encountered an unexpected condition which prevented it from'
+        ' fulfilling the request: Client with identifier ',
+        Meaning.CLIENT_REFUSED, ('1.43 token: refresh, unknown client',)),
     Row('token', (401,), 'access_denied', 'Client ', Meaning.CLIENT_UNUSABLE,
         ('token: refresh, client that an admin disabled',)),
     # The refresh token. Before Extension:OAuth of August 2026, only the
@@ -552,7 +557,7 @@ class OAuth2Wiki:
         if response.ok and body is not None and not error:
             return body
         meaning = meaning_of(to, response.status_code, error, hint)
-        words = self._shown(f'{error} {hint}').rstrip('. ')
+        words = self._shown(f'{error} {hint}').rstrip('.! ')
         if meaning not in _ERRORS:
             raise self._trouble(response, words)
         kind, what = _ERRORS[meaning]

@@ -163,6 +163,8 @@ def test_an_advised_error_keeps_its_kind_and_its_facts():
     )
     error.status = 503
     copy = messages.advised(error)
+    # The status explains it again.
+    assert messages.explain(copy) == str(copy)
     assert type(copy) is errors.EndpointError
     assert copy.args == (str(copy),) == (messages.explain(error),)
     assert (copy.wiki, copy.retry_after) == (EN, 5)

@@ -445,8 +445,7 @@ MEANINGS = [
      REFUSED, None),
     (r'token: .*(wrong client_secret|confidential client without'
      r'|client that is not owner-only)', REFUSED, REFUSED),
-    (r'token: refresh, unknown client', None, REFUSED),
-    (r'token: unknown client', REFUSED, REFUSED),
+    (r'token: (refresh, )?unknown client', REFUSED, REFUSED),
     # The refresh token
     (r'token: refresh, with Authorization: Bearer', None, MISTAKE),
     (r'token: refresh with a refresh token that was used', ENDED, None),

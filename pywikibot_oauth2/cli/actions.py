@@ -14,11 +14,11 @@ from pywikibot.exceptions import NoUsernameError
 from pywikibot_oauth2 import errors, host, messages
 from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.cli import registration
-from pywikibot_oauth2.cli.answers import Answers, impossible, read_line
+from pywikibot_oauth2.cli.answers import Answers, impossible, paste, read_line
 from pywikibot_oauth2.cli.sites import Case, offline_site
 from pywikibot_oauth2.cli.status import examine, iso
 from pywikibot_oauth2.login import OAuth2LoginManager
-from pywikibot_oauth2.login.prompt import HiddenLine, can_paste, is_terminal
+from pywikibot_oauth2.login.prompt import is_terminal
 
 
 FINE, NOT_AUTHORIZED, WRONG, UNREACHABLE, NO_STORE = range(5)
@@ -220,15 +220,7 @@ def import_(case: Case, _answers: Answers) -> int:
 
 def _read_line() -> str:
     """Return a line of standard input, hidden if that is a terminal."""
-    if not is_terminal():
-        return read_line()
-    if not can_paste():
-        return str(pywikibot.input('Paste the line', password=True))
-    pywikibot.info('Paste the line (it is not shown), and press Enter:')
-    with HiddenLine() as hidden:
-        while (pasted := hidden.poll(60)) is None:
-            pass
-    return pasted
+    return paste('Paste the line') if is_terminal() else read_line()
 
 
 def _not_authorized(case: Case) -> errors.AuthorizationEndedError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pywikibot
 
 from pywikibot_oauth2.errors import ConfigurationError
-from pywikibot_oauth2.login.prompt import is_terminal
+from pywikibot_oauth2.login.prompt import HiddenLine, can_paste, is_terminal
 
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ def read_line() -> str:
     if not line:
         raise impossible('Standard input has no line for that.')
     return line
+
+
+def paste(question: str) -> str:
+    """Ask for a line that may be longer than 1,024 characters."""
+    if not can_paste():
+        return str(pywikibot.input(question, password=True))
+    pywikibot.info(f'{question} (it is not shown), and press Enter:')
+    with HiddenLine() as hidden:
+        while (pasted := hidden.poll(60)) is None:
+            pass
+    return pasted
 
 
 class Answers:
@@ -66,19 +77,26 @@ class Answers:
             raise impossible(f'{answer!r} is not one of {", ".join(names)}.')
         return answer
 
-    def hidden(self, question: str) -> str:
+    def hidden(self, question: str, *, is_long: bool = False) -> str:
         """Ask for a secret, without showing it."""
         if '-stdin' in self.options:
             return read_line().rstrip('\n')
         with _asking('stdin'):
-            return str(pywikibot.input(question, password=True)).strip()
+            if is_long:
+                return paste(question)
+            return str(pywikibot.input(question, password=True))
+
+    def confirms(self, question: str, *, default: bool = True) -> bool:
+        """Return whether the person says yes."""
+        if self.takes_all:
+            return default
+        with _asking('yes'):
+            return bool(pywikibot.input_yn(question, default=default))
 
     def agree(self, question: str) -> None:
         """Continue only if the person agrees."""
-        if not self.takes_all:
-            with _asking('yes'):
-                if not pywikibot.input_yn(question, default=True):
-                    raise impossible('Nothing was changed.')
+        if not self.confirms(question):
+            raise impossible('Nothing was changed.')
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from pywikibot_oauth2.cli import config_file, registration
 from pywikibot_oauth2.cli.answers import Answers, impossible
 from pywikibot_oauth2.cli.registration import form_address, proposal
 from pywikibot_oauth2.cli.sites import Case, configured_account, find_site
+from pywikibot_oauth2.cli.status import EXITS, examine
 from pywikibot_oauth2.cli.wiki import WikiSession, extension_version
 from pywikibot_oauth2.client import Credentials, OAuth2Client
 from pywikibot_oauth2.errors import printable
@@ -87,8 +88,11 @@ class Setup:
         """
         pywikibot.info(
             f'{self.site} has Extension:OAuth {extension_version(self.wiki)}.'
-            f' The account is {self.username}.\n\nWhich kind of client?'
+            f' The account is {self.username}.'
         )
+        if self._keeps_client():
+            return
+        pywikibot.info('\nWhich kind of client?')
         given = self.answers.given
         is_browser = self.answers.choose('kind', _KINDS) == 'browser'
         url = given.get('callback-url') or registration.CALLBACK_URL
@@ -103,6 +107,35 @@ class Setup:
         else:
             client = self._usable_client(by_form=way == 'form')
             self._plan(client.client_id, client.redirect_uri)(client)
+
+    def _keeps_client(self) -> bool:
+        """Return whether the client in user-config.py stays.
+
+        It does by default, unless it is refused or an option asks for
+        something else.
+        """
+        given, entry = self.answers.given, host.entry_for(self.wiki)
+        if not isinstance(entry, OAuth2Auth) or given.get('by') == 'id':
+            return False
+        client, grants = entry.client, _names(given.get('grants', ''))
+        its_values = {
+            'kind': 'owner-only' if client.owner_only else 'browser',
+            'client-id': client.client_id,
+            'callback-url': client.redirect_uri,
+        }
+        if any(given.get(key, its) != its for key, its in its_values.items()):
+            return False
+        status = examine(Case(self.site))
+        if EXITS[status.state] > 1 or status.state == 'refused':
+            return False
+        if not {*grants} <= {*(status.grants or grants)}:
+            return False
+        name = client.shown_id or 'with an access token'
+        pywikibot.info(
+            f'user-config.py has a client already: {name} ({client.kind}),'
+            f' {status.state}.'
+        )
+        return not self.answers.confirms('Replace that client?', default=False)
 
     def _register(self) -> OAuth2Client:
         """Register a client with the REST API."""
@@ -158,7 +191,7 @@ class Setup:
             )
         question = 'Grants, separated by commas:'
         text = self.answers.ask('grants', question, _DEFAULT_GRANTS)
-        grants = [name.strip() for name in text.split(',') if name.strip()]
+        grants = _names(text)
         known = {*messages.GRANTS, 'basic'}
         unknown = [name for name in grants if name not in known]
         if unknown:
@@ -179,9 +212,15 @@ class Setup:
                 with contextlib.suppress(errors.AuthorizationEndedError):
                     endpoints.refresh(Token('none', 'none'))
             else:
-                header = Token(client.access_token).header
-                profile = endpoints.profile(header) or {}
-                name = printable(profile.get('username') or 'nobody')
+                token = Token(client.access_token)
+                profile = endpoints.profile(token.header)
+                audience = token.claims().get('aud', client.client_id)
+                if profile is None or audience != client.client_id:
+                    raise errors.ClientRefusedError(
+                        f'{self.wiki} does not accept the access token for'
+                        f' the client {client.client_id}.'
+                    )
+                name = printable(profile.get('username'))
         except (errors.ClientRefusedError, errors.ConfigurationError) as error:
             is_unusable = getattr(error, 'is_unusable', False)
             if is_unusable or error.error == 'no_choice':
@@ -213,7 +252,7 @@ class Setup:
                 open_browser(url)
         client_id = ask('client-id', 'Client ID:')
         if callback_url is None:
-            token = hidden('Access token (it is not shown):')
+            token = hidden('Paste the access token', is_long=True)
             return OAuth2Client(client_id, access_token=token)
         question = (
             'Client secret (it is not shown; empty for a client that is not'
@@ -263,6 +302,10 @@ class Setup:
         return write
 
 
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(',') if name.strip()]
+
+
 def keys_for(its_site: BaseSite, username: str) -> set[str]:
     """Return keys for a site and, on Wikimedia, the account's other sites."""
     if not host.is_wikimedia(its_site):
@@ -282,7 +325,10 @@ def keys_for(its_site: BaseSite, username: str) -> set[str]:
         if any(host.is_match(key, other) for other in others):
             key = urlsplit(wiki).netloc
         keys.add(key)
-    return keys
+    # An older entry for this host, such as one for OAuth 1.0a, would take
+    # precedence over a wildcard.
+    netloc = urlsplit(its_wiki).netloc
+    return keys | ({netloc} & host.entries().keys())
 
 
 def _folder() -> Path:
@@ -308,7 +354,7 @@ def run(answers: Answers) -> int:
         command.append(f'-user:{setup.username}')
     if not answers.opens_browser:
         command.append('-no-browser')
-    pywikibot.info('\nLogging in with the new configuration:')
+    pywikibot.info('\nLogging in with this configuration:')
     status = config_file.run_python(setup.folder, *command).returncode
     if status == 0:
         command = ['pwb', 'touch', f'-site:{setup.site}', '-page:Sandbox']

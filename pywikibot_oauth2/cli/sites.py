@@ -6,6 +6,7 @@ import contextlib
 import copy
 import re
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -22,7 +23,6 @@ from pywikibot_oauth2.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pywikibot.family import Family
 
@@ -108,9 +108,10 @@ def _authentication(site: BaseSite, wiki: str) -> OAuth2Auth:
         what = 'has no OAuth2Auth' if found is None else 'has something else'
         if isinstance(found, tuple) and len(found) == 4:
             what = 'has OAuth 1.0a credentials'
+        option = f' -site:{site}' if _is_chosen(Path(config.base_dir)) else ''
         reason = (
             f'user-config.py {what} for {site}. To set OAuth 2.0 up, run:\n'
-            f'  pwb oauth2 -setup -site:{site}'
+            f'  pwb oauth2 -setup{option}'
         )
     raise errors.ConfigurationError(reason, error='no_entry')
 
@@ -137,19 +138,25 @@ def configured_cases() -> Iterator[Case]:
                 pywikibot.warning(error)
 
 
+def _is_chosen(folder: Path) -> bool:
+    """Return whether a person has chosen the current site.
+
+    Without user-config.py, Pywikibot uses Test Wikipedia by default.
+    """
+    names = '-site:', '-family:', '-code:', '-lang:'
+    return (folder / 'user-config.py').exists() or (
+        (config.family, config.mylang) != ('wikipedia', 'test')
+        or any(option.startswith(names) for option in pywikibot.argvu)
+    )
+
+
 def find_site(answers: Answers, folder: Path) -> tuple[BaseSite, str | None]:
     """Return the site to set up.
 
     :return: the site, and the address of its api.php if Pywikibot has no
         family for it
     """
-    # Without user-config.py, Pywikibot uses Test Wikipedia by default.
-    names = '-site:', '-family:', '-code:', '-lang:'
-    is_chosen = (folder / 'user-config.py').exists() or (
-        (config.family, config.mylang) != ('wikipedia', 'test')
-        or any(option.startswith(names) for option in pywikibot.argvu)
-    )
-    if 'wiki' not in answers.given and is_chosen:
+    if 'wiki' not in answers.given and _is_chosen(folder):
         return offline_site(), None
     url = answers.ask(
         'wiki', 'Address of the wiki, such as https://en.wikipedia.org/:'

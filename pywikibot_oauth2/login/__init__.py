@@ -77,11 +77,11 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                     )
                     return bool(own_login())
                 self._log_in(auth, wiki, account)
-        except errors.AuthorizationError as error:
+        except errors.OAuth2Error as error:
             error.wiki = error.wiki or wiki
             error.about(self.username, client.shown_id if client else None)
-            raise messages.advised(error) from None
-        except errors.OAuth2Error as error:
+            if isinstance(error, errors.AuthorizationError):
+                raise messages.advised(error) from None
             text = messages.explain(error, client)
             raise errors.AuthorizationError(text) from None
         return True

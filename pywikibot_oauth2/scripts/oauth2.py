@@ -135,14 +135,16 @@ def main(*args: str) -> int:
     ):
         return WRONG
     answers, action = Answers(options), chosen[0] if chosen else ''
+    case: Case | None = None
     try:
         if action in _GENERAL:
             return _GENERAL[action](answers)
         if action in _FOR_ONE:
-            return _FOR_ONE[action](Case(sites.offline_site()), answers)
+            case = Case(sites.offline_site())
+            return _FOR_ONE[action](case, answers)
         return _for_sites(action, answers)
     except OAuth2Error as error:
-        pywikibot.error(explain(error))
+        pywikibot.error(case.explain(error) if case else explain(error))
         return EXITS[state_of(error)]
     except Error as error:
         pywikibot.error(error)

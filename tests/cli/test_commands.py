@@ -79,6 +79,10 @@ def test_the_status_names_the_stage_of_the_client(owner, wiki, shows, stage):
 
 def test_without_an_authorization_the_status_says_what_to_run(stranger, shows):
     shows('', 2, 'pwb oauth2 -setup -site:sandbox:en')
+    config = stranger.config.rename(stranger.folder / 'other')
+    # Pywikibot's default, Test Wikipedia, is nobody's choice.
+    shows('', 2, 'run:\n  pwb oauth2 -setup\n')
+    config.rename(stranger.config)
     stranger.use_oauth()
     shows('', 1, 'Run "pwb login -site:sandbox:en"')
 
@@ -102,6 +106,13 @@ def test_a_mistake_in_the_configuration_is_status_2(
         f"'{stranger.client.id}', 'secret', redirect_uri='127.0.0.1:80')\n"
     )
     shows('', 2, words)
+
+
+def test_a_misspelled_host_is_named(owner, wiki):
+    edit_file(owner.config, wiki.netloc, 'wiki.exmaple')
+    for option in ('-json', '-all'):
+        shown = owner.alone('oauth2', option).stdout
+        assert "authenticate['wiki.exmaple'] in user-config.py is not" in shown
 
 
 def test_an_account_that_is_missing_is_named(owner, shows):
@@ -257,11 +268,18 @@ def test_a_login_renews_a_token_that_has_died_early(owner, wiki, shows):
     assert dialogs(wiki) == 0
 
 
+def test_a_client_that_is_no_longer_there_is_named(owner, wiki, shows):
+    wiki.expire_access_tokens()
+    wiki.delete_client(owner.client)
+    words = 'refused: ', 'Compare the client ID and the client secret'
+    assert 'anonymous' not in shows('', 1, *words)
+
+
 def test_a_damaged_token_file_is_status_4_and_left_alone(owner, shows):
     owner.token_file().write_text('{"version": 1, "auth')
-    for option in ('-json', '-refresh', '-logout', '-login'):
+    for option in ('-json', '-refresh', '-logout', '-login', '-token'):
         shown = shows(option, 4, 'It was left as it is.')
-        assert 'pwb login -site:sandbox:en' in shown
+        assert shown.count('pwb login') == shown.count('-site:sandbox:en') > 0
     assert owner.token_file().read_text() == '{"version": 1, "auth'
 
 

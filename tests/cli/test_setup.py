@@ -89,6 +89,8 @@ def refused(owner, shows):
 
 
 def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
+    # It may end with a space.
+    wiki.accounts.users['Bot'].password += ' '
     with owner.terminal('oauth2', '-setup') as terminal:
         terminal.answer('Which one', '2')
         terminal.answer('How is the client registered?', '1')
@@ -119,14 +121,22 @@ def test_a_second_run_changes_nothing_and_a_reset_the_token_only(
     owner, wiki, shows, unattended, keys
 ):
     unattended()
-    before, _ = state(owner)
+    before, clients = state(owner)
     *_, client = wiki.oauth.clients.values()
-    unattended(f'-client-id:{client.id} -by:id', keys=client.access_token)
-    assert state(owner)[0]['user-config.py'] == before['user-config.py']
+    for options in ('', f'-client-id:{client.id} -by:id', '-grants:editpage'):
+        unattended(options, keys=client.access_token)
+        assert state(owner) == (before, clients)
+    shows('-setup', 2, 'Replace that client?', typed='')
+    unattended('-grants:patrol')
+    assert len(state(owner)[1]) == len(clients) + 1
+    *_, client = wiki.oauth.clients.values()
+    before, _ = state(owner)
     shows('-reset -yes -stdin', 0, keys=keys)
-    name = '.pywikibot-oauth2.json'
+    name = '.pywikibot-oauth2-2.json'
     assert state(owner)[0][name] != before[name]
     shows('', 0)
+    wiki.disable_client(client)
+    shows('-setup', 2, 'Which kind of client?', typed='')
 
 
 def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner):
@@ -140,6 +150,15 @@ def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner):
         shown = terminal.wait()
     assert 'Bot has authorized the client' in shown
     assert 'state          authorized' in shown
+
+
+def test_an_access_token_may_be_longer_than_a_terminal_takes(owner):
+    options = '-kind:owner-only', '-by:id', f'-client-id:{owner.client.id}'
+    with owner.terminal('oauth2', '-setup', *options) as terminal:
+        answer_hidden(terminal, 'access token', 5000 * 'x')
+        shown = terminal.wait()
+    assert '(5000 characters)' in shown
+    assert 'does not accept the access token' in shown
 
 
 def test_without_a_configuration_wiki_and_account_are_asked_for(
@@ -161,7 +180,8 @@ NOWHERE = 'http://127.0.0.1:9'
     ('options', 'line', 'status', 'words'),
     [
         (f'-kind:browser {BY_ID}', '0' * 40, 2, 'Nothing was written.'),
-        (f'-kind:owner-only {BY_ID}', 'a.b.c', 2, 'belongs to nobody, not to'),
+        (f'-kind:owner-only {BY_ID}', 'a.b.c', 2, 'does not accept the acc'),
+        (f'-kind:owner-only {BY_ID}', 'other', 2, 'does not accept the acc'),
         (BY_API, 'wrong', 1, 'did not log Bot in'),
         (BY_API, '', 2, 'Standard input has no line for that.'),
         (BY_API, 'unconfirmed', 1, 'mail'),
@@ -189,6 +209,9 @@ def test_what_is_wrong_is_refused_before_anything_is_written(
         bot.denied.add('mwoauthproposeconsumer')
     if line not in ('unconfirmed', 'denied', 'right'):
         keys = line and f'{line}\n'
+    if line == 'other':
+        # The client ID is that of another client.
+        keys = wiki.register(owner_only=True).access_token
     options = options.format(id=owner.client.id)
     shown = refused(options, status, words, keys=keys)
     # Neither user-config.py nor a login is the problem.
@@ -392,15 +415,20 @@ def test_a_key_is_narrow_enough_for_the_accounts(monkeypatch, username, key):
     monkeypatch.setitem(config.usernames, 'wikipedia', names)
     site = offline_site('de', 'wikipedia')
     assert subject.keys_for(site, username) == {key}
+    # It would take precedence over a wildcard.
+    oauth1 = {'de.wikipedia.org': ('a', 'b', 'c', 'd')}
+    monkeypatch.setattr(config, 'authenticate', oauth1)
+    assert subject.keys_for(site, username) == {key, *oauth1}
 
 
 @pytest.mark.slow
 def test_a_second_client_is_registered_under_another_name(wiki, unattended):
-    for _ in range(3):
-        unattended()
-    names = [client.name for client in wiki.oauth.clients.values()]
     of_bot = 'Pywikibot of Bot'
-    assert names[-3:] == [of_bot, f'{of_bot} (2)', f'{of_bot} (3)']
+    for name in (of_bot, f'{of_bot} (2)'):
+        wiki.register(name=name)
+    unattended()
+    *_, client = wiki.oauth.clients.values()
+    assert client.name == f'{of_bot} (3)'
 
 
 @pytest.fixture
