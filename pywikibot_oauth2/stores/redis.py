@@ -66,7 +66,9 @@ class RedisStore(Store):
         prefix: str = 'pywikibot-oauth2:',
         lock_timeout: float = 120,
     ) -> None:
-        match = re.fullmatch(_URL, url)
+        # It may be None, if it comes from the environment. A TypeError would
+        # show the line of user-config.py with the client secret.
+        match = re.fullmatch(_URL, str(url))
         self._url = url if match else ''
         # The address without any part of the password.
         self._server = match[1] + match[2] if match else 'the Redis server'

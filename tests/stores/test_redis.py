@@ -89,7 +89,7 @@ def test_its_address_is_shown_without_the_password():
 @pytest.mark.parametrize(
     'url',
     [
-        *('', 'here', '127.0.0.1:6379', 'http://127.0.0.1:6379/'),
+        *(None, '', 'here', '127.0.0.1:6379', 'http://127.0.0.1:6379/'),
         *('redis://127.0.0.1:port/0', 'redis://[127.0.0.1/0'),
         'redis://127.0.0.1:6379/?socket_timeout=soon',
         # It is for rediss:// only.
