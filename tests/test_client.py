@@ -312,6 +312,7 @@ NO_OPTION = 'There is no option redirect_url of OAuth2Auth.'
         (f".from_file('x', redirect_uri='{SECRET}')", 'oauth2 -setup'),
         ('.from_environment()', 'Correct user-config.py.'),
         (f".from_command(['x'], '{SECRET}')", 'user-config.py.'),
+        (f"s('k', '{SECRET}')", 'There is no OAuth2Auths in'),
     ],
 )
 def test_a_wrong_value_ends_it_and_is_not_shown(tmp_path, wiki, call, advice):
