@@ -191,6 +191,8 @@ class OAuth2Session(AuthBase):
                 'No login is pending.', wiki=self._wiki, error='not_pending'
             )
         code = parse_callback(callback, pending)
+        # Tools that show variables would show the code in it.
+        del callback
         token = self._endpoints().exchange(pending, code)
         self._pending = None
         self._account.adopt(
