@@ -262,11 +262,18 @@ class OAuth2Session(AuthBase):
         :raises StoreError: it is not such a dict, is from a newer release
             or belongs to another client
         """
-        found = Authorization.deserialize(data)
-        if found.client_id != client.client_id:
-            raise StoreError('it belongs to another client')
+        pending, reason = None, 'it belongs to another client'
+        try:
+            found = Authorization.deserialize(data)
+            pending = PendingLogin.deserialize(data.get('pending'))
+        except StoreError as error:
+            found, reason = None, str(error)
+        # Tools that show variables would show the tokens in it.
+        del data
+        if found is None or found.client_id != client.client_id:
+            raise StoreError(reason)
         session = cls(client, f'{found.wiki}/api.php', **options)
-        session._pending = PendingLogin.deserialize(data.get('pending'))
+        session._pending = pending
         session._account.resume(found)
         return session
 
