@@ -188,7 +188,10 @@ def import_(case: Case, _answers: Answers) -> int:
     account, client_id = case.account, case.client.client_id
     try:
         found = Authorization.deserialize(json.loads(_read_line()))
-        is_ours = host.entry_for(found.wiki) is case.auth
+        is_ours = (
+            host.entry_for(found.wiki) is case.auth
+            and host.known_site(found.wiki, anywhere=True) is not None
+        )
     except (ValueError, RecursionError, EOFError, errors.StoreError):
         raise impossible(
             'This line was not written by "pwb oauth2 -export".'

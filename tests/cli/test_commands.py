@@ -152,7 +152,8 @@ def test_an_authorization_moves_to_another_folder(
 def test_nothing_but_an_export_is_imported(owner, shows, exported):
     eve = exported.replace('"Bot"', '"Eve"')
     odd = (line.replace('http://', 'http://[') for line in (exported, eve))
-    for bad in ('\n', '{}\n', eve, *odd):
+    elsewhere = exported.replace('/api.php', '/~eve/api.php')
+    for bad in ('\n', '{}\n', eve, elsewhere, *odd):
         shows('-import', 2, keys=bad)
 
 
