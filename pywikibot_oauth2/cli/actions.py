@@ -201,7 +201,7 @@ def import_(case: Case, _answers: Answers) -> int:
     if ids != (account.user, client_id) or not found.is_complete:
         code, is_ours = 'other_account', False
         theirs = f'{found.user} and the client {found.client_id}'
-        ours = f'{account.user} and the client {client_id}'
+        ours = f'{account.user} and the client {case.client.shown_id}'
     if not is_ours:
         raise errors.ConfigurationError(
             f'The line is for {theirs}, not for {ours}.',

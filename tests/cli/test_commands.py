@@ -155,6 +155,10 @@ def test_nothing_but_an_export_is_imported(owner, shows, exported):
     elsewhere = exported.replace('/api.php', '/~eve/api.php')
     for bad in ('\n', '{}\n', eve, elsewhere, *odd):
         shows('-import', 2, keys=bad)
+    # As if the ID and the secret had been confused
+    edit_file(owner.config, owner.client.id, 'secret' * 6)
+    shown = shows('-import', 2, keys=exported)
+    assert 'and the client (36 characters).' in shown
 
 
 def test_an_import_that_cannot_be_stored_does_not_say_so(
