@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from pywikibot_oauth2 import FileStore, StoreError
 from tests.harness import Owner, dialogs, edit_file, grants, pwb, wait_until
 from tests.sandbox.config import FAMILY
 
@@ -117,6 +118,15 @@ def test_a_refresh_gets_a_new_token_at_once(owner, wiki, shows):
     block_the_place_of(owner.token_file())
     shows('-refresh', 4)
     assert grants(wiki, 'refresh_token') == 1
+
+
+@pytest.mark.usefixtures('owner')
+def test_a_new_token_that_is_only_in_memory_is_status_4(shows, monkeypatch):
+    def save(_):
+        raise StoreError('There is no room.')
+
+    monkeypatch.setattr(FileStore, 'reserve', lambda *_: save)
+    shows('-refresh', 4, 'There is no room.', 'the token was renewed')
 
 
 def test_the_token_is_all_that_is_written(owner, wiki, shows):
