@@ -198,7 +198,7 @@ def refusals():
         yield 400, f'GET /{query} HTTP/1.1', HOST
     get = f'GET /{CALLBACK} HTTP/1.1'
     # Requests of a web page
-    for marks in ('no-cors image', 'cors empty', 'navigate iframe'):
+    for marks in ('no-cors image', 'cors document', 'navigate iframe'):
         mode, dest = marks.split()
         fields = f'Sec-Fetch-Mode: {mode}', f'Sec-Fetch-Dest: {dest}'
         yield 400, get, HOST, *fields
