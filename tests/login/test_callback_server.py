@@ -202,6 +202,8 @@ def refusals():
         mode, dest = marks.split()
         fields = f'Sec-Fetch-Mode: {mode}', f'Sec-Fetch-Dest: {dest}'
         yield 400, get, HOST, *fields
+    for field in ('Sec-Purpose: prefetch;prerender', 'Upgrade: websocket'):
+        yield 400, get, HOST, field
     for method in ('POST', 'HEAD', 'PUT', 'OPTIONS', 'ANY'):
         yield 405, f'{method} /{CALLBACK} HTTP/1.1', HOST
     for host in OTHER_HOSTS.split():
