@@ -36,6 +36,7 @@ from pywikibot_oauth2 import (
     AuthorizationError,
     OAuth2Client,
     OAuth2Session,
+    StoreError,
 )
 
 
@@ -232,8 +233,10 @@ def create_app() -> Flask:
             403,
         )
 
+    # A StoreError: the tool has another client now.
+    @app.errorhandler(StoreError)
     @app.errorhandler(AuthorizationEndedError)
-    def ended(_error: AuthorizationEndedError) -> tuple[str, int]:
+    def ended(_error: pywikibot.exceptions.Error) -> tuple[str, int]:
         g.visit.forget()
         return page(
             'The wiki no longer lets this tool act for you. Log in again.', 403

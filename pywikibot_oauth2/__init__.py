@@ -42,6 +42,13 @@ def __getattr__(name: str) -> object:
         exports = importlib.import_module('pywikibot_oauth2._exports')
         if hasattr(exports, name):
             return getattr(exports, name)
+        if host.is_reading_user_config():
+            # A traceback would show the line with the secrets.
+            sys.stderr.write(
+                f'There is no {name} in pywikibot_oauth2, only'
+                f' {", ".join(exports.__all__)}.\nCorrect user-config.py.\n'
+            )
+            sys.exit(2)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
@@ -60,6 +67,7 @@ if sys.argv[:1] == ['-m'] and '-setup' in sys.argv:
 
 import pywikibot
 
+from pywikibot_oauth2 import host
 from pywikibot_oauth2.auth import OAuth2Auth
 
 

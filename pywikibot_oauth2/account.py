@@ -673,7 +673,7 @@ class Account:
         if (stored.user or '', stored.client_id) != self._key:
             reason = (
                 f'it is for {stored.user} and the client {stored.client_id},'
-                f' not for {self.user} and the client {self.client.client_id}'
+                f' not for {self.user} and the client {self.client.shown_id}'
             )
             raise self._unusable('other_account', reason)
         if stored.wiki != self._wiki and not self._policy.trusts(stored.wiki):

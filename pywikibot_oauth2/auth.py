@@ -385,7 +385,8 @@ def _require(is_right: bool, name: str, value: object, what: str) -> None:
 def _credentials_in(path: Path) -> Credentials:
     """Return the credentials in a JSON file that nobody else can read."""
     try:
-        content = read_private(path)
+        what = f'The credentials file {path}'
+        return Credentials.from_json(read_private(path), what)
     except OSError as error:
         code = 'no_credentials'
         if isinstance(error, ExposedFileError):
@@ -398,7 +399,6 @@ def _credentials_in(path: Path) -> Credentials:
             error=code,
             hint=str(path),
         ) from None
-    return Credentials.from_json(content, f'The credentials file {path}')
 
 
 @contextlib.contextmanager

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pywikibot import config
+from pywikibot.logging import warning
 from requests.auth import AuthBase
 
-from pywikibot_oauth2 import host
+from pywikibot_oauth2 import host, messages
 from pywikibot_oauth2.errors import ConfigurationError
 from pywikibot_oauth2.locks import ForkSafeLock
 
@@ -172,6 +173,10 @@ class Block:
                 ' not be held across a "yield".'
             )
         self._stand_in()
+        if self.wiki not in used_wikis and host.is_sent_through_proxy(
+            self.wiki
+        ):
+            warning(messages.THROUGH_PROXY.format(wiki=self.wiki))
         used_clients.add(self.client.client_id)
         used_wikis.add(self.wiki)
         self.outer = outer

@@ -64,17 +64,20 @@ class Credentials(NamedTuple):
             raise ConfigurationError(
                 'The command for the credentials must be a list of strings.'
             )
+
+        # No variable holds the output, which a traceback might show.
+        def run() -> bytes:
+            return subprocess.check_output(command, timeout=_COMMAND_TIMEOUT)
+
         try:
-            output = subprocess.check_output(command, timeout=_COMMAND_TIMEOUT)
+            if client_id is None:
+                return cls.from_json(run(), f'The output of {command[0]}')
+            secret = run().decode(errors='replace').strip()
+            return cls(client_id, secret or None)
         except subprocess.CalledProcessError as error:
             reason = f'ended with status {error.returncode}'
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             reason = f'cannot be run ({type(error).__name__})'
-        else:
-            if client_id is None:
-                return cls.from_json(output, f'The output of {command[0]}')
-            secret = output.decode(errors='replace').strip()
-            return cls(client_id, secret or None)
         raise ConfigurationError(
             f'The command {command[0]} for the credentials {reason}.'
         )
@@ -87,10 +90,12 @@ class Credentials(NamedTuple):
         :raises ConfigurationError: it is something else; the error does not
             show it
         """
+        data = None
         with contextlib.suppress(ValueError, TypeError, RecursionError):
             data = json.loads(content)
             if isinstance(data, dict) and {*map(type, data.values())} == {str}:
                 return cls(**data)
+        del content, data
         raise ConfigurationError(
             f'{what} must be a JSON object with strings for some of'
             f' {", ".join(cls._fields)}, and nothing else.',

@@ -18,7 +18,7 @@ from pywikibot import config
 from pywikibot.exceptions import UnknownFamilyError
 from pywikibot.tools import normalize_username
 from requests import PreparedRequest, RequestException
-from requests.utils import get_environ_proxies
+from requests.utils import get_environ_proxies, select_proxy
 
 from pywikibot_oauth2.errors import ConfigurationError
 
@@ -149,7 +149,8 @@ def is_sent_through_proxy(wiki: str) -> bool:
         return False
     from pywikibot.comms import http
 
-    return bool(http.session.trust_env and get_environ_proxies(wiki))
+    proxies = get_environ_proxies(wiki)
+    return bool(http.session.trust_env and select_proxy(wiki, proxies))
 
 
 # Sites and accounts

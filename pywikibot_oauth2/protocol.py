@@ -270,7 +270,7 @@ def parse_callback(callback: str, pending: PendingLogin) -> str:
     elif not is_ours or len(codes) > 1:
         reason = 'The address belongs to another login, or its end is missing.'
     else:
-        return codes[0]
+        return _Code(codes[0])
     raise AnswerNotAcceptedError(reason)
 
 
@@ -635,6 +635,15 @@ class _Fields(dict[str, object]):
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__}>'
+
+
+class _Code(str):
+    """An authorization code, hidden from tools that show variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return '<authorization code>'
 
 
 class _Answered(Exception):  # noqa: N818 - nothing went wrong

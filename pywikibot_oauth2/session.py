@@ -192,6 +192,8 @@ class OAuth2Session(AuthBase):
                 'No login is pending.', wiki=self._wiki, error='not_pending'
             )
         code = parse_callback(callback, pending)
+        # Tools that show variables would show the code in it.
+        del callback
         token = self._endpoints().exchange(pending, code)
         self._pending = None
         self._account.adopt(
@@ -262,15 +264,19 @@ class OAuth2Session(AuthBase):
         :raises StoreError: it is not such a dict, is from a newer release
             or belongs to another client
         """
+        session, pending, reason = None, None, 'it belongs to another client'
         try:
             found = Authorization.deserialize(data)
-            if found.client_id != client.client_id:
-                raise StoreError('it belongs to another client')
-            session = cls(client, f'{found.wiki}/api.php', **options)
-            session._pending = PendingLogin.deserialize(data.get('pending'))
+            pending = PendingLogin.deserialize(data.get('pending'))
+            if found.client_id == client.client_id:
+                session = cls(client, f'{found.wiki}/api.php', **options)
         except (ConfigurationError, StoreError) as error:
             reason = str(error).rstrip('.')
-            raise StoreError(f'The session is unusable: {reason}.') from None
+        # Tools that show variables would show the tokens in it.
+        del data
+        if session is None:
+            raise StoreError(f'The session is unusable: {reason}.')
+        session._pending = pending
         session._account.resume(found)
         return session
 

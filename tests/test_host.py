@@ -332,16 +332,18 @@ def test_only_a_family_or_a_setting_can_switch_the_verification_off(
 
 @pytest.mark.parametrize('wiki', ['http://127.0.0.1:8080', 'http://x.example'])
 @pytest.mark.parametrize(
-    ('name', 'value'),
-    [('http_proxy', 'http://p.example'), ('no_proxy', '127.0.0.1'), ('A', '')],
+    ('names', 'is_used'),
+    [('http', True), ('all', True), ('http no', False), ('https', False)],
 )
-def test_a_proxy_for_this_machine_is_noticed(monkeypatch, wiki, name, value):
+def test_a_proxy_for_this_machine_is_noticed(
+    monkeypatch, wiki, names, is_used
+):
     for variable in [*os.environ]:
         if variable.lower().endswith('_proxy'):
             monkeypatch.delenv(variable)
-    monkeypatch.setenv('http_proxy', 'http://p.example' if name != 'A' else '')
-    monkeypatch.setenv(name, value)
-    expected = name == 'http_proxy' and '127' in wiki
+    for name in names.split():
+        monkeypatch.setenv(f'{name}_proxy', '127.0.0.1')
+    expected = is_used and '127' in wiki
     assert host.is_sent_through_proxy(wiki) == expected
     monkeypatch.setattr(http.session, 'trust_env', False)
     assert not host.is_sent_through_proxy(wiki)

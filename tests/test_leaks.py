@@ -77,12 +77,15 @@ def test_no_error_of_a_renewal_shows_a_secret(bot, printed, kind):
     check(bot.wiki, *map(repr, known), bot.said, printed())
 
 
-def test_no_traceback_of_a_request_shows_the_header(bot, printed):
+def test_no_traceback_of_a_session_shows_the_code_or_the_header(bot, printed):
     session = OAuth2Session(bot.client, bot.wiki.api_url, clock=bot.wiki.clock)
+    bot.wiki.fail_next('html')
+    with pytest.raises(OAuth2Error) as first:
+        session.complete(bot.wiki.approve(session.authorization_url()))
     session.complete(bot.wiki.approve(session.authorization_url()))
     bot.wiki.expire_access_tokens()
     bot.wiki.fail_next('html')
     with pytest.raises(OAuth2Error) as caught:
         requests.get(bot.wiki.api_url, auth=session)
-    check(bot.wiki, shown_by(caught.value), printed())
+    check(bot.wiki, *map(shown_by, [first.value, caught.value]), printed())
     assert repr(session.token.header) == '<Authorization header>'

@@ -190,7 +190,10 @@ def import_(case: Case, _answers: Answers) -> int:
     account, client_id = case.account, case.client.client_id
     try:
         found = Authorization.deserialize(json.loads(_read_line()))
-        is_ours = host.entry_for(found.wiki) is case.auth
+        is_ours = (
+            host.entry_for(found.wiki) is case.auth
+            and host.known_site(found.wiki, anywhere=True) is not None
+        )
     except (ValueError, RecursionError, EOFError, errors.StoreError):
         raise impossible(
             'This line was not written by "pwb oauth2 -export".'
@@ -200,7 +203,7 @@ def import_(case: Case, _answers: Answers) -> int:
     if ids != (account.user, client_id) or not found.is_complete:
         code, is_ours = 'other_account', False
         theirs = f'{found.user} and the client {found.client_id}'
-        ours = f'{account.user} and the client {client_id}'
+        ours = f'{account.user} and the client {case.client.shown_id}'
     if not is_ours:
         raise errors.ConfigurationError(
             f'The line is for {theirs}, not for {ours}.',

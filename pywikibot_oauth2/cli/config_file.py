@@ -159,7 +159,7 @@ def replace(path: Path, content: str) -> Path | None:
                 path.with_name(f'{path.name}.bak'), f'{path.name}.bak{{}}', 1
             )
             backup.touch(mode=0o600)
-            shutil.copy2(path, backup)
+            shutil.copyfile(path, backup)
         put(content.encode())
     return backup
 

@@ -179,10 +179,14 @@ class CallbackServer:
             return HTTPStatus.NOT_FOUND, _NOTHING
         fields = parse_qsl(query, keep_blank_values=True)
         # Any web page can embed the address as an image, but browsers then
-        # say so (Fetch Metadata). Other programs lack these headers.
+        # say so (Fetch Metadata), as they do if a page is loaded in advance.
+        # Other programs lack these headers, and so do the WebSockets of
+        # Chromium.
         if (
             headers.get('Sec-Fetch-Mode', 'navigate') != 'navigate'
             or headers.get('Sec-Fetch-Dest', 'document') != 'document'
+            or 'Sec-Purpose' in headers
+            or 'Upgrade' in headers
             or not self._fields.issubset(fields)
             or not self._is_answer(f'?{query}')
         ):

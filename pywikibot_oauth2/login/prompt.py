@@ -65,7 +65,8 @@ class HiddenLine:
             mode = termios.tcgetattr(self._fd)
             mode[3] &= ~termios.ISIG
             termios.tcsetattr(self._fd, termios.TCSANOW, mode)
-        for number in (signal.SIGTERM, signal.SIGHUP) if is_main else ():
+        ends = signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT
+        for number in ends if is_main else ():
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, _end)
                 self._signals.append(number)

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from pywikibot_oauth2 import FileStore, StoreError
 from tests.harness import Owner, dialogs, edit_file, grants, pwb, wait_until
 from tests.sandbox.config import FAMILY
 
@@ -132,6 +133,15 @@ def test_a_refresh_gets_a_new_token_at_once(owner, wiki, shows):
     assert grants(wiki, 'refresh_token') == 1
 
 
+@pytest.mark.usefixtures('owner')
+def test_a_new_token_that_is_only_in_memory_is_status_4(shows, monkeypatch):
+    def save(_):
+        raise StoreError('There is no room.')
+
+    monkeypatch.setattr(FileStore, 'reserve', lambda *_: save)
+    shows('-refresh', 4, 'There is no room.', 'the token was renewed')
+
+
 def test_only_the_token_is_written(owner, wiki, shows):
     data = json.loads(shows('-token -json', 0))
     assert data.keys() == {'access_token', 'expires_at'}
@@ -165,8 +175,13 @@ def test_an_authorization_moves_to_another_folder(
 def test_only_an_export_is_imported(owner, shows, exported):
     eve = exported.replace('"Bot"', '"Eve"')
     odd = (line.replace('http://', 'http://[') for line in (exported, eve))
-    for bad in ('\n', '{}\n', eve, *odd):
+    elsewhere = exported.replace('/api.php', '/~eve/api.php')
+    for bad in ('\n', '{}\n', eve, elsewhere, *odd):
         shows('-import', 2, keys=bad)
+    # As if the ID and the secret had been confused
+    edit_file(owner.config, owner.client.id, 'secret' * 6)
+    shown = shows('-import', 2, keys=exported)
+    assert 'and the client (36 characters).' in shown
 
 
 def test_an_import_that_cannot_be_stored_does_not_say_so(

@@ -131,3 +131,5 @@ def test_a_link_stays_one_and_each_old_file_is_kept(tmp_path):
     assert path.is_symlink()
     assert target.read_text('utf-8') == new
     assert [each.read_text('utf-8') for each in backups] == ['# old\n', new]
+    # They may hold secrets, such as those of OAuth 1.0a.
+    assert {each.stat().st_mode & 0o777 for each in backups} == {0o600}

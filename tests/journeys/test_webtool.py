@@ -15,7 +15,14 @@ from contextlib import ExitStack
 import pytest
 
 from examples import demo_webtool, webtool
-from tests.harness import SECONDS, TOP, at_once, free_port, wait_until
+from tests.harness import (
+    SECONDS,
+    TOP,
+    at_once,
+    edit_file,
+    free_port,
+    wait_until,
+)
 from tests.helpers import set_up_pywikibot
 from tests.sandbox import Sandbox
 from tests.sandbox.browser import Browser
@@ -169,6 +176,19 @@ def test_a_visitor_who_logs_out_is_forgotten(alice, bob):
     assert alice.open('/edit', form).status == 403
     assert alice.edits == 0
     assert bob.is_known
+
+
+def test_a_visitor_logs_in_again_after_the_tool_got_another_client(
+    tool, alice
+):
+    alice.open('/login')
+    for is_known in False, True:
+        assert alice.is_known == is_known
+        edit_file(alice.path, tool.client.id, 'another client')
+        answer = alice.edit() if is_known else alice.open('/login')
+        assert 'Log in again' in answer.text
+        alice.log_in()
+    assert alice.is_known
 
 
 def test_what_the_wiki_refuses_is_shown(tool, alice):

@@ -198,10 +198,12 @@ def refusals():
         yield 400, f'GET /{query} HTTP/1.1', HOST
     get = f'GET /{CALLBACK} HTTP/1.1'
     # Requests of a web page
-    for marks in ('no-cors image', 'cors empty', 'navigate iframe'):
+    for marks in ('no-cors image', 'cors document', 'navigate iframe'):
         mode, dest = marks.split()
         fields = f'Sec-Fetch-Mode: {mode}', f'Sec-Fetch-Dest: {dest}'
         yield 400, get, HOST, *fields
+    for field in ('Sec-Purpose: prefetch;prerender', 'Upgrade: websocket'):
+        yield 400, get, HOST, field
     for method in ('POST', 'HEAD', 'PUT', 'OPTIONS', 'ANY'):
         yield 405, f'{method} /{CALLBACK} HTTP/1.1', HOST
     for host in OTHER_HOSTS.split():

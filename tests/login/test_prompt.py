@@ -124,7 +124,7 @@ with module['HiddenLine']() as line:
 
 
 @pytest.mark.parametrize(
-    'number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    'number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 )
 def test_the_mode_is_restored_on_signals_that_end_the_process(number):
     with Terminal([sys.executable, '-c', PROGRAM]) as terminal:
