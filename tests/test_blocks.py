@@ -537,6 +537,25 @@ def test_no_csrf_token_outlives_its_access_token(tool, wiki, session, how):
         assert {request.error for request in each.requests} == {None}
 
 
+def test_no_csrf_token_outlives_its_access_token_between_two_visits(
+    tool, wiki, session
+):
+    tool.configure_bot(has_farm=True)
+    for is_renewed in (False, False, True):
+        # A web tool creates the session anew for each visit.
+        session = OAuth2Session.deserialize(
+            session.serialize(), session.client, clock=wiki.clock
+        )
+        if is_renewed:
+            session.refresh()
+        for code in ('en', 'de'):
+            edit_in_block(session, lambda user, code=code: append(user, code))
+        wiki.clock.advance(HOUR)
+    for each in (wiki, tool.other):
+        assert editors(each) == [session.user] * 3
+        assert {request.error for request in each.requests} == {None}
+
+
 # Asynchronous code
 
 
