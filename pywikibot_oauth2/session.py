@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypedDict
+from urllib.parse import parse_qs
 
 from requests.auth import AuthBase
 
@@ -64,7 +65,7 @@ class OAuth2Session(AuthBase):
         one that Pywikibot has without a site
     :param refreshes: whether a request refreshes a token that is due
     :param asserts_user: whether requests to api.php fail rather than be
-        anonymous (``assert=user``)
+        anonymous (``assert=user``, unless they have another ``assert``)
     :param on_change: called with the session whenever it has another token
         or has ended, so that the program can store what :meth:`serialize`
         returns. It is called while other threads wait for the session, and
@@ -283,7 +284,12 @@ class OAuth2Session(AuthBase):
         if host.wiki_of(url) != self._wiki:
             return request
         host.require_safe_transport(self._wiki)
-        if self.asserts_user and url.partition('?')[0].endswith('/api.php'):
+        path, _, query = url.partition('?')
+        if (
+            self.asserts_user
+            and path.endswith('/api.php')
+            and 'assert' not in parse_qs(query)
+        ):
             # MediaWiki also takes parameters from the address of a POST;
             # those in its body take precedence.
             request.prepare_url(url, {'assert': 'user'})

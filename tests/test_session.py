@@ -328,6 +328,8 @@ def test_requests_assert_the_user_if_wanted(wiki, session, asserts_user):
         assert {**request.query, **request.form} == {**WHO, **asserted}
         assert request.user == 'Bot'
         assert request.bearer == session.token.access_token
+    requests.get(wiki.api_url, {**WHO, 'assert': 'bot'}, auth=session)
+    assert wiki.requests[-1].query['assert'] == 'bot'
     other = requests.Request('GET', f'{wiki.url}/w/api.php').prepare()
     assert session(other) is other
     assert 'Authorization' not in other.headers
