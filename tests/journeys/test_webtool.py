@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import signal
 import socket
@@ -326,3 +327,16 @@ def test_the_demonstration_is_started_with_one_command():
         process.send_signal(signal.SIGINT)
         process.stdout.read()
     assert process.returncode == 0
+
+
+def test_the_demonstration_says_why_the_tool_does_not_run(tmp_path):
+    (tmp_path / 'flask.py').write_text('1 / 0')
+    done = subprocess.run(
+        [sys.executable, '-m', 'examples.demo_webtool'],
+        cwd=TOP,
+        env={**os.environ, 'PYTHONPATH': str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert 'ZeroDivisionError' in done.stderr
