@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import pywikibot
+import pywikibot.exceptions
 
 from pywikibot_oauth2 import OAuth2Client, OAuth2Session
 
@@ -51,10 +52,14 @@ async def add_lines(
 
     async def add(session: OAuth2Session) -> None:
         async with limit:
-            # This coroutine waits, but the event loop does not.
-            done = await asyncio.to_thread(
-                add_line, session, site, title, line
-            )
+            try:
+                # This coroutine waits, but the event loop does not.
+                done = await asyncio.to_thread(
+                    add_line, session, site, title, line
+                )
+            except pywikibot.exceptions.Error as error:
+                # All others edit nevertheless.
+                done = f'{session.user} could not edit {title}: {error}'
         pywikibot.stdout(done)
 
     await asyncio.gather(*map(add, sessions))
