@@ -25,6 +25,7 @@ from pywikibot_oauth2.errors import (
     OAuth2Error,
     StoreError,
 )
+from pywikibot_oauth2.locks import ForkSafeLock
 from pywikibot_oauth2.protocol import OAuth2Wiki, parse_callback
 from pywikibot_oauth2.stores import MemoryStore
 from pywikibot_oauth2.token import Token
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
         asserts_user: bool
         on_change: Callable[[OAuth2Session], object] | None
         clock: Callable[[], float]
+
+
+# Shared by all sessions, since it is held for microseconds only.
+_begin_lock = ForkSafeLock()
 
 
 class OAuth2Session(AuthBase):
@@ -171,8 +176,9 @@ class OAuth2Session(AuthBase):
         :raises ConfigurationError: the wiki is not reached by https
         """
         endpoints = self._endpoints()
-        self._pending = self._pending or endpoints.begin()
-        return endpoints.authorization_url(self._pending, locale)
+        with _begin_lock.held:
+            pending = self._pending = self._pending or endpoints.begin()
+        return endpoints.authorization_url(pending, locale)
 
     def complete(self, callback: str) -> None:
         """Complete the login with the address the user was sent back to.
