@@ -232,13 +232,27 @@ class OAuth2Session(AuthBase):
     def profile(self) -> dict[str, object] | None:
         """Ask the wiki who the user is and what the client may do.
 
+        The token is renewed if necessary, as for any other request.
+
         :return: the profile with username, groups, rights and grants, among
             others; None if there is no token or the wiki does not accept it
         :raises ClientRefusedError: nobody may use the client
         :raises EndpointError: the wiki gave no usable answer
         """
-        token = self.token
-        return self._endpoints().profile(token.header) if token else None
+        account, agent, found = self._account, self._user_agent, None
+        before = account.state.header
+        header = account.header(agent)
+        error = account.state.error()
+        if error is not None:
+            raise error
+        if header is not None:
+            found = self._endpoints().profile(header)
+            if found is None and account.is_automatic:
+                again = account.replace(header, agent)
+                if again not in (None, header):
+                    found = self._endpoints().profile(again)
+        self._auth.notice_renewal(before)
+        return found
 
     def serialize(self) -> dict[str, object]:
         """Return the session as a JSON-serializable dict.

@@ -367,6 +367,22 @@ def test_the_automatic_refresh_can_be_switched_off(wiki, session):
     assert ask(wiki, session) == 'Bot'
 
 
+@on_both
+def test_the_profile_is_asked_with_a_renewed_token(
+    wiki, session, registered, like
+):
+    for expire in (
+        lambda: wiki.clock.advance(HOUR),
+        wiki.expire_access_tokens,
+    ):
+        expire()
+        assert session.profile()['username'] == 'Bot'
+    assert wiki.count('/access_token') == 2
+    wiki.revoke('Bot', registered)
+    assert session.profile() is None
+    assert session.ended
+
+
 def test_requests_that_fail_for_one_reason_are_not_kept_with_it(
     wiki, session, registered
 ):
