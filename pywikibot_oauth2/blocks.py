@@ -214,10 +214,13 @@ class Block:
 
     def _stand_in(self) -> None:
         """Make sure that Pywikibot's requests to the wiki come here."""
-        entry = host.entry_for(self.wiki)
+        entry, key = host.entry_for(self.wiki), urlsplit(self.wiki).netloc
         if entry is None:
+            if isinstance(config.authenticate.get(key), _StandIn):
+                # Looking for the site of a Wikipedia takes a millisecond.
+                return
             site = host.known_site(self.wiki)
-            key = host.netloc_of(site) if site else urlsplit(self.wiki).netloc
+            key = host.netloc_of(site) if site else key
             config.authenticate.setdefault(key, _StandIn())  # type: ignore[arg-type] # what Pywikibot passes to requests as it is
         elif not getattr(entry, 'heeds_blocks', False):
             raise ConfigurationError(

@@ -370,6 +370,18 @@ def test_an_account_of_the_program_must_be_in_usernames(
     assert tool.editors == ['Bot', session.user, 'Bot']
 
 
+def test_the_site_of_a_wiki_is_looked_for_once(tool, session, monkeypatch):
+    def known_site(wiki):
+        asked.append(wiki)
+        return usual(wiki)
+
+    asked, usual = [], host.known_site
+    monkeypatch.setattr(host, 'known_site', known_site)
+    for _ in range(2):
+        edit_in_block(session, lambda _: None)
+    assert len(asked) == 1
+
+
 def test_a_wildcard_may_be_added_after_a_block(tool, wiki, session):
     edit_in_block(session)
     auth = tool.configure_bot()
