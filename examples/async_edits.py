@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import pywikibot
+import pywikibot.exceptions
 
 from pywikibot_oauth2 import OAuth2Client, OAuth2Session
 
@@ -32,14 +33,15 @@ def add_line(session: OAuth2Session, site: str, title: str, line: str) -> str:
     """Add a line to a page, in the name of the session's user."""
     with session.use():
         wiki = pywikibot.Site(site, user=session.user)
-        wiki.editpage(
+        is_saved = wiki.editpage(
             pywikibot.Page(wiki, title),
             summary='Add a line',
             minor=False,
             bot=False,
             appendtext=f'\n{line}',
         )
-    return f'{session.user} has edited {title}.'
+    what = 'has edited' if is_saved else 'could not edit'
+    return f'{session.user} {what} {title}.'
 
 
 async def add_lines(
@@ -50,10 +52,14 @@ async def add_lines(
 
     async def add(session: OAuth2Session) -> None:
         async with limit:
-            # This coroutine waits, but the event loop does not.
-            done = await asyncio.to_thread(
-                add_line, session, site, title, line
-            )
+            try:
+                # This coroutine waits, but the event loop does not.
+                done = await asyncio.to_thread(
+                    add_line, session, site, title, line
+                )
+            except pywikibot.exceptions.Error as error:
+                # All others edit nevertheless.
+                done = f'{session.user} could not edit {title}: {error}'
         pywikibot.stdout(done)
 
     await asyncio.gather(*map(add, sessions))
@@ -70,6 +76,7 @@ def keep(path: Path, session: OAuth2Session) -> None:
 def main(site: str, title: str, line: str, *files: str) -> None:
     """Read the sessions, and let their users edit."""
     pywikibot.config.put_throttle = 0
+    pywikibot.config.solve_captcha = False
     client = OAuth2Client(os.environ['CLIENT_ID'], os.environ['CLIENT_SECRET'])
     # Create the site once beforehand: the first sites of several threads
     # would race with each other.

@@ -1,4 +1,7 @@
-"""Run the web tool together with a wiki, both on this machine."""
+"""Run the web tool together with a wiki, both on this machine.
+
+The tool needs Flask: ``pip install flask``.
+"""
 
 from __future__ import annotations
 
@@ -68,16 +71,11 @@ def main() -> None:
     with (
         Sandbox(token_life=TOKEN_LIFE) as wiki,
         tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryFile('w+') as log,
     ):
         for name in ('Alice', 'Bob'):
             wiki.add_user(name)
-        with start(
-            wiki,
-            Path(folder),
-            port,
-            stderr=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        ) as tool:
+        with start(wiki, Path(folder), port, stderr=log, stdout=log) as tool:
             sys.stdout.write(
                 WELCOME.format(
                     tool=f'http://127.0.0.1:{port}/',
@@ -90,6 +88,8 @@ def main() -> None:
             sys.stdout.flush()
             with contextlib.suppress(KeyboardInterrupt):
                 tool.wait()
+                log.seek(0)
+                sys.exit(f'The tool has ended:\n{log.read()}')
             tool.terminate()
 
 

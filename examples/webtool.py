@@ -78,6 +78,8 @@ def create_app() -> Flask:
     }
     # Pywikibot makes bots wait between two edits; people do so anyway.
     pywikibot.config.put_throttle = 0
+    # It would ask for the answer in the terminal of the server.
+    pywikibot.config.solve_captcha = False
     # Nobody is logged in here: this is only the wiki.
     wiki = pywikibot.Site(settings['SITE'])
     client = OAuth2Client(
@@ -199,13 +201,15 @@ def create_app() -> Flask:
         with session().use() as used:
             site = pywikibot.Site(settings['SITE'], user=used.user)
             target = pywikibot.Page(site, request.form['title'])
-            site.editpage(
+            is_saved = site.editpage(
                 target,
                 summary='Add a line',
                 minor=False,
                 bot=False,
                 appendtext=f'\n{request.form["line"]}',
             )
+        if not is_saved:
+            return page(f'The wiki did not save {target.title()}.', 502)
         return page(f'Saved on {target.title()}: {request.form["line"]}')
 
     @app.post('/logout')

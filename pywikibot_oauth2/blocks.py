@@ -43,6 +43,9 @@ _lock = ForkSafeLock()
 used_wikis: set[str] = set()
 #: The client IDs of those blocks.
 used_clients: set[str] = set()
+# By wiki and user: a hash of the Authorization header at the end of the last
+# block, and the wikis on which Pywikibot has acted for the user.
+_last_used: dict[tuple[str, str | None], tuple[int, frozenset[str]]] = {}
 
 
 class _StandIn(AuthBase):
@@ -177,6 +180,7 @@ class Block:
             self.wiki
         ):
             warning(messages.THROUGH_PROXY.format(wiki=self.wiki))
+        self._drop_csrf_tokens()
         used_clients.add(self.client.client_id)
         used_wikis.add(self.wiki)
         self.outer = outer
@@ -185,6 +189,9 @@ class Block:
     def __exit__(self, *_exception: object) -> None:
         assert _current_block is not None
         self.has_ended = True
+        if self.user is not None:
+            used = hash(self.auth.account.state.header), self.auth.wikis
+            _last_used[self.wiki, self.user] = used
         if _current_block.get() is not self:
             raise self.error(
                 f'The block of {self.user} was left out of order: blocks must'
@@ -195,12 +202,30 @@ class Block:
             outer = outer.outer
         _current_block.set(outer)
 
+    def _drop_csrf_tokens(self) -> None:
+        """Make sites fetch new CSRF tokens if the wiki would refuse theirs.
+
+        A web tool has a new session object for each visit. The token may
+        have been renewed between two visits, by this or another process, or
+        will be at the first request.
+        """
+        account = self.auth.account
+        state = account.state
+        last, wikis = _last_used.get((self.wiki, self.user), (None, None))
+        if wikis is not None:
+            self.auth.wikis |= wikis
+            if last != hash(state.header) or account.clock() >= state.due:
+                host.clear_csrf_tokens(wikis, self.user)
+
     def _stand_in(self) -> None:
         """Make sure that Pywikibot's requests to the wiki come here."""
-        entry = host.entry_for(self.wiki)
+        entry, key = host.entry_for(self.wiki), urlsplit(self.wiki).netloc
         if entry is None:
+            if isinstance(config.authenticate.get(key), _StandIn):
+                # Looking for the site of a Wikipedia takes a millisecond.
+                return
             site = host.known_site(self.wiki)
-            key = host.netloc_of(site) if site else urlsplit(self.wiki).netloc
+            key = host.netloc_of(site) if site else key
             config.authenticate.setdefault(key, _StandIn())  # type: ignore[arg-type] # what Pywikibot passes to requests as it is
         elif not getattr(entry, 'heeds_blocks', False):
             raise ConfigurationError(

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypedDict
+from urllib.parse import parse_qs
 
 from requests.auth import AuthBase
 
@@ -24,6 +25,7 @@ from pywikibot_oauth2.errors import (
     OAuth2Error,
     StoreError,
 )
+from pywikibot_oauth2.locks import ForkSafeLock
 from pywikibot_oauth2.protocol import OAuth2Wiki, parse_callback
 from pywikibot_oauth2.stores import MemoryStore
 from pywikibot_oauth2.token import Token
@@ -42,6 +44,10 @@ if TYPE_CHECKING:
         asserts_user: bool
         on_change: Callable[[OAuth2Session], object] | None
         clock: Callable[[], float]
+
+
+# Shared by all sessions, since it is held for microseconds only.
+_begin_lock = ForkSafeLock()
 
 
 class OAuth2Session(AuthBase):
@@ -64,7 +70,7 @@ class OAuth2Session(AuthBase):
         one that Pywikibot has without a site
     :param refreshes: whether a request refreshes a token that is due
     :param asserts_user: whether requests to api.php fail rather than be
-        anonymous (``assert=user``)
+        anonymous (``assert=user``, unless they have another ``assert``)
     :param on_change: called with the session whenever it has another token
         or has ended, so that the program can store what :meth:`serialize`
         returns. It is called while other threads wait for the session, and
@@ -170,8 +176,9 @@ class OAuth2Session(AuthBase):
         :raises ConfigurationError: the wiki is not reached by https
         """
         endpoints = self._endpoints()
-        self._pending = self._pending or endpoints.begin()
-        return endpoints.authorization_url(self._pending, locale)
+        with _begin_lock.held:
+            pending = self._pending = self._pending or endpoints.begin()
+        return endpoints.authorization_url(pending, locale)
 
     def complete(self, callback: str) -> None:
         """Complete the login with the address the user was sent back to.
@@ -228,14 +235,28 @@ class OAuth2Session(AuthBase):
     def profile(self) -> dict[str, object] | None:
         """Ask the wiki who the user is and what the client may do.
 
+        The token is renewed if necessary, as for any other request.
+
         :return: the profile with username, groups, rights and grants, among
             others; None if there is no token or the wiki does not accept it
         :raises ClientRefusedError: nobody may use the client
         :raises ConfigurationError: the wiki is not reached by https
         :raises EndpointError: the wiki gave no usable answer
         """
-        token = self.token
-        return self._endpoints().profile(token.header) if token else None
+        account, agent, found = self._account, self._user_agent, None
+        before = account.state.header
+        header = account.header(agent)
+        error = account.state.error()
+        if error is not None:
+            raise error
+        if header is not None:
+            found = self._endpoints().profile(header)
+            if found is None and account.is_automatic:
+                again = account.replace(header, agent)
+                if again not in (None, header):
+                    found = self._endpoints().profile(again)
+        self._auth.notice_renewal(before)
+        return found
 
     def serialize(self) -> dict[str, object]:
         """Return the session as a JSON-serializable dict.
@@ -295,7 +316,12 @@ class OAuth2Session(AuthBase):
         if host.wiki_of(url) != self._wiki:
             return request
         host.require_safe_transport(self._wiki)
-        if self.asserts_user and url.partition('?')[0].endswith('/api.php'):
+        path, _, query = url.partition('?')
+        if (
+            self.asserts_user
+            and path.endswith('/api.php')
+            and 'assert' not in parse_qs(query)
+        ):
             # MediaWiki also takes parameters from the address of a POST;
             # those in its body take precedence.
             request.prepare_url(url, {'assert': 'user'})

@@ -370,6 +370,18 @@ def test_an_account_of_the_program_must_be_in_usernames(
     assert tool.editors == ['Bot', session.user, 'Bot']
 
 
+def test_the_site_of_a_wiki_is_looked_for_once(tool, session, monkeypatch):
+    def known_site(wiki):
+        asked.append(wiki)
+        return usual(wiki)
+
+    asked, usual = [], host.known_site
+    monkeypatch.setattr(host, 'known_site', known_site)
+    for _ in range(2):
+        edit_in_block(session, lambda _: None)
+    assert len(asked) == 1
+
+
 def test_a_wildcard_may_be_added_after_a_block(tool, wiki, session):
     edit_in_block(session)
     auth = tool.configure_bot()
@@ -534,6 +546,25 @@ def test_no_csrf_token_outlives_its_access_token(tool, wiki, session, how):
         append(session.user, 'de')
     for each in (wiki, tool.other):
         assert editors(each) == [name] * 2
+        assert {request.error for request in each.requests} == {None}
+
+
+def test_no_csrf_token_outlives_its_access_token_between_two_visits(
+    tool, wiki, session
+):
+    tool.configure_bot(has_farm=True)
+    for is_renewed in (False, False, True):
+        # A web tool creates the session anew for each visit.
+        session = OAuth2Session.deserialize(
+            session.serialize(), session.client, clock=wiki.clock
+        )
+        if is_renewed:
+            session.refresh()
+        for code in ('en', 'de'):
+            edit_in_block(session, lambda user, code=code: append(user, code))
+        wiki.clock.advance(HOUR)
+    for each in (wiki, tool.other):
+        assert editors(each) == [session.user] * 3
         assert {request.error for request in each.requests} == {None}
 
 

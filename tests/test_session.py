@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import pickle
 import re
+import threading
 
 import pytest
 import pywikibot
@@ -22,6 +24,7 @@ from pywikibot_oauth2 import (
     StoreError,
 )
 from pywikibot_oauth2.authorization import Authorization
+from pywikibot_oauth2.protocol import OAuth2Wiki
 from pywikibot_oauth2.token import Token
 from tests.harness import at_once
 from tests.helpers import HOUR, client_of, on_both, set_up_pywikibot
@@ -91,6 +94,21 @@ def test_the_authorization_url_stays_the_same_also_when_it_was_stored(
     again.complete(wiki.approve(url))
     assert again.is_complete
     assert make().authorization_url() != url
+
+
+def test_threads_get_the_same_authorization_url(make, monkeypatch):
+    def begin(wiki):
+        begun.append(wiki)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.5)  # for another thread to get here
+        return usual(wiki)
+
+    begun, both, usual = [], threading.Barrier(2), OAuth2Wiki.begin
+    monkeypatch.setattr(OAuth2Wiki, 'begin', begin)
+    session = make()
+    urls = at_once(2, lambda _: session.authorization_url())
+    assert urls[0] == urls[1]
+    assert len(begun) == 1
 
 
 @pytest.mark.parametrize('by_site', [False, True])
@@ -329,6 +347,8 @@ def test_requests_assert_the_user_if_wanted(wiki, session, asserts_user):
         assert {**request.query, **request.form} == {**WHO, **asserted}
         assert request.user == 'Bot'
         assert request.bearer == session.token.access_token
+    requests.get(wiki.api_url, {**WHO, 'assert': 'bot'}, auth=session)
+    assert wiki.requests[-1].query['assert'] == 'bot'
     other = requests.Request('GET', f'{wiki.url}/w/api.php').prepare()
     assert session(other) is other
     assert 'Authorization' not in other.headers
@@ -346,6 +366,22 @@ def test_the_automatic_refresh_can_be_switched_off(wiki, session):
     assert session.profile() is None
     session.refresh()
     assert ask(wiki, session) == 'Bot'
+
+
+@on_both
+def test_the_profile_is_asked_with_a_renewed_token(
+    wiki, session, registered, like
+):
+    for expire in (
+        lambda: wiki.clock.advance(HOUR),
+        wiki.expire_access_tokens,
+    ):
+        expire()
+        assert session.profile()['username'] == 'Bot'
+    assert wiki.count('/access_token') == 2
+    wiki.revoke('Bot', registered)
+    assert session.profile() is None
+    assert session.ended
 
 
 def test_requests_that_fail_for_one_reason_are_not_kept_with_it(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import signal
 import socket
@@ -209,6 +210,24 @@ def test_what_the_wiki_refuses_is_shown(tool, alice):
     assert alice.edit().status == 200
 
 
+@pytest.mark.parametrize(
+    ('reason', 'words'),
+    [({'captcha': {'type': 'simple', 'id': '1', 'question': '1 + 1'}},
+      'captcha'),
+     ({'code': 'x', 'info': 'y'}, 'did not save Guestbook')],
+)  # fmt: skip
+def test_an_edit_that_is_not_saved_is_not_said_to_be(
+    tool, alice, reason, words
+):
+    alice.log_in()
+    assert alice.edit().status == 200
+    failure = {'edit': {'result': 'Failure', **reason}}
+    tool.wiki.fail_next('rewrite', path='api.php', change=lambda _: failure)
+    page = alice.edit()
+    assert page.status == 502
+    assert words in page.text
+
+
 # Who must not get in
 
 
@@ -328,3 +347,16 @@ def test_the_demonstration_is_started_with_one_command():
         process.send_signal(signal.SIGINT)
         process.stdout.read()
     assert process.returncode == 0
+
+
+def test_the_demonstration_says_why_the_tool_does_not_run(tmp_path):
+    (tmp_path / 'flask.py').write_text('1 / 0')
+    done = subprocess.run(
+        [sys.executable, '-m', 'examples.demo_webtool'],
+        cwd=TOP,
+        env={**os.environ, 'PYTHONPATH': str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert 'ZeroDivisionError' in done.stderr
