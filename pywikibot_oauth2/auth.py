@@ -246,11 +246,11 @@ class OAuth2Auth(AuthBase):
     def _discover(self, wiki: str) -> BotAuth | None:
         """Return the authentication for a new wiki; None if it is not ours."""
         # Plugs the login manager in, which also reports a problem.
-        site = host.admit(wiki, self)
-        if site is None or site.username is None or not self._can_work():
+        username = host.admit(wiki, self)
+        if username is None or not self._can_work():
             return None
         try:
-            return self.route(wiki, site.username)
+            return self.route(wiki, username)
         except ConfigurationError as error:
             self._report(error)
         return None

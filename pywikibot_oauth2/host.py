@@ -435,8 +435,8 @@ def entries() -> dict[str, object]:
     }
 
 
-def admit(wiki: str, auth: object) -> KnownSite | None:
-    """Return the site of a wiki if an entry authenticates its requests.
+def admit(wiki: str, auth: object) -> str | None:
+    """Return the account on a wiki if an entry authenticates its requests.
 
     From then on, Pywikibot uses the login manager of this package.
 
@@ -444,10 +444,10 @@ def admit(wiki: str, auth: object) -> KnownSite | None:
         site and account there
     """
     site = known_site(wiki) if entry_for(wiki) is auth else None
-    if site is None or site.username is None:
-        return None
-    install_login_manager()
-    return site
+    username = site.username if site else None
+    if username is not None:
+        install_login_manager()
+    return username
 
 
 def check_wildcards(auth: object) -> None:
