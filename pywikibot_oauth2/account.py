@@ -13,6 +13,8 @@ import weakref
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from pywikibot.logging import warning
+
 from pywikibot_oauth2 import locks
 from pywikibot_oauth2.authorization import LOGGED_OUT, Authorization
 from pywikibot_oauth2.errors import (
@@ -71,8 +73,6 @@ class Policy:
 
         :param note: the consequence of the error
         """
-        from pywikibot.logging import warning
-
         warning(f'{error} {note}'.rstrip())
 
     def wait(self, error: OAuth2Error, attempt: int) -> bool:

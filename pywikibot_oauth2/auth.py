@@ -11,6 +11,7 @@ import weakref
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pywikibot.logging import warning
 from requests.auth import AuthBase
 
 from pywikibot_oauth2 import blocks, host, messages
@@ -266,8 +267,6 @@ class OAuth2Auth(AuthBase):
 
     def _report(self, error: ConfigurationError) -> None:
         """Warn of a problem; from then on, no request gets a token."""
-        from pywikibot.logging import warning
-
         warning(messages.explain(error, self.client))
         # The login manager, which runs before any edit, raises it.
         self.problem = error
@@ -283,8 +282,6 @@ class OAuth2Auth(AuthBase):
             error.wiki = self._a_wiki()
             raise
         if host.is_running('login', '-oauth'):
-            from pywikibot.logging import warning
-
             warning(messages.OAUTH1_OPTION)
         host.check_wildcards(self)
         for key, other in host.entries().items():
@@ -449,8 +446,6 @@ def _tell_if_unused(reference: weakref.ref[OAuth2Auth]) -> None:
     auth = reference()
     if auth is None or not host.had_a_site():
         return
-    from pywikibot.logging import warning
-
     hosts = {host.netloc_of(site) for site in host.configured_sites()}
     used = {urlsplit(wiki).netloc for wiki in auth.wikis()}
     for key in host.entries_of(auth):

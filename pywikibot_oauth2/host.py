@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+import pywikibot
 from pywikibot import config
 from pywikibot.exceptions import UnknownFamilyError
 from pywikibot.tools import normalize_username
@@ -367,8 +368,6 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     created by ``pywikibot.Site()``, so they are found through the garbage
     collector, which takes some milliseconds for each renewal.
     """
-    if 'pywikibot.site' not in sys.modules:
-        return
     # Pywikibot does not load this module.
     import gc
 
@@ -518,7 +517,6 @@ def install_login_manager() -> None:
     :raises SystemExit: Pywikibot looks up another class, and would ask for a
         password; any other exception would reach the user as a traceback
     """
-    import pywikibot
     from pywikibot import login
     from pywikibot.site import APISite
 
@@ -550,7 +548,6 @@ def is_reading_user_config() -> bool:
 
 def is_running(script: str, option: str | None = None) -> bool:
     """Return whether a script is running, optionally with a given option."""
-    import pywikibot
     from pywikibot.bot import calledModuleName
 
     is_given = option is None or option in pywikibot.argvu
