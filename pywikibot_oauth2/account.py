@@ -13,6 +13,8 @@ import weakref
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from pywikibot.logging import warning
+
 from pywikibot_oauth2 import locks
 from pywikibot_oauth2.authorization import LOGGED_OUT, Authorization
 from pywikibot_oauth2.errors import (
@@ -71,8 +73,6 @@ class Policy:
 
         :param note: the consequence of the error
         """
-        from pywikibot.logging import warning
-
         warning(f'{error} {note}'.rstrip())
 
     def wait(self, error: OAuth2Error, attempt: int) -> bool:
@@ -97,7 +97,7 @@ class State:
         it follows from the rest, too
     """
 
-    authorization: Authorization | None = None
+    authorization: Authorization
     is_saved: bool = True
     cookies: RequestsCookieJar | None = None
     not_before: float = -math.inf
@@ -152,7 +152,6 @@ class Account:
         'clock',
         'is_automatic',
         'state',
-        'user',
     )
 
     def __init__(
@@ -167,7 +166,6 @@ class Account:
         is_automatic: bool = True,
     ) -> None:
         self.client = client
-        self.user = user
         self.is_automatic = is_automatic
         self._wiki = wiki
         self._store = store
@@ -178,13 +176,9 @@ class Account:
         self._busy_pid: int | None = None
         # The token that was sent, and the error instead of an answer.
         self._lost_answer: tuple[Token | None, EndpointError] | None = None
-        authorization = None
-        if client.owner_only:
-            fixed = client.access_token
-            authorization = Authorization(
-                client.client_id, wiki, user, Token(fixed) if fixed else None
-            )
-        self._set(State(authorization))
+        fixed = client.access_token
+        token = None if fixed is None else Token(fixed)
+        self._set(State(Authorization(client.client_id, wiki, user, token)))
 
     # For requests
 
@@ -212,7 +206,7 @@ class Account:
         :raises StoreError: what is stored cannot be used
         """
         with self._lock.held:
-            if self.state.authorization is None and not self._is_busy:
+            if self.authorization.generation == 0 and not self._is_busy:
                 # A process that starts with a valid token needs no lock.
                 self._look()
             if (
@@ -279,15 +273,19 @@ class Account:
     # Facts
 
     @property
-    def authorization(self) -> Authorization | None:
-        """The authorization in memory."""
+    def authorization(self) -> Authorization:
+        """The authorization in memory, which may not have been given yet."""
         return self.state.authorization
+
+    @property
+    def user(self) -> str | None:
+        """The name of the account; None if it is not known yet."""
+        return self.authorization.user
 
     @property
     def wiki(self) -> str:
         """The wiki that issued the token, or that will be asked for one."""
-        authorization = self.state.authorization
-        return authorization.wiki if authorization else self._wiki
+        return self.authorization.wiki
 
     @property
     def of_user(self) -> str:
@@ -297,11 +295,11 @@ class Account:
     @property
     def can_renew(self) -> bool:
         """Whether the wiki would issue a new token without a person."""
-        return self._is_renewable(self.state.authorization)
+        return self._is_renewable(self.authorization)
 
     # Changes of the authorization
 
-    def load(self) -> Authorization | None:
+    def load(self) -> Authorization:
         """Return the newest authorization, in memory or in the store.
 
         :raises ConfigurationError: secrets would go to the wrong wiki
@@ -309,7 +307,7 @@ class Account:
         """
         with self._lock.held:
             self._take(self._store.load(*self._key))
-            return self.state.authorization
+            return self.authorization
 
     def refresh(self, user_agent: str | None = None) -> None:
         """Renew the token now, for example after a right was granted.
@@ -343,9 +341,10 @@ class Account:
 
         A fixed access token is that of the client, not what was stored.
         """
-        self.identify(authorization.user)
         if self.client.access_token is None:
             self._set(State(authorization))
+        else:
+            self.identify(authorization.user)
 
     def restart(self) -> None:
         """Forget that the authorization has ended, for an owner-only client.
@@ -353,7 +352,7 @@ class Account:
         :raises StoreError: what is stored cannot be read or written
         """
         with self._newest() as found:
-            if found is not None and found.ended is not None:
+            if found.ended is not None:
                 self._replace_stored(found._replace(ended=None))
 
     def forget(self, reason: str = LOGGED_OUT) -> Authorization | None:
@@ -368,7 +367,7 @@ class Account:
             nothing was changed
         """
         with self._newest() as found:
-            if found is None or found.token is None:
+            if found.token is None:
                 return None
             self._replace_stored(found.end(reason))
             return found
@@ -376,11 +375,8 @@ class Account:
     def identify(self, user: str | None) -> None:
         """Record whose authorization it is."""
         with self._lock.held:
-            self.user = user
-            found = self.state.authorization
-            if found is not None:
-                found = found._replace(user=user)
-                self._set(replace(self.state, authorization=found))
+            found = self.authorization._replace(user=user)
+            self._set(replace(self.state, authorization=found))
 
     def store_at_exit(self) -> OAuth2Error | None:
         """Store what is only in memory, because the process ends.
@@ -396,7 +392,7 @@ class Account:
             return StoreError(f'A thread was using the token{self.of_user}.')
         try:
             with self._newest() as found:
-                if found is not None and not self.state.is_saved:
+                if not self.state.is_saved:
                     self._store.reserve(*self._key)(found.serialize())
                 self._set(replace(self.state, is_saved=True))
         except OAuth2Error as error:
@@ -407,8 +403,7 @@ class Account:
 
     def report_loss(self, error: OAuth2Error) -> None:
         """Report that a token is lost, because the process ends."""
-        found = self.state.authorization
-        if found is not None and found.is_complete:
+        if self.authorization.is_complete:
             self._warn(error, f'The new token{self.of_user} is lost.')
 
     # Renewal
@@ -544,8 +539,7 @@ class Account:
 
         :raises ConfigurationError: a fork has copied its refresh token
         """
-        found = self.state.authorization
-        if found is None or not (self.can_renew or refused):
+        if not (self.can_renew or refused):
             return None
         if (
             self._forks != locks.forks
@@ -558,7 +552,7 @@ class Account:
                 ' refresh token.'
             )
             raise self._error(ConfigurationError, message, 'fork')
-        return found
+        return self.authorization
 
     def _end(self, error: AuthorizationEndedError, save: Save | None) -> None:
         """Record that the authorization has ended, if it really has.
@@ -567,8 +561,7 @@ class Account:
         in the meantime, so the store is read again first. While it cannot be
         read, no end is stored.
         """
-        before = self.state.authorization
-        assert before is not None
+        before = self.authorization
         assert before.token is not None
         try:
             if self._take(self._store.load(*self._key), before.token.header):
@@ -597,8 +590,7 @@ class Account:
     @property
     def _usable_token(self) -> Token | None:
         """The token that requests carry, if any."""
-        found, header = self.state.authorization, self.state.header
-        return found.token if found is not None and header else None
+        return self.authorization.token if self.state.header else None
 
     def _pause(self, refusal: ClientRefusedError) -> None:
         """Use no token until a new one comes, or the pause is over."""
@@ -624,11 +616,11 @@ class Account:
         return self.user or '', self.client.client_id
 
     @contextlib.contextmanager
-    def _newest(self) -> Iterator[Authorization | None]:
+    def _newest(self) -> Iterator[Authorization]:
         """Provide the newest authorization, and exclude everybody else."""
         with self._lock.held, undisturbed(self._store.lock(*self._key)):
             self._take(self._store.load(*self._key))
-            yield self.state.authorization
+            yield self.authorization
 
     def _take(
         self, data: Mapping[str, object] | None, refused: str | None = None
@@ -647,10 +639,10 @@ class Account:
         """
         if data is None:
             return False
-        stored, mine = self._checked(data), self.state.authorization
-        ahead = stored.generation - (mine.generation if mine else -1)
+        stored, mine = self._checked(data), self.authorization
+        ahead = stored.generation - mine.generation
         is_newer = ahead > 0
-        if mine and ahead == 0 and stored.token is not None:
+        if ahead == 0 and stored.token is not None:
             may_differ = mine.token is None or refused is not None
             is_newer = may_differ and stored.token.header != refused
         if is_newer:
@@ -695,14 +687,14 @@ class Account:
 
     def _following(self, authorization: Authorization) -> State:
         """Return the state with a higher generation than any other."""
-        known, step = [authorization, self.state.authorization], _BY_A_PERSON
+        known, step = [authorization, self.authorization], _BY_A_PERSON
         try:
             data = self._store.load(*self._key)
             if data is not None:
                 known.append(Authorization.deserialize(data))
         except StoreError:
             step = _UNKNOWN
-        newest = max(found.generation for found in known if found)
+        newest = max(found.generation for found in known)
         return State(
             authorization._replace(generation=newest + step), is_saved=False
         )
@@ -718,11 +710,10 @@ class Account:
         self, save: Save | None, data: Mapping[str, object] | None = None
     ) -> None:
         """Store the authorization; if that fails, only warn."""
-        authorization = self.state.authorization
-        if save is None or authorization is None:
+        if save is None:
             return
         try:
-            save(data or authorization.serialize())
+            save(data or self.authorization.serialize())
         except StoreError as error:
             # The pause begins now. Otherwise, the new token would be due, and
             # its refresh token would be used up, at the next request.
@@ -735,24 +726,22 @@ class Account:
 
     def _set(self, state: State) -> None:
         """Replace the state; this is the only place that does."""
-        authorization = state.authorization
-        token = authorization.token if authorization else None
-        header = None
+        token, header = state.authorization.token, None
         # Without a token, each request asks the store, so that a login in
         # another terminal is noticed.
         due = -math.inf
         if token is not None and state.refusal is None:
             header = token.header
             due = math.inf
-            if self.is_automatic and self._is_renewable(authorization):
+            if self.is_automatic and self._is_renewable(state.authorization):
                 due = max(token.due, state.not_before)
             if not state.is_saved:
                 due = min(due, self.clock() + _SAVE_AGAIN)
         self.state = replace(state, header=header, due=due)
         (_unsaved.discard if state.is_saved else _unsaved.add)(self)
 
-    def _is_renewable(self, authorization: Authorization | None) -> bool:
-        if authorization is None or authorization.ended is not None:
+    def _is_renewable(self, authorization: Authorization) -> bool:
+        if authorization.ended is not None:
             return False
         if self.client.owner_only:
             return self.client.access_token is None
@@ -765,8 +754,7 @@ class Account:
         self._policy.warn(error.about(self.user, self.client.shown_id), note)
 
     def _warn_unsaved(self, error: StoreError) -> None:
-        authorization = self.state.authorization
-        if authorization is not None and authorization.is_complete:
+        if self.authorization.is_complete:
             self._warn(
                 error, f'The new token{self.of_user} is only in memory.'
             )

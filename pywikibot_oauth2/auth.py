@@ -11,6 +11,7 @@ import weakref
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pywikibot.logging import warning
 from requests.auth import AuthBase
 
 from pywikibot_oauth2 import blocks, host, messages
@@ -247,11 +248,11 @@ class OAuth2Auth(AuthBase):
     def _discover(self, wiki: str) -> BotAuth | None:
         """Return the authentication for a new wiki; None if it is not ours."""
         # Plugs the login manager in, which also reports a problem.
-        site = host.admit(wiki, self)
-        if site is None or site.username is None or not self._can_work():
+        username = host.admit(wiki, self)
+        if username is None or not self._can_work():
             return None
         try:
-            return self.route(wiki, site.username)
+            return self.route(wiki, username)
         except ConfigurationError as error:
             self._report(error)
         return None
@@ -267,8 +268,6 @@ class OAuth2Auth(AuthBase):
 
     def _report(self, error: ConfigurationError) -> None:
         """Warn of a problem; from then on, no request gets a token."""
-        from pywikibot.logging import warning
-
         warning(messages.explain(error, self.client))
         # The login manager, which runs before any edit, raises it.
         self.problem = error
@@ -284,8 +283,6 @@ class OAuth2Auth(AuthBase):
             error.wiki = self._a_wiki()
             raise
         if host.is_running('login', '-oauth'):
-            from pywikibot.logging import warning
-
             warning(messages.OAUTH1_OPTION)
         host.check_wildcards(self)
         for key, other in host.entries().items():
@@ -452,8 +449,6 @@ def _tell_if_unused(reference: weakref.ref[OAuth2Auth]) -> None:
     is_told = host.had_a_site() or 'pywikibot_oauth2.cli' in sys.modules
     if auth is None or not is_told:
         return
-    from pywikibot.logging import warning
-
     hosts = {host.netloc_of(site) for site in host.configured_sites()}
     used = {urlsplit(wiki).netloc for wiki in auth.wikis()}
     for key in host.entries_of(auth):

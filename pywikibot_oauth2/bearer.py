@@ -94,22 +94,15 @@ class BearerAuth(AuthBase):
         if error is not None:
             raise error
         account = self.account
-        found = account.authorization
+        ended = account.authorization.ended
         raise AuthorizationEndedError(
             f'The authorization{account.of_user} has not been given yet.'
-            if found is None or found.ended is None
-            else f'The authorization{account.of_user} has ended:'
-            f' {found.ended}',
+            if ended is None
+            else f'The authorization{account.of_user} has ended: {ended}',
             wiki=account.wiki,
             account=account.user,
             client_id=account.client.shown_id,
         )
-
-    @property
-    def is_authorized(self) -> bool:
-        """Whether there is a token that the wiki has not refused."""
-        found = self.account.authorization
-        return found is not None and found.is_complete
 
     def passed_on(self, response: Response) -> None:
         """Look at an answer to a request that is not repeated."""
@@ -134,9 +127,10 @@ class BearerAuth(AuthBase):
         :param before: the Authorization header before the renewal; None if
             there was no token
         """
-        now = self.account.state.header
-        if self.wikis and before is not None and now not in (before, None):
-            host.clear_csrf_tokens(self.wikis, self.account.user)
+        state = self.account.state
+        is_new = before is not None and state.header not in (before, None)
+        if self.wikis and is_new:
+            host.clear_csrf_tokens(self.wikis, state.authorization.user)
 
     def _answered(
         self, response: Response, **options: Unpack[SendOptions]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+import pywikibot
 from pywikibot import config
 from pywikibot.exceptions import UnknownFamilyError
 from pywikibot.tools import normalize_username
@@ -368,8 +369,6 @@ def clear_csrf_tokens(wikis: Iterable[str], username: str | None) -> None:
     created by ``pywikibot.Site()``, so they are found through the garbage
     collector, which takes some milliseconds for each renewal.
     """
-    if 'pywikibot.site' not in sys.modules:
-        return
     # Pywikibot does not load this module.
     import gc
 
@@ -436,8 +435,8 @@ def entries() -> dict[str, object]:
     }
 
 
-def admit(wiki: str, auth: object) -> KnownSite | None:
-    """Return the site of a wiki if an entry authenticates its requests.
+def admit(wiki: str, auth: object) -> str | None:
+    """Return the account on a wiki if an entry authenticates its requests.
 
     From then on, Pywikibot uses the login manager of this package.
 
@@ -445,10 +444,10 @@ def admit(wiki: str, auth: object) -> KnownSite | None:
         site and account there
     """
     site = known_site(wiki) if entry_for(wiki) is auth else None
-    if site is None or site.username is None:
-        return None
-    install_login_manager()
-    return site
+    username = site.username if site else None
+    if username is not None:
+        install_login_manager()
+    return username
 
 
 def check_wildcards(auth: object) -> None:
@@ -519,7 +518,6 @@ def install_login_manager() -> None:
     :raises SystemExit: Pywikibot looks up another class, and would ask for a
         password; any other exception would reach the user as a traceback
     """
-    import pywikibot
     from pywikibot import login
     from pywikibot.site import APISite
 
@@ -551,7 +549,6 @@ def is_reading_user_config() -> bool:
 
 def is_running(script: str, option: str | None = None) -> bool:
     """Return whether a script is running, optionally with a given option."""
-    import pywikibot
     from pywikibot.bot import calledModuleName
 
     is_given = option is None or option in pywikibot.argvu

@@ -315,15 +315,12 @@ class OAuth2Wiki:
         self._clock = clock
         self._deadline = deadline
 
-    def begin(self, redirect_uri: str | None = None) -> PendingLogin:
-        """Begin a login.
-
-        :param redirect_uri: the callback URL; by default the client's
-        """
+    def begin(self) -> PendingLogin:
+        """Begin a login."""
         return PendingLogin(
             secrets.token_urlsafe(24),
             WebApplicationClient('').create_code_verifier(64),
-            redirect_uri or self._client.redirect_uri,
+            self._client.redirect_uri,
         )
 
     def authorization_url(

@@ -150,17 +150,17 @@ class OAuth2Session(AuthBase):
     @property
     def token(self) -> Token | None:
         """The token, or None."""
-        return self._authorization.token
+        return self._account.authorization.token
 
     @property
     def ended(self) -> str | None:
         """Why the authorization has ended, or None."""
-        return self._authorization.ended
+        return self._account.authorization.ended
 
     @property
     def is_complete(self) -> bool:
         """Whether there is a token that the wiki has not refused."""
-        return self._authorization.is_complete
+        return self._account.authorization.is_complete
 
     @property
     def state(self) -> str | None:
@@ -265,7 +265,7 @@ class OAuth2Session(AuthBase):
         as you would keep a password. The client secret is not in it.
         """
         return {
-            **self._authorization.serialize(),
+            **self._account.authorization.serialize(),
             'pending': self._pending and self._pending._asdict(),
         }
 
@@ -350,12 +350,6 @@ class OAuth2Session(AuthBase):
         raise TypeError(
             'An OAuth2Session cannot be pickled or copied: two copies would'
             ' use the same refresh token. Use serialize() and deserialize().'
-        )
-
-    @property
-    def _authorization(self) -> Authorization:
-        return self._account.authorization or Authorization(
-            self.client.client_id, self._wiki, self.user
         )
 
     def _endpoints(self) -> OAuth2Wiki:

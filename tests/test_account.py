@@ -550,7 +550,7 @@ def test_logins_and_logouts_are_noticed_by_all_who_share_the_store(bot):
     account, other = bot.account, bot.another()
     for _ in range(2):
         assert account.header() is None
-    assert not account.authorization
+    assert account.authorization.generation == 0
     assert not account.can_renew
     assert not account.forget(), 'there was nothing to forget'
     old = bot.log_in()

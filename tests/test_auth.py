@@ -536,7 +536,7 @@ def test_a_fixed_access_token_that_is_refused_is_used_again(
 def test_what_needs_a_token_says_that_there_is_none(bench):
     auth = BearerAuth(bench.bot.account)
     for words in ('has not been given yet', 'has ended: it was enough'):
-        assert not auth.is_authorized
+        assert not auth.account.authorization.is_complete
         with pytest.raises(AuthorizationEndedError, match=words) as caught:
             bench.header_for(bench.wiki.api_url, auth)
         assert caught.value.account == 'Bot'

@@ -498,7 +498,7 @@ def test_an_account_is_admitted_where_it_is_configured(usernames, monkeypatch):
     usernames['wikipedia']['*'] = 'Bot'
     assert host.admit('https://xx.wikipedia.org/w', auth) is None
     assert host.admit(EN, object()) is None
-    assert host.admit(EN, auth).code == 'en'
+    assert host.admit(EN, auth) == 'Bot'
     assert pywikibot.login.ClientLoginManager is OAuth2LoginManager
 
 

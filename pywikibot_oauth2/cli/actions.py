@@ -102,15 +102,15 @@ def token(case: Case, answers: Answers) -> int:
     account = case.account
     account.load()
     header = account.header(http.user_agent(case.site))
-    found = account.authorization
-    if header is None or found is None or found.token is None:
+    token = account.authorization.token
+    if header is None or token is None:
         raise _not_authorized(case)
     if sys.stdout and sys.stdout.isatty():
         pywikibot.warning(
             f'Anyone who sees this token can act as {account.user} until it'
             ' expires.'
         )
-    text, expiry = found.token.access_token, iso(found.token.expires_at)
+    text, expiry = token.access_token, iso(token.expires_at)
     if '-json' in answers.options:
         text = json.dumps({'access_token': text, 'expires_at': expiry})
     write(text)

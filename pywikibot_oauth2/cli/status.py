@@ -130,14 +130,14 @@ def examine(case: Case) -> Status:
         status.state, status.reason = state_of(error), case.explain(error)
         if isinstance(error, errors.ClientRefusedError):
             status.accepted = False
-    found = None
+    token = None
     with contextlib.suppress(errors.ConfigurationError):
-        found = case.account.authorization
-    if found is not None and found.token is not None:
-        claims = found.token.claims()
+        token = case.account.authorization.token
+    if token is not None:
+        claims = token.claims()
         if status.grants is None:
             status.grants = _printable(claims.get('scopes'))
-        expiry = found.token.expires_at or claims.get('exp')
+        expiry = token.expires_at or claims.get('exp')
         if isinstance(expiry, (int, float)):
             status.expires_at = expiry
     return status
@@ -160,9 +160,9 @@ def _examine(status: Status, case: Case) -> None:
         # Also after "-login", which may have met it.
         raise refusal
     if header is None:
-        found = account.authorization
-        if found is not None and found.ended is not None:
-            status.state, status.reason = 'ended', found.ended
+        ended = account.authorization.ended
+        if ended is not None:
+            status.state, status.reason = 'ended', ended
             status.accepted = False
         if status.reason == LOGGED_OUT:
             status.state, status.reason = LOGGED_OUT, None

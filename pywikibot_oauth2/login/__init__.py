@@ -67,7 +67,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                     self.password
                     and host.user_override() == self.username
                     and not auth.client.owner_only
-                    and account.load() is None
+                    and account.load().generation == 0
                 ):
                     auth.unroute(wiki, self.username)
                     pywikibot.info(
@@ -102,7 +102,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         ):
             if block.user != self.username:
                 reason = block.why_not(self.username)
-            elif block.auth.is_authorized:
+            elif block.auth.account.authorization.is_complete:
                 return True
             else:
                 reason = (
@@ -125,11 +125,10 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         if self.password or self.username in host.own_users(wiki):
             return True
         # On another wiki of the farm, it may be one more of its accounts.
-        return (
-            isinstance(auth, OAuth2Auth)
-            and wiki not in blocks.used_wikis
-            and auth.bearer_for(wiki, self.username).account.load() is not None
-        )
+        if not isinstance(auth, OAuth2Auth) or wiki in blocks.used_wikis:
+            return False
+        account = auth.bearer_for(wiki, self.username).account
+        return auth.client.owner_only or account.load().generation > 0
 
     def _log_in(self, auth: OAuth2Auth, wiki: str, account: Account) -> None:
         """Get a token for the account, from the store or from a person."""
@@ -138,10 +137,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         # After a block, this precedes the first request, which would do it.
         auth.check()
         if not self._is_accepted(account):
-            found = account.authorization
             if not auth.client.owner_only:
                 self._ask(auth, wiki, account)
-            elif found is not None and found.ended == LOGGED_OUT:
+            elif account.authorization.ended == LOGGED_OUT:
                 raise errors.AuthorizationError(
                     f'{self.username} was logged out of {self.site}.',
                     error='owner_only_logged_out',

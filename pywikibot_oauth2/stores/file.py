@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pywikibot import config
 from pywikibot.logging import warning
 from pywikibot.tools import as_filename
 
@@ -70,8 +71,6 @@ class FileStore(Store):
 
         :param account: the name of the account
         """
-        from pywikibot import config
-
         name = f'pywikibot-{as_filename(account)}.oauth2.json'
         return Path(self._folder or config.base_dir, name)
 
