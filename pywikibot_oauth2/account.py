@@ -369,7 +369,10 @@ class Account:
 
         :return: why that is impossible, or None
         """
-        if self._forks != locks.forks and not self._store.is_shared:
+        is_ours = self._store.is_shared and (
+            self._is_busy or not self.state.is_saved
+        )
+        if self._forks != locks.forks and not is_ours:
             # The parent process has it, too, or a newer one.
             _unsaved.discard(self)
             return None
@@ -497,6 +500,8 @@ class Account:
         if authorization is None:
             return
         token = authorization.token
+        # The process waits for the answer before it ends.
+        _unsaved.add(self)
         try:
             wiki = OAuth2Wiki(
                 self.client, authorization.wiki, user_agent, self.clock
@@ -517,6 +522,9 @@ class Account:
         except EndpointError as error:
             self._lost_answer = authorization.token, error
             raise
+        finally:
+            if self.state.is_saved:
+                _unsaved.discard(self)
 
     def _to_renew(self, refused: str | None) -> Authorization | None:
         """Return the authorization, if it can be renewed or was refused.

@@ -23,7 +23,7 @@ from pywikibot_oauth2 import (
     OAuth2Session,
     StoreError,
 )
-from pywikibot_oauth2.account import Account, Policy, store_the_rest
+from pywikibot_oauth2.account import Account, Policy, _unsaved, store_the_rest
 from pywikibot_oauth2.stores import MemoryStore
 from tests.harness import TOP, at_once, wait_until
 from tests.helpers import HOUR, SECONDS, Bot, Fork, on_both, raises
@@ -606,6 +606,19 @@ def test_a_token_that_could_not_be_stored_is_stored_as_the_process_ends(
     assert 'is lost' not in done.stderr
     assert bot.stored.token.header != old
     assert bot.asked == 1
+
+
+def test_an_end_waits_for_a_renewal_but_that_of_a_child_does_not(bot):
+    old = bot.log_in()
+    bot.wiki.clock.advance(HOUR)
+    with ThreadPoolExecutor(1) as pool:
+        # The wiki does not answer meanwhile.
+        with bot.wiki.lock:
+            pool.submit(bot.account.header)
+            wait_until(lambda: bot.account in _unsaved)
+            Fork(store_the_rest).result()
+        store_the_rest()
+        assert bot.stored.token.header != old
 
 
 class Program:
