@@ -157,7 +157,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _ask(self, auth: OAuth2Auth, wiki: str, account: Account) -> None:
         """Let a person authorize the client, and store the token."""
         # A run with a stored token needs no web server.
-        from pywikibot_oauth2.login.conversation import Conversation
+        from pywikibot_oauth2.login.conversation import Conversation, patiently
 
         client_id, store = auth.client.client_id, auth.store
         if is_terminal():
@@ -172,12 +172,13 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         token = Conversation(
             auth.client, endpoints, wiki, self.username, str(self.site)
         ).run(auth.login_timeout, opens_browser=self.opens_browser)
-        profile = self._profile(
-            endpoints,
-            token.header,
+        message = (
             '"Allow" was clicked as {name}, not as {user}; nothing was'
             ' stored. In the browser, log out of the wiki and log in as'
-            ' {user}.',
+            ' {user}.'
+        )
+        profile = patiently(
+            lambda: self._profile(endpoints, token.header, message)
         )
         if profile is None:
             raise errors.AuthorizationError(

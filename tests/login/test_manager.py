@@ -121,6 +121,19 @@ def test_the_login_succeeds_if_the_rights_cannot_be_compared(
     assert bench.log_in()
 
 
+def test_a_wiki_in_trouble_after_the_click_costs_no_login(
+    wiki, bench, person, monkeypatch
+):
+    monkeypatch.setattr(pywikibot, 'sleep', lambda _: None)
+    path = 'resource/profile'
+    wiki.fail_next('status', times=4, path=path, status=503)
+    text = bench.refused('Nothing was stored.', 'pwb login')
+    assert 'is kept' not in text
+    wiki.fail_next('status', times=3, path=path, status=503)
+    assert bench.log_in()
+    assert len(person.opened) == 2
+
+
 def test_allow_as_another_user_is_reported_and_nothing_is_stored(
     bench, person
 ):
