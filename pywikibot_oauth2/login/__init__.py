@@ -187,7 +187,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             )
         account.adopt(Authorization(client_id, wiki, self.username, token))
         pywikibot.info(self._describe(profile))
-        pywikibot.info(f'The token is kept in {store.where(self.username)}')
+        if account.state.is_saved:
+            place = store.where(self.username)
+            pywikibot.info(f'The token is kept in {place}')
 
     def _is_accepted(self, account: Account) -> bool:
         """Return whether there is a valid token of the account."""

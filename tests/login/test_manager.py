@@ -163,6 +163,7 @@ def test_an_unusable_store_is_reported_before_the_login(bench, person, said):
     assert 'There is no place for it.' in warning
     assert 'click "Allow"' in prompt
     assert 'only in memory' in unsaved
+    assert 'is kept in' not in str(said)
 
 
 # An authorization that is no longer valid
