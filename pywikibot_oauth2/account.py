@@ -8,6 +8,7 @@ import functools
 import itertools
 import math
 import os
+import sys
 import time
 import weakref
 from dataclasses import dataclass, replace
@@ -731,7 +732,11 @@ class Account:
             if not state.is_saved:
                 due = min(due, self.clock() + _SAVE_AGAIN)
         self.state = replace(state, header=header, due=due)
-        (_unsaved.discard if state.is_saved else _unsaved.add)(self)
+        if state.is_saved:
+            _unsaved.discard(self)
+        else:
+            _unsaved.add(self)
+            _store_as_child_ends(os.getpid())
 
     def _is_renewable(self, authorization: Authorization | None) -> bool:
         if authorization is None or authorization.ended is not None:
@@ -771,6 +776,16 @@ class Account:
 _unsaved: weakref.WeakSet[Account] = weakref.WeakSet()
 
 
+@functools.cache
+def _store_as_child_ends(_process: int) -> None:
+    """Store the tokens of a child made by multiprocessing, without atexit."""
+    multiprocessing = sys.modules.get('multiprocessing')
+    if multiprocessing is not None and multiprocessing.parent_process():
+        from multiprocessing.util import Finalize
+
+        Finalize(None, store_the_rest, exitpriority=0)
+
+
 def store_the_rest() -> None:
     """Store, when the process ends, what could not be stored before.
 
@@ -793,3 +808,4 @@ def store_the_rest() -> None:
         time.sleep(0.5 if _unsaved else 0)
     for account in list(_unsaved):
         account.report_loss(errors.get(account, late))
+        _unsaved.discard(account)

@@ -587,17 +587,24 @@ def end_early(folder, wiki, client_id, secret):
     """Use a token that cannot be stored at first, and end."""
     client = OAuth2Client(client_id, secret, redirect_uri='http://127.0.0.1/x')
     store = SpoiledStore(folder, save=3)
-    account = Account(client, store, 'Bot', wiki, policy=Policy())
-    assert account.header()
-    return account
+    end_early.kept = Account(client, store, 'Bot', wiki, policy=Policy())
+    assert end_early.kept.header()
 
 
+@pytest.mark.parametrize(
+    'run',
+    [
+        'end_early(*sys.argv[1:])',
+        'ForkProcess(None, end_early, "", sys.argv[1:]).start()',
+    ],
+    ids=['script', 'child'],
+)
 def test_a_token_that_could_not_be_stored_is_stored_as_the_process_ends(
-    bot, tmp_path
+    bot, tmp_path, run
 ):
     old = bot.log_in(expires_in=0.001)
-    script = 'import sys\nfrom tests.test_account import end_early\n'
-    script += 'kept = end_early(*sys.argv[1:])'
+    script = 'import sys\nfrom multiprocessing.context import ForkProcess\n'
+    script += f'from tests.test_account import end_early\n{run}'
     command = [sys.executable, '-c', script, tmp_path, bot.wiki.url]
     command += [bot.client.client_id, bot.client.client_secret]
     done = subprocess.run(command, capture_output=True, text=True, cwd=TOP)
