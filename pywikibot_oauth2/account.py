@@ -494,10 +494,13 @@ class Account:
         except StoreError as error:
             if refused is None and self._serves():
                 raise
-            self._warn(error)
+            note = ''
             if isinstance(error, StoreUnreachableError):
                 # The store keeps new tokens somewhere else.
                 save = functools.partial(self._store.save, *self._key)
+            elif authorization is not None:
+                note = f'The new token{self.of_user} will be only in memory.'
+            self._warn(error, note)
         if authorization is None:
             return
         token = authorization.token

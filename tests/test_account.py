@@ -345,6 +345,7 @@ def test_what_could_not_be_stored_is_not_given_up_for_an_end(due, store):
     account, other = due.another(store), due.another()
     store.fails.update(reserve=1, save=1)
     new = account.header()
+    assert 'The new token of Bot will be only in memory.' in due.said
     assert other.header() is None, 'the refresh token was not spent'
     assert due.stored.ended
     due.wiki.clock.advance(HOUR)
