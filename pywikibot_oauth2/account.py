@@ -316,7 +316,7 @@ class Account:
             try:
                 with undisturbed(self._store.lock(*self._key)):
                     self._set(self._following(authorization))
-                    self._save(self._store.reserve(*self._key))
+                    self._save(self._store_directly)
             except StoreError as error:
                 self._set(self._following(authorization))
                 self._warn_unsaved(error)
@@ -383,7 +383,7 @@ class Account:
         try:
             with self._newest() as found:
                 if found is not None and not self.state.is_saved:
-                    self._store.reserve(*self._key)(found.serialize())
+                    self._store_directly(found.serialize())
                 self._set(replace(self.state, is_saved=True))
         except OAuth2Error as error:
             return error
@@ -465,7 +465,7 @@ class Account:
                 try:
                     self._take(self._store.load(*key), refused)
                     if not self.state.is_saved:
-                        self._save(self._store.reserve(*key))
+                        self._save(self._store_directly)
                 except StoreError as error:
                     self._ask(user_agent, refused, error)
                 else:
@@ -495,12 +495,14 @@ class Account:
             if refused is None and self._serves():
                 raise
             note = ''
-            if isinstance(error, StoreUnreachableError):
-                # The store keeps new tokens somewhere else.
-                save = functools.partial(self._store.save, *self._key)
+            if problem is None or isinstance(error, StoreUnreachableError):
+                # The store may have room for the token itself, or keep new
+                # tokens somewhere else.
+                save = self._store_directly
             elif authorization is not None:
                 note = f'The new token{self.of_user} will be only in memory.'
-            self._warn(error, note)
+            if problem is not None:
+                self._warn(error, note)
         if authorization is None:
             return
         token = authorization.token
@@ -697,8 +699,12 @@ class Account:
         """Store what a person has decided; if that fails, nothing changes."""
         generation = authorization.generation + _BY_A_PERSON
         new = authorization._replace(generation=generation)
-        self._store.save(*self._key, new.serialize())
+        self._store_directly(new.serialize())
         self._set(State(new))
+
+    def _store_directly(self, data: Mapping[str, object]) -> None:
+        """Store an authorization in a place that was not reserved."""
+        self._store.save(*self._key, data)
 
     def _save(
         self, save: Save | None, data: Mapping[str, object] | None = None

@@ -72,6 +72,10 @@ class SpoiledStore(FileStore):
 
         return begin_and_save
 
+    def save(self, *arguments):
+        self._begin('save')
+        super().save(*arguments)
+
     def _begin(self, step):
         self.before(step)
         self.fails[step] -= 1
@@ -148,6 +152,15 @@ def test_no_valid_token_is_spent_if_the_store_fails(near, store, step):
     store.fails[step] = 1
     assert account.header() == near.old
     assert near.asked == 0
+
+
+def test_a_new_token_is_stored_where_less_room_is_left_than_is_reserved(
+    due, store
+):
+    store.fails['reserve'] = 9
+    header = due.another(store).header()
+    assert due.stored.token.header == header
+    assert not due.said
 
 
 # Other threads and processes
@@ -345,7 +358,7 @@ def test_what_could_not_be_stored_is_not_given_up_for_an_end(due, store):
     account, other = due.another(store), due.another()
     store.fails.update(reserve=1, save=1)
     new = account.header()
-    assert 'The new token of Bot will be only in memory.' in due.said
+    assert 'The new token of Bot is only in memory.' in due.said
     assert other.header() is None, 'the refresh token was not spent'
     assert due.stored.ended
     due.wiki.clock.advance(HOUR)
@@ -374,7 +387,7 @@ def test_retry_after_is_respected_but_not_beyond_the_expiry(
 
 def test_a_token_that_is_stored_late_is_left_alone_for_as_long(near, store):
     account = near.another(store)
-    store.fails.update(reserve=1, save=1)
+    store.fails['save'] = 2
     account.adopt(near.authorization())
     # A login that cannot be stored serves as long as the process.
     assert near.accepts(account.header())
@@ -448,7 +461,7 @@ def test_what_a_person_does_wins_over_a_token_that_could_not_be_stored(
     due, store, act
 ):
     account = due.another(store)
-    store.fails['reserve'] = 9
+    store.fails.update(reserve=9, save=9)
     for _ in range(2):
         account.replace(account.header())
     assert not account.state.is_saved
@@ -577,7 +590,7 @@ def test_a_logout_that_cannot_be_stored_changes_nothing(valid, store):
     with raises(StoreError, 'the disk has failed'):
         account.forget()
     # What others store meanwhile would be lost without the lock.
-    assert steps == ['lock', 'load', 'reserve', 'save']
+    assert steps == ['lock', 'load', 'save']
     assert account.header() == valid.stored.token.header == valid.old
 
 

@@ -152,8 +152,10 @@ def test_allow_as_another_user_is_reported_and_nothing_is_stored(
 class FullStore(FileStore):
     """A store without room for another token."""
 
-    def reserve(self, account, client_id):
+    def reserve(self, account, client_id, authorization=None):
         raise StoreError('There is no place for it.', error='no_space')
+
+    save = reserve
 
 
 def test_an_unusable_store_is_reported_before_the_login(bench, person, said):
