@@ -167,7 +167,10 @@ class Conversation:
             try:
                 return self._exchange(callback)
             except errors.AnswerNotAcceptedError as error:
-                pywikibot.warning(f'{error}\nWaiting for another answer.')
+                pywikibot.warning(
+                    f'{error}\nWaiting for another answer. If necessary, open'
+                    ' the address again.'
+                )
         raise errors.AuthorizationError(
             f'Nobody answered within {timeout:g} seconds.', error='timeout'
         )
