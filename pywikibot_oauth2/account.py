@@ -8,6 +8,7 @@ import functools
 import itertools
 import math
 import os
+import sys
 import time
 import weakref
 from dataclasses import dataclass, replace
@@ -331,7 +332,7 @@ class Account:
             try:
                 with undisturbed(self._store.lock(*self._key)):
                     self._set(self._following(authorization))
-                    self._save(self._store.reserve(*self._key))
+                    self._save(self._store_directly)
             except StoreError as error:
                 self._set(self._following(authorization))
                 self._warn_unsaved(error)
@@ -383,7 +384,10 @@ class Account:
 
         :return: why that is impossible, or None
         """
-        if self._forks != locks.forks and not self._store.is_shared:
+        is_ours = self._store.is_shared and (
+            self._is_busy or not self.state.is_saved
+        )
+        if self._forks != locks.forks and not is_ours:
             # The parent process has it, too, or a newer one.
             _unsaved.discard(self)
             return None
@@ -393,7 +397,7 @@ class Account:
         try:
             with self._newest() as found:
                 if not self.state.is_saved:
-                    self._store.reserve(*self._key)(found.serialize())
+                    self._store_directly(found.serialize())
                 self._set(replace(self.state, is_saved=True))
         except OAuth2Error as error:
             return error
@@ -477,7 +481,7 @@ class Account:
                 try:
                     self._take(self._store.load(*key), refused)
                     if not self.state.is_saved:
-                        self._save(self._store.reserve(*key))
+                        self._save(self._store_directly)
                 except StoreError as error:
                     self._ask(user_agent, refused, error)
                 else:
@@ -506,13 +510,20 @@ class Account:
         except StoreError as error:
             if refused is None and self._is_valid():
                 raise
-            self._warn(error)
-            if isinstance(error, StoreUnreachableError):
-                # The store keeps new tokens somewhere else.
-                save = functools.partial(self._store.save, *self._key)
+            note = ''
+            if problem is None or isinstance(error, StoreUnreachableError):
+                # The store may have room for the token itself, or keep new
+                # tokens somewhere else.
+                save = self._store_directly
+            elif authorization is not None:
+                note = f'The new token{self.of_user} will be only in memory.'
+            if problem is not None:
+                self._warn(error, note)
         if authorization is None:
             return
         token = authorization.token
+        # The process waits for the answer before it ends.
+        _unsaved.add(self)
         try:
             wiki = OAuth2Wiki(
                 self.client, authorization.wiki, user_agent, self.clock
@@ -533,6 +544,9 @@ class Account:
         except EndpointError as error:
             self._lost_answer = authorization.token, error
             raise
+        finally:
+            if self.state.is_saved:
+                _unsaved.discard(self)
 
     def _to_renew(self, refused: str | None) -> Authorization | None:
         """Return the authorization, if it can be renewed or was refused.
@@ -703,8 +717,12 @@ class Account:
         """Store what a person has decided; if that fails, nothing changes."""
         generation = authorization.generation + _BY_A_PERSON
         new = authorization._replace(generation=generation)
-        self._store.save(*self._key, new.serialize())
+        self._store_directly(new.serialize())
         self._set(State(new))
+
+    def _store_directly(self, data: Mapping[str, object]) -> None:
+        """Store an authorization in a place that was not reserved."""
+        self._store.save(*self._key, data)
 
     def _save(
         self, save: Save | None, data: Mapping[str, object] | None = None
@@ -738,7 +756,11 @@ class Account:
             if not state.is_saved:
                 due = min(due, self.clock() + _SAVE_AGAIN)
         self.state = replace(state, header=header, due=due)
-        (_unsaved.discard if state.is_saved else _unsaved.add)(self)
+        if state.is_saved:
+            _unsaved.discard(self)
+        else:
+            _unsaved.add(self)
+            _store_as_child_ends(os.getpid())
 
     def _is_renewable(self, authorization: Authorization) -> bool:
         if authorization.ended is not None:
@@ -772,9 +794,22 @@ class Account:
         )
 
 
+# The accounts whose token has to be stored before this process ends: it is
+# only in memory, or the wiki is being asked for it.
+#
 # Nobody can be told of a session that the program has dropped, and a web tool
 # whose database is out of order may drop many.
 _unsaved: weakref.WeakSet[Account] = weakref.WeakSet()
+
+
+@functools.cache
+def _store_as_child_ends(_process: int) -> None:
+    """Store the tokens of a child made by multiprocessing, without atexit."""
+    multiprocessing = sys.modules.get('multiprocessing')
+    if multiprocessing is not None and multiprocessing.parent_process():
+        from multiprocessing.util import Finalize
+
+        Finalize(None, store_the_rest, exitpriority=0)
 
 
 def store_the_rest() -> None:
@@ -799,3 +834,4 @@ def store_the_rest() -> None:
         time.sleep(0.5 if _unsaved else 0)
     for account in list(_unsaved):
         account.report_loss(errors.get(account, late))
+        _unsaved.discard(account)

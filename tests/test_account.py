@@ -23,7 +23,7 @@ from pywikibot_oauth2 import (
     OAuth2Session,
     StoreError,
 )
-from pywikibot_oauth2.account import Account, Policy, store_the_rest
+from pywikibot_oauth2.account import Account, Policy, _unsaved, store_the_rest
 from pywikibot_oauth2.stores import MemoryStore
 from tests.harness import TOP, at_once, wait_until
 from tests.helpers import HOUR, SECONDS, Bot, Fork, on_both, raises
@@ -71,6 +71,10 @@ class SpoiledStore(FileStore):
             save(data)
 
         return begin_and_save
+
+    def save(self, *arguments):
+        self._begin('save')
+        super().save(*arguments)
 
     def _begin(self, step):
         self.before(step)
@@ -148,6 +152,15 @@ def test_no_valid_token_is_spent_if_the_store_fails(near, store, step):
     store.fails[step] = 1
     assert account.header() == near.old
     assert near.asked == 0
+
+
+def test_a_new_token_is_stored_where_less_room_is_left_than_is_reserved(
+    due, store
+):
+    store.fails['reserve'] = 9
+    header = due.another(store).header()
+    assert due.stored.token.header == header
+    assert not due.said
 
 
 # Other threads and processes
@@ -345,6 +358,7 @@ def test_what_could_not_be_stored_is_not_given_up_for_an_end(due, store):
     account, other = due.another(store), due.another()
     store.fails.update(reserve=1, save=1)
     new = account.header()
+    assert 'The new token of Bot is only in memory.' in due.said
     assert other.header() is None, 'the refresh token was not spent'
     assert due.stored.ended
     due.wiki.clock.advance(HOUR)
@@ -373,7 +387,7 @@ def test_retry_after_is_respected_but_not_beyond_the_expiry(
 
 def test_a_token_that_is_stored_late_is_left_alone_for_as_long(near, store):
     account = near.another(store)
-    store.fails.update(reserve=1, save=1)
+    store.fails['save'] = 2
     account.adopt(near.authorization())
     # A login that cannot be stored serves as long as the process.
     assert near.accepts(account.header())
@@ -447,7 +461,7 @@ def test_what_a_person_does_wins_over_a_token_that_could_not_be_stored(
     due, store, act
 ):
     account = due.another(store)
-    store.fails['reserve'] = 9
+    store.fails.update(reserve=9, save=9)
     for _ in range(2):
         account.replace(account.header())
     assert not account.state.is_saved
@@ -576,7 +590,7 @@ def test_a_logout_that_cannot_be_stored_changes_nothing(valid, store):
     with raises(StoreError, 'the disk has failed'):
         account.forget()
     # What others store meanwhile would be lost without the lock.
-    assert steps == ['lock', 'load', 'reserve', 'save']
+    assert steps == ['lock', 'load', 'save']
     assert account.header() == valid.stored.token.header == valid.old
 
 
@@ -587,17 +601,24 @@ def end_early(folder, wiki, client_id, secret):
     """Use a token that cannot be stored at first, and end."""
     client = OAuth2Client(client_id, secret, redirect_uri='http://127.0.0.1/x')
     store = SpoiledStore(folder, save=3)
-    account = Account(client, store, 'Bot', wiki, policy=Policy())
-    assert account.header()
-    return account
+    end_early.kept = Account(client, store, 'Bot', wiki, policy=Policy())
+    assert end_early.kept.header()
 
 
+@pytest.mark.parametrize(
+    'run',
+    [
+        'end_early(*sys.argv[1:])',
+        'ForkProcess(None, end_early, "", sys.argv[1:]).start()',
+    ],
+    ids=['script', 'child'],
+)
 def test_a_token_that_could_not_be_stored_is_stored_as_the_process_ends(
-    bot, tmp_path
+    bot, tmp_path, run
 ):
     old = bot.log_in(expires_in=0.001)
-    script = 'import sys\nfrom tests.test_account import end_early\n'
-    script += 'kept = end_early(*sys.argv[1:])'
+    script = 'import sys\nfrom multiprocessing.context import ForkProcess\n'
+    script += f'from tests.test_account import end_early\n{run}'
     command = [sys.executable, '-c', script, tmp_path, bot.wiki.url]
     command += [bot.client.client_id, bot.client.client_secret]
     done = subprocess.run(command, capture_output=True, text=True, cwd=TOP)
@@ -606,6 +627,19 @@ def test_a_token_that_could_not_be_stored_is_stored_as_the_process_ends(
     assert 'is lost' not in done.stderr
     assert bot.stored.token.header != old
     assert bot.asked == 1
+
+
+def test_an_end_waits_for_a_renewal_but_that_of_a_child_does_not(bot):
+    old = bot.log_in()
+    bot.wiki.clock.advance(HOUR)
+    with ThreadPoolExecutor(1) as pool:
+        # The wiki does not answer meanwhile.
+        with bot.wiki.lock:
+            pool.submit(bot.account.header)
+            wait_until(lambda: bot.account in _unsaved)
+            Fork(store_the_rest).result()
+        store_the_rest()
+        assert bot.stored.token.header != old
 
 
 class Program:

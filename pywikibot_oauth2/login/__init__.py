@@ -155,7 +155,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
     def _ask(self, auth: OAuth2Auth, wiki: str, account: Account) -> None:
         """Let a person authorize the client, and store the token."""
         # A run with a stored token needs no web server.
-        from pywikibot_oauth2.login.conversation import Conversation
+        from pywikibot_oauth2.login.conversation import Conversation, patiently
 
         client_id, store = auth.client.client_id, auth.store
         if is_terminal():
@@ -170,12 +170,13 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         token = Conversation(
             auth.client, endpoints, wiki, self.username, str(self.site)
         ).run(auth.login_timeout, opens_browser=self.opens_browser)
-        profile = self._profile(
-            endpoints,
-            token.header,
+        message = (
             '"Allow" was clicked as {name}, not as {user}; nothing was'
             ' stored. In the browser, log out of the wiki and log in as'
-            ' {user}.',
+            ' {user}.'
+        )
+        profile = patiently(
+            lambda: self._profile(endpoints, token.header, message)
         )
         if profile is None:
             raise errors.AuthorizationError(
@@ -184,7 +185,9 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             )
         account.adopt(Authorization(client_id, wiki, self.username, token))
         pywikibot.info(self._describe(profile))
-        pywikibot.info(f'The token is kept in {store.where(self.username)}')
+        if account.state.is_saved:
+            place = store.where(self.username)
+            pywikibot.info(f'The token is kept in {place}')
 
     def _is_accepted(self, account: Account) -> bool:
         """Return whether there is a valid token of the account."""

@@ -11,7 +11,7 @@ import time
 import webbrowser
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import pywikibot
@@ -26,9 +26,13 @@ from pywikibot_oauth2.protocol import OAuth2Wiki, parse_callback
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pywikibot_oauth2.client import OAuth2Client
     from pywikibot_oauth2.token import Token
 
+
+_T = TypeVar('_T')
 
 # Seconds between two checks of the server and the terminal.
 _POLL = 0.1
@@ -163,7 +167,10 @@ class Conversation:
             try:
                 return self._exchange(callback)
             except errors.AnswerNotAcceptedError as error:
-                pywikibot.warning(f'{error}\nWaiting for another answer.')
+                pywikibot.warning(
+                    f'{error}\nWaiting for another answer. If necessary, open'
+                    ' the address again.'
+                )
         raise errors.AuthorizationError(
             f'Nobody answered within {timeout:g} seconds.', error='timeout'
         )
@@ -185,20 +192,28 @@ class Conversation:
         return text if '?' in text else f'?{text}'
 
     def _exchange(self, callback: str) -> Token:
-        """Complete the login; try again if the wiki gives no answer."""
+        """Complete the login."""
         code = parse_callback(callback, self._pending)
-        waits = [1, 2, 4]
-        while True:
-            try:
-                return self.endpoints.exchange(self._pending, code)
-            except errors.EndpointError as error:
-                if not waits:
-                    # Nothing is kept, unlike when a token is renewed.
-                    error.error = 'no_answer'
-                    raise
-                wait = waits.pop(0)
-                pywikibot.warning(f'{error}\nTrying again in {wait} s.')
-                pywikibot.sleep(wait)
+        return patiently(lambda: self.endpoints.exchange(self._pending, code))
+
+
+def patiently(ask: Callable[[], _T]) -> _T:
+    """Ask again if the wiki gives no answer, after a person clicked "Allow".
+
+    :raises EndpointError: the wiki gives no answer
+    """
+    waits = [1, 2, 4]
+    while True:
+        try:
+            return ask()
+        except errors.EndpointError as error:
+            if not waits:
+                # Nothing is kept, unlike when a token is renewed.
+                error.error = 'no_answer'
+                raise
+            wait = waits.pop(0)
+            pywikibot.warning(f'{error}\nTrying again in {wait} s.')
+            pywikibot.sleep(wait)
 
 
 def _with_free_port(redirect_uri: str) -> str | None:

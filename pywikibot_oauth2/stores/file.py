@@ -19,7 +19,7 @@ from pywikibot.logging import warning
 from pywikibot.tools import as_filename
 
 from pywikibot_oauth2.errors import StoreError
-from pywikibot_oauth2.stores import Data, Store
+from pywikibot_oauth2.stores import Data, Save, Store
 
 
 # The version of the file's layout.
@@ -84,12 +84,16 @@ class FileStore(Store):
 
     def save(self, account: str, client_id: str, authorization: Data) -> None:
         """Store an authorization; see :meth:`Store.save`."""
-        self.reserve(account, client_id)(authorization)
+        self._next_version(account, client_id, 0)(authorization)
 
-    def reserve(
-        self, account: str, client_id: str
+    def reserve(self, account: str, client_id: str) -> Save:
+        """Reserve space in the same folder; see :meth:`Store.reserve`."""
+        return self._next_version(account, client_id, _SPACE)
+
+    def _next_version(
+        self, account: str, client_id: str, space: int
     ) -> Callable[[Data | None], None]:
-        """Create the next version of the file; see :meth:`Store.reserve`.
+        """Create the next version of the file, with some space reserved.
 
         :return: a function that stores an authorization; None removes it
         """
@@ -99,7 +103,7 @@ class FileStore(Store):
         place = contextlib.ExitStack()
         with reported(path):
             os.makedirs(path.parent, mode=0o700, exist_ok=True)
-            _, replace = place.enter_context(draft(path))
+            _, replace = place.enter_context(draft(path, space=space))
         if hasattr(self._reserved, 'places'):
             self._reserved.places.push(place)
 
@@ -123,7 +127,7 @@ class FileStore(Store):
         :raises StoreError: the file cannot be read or written
         """
         if self.load(account, client_id) is not None:
-            self.reserve(account, client_id)(None)
+            self._next_version(account, client_id, 0)(None)
 
     @contextlib.contextmanager
     def lock(self, account: str, client_id: str) -> Iterator[None]:
@@ -303,7 +307,7 @@ def read_private(path: Path, *, repairs: bool = False) -> bytes:
 
 @contextlib.contextmanager
 def draft(
-    path: Path, suffix: str = '.tmp'
+    path: Path, suffix: str = '.tmp', space: int = _SPACE
 ) -> Iterator[tuple[Path, Callable[[bytes], None]]]:
     """Reserve the place for the next version of a file.
 
@@ -312,6 +316,7 @@ def draft(
     and replaces the file as a whole or not at all; it may be called once.
 
     :param suffix: the suffix of the temporary file
+    :param space: the minimum space in bytes; 0 for none
     :raises OSError: the place cannot be reserved; EBUSY if the file itself
         is a mount, which cannot be replaced
     """
@@ -345,7 +350,8 @@ def draft(
 
             # Zeros, since macOS does not have posix_fallocate, and some
             # file systems do not support it.
-            write(bytes(max(_SPACE, 2 * size)))
+            if space:
+                write(bytes(max(space, 2 * size)))
             yield Path(name), replace
     finally:
         with contextlib.suppress(OSError):

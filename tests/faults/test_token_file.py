@@ -107,7 +107,7 @@ def test_a_file_that_is_damaged_during_a_run_does_not_stop_it(
     # As long as the old token serves, nothing is asked.
     case.edits(running, 'is still valid', asks=0)
     case.advance(DEAD - DUE)
-    case.edits(running, asks=1)
+    case.edits(running, 'only in memory', asks=1)
     case.advance(SAVED_AGAIN)
     case.edits(running, asks=0)
     assert snapshot(case.file) == seen

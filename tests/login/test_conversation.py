@@ -112,7 +112,7 @@ def test_a_wrong_answer_does_not_end_the_login(wiki, person, said, begin):
 
     person.does = paste
     begin()
-    warnings = [text for text in said if 'Waiting for another answer' in text]
+    warnings = [text for text in said if 'open the address again' in text]
     reasons = (
         *['address contains no authorization code'] * 2,
         'incomplete: the part from &state= on is missing',

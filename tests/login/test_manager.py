@@ -121,6 +121,18 @@ def test_the_login_succeeds_if_the_rights_cannot_be_compared(
     assert bench.log_in()
 
 
+def test_a_wiki_in_trouble_after_the_click_costs_no_login(
+    wiki, bench, person, monkeypatch
+):
+    monkeypatch.setattr(pywikibot, 'sleep', lambda _: None)
+    path = 'resource/profile'
+    wiki.fail_next('status', times=4, path=path, status=503)
+    assert 'is kept' not in bench.refused('Run this again when the wiki')
+    wiki.fail_next('status', times=3, path=path, status=503)
+    assert bench.log_in()
+    assert len(person.opened) == 2
+
+
 def test_allow_as_another_user_is_reported_and_nothing_is_stored(
     bench, person
 ):
@@ -139,8 +151,10 @@ def test_allow_as_another_user_is_reported_and_nothing_is_stored(
 class FullStore(FileStore):
     """A store without room for another token."""
 
-    def reserve(self, account, client_id):
+    def reserve(self, account, client_id, authorization=None):
         raise StoreError('There is no place for it.', error='no_space')
+
+    save = reserve
 
 
 def test_an_unusable_store_is_reported_before_the_login(bench, person, said):
@@ -150,6 +164,7 @@ def test_an_unusable_store_is_reported_before_the_login(bench, person, said):
     assert 'There is no place for it.' in warning
     assert 'click "Allow"' in prompt
     assert 'only in memory' in unsaved
+    assert 'is kept in' not in str(said)
 
 
 # An authorization that is no longer valid

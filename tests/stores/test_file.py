@@ -436,10 +436,14 @@ def test_it_is_on_the_disk_before_it_gets_its_name(store, path, monkeypatch):
         seen.append((size, path.read_bytes()))
 
     monkeypatch.setattr(os, 'fsync', watched)
-    store.save(*KEY, authorization(text='new'))
+    store.reserve(*KEY)(authorization(text='new'))
     new = path.read_bytes()
     # Its place, the file itself, and the folder with its new name.
     assert seen == [(64 * KB, old), (len(new), old), (None, new)]
+    seen.clear()
+    # What is known needs no more room than it takes.
+    store.save(*KEY, authorization(text='old'))
+    assert seen == [(len(old), new), (None, old)]
 
 
 def test_a_token_file_that_is_a_mount_is_refused(store, folder, path):
