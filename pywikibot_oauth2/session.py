@@ -198,9 +198,14 @@ class OAuth2Session(AuthBase):
             raise AuthorizationError(
                 'No login is pending.', wiki=self._wiki, error='not_pending'
             )
-        code = parse_callback(callback, pending)
-        # Tools that show variables would show the code in it.
-        del callback
+        try:
+            code = parse_callback(callback, pending)
+        except AuthorizationError as error:
+            error.wiki = self._wiki
+            raise error.about(self.user, self.client.shown_id) from None
+        finally:
+            # Tools that show variables would show the code in it.
+            del callback
         token = self._endpoints().exchange(pending, code)
         self._pending = None
         self._account.adopt(

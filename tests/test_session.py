@@ -27,7 +27,7 @@ from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.protocol import OAuth2Wiki
 from pywikibot_oauth2.token import Token
 from tests.harness import at_once
-from tests.helpers import HOUR, client_of, on_both, set_up_pywikibot
+from tests.helpers import HOUR, client_of, on_both, raises, set_up_pywikibot
 from tests.sandbox import Sandbox
 from tests.stores.contract import listening, shown
 
@@ -166,6 +166,11 @@ def test_a_callback_counts_once(wiki, make):
         again.complete(callback)
     assert not caught.value.is_final
     assert session.token is token
+    pending = make()
+    pending.authorization_url()
+    facts = {'wiki': wiki.url, 'client_id': pending.client.client_id}
+    with raises(AuthorizationError, 'was cancelled', **facts):
+        pending.complete('?error=access_denied')
 
 
 def test_completing_may_be_tried_again_after_a_failure(wiki, make, registered):
