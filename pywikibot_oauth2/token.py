@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeGuard
+from typing import SupportsIndex, TypeGuard
 
 from pywikibot_oauth2.errors import EndpointError, StoreError
 
@@ -37,6 +37,10 @@ class Header(str):
     """
 
     __slots__ = ()
+
+    def __getitem__(self, key: SupportsIndex | slice) -> Header:
+        # Some of them shorten long strings first.
+        return Header(super().__getitem__(key))
 
     def __repr__(self) -> str:
         return '<Authorization header>'

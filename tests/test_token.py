@@ -177,6 +177,8 @@ def test_nothing_of_it_is_shown():
         assert ACCESS not in show(token)
         assert REFRESH not in show(token)
     assert ACCESS not in repr(token.header)
+    # As rich shows a long string
+    assert 'Bearer' not in repr(token.header[:80])
 
 
 # Whatever comes
