@@ -819,8 +819,9 @@ def _marked() -> list[Account]:
 @functools.cache
 def _store_as_child_ends(_process: int) -> None:
     """Store the tokens of a child made by multiprocessing, without atexit."""
-    multiprocessing = sys.modules.get('multiprocessing')
-    if multiprocessing is not None and multiprocessing.parent_process():
+    # While another thread imports it, the function is not there yet.
+    module = sys.modules.get('multiprocessing')
+    if getattr(module, 'parent_process', bool)():
         from multiprocessing.util import Finalize
 
         Finalize(None, store_the_rest, exitpriority=0)
