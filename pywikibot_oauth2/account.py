@@ -384,13 +384,6 @@ class Account:
 
         :return: why that is impossible, or None
         """
-        is_ours = self._store.is_shared and (
-            self._is_busy or not self.state.is_saved
-        )
-        if self._forks != locks.forks and not is_ours:
-            # The parent process has it, too, or a newer one.
-            _mark(self, is_unsaved=False)
-            return None
         # A thread that waits for the wiki may hold it for long.
         if not self._lock.held.acquire(timeout=_LAST_SECONDS):
             return StoreError(f'A thread was using the token{self.of_user}.')
@@ -801,6 +794,10 @@ class Account:
 _unsaved: weakref.WeakSet[Account] = weakref.WeakSet()
 # Held for microseconds: other threads go on while the process ends.
 _unsaved_lock = ForkSafeLock()
+
+if hasattr(os, 'register_at_fork'):
+    # The parent process has these tokens, or will have newer ones.
+    os.register_at_fork(after_in_child=_unsaved.clear)
 
 
 def _mark(account: Account, *, is_unsaved: bool) -> None:
