@@ -176,14 +176,14 @@ class BearerAuth(AuthBase):
         elif meaning is Meaning.CLIENT_UNUSABLE:
             # Otherwise, Pywikibot would end while it creates the site.
             header = self.account.refuse(sent)
-            if header is None:
-                self.without_token(self.account.state.error())
         else:
             header = self._replace(sent, again.headers.get('User-Agent'))
             if header == sent:
                 return response
-        if header is None and host.may_change_by_rest(again):
-            return response
+        if header is None:
+            self.without_token(self.account.state.error())
+            if host.may_change_by_rest(again):
+                return response
         return self._repeat(response, again, header, options)
 
     def _is_worth_it(self, meaning: Meaning | None, sent: str) -> bool:
@@ -218,8 +218,6 @@ class BearerAuth(AuthBase):
         if header == sent:
             # A fixed access token, which cannot be replaced.
             return sent if self.needs_token else None
-        if header is None:
-            self.without_token(self.account.state.error())
         return header
 
     def _repeat(
