@@ -384,13 +384,6 @@ class Account:
 
         :return: why that is impossible, or None
         """
-        is_ours = self._store.is_shared and (
-            self._is_busy or not self.state.is_saved
-        )
-        if self._forks != locks.forks and not is_ours:
-            # The parent process has it, too, or a newer one.
-            _unsaved.discard(self)
-            return None
         # A thread that waits for the wiki may hold it for long.
         if not self._lock.held.acquire(timeout=_LAST_SECONDS):
             return StoreError(f'A thread was using the token{self.of_user}.')
@@ -455,7 +448,7 @@ class Account:
                 self._renew_once(user_agent, refused)
             except (ClientRefusedError, EndpointError, StoreError) as error:
                 error.about(self.user, self.client.shown_id)
-                if refused is None and self._is_valid():
+                if self._serves(refused):
                     self._put_off(error)
                     return
                 if isinstance(error, ClientRefusedError):
@@ -487,6 +480,8 @@ class Account:
                 else:
                     if is_forced or self._needs_care(refused):
                         self._ask(user_agent, refused)
+                finally:
+                    _mark(self, is_unsaved=not self.state.is_saved)
         finally:
             self._busy_pid = None
 
@@ -501,29 +496,29 @@ class Account:
         :param problem: why the stored token cannot be read; None if it can
         """
         authorization = self._to_renew(refused)
-        save = None
-        try:
-            if problem is not None:
+        save: Save | None = self._store_directly
+        note = ''
+        # The process waits for the answer before it ends.
+        _mark(self, is_unsaved=True)
+        if problem is not None:
+            if self._serves(refused):
                 raise problem
-            if authorization is not None:
-                save = self._store.reserve(*self._key)
-        except StoreError as error:
-            if refused is None and self._is_valid():
-                raise
-            note = ''
-            if problem is None or isinstance(error, StoreUnreachableError):
-                # The store may have room for the token itself, or keep new
-                # tokens somewhere else.
-                save = self._store_directly
-            elif authorization is not None:
+            # A store that is unreachable keeps new tokens somewhere else.
+            is_kept = isinstance(problem, StoreUnreachableError)
+            if authorization is not None and not is_kept:
+                save = None
                 note = f'The new token{self.of_user} will be only in memory.'
-            if problem is not None:
-                self._warn(error, note)
+            self._warn(problem, note)
+        elif authorization is not None:
+            try:
+                save = self._store.reserve(*self._key)
+            except StoreError:
+                # There may be room for the token itself.
+                if self._serves(refused):
+                    raise
         if authorization is None:
             return
         token = authorization.token
-        # The process waits for the answer before it ends.
-        _unsaved.add(self)
         try:
             wiki = OAuth2Wiki(
                 self.client, authorization.wiki, user_agent, self.clock
@@ -544,9 +539,6 @@ class Account:
         except EndpointError as error:
             self._lost_answer = authorization.token, error
             raise
-        finally:
-            if self.state.is_saved:
-                _unsaved.discard(self)
 
     def _to_renew(self, refused: str | None) -> Authorization | None:
         """Return the authorization, if it can be renewed or was refused.
@@ -596,10 +588,14 @@ class Account:
             self._error(AuthorizationEndedError, message, 'ended')
         )
 
-    def _is_valid(self) -> bool:
-        """Return whether the current token has not expired."""
+    def _serves(self, refused: str | None) -> bool:
+        """Return whether the current token is neither refused nor expired."""
         token = self._usable_token
-        return token is not None and token.is_valid(self.clock())
+        return (
+            refused is None
+            and token is not None
+            and token.is_valid(self.clock())
+        )
 
     @property
     def _usable_token(self) -> Token | None:
@@ -756,11 +752,7 @@ class Account:
             if not state.is_saved:
                 due = min(due, self.clock() + _SAVE_AGAIN)
         self.state = replace(state, header=header, due=due)
-        if state.is_saved:
-            _unsaved.discard(self)
-        else:
-            _unsaved.add(self)
-            _store_as_child_ends(os.getpid())
+        _mark(self, is_unsaved=not state.is_saved)
 
     def _is_renewable(self, authorization: Authorization) -> bool:
         if authorization.ended is not None:
@@ -800,13 +792,33 @@ class Account:
 # Nobody can be told of a session that the program has dropped, and a web tool
 # whose database is out of order may drop many.
 _unsaved: weakref.WeakSet[Account] = weakref.WeakSet()
+# Held for microseconds: other threads go on while the process ends.
+_unsaved_lock = ForkSafeLock()
+
+if hasattr(os, 'register_at_fork'):
+    # The parent process has these tokens, or will have newer ones.
+    os.register_at_fork(after_in_child=_unsaved.clear)
+
+
+def _mark(account: Account, *, is_unsaved: bool) -> None:
+    """Record whether a token has to be stored before the process ends."""
+    with _unsaved_lock.held:
+        (_unsaved.add if is_unsaved else _unsaved.discard)(account)
+    if is_unsaved:
+        _store_as_child_ends(os.getpid())
+
+
+def _marked() -> list[Account]:
+    with _unsaved_lock.held:
+        return list(_unsaved)
 
 
 @functools.cache
 def _store_as_child_ends(_process: int) -> None:
     """Store the tokens of a child made by multiprocessing, without atexit."""
-    multiprocessing = sys.modules.get('multiprocessing')
-    if multiprocessing is not None and multiprocessing.parent_process():
+    # While another thread imports it, the function is not there yet.
+    module = sys.modules.get('multiprocessing')
+    if getattr(module, 'parent_process', bool)():
         from multiprocessing.util import Finalize
 
         Finalize(None, store_the_rest, exitpriority=0)
@@ -822,7 +834,7 @@ def store_the_rest() -> None:
     late = StoreError('There was no time to store it.')
     errors: dict[Account, OAuth2Error] = {}
     while _unsaved:
-        for account in list(_unsaved):
+        for account in _marked():
             error = account.store_at_exit()
             # As long as tokens can be stored, none is given up.
             if error is not None:
@@ -832,6 +844,6 @@ def store_the_rest() -> None:
         if time.monotonic() > end:
             break
         time.sleep(0.5 if _unsaved else 0)
-    for account in list(_unsaved):
+    for account in _marked():
         account.report_loss(errors.get(account, late))
-        _unsaved.discard(account)
+        _mark(account, is_unsaved=False)

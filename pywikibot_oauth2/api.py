@@ -70,7 +70,9 @@ def own_rights(site: BaseSite, username: str) -> list[str]:
     neither token nor cookies.
     """
     ask = {'list': 'users', 'ususers': username, 'usprop': 'rights'}
-    with contextlib.suppress(OAuth2Error, RequestException, ValueError):
+    with contextlib.suppress(
+        OAuth2Error, RequestException, ValueError, RecursionError
+    ):
         how = host.transport(host.wiki_of_site(site))
         response = requests.get(
             site.base_url(site.apipath()),

@@ -77,7 +77,8 @@ class BearerAuth(AuthBase):
             state = self._renewed(request, state)
         header = state.header
         if header is None:
-            self.without_token(state.error())
+            is_change = host.may_change_by_rest(request)
+            self.without_token(state.error(), is_change=is_change)
             return request
         headers['Authorization'] = header
         if state.cookies is not None:
@@ -85,10 +86,14 @@ class BearerAuth(AuthBase):
         request.hooks['response'].append(self._answered)
         return request
 
-    def without_token(self, error: OAuth2Error | None) -> None:
+    def without_token(
+        self, error: OAuth2Error | None, *, is_change: bool = False
+    ) -> None:
         """Decide what to do about a request without a token.
 
         :param error: why there is none; None if there is no authorization
+        :param is_change: whether it may make a change by rest.php, which
+            does not know assert=user
         :raises OAuth2Error: the request must not be sent
         """
         if error is not None:
@@ -171,11 +176,13 @@ class BearerAuth(AuthBase):
         elif meaning is Meaning.CLIENT_UNUSABLE:
             # Otherwise, Pywikibot would end while it creates the site.
             header = self.account.refuse(sent)
-            if header is None:
-                self.without_token(self.account.state.error())
         else:
             header = self._replace(sent, again.headers.get('User-Agent'))
             if header == sent:
+                return response
+        if header is None:
+            self.without_token(self.account.state.error())
+            if host.may_change_by_rest(again):
                 return response
         return self._repeat(response, again, header, options)
 
@@ -211,8 +218,6 @@ class BearerAuth(AuthBase):
         if header == sent:
             # A fixed access token, which cannot be replaced.
             return sent if self.needs_token else None
-        if header is None:
-            self.without_token(self.account.state.error())
         return header
 
     def _repeat(

@@ -84,8 +84,8 @@ class BotPolicy(Policy):
 class BotAuth(BearerAuth):
     """Sends Pywikibot's requests for one account.
 
-    Without a token, requests are sent anyway: those that change something
-    carry assert=user, and the login manager runs before them.
+    Without a token, requests are sent anyway: those that change something by
+    api.php carry assert=user, and the login manager runs before them.
     """
 
     needs_token = False
@@ -105,13 +105,19 @@ class BotAuth(BearerAuth):
         self._explained: set[str] = set()
         self._bad_tokens: list[tuple[str | None, float]] = []
 
-    def without_token(self, error: OAuth2Error | None) -> None:
+    def without_token(
+        self, error: OAuth2Error | None, *, is_change: bool = False
+    ) -> None:
         """Warn about what the bot owner can fix.
 
         :raises EndpointError: the wiki is in trouble
+        :raises OAuth2Error: a change would be made anonymously
         """
-        if isinstance(error, EndpointError):
-            raise messages.advised(error, self.account.client) from None
+        if is_change or isinstance(error, EndpointError):
+            try:
+                super().without_token(error)
+            except OAuth2Error as reason:
+                raise messages.advised(reason, self.account.client) from None
         if isinstance(error, ClientRefusedError):
             # The login manager, which runs before any edit, has the advice.
             self.policy.say(f'{error} Requests are sent without a token.')

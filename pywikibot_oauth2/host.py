@@ -315,16 +315,22 @@ def transport(wiki: str) -> Transport:
 
 def leads_to_change(request: PreparedRequest) -> bool:
     """Return whether a request makes a change, or asks for a CSRF token."""
-    if carries_csrf_token(request):
+    if carries_csrf_token(request) or may_change_by_rest(request):
         return True
-    # With an access token, a change by rest.php needs no CSRF token.
-    path, _, query = (request.url or '').partition('?')
-    if '/rest.php/' in path and '/transform/' not in path:
-        return request.method not in ('GET', 'HEAD')
-    body = request.body
+    query, body = (request.url or '').partition('?')[2], request.body
     form = parse_qs(f'{query}&{body}' if isinstance(body, str) else query)
     meta, kinds = ('|'.join(form.get(name, ())) for name in ('meta', 'type'))
     return 'tokens' in meta.split('|') and kinds != 'login'
+
+
+def may_change_by_rest(request: PreparedRequest) -> bool:
+    """Return whether a request may make a change by rest.php.
+
+    With an access token, it needs no CSRF token.
+    """
+    path = (request.url or '').partition('?')[0]
+    is_for_rest = '/rest.php/' in path and '/transform/' not in path
+    return is_for_rest and request.method not in ('GET', 'HEAD')
 
 
 def carries_csrf_token(request: PreparedRequest) -> bool:

@@ -248,19 +248,21 @@ class OAuth2Session(AuthBase):
         :raises ConfigurationError: the wiki is not reached by https
         :raises EndpointError: the wiki gave no usable answer
         """
-        account, agent, found = self._account, self._user_agent, None
+        account, agent = self._account, self._user_agent
         before = account.state.header
         header = account.header(agent)
-        error = account.state.error()
-        if error is not None:
-            raise error
-        if header is not None:
-            found = self._endpoints().profile(header)
-            if found is None and account.is_automatic:
-                again = account.replace(header, agent)
-                if again not in (None, header):
-                    found = self._endpoints().profile(again)
         self._auth.notice_renewal(before)
+        if header is None:
+            error = account.state.error()
+            if error is not None:
+                raise error
+            return None
+        found = self._endpoints().profile(header)
+        if found is None and account.is_automatic:
+            again = account.replace(header, agent)
+            self._auth.notice_renewal(header)
+            if again not in (None, header):
+                found = self._endpoints().profile(again)
         return found
 
     def serialize(self) -> dict[str, object]:

@@ -219,6 +219,7 @@ def forget_sites(monkeypatch, folder):
     monkeypatch.setattr(CachedRequest, '_get_cache_dir', cache)
     monkeypatch.setattr(blocks, 'used_wikis', set())
     monkeypatch.setattr(blocks, 'used_clients', set())
+    monkeypatch.setattr(blocks, '_last_used', {})
 
 
 def leave_pywikibot():

@@ -23,7 +23,14 @@ from pywikibot_oauth2 import (
     OAuth2Session,
     StoreError,
 )
-from pywikibot_oauth2.account import Account, Policy, _unsaved, store_the_rest
+from pywikibot_oauth2.account import (
+    Account,
+    Policy,
+    _mark,
+    _marked,
+    _unsaved,
+    store_the_rest,
+)
 from pywikibot_oauth2.stores import MemoryStore
 from tests.harness import TOP, at_once, wait_until
 from tests.helpers import HOUR, SECONDS, Bot, Fork, on_both, raises
@@ -598,11 +605,12 @@ def test_a_logout_that_cannot_be_stored_changes_nothing(valid, store):
 
 
 def end_early(folder, wiki, client_id, secret):
-    """Use a token that cannot be stored at first, and end."""
+    """Renew a token that cannot be stored at first, and end meanwhile."""
     client = OAuth2Client(client_id, secret, redirect_uri='http://127.0.0.1/x')
     store = SpoiledStore(folder, save=3)
     end_early.kept = Account(client, store, 'Bot', wiki, policy=Policy())
-    assert end_early.kept.header()
+    threading.Thread(target=end_early.kept.header, daemon=True).start()
+    wait_until(lambda: end_early.kept in _unsaved)
 
 
 @pytest.mark.parametrize(
@@ -616,7 +624,12 @@ def end_early(folder, wiki, client_id, secret):
 def test_a_token_that_could_not_be_stored_is_stored_as_the_process_ends(
     bot, tmp_path, run
 ):
+    def answer_late(data):
+        time.sleep(0.5)
+        return data
+
     old = bot.log_in(expires_in=0.001)
+    bot.wiki.fail_next('rewrite', change=answer_late)
     script = 'import sys\nfrom multiprocessing.context import ForkProcess\n'
     script += f'from tests.test_account import end_early\n{run}'
     command = [sys.executable, '-c', script, tmp_path, bot.wiki.url]
@@ -640,6 +653,27 @@ def test_an_end_waits_for_a_renewal_but_that_of_a_child_does_not(bot):
             Fork(store_the_rest).result()
         store_the_rest()
         assert bot.stored.token.header != old
+
+
+def test_other_threads_may_renew_while_the_process_ends(bot):
+    def renew(accounts):
+        while not has_ended.is_set():
+            for is_unsaved in (True, False):
+                for account in accounts:
+                    _mark(account, is_unsaved=is_unsaved)
+
+    has_ended, usual = threading.Event(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            pool.submit(
+                renew, [bot.another(MemoryStore()) for _ in range(500)]
+            )
+            for _ in range(5000):
+                assert len(_marked()) <= 500
+        finally:
+            has_ended.set()
+            sys.setswitchinterval(usual)
 
 
 class Program:

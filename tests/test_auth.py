@@ -19,6 +19,7 @@ from requests.cookies import create_cookie
 
 from pywikibot_oauth2 import (
     AuthorizationEndedError,
+    ClientRefusedError,
     EndpointError,
     OAuth2Auth,
     host,
@@ -441,6 +442,22 @@ def test_after_the_end_requests_go_without_a_token(live, said):
     header = live.bot.log_in()
     assert live.who() == 'Bot'
     assert live.at_api()[-1].headers['authorization'] == header
+
+
+@pytest.mark.parametrize('code', [DEAD, f'{DEAD}-not-approved'])
+def test_a_change_by_rest_is_not_made_anonymously(live, code):
+    def put():
+        url = f'{live.other.url}/rest.php/wikibase/v1/entities/items/Q1'
+        return http.fetch(url, 'PUT', default_error_handling=False)
+
+    refusal = json_response({'errorKey': code}, 403)
+    live.other.answers = [refusal, GOOD]
+    live.wiki.revoke('Bot', live.bot.registered)
+    assert put().status_code == 403
+    assert live.other.sent('authorization') == [live.header]
+    with pytest.raises((AuthorizationEndedError, ClientRefusedError)):
+        raise put()
+    assert len(live.other.requests) == 1
 
 
 @on_both

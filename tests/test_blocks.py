@@ -22,6 +22,7 @@ from pywikibot.exceptions import Error
 from pywikibot_oauth2 import (
     AuthorizationEndedError,
     ConfigurationError,
+    EndpointError,
     OAuth2Auth,
     OAuth2Session,
     blocks,
@@ -528,7 +529,9 @@ def test_a_block_that_is_left_out_of_order_says_so_and_is_not_restored(
     assert blocks.current_block() is None
 
 
-@pytest.mark.parametrize('how', ['expired', 'refreshed', 'not normalized'])
+@pytest.mark.parametrize(
+    'how', ['expired', 'refreshed', 'not normalized', 'no profile']
+)
 def test_no_csrf_token_outlives_its_access_token(tool, wiki, session, how):
     name = session.user
     if how == 'not normalized':
@@ -541,6 +544,10 @@ def test_no_csrf_token_outlives_its_access_token(tool, wiki, session, how):
             session.refresh()
         else:
             wiki.clock.advance(HOUR)
+            if how == 'no profile':
+                wiki.fail_next('reset_before', path='profile')
+                with pytest.raises(EndpointError):
+                    session.profile()
             assert who(wiki) == name
         append(session.user)
         append(session.user, 'de')
