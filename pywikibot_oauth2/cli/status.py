@@ -294,7 +294,10 @@ def text(status: Status, now: float) -> str:
 def _rights(rights: list[str]) -> str:
     present = [right for right in _RIGHTS if right in rights]
     missing = [right for right in _RIGHTS if right not in rights]
-    words = f'{", ".join(present)} and {len(rights) - len(present)} more'
+    more = len(rights) - len(present)
+    words = f'{", ".join(present)} and {more} more'
+    if not present:
+        words = f'{more} in all'
     return words + (f'; not: {", ".join(missing)}' if missing else '')
 
 

@@ -67,6 +67,12 @@ def test_a_family_without_a_usable_address_does_not_hide_other_sites(
     shows('-all', 0, 'sandbox:en\n  account        Bot\n')
 
 
+def test_the_status_of_a_token_without_the_usual_rights(owner, wiki, shows):
+    client = wiki.register(owner_only=True, grants=('basic',))
+    owner.use_fixed_token(client.access_token)
+    shows('', 0, '  rights         5 in all; not: bot, ')
+
+
 @pytest.mark.parametrize('stage', ['rejected', 'expired', 'disabled'])
 def test_the_status_names_the_stage_of_the_client(owner, wiki, shows, stage):
     wiki.set_stage(owner.client, 'proposed')
