@@ -244,6 +244,16 @@ THROUGH_PROXY = (
     ' of the environment, and so does the access token. Set'
     ' NO_PROXY=127.0.0.1,localhost in the environment.'
 )
+#: Where a fixed access token is.
+CONFIGURATION = (
+    'the configuration (user-config.py, or the file, command or environment'
+    ' that it reads)'
+)
+#: What to do instead of logging out with a fixed access token.
+FIXED_LOGOUT = (
+    f'The access token is in {CONFIGURATION}: remove it there. To invalidate'
+    ' it, reset or disable the client'
+)
 
 # What an error code of api.php may mean under OAuth 2.0.
 _API_ERRORS = {
@@ -293,6 +303,8 @@ def of_api_error(
     meaning = _API_ERRORS.get('permissiondenied' if code in _RIGHTS else code)
     if meaning is None:
         return None
+    if code == 'cannotlogout' and client.access_token is not None:
+        meaning = f'{FIXED_LOGOUT}.'
     clients = _clients(wiki)
     grant = GRANT_OF.get(_RIGHTS.get(code) or action)
     meaning = meaning.format(

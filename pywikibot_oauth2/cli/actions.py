@@ -76,9 +76,7 @@ def logout(case: Case, _answers: Answers) -> int:
     account, site = case.account, case.site
     if case.client.access_token is not None:
         raise impossible(
-            f'the access token of {account.user} is in the configuration'
-            ' (user-config.py or the credentials file): remove it there. To'
-            ' invalidate it, reset or disable the client:\n'
+            f'{messages.FIXED_LOGOUT}:\n'
             f'  {registration.page(case.wiki, "list")}'
         )
     pywikibot.info(
@@ -165,8 +163,8 @@ def export(case: Case, _answers: Answers) -> int:
     account = case.account
     if case.client.access_token is not None:
         raise impossible(
-            'The access token is in the configuration (user-config.py or the'
-            ' credentials file): copy it from there.'
+            f'The access token is in {messages.CONFIGURATION}: copy it from'
+            ' there.'
         )
     found = account.forget('moved to another machine.')
     if found is None:

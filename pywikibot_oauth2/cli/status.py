@@ -121,7 +121,7 @@ def examine(case: Case) -> Status:
     """
     client, kept_in = case.client, case.username and case.place
     if client.access_token is not None:
-        kept_in = 'the configuration (user-config.py or the credentials file)'
+        kept_in = messages.CONFIGURATION
     ids = str(case.site), case.username, client.shown_id or None
     status = Status(*ids, client.kind, kept_in)
     try:
