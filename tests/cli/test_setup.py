@@ -139,6 +139,12 @@ def test_a_second_run_changes_nothing_and_a_reset_the_token_only(
     shows('-setup', 2, 'Which kind of client?', typed='')
 
 
+def test_the_changes_are_shown_without_the_secrets_around_them(owner, refused):
+    owner.use_oauth()
+    options = '-kind:owner-only -by:api', 2, 'Write these changes?'
+    assert owner.client.secret not in refused(*options, typed='n\n')
+
+
 def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner):
     client = owner.client
     owner.has_browser()
