@@ -139,6 +139,22 @@ def test_a_second_run_changes_nothing_and_a_reset_the_token_only(
     shows('-setup', 2, 'Which kind of client?', typed='')
 
 
+def test_a_client_stays_while_the_stored_token_cannot_be_read(owner, refused):
+    owner.use_oauth()
+    owner.write('pywikibot-Bot.oauth2.json', '{')
+    refused('-yes', 4, f'already: {owner.client.id} (confidential), store')
+
+
+def test_a_client_that_cannot_be_used_is_replaced_and_this_is_explained(
+    owner, refused
+):
+    owner.use_oauth(secret='')
+    edit_file(owner.config, owner.client.id, owner.client.secret)
+    words = 'misconfigured.\nA value of 40 characters is not', 'Which kind of'
+    shown = refused('', 2, *words, typed='')
+    assert owner.client.secret not in shown
+
+
 def test_the_changes_are_shown_without_the_secrets_around_them(owner, refused):
     owner.use_oauth()
     options = '-kind:owner-only -by:api', 2, 'Write these changes?'
