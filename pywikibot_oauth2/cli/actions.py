@@ -41,7 +41,8 @@ def login(case: Case, answers: Answers) -> int:
         manager.login()
     except NoUsernameError as error:
         pywikibot.error(error)
-        return NOT_AUTHORIZED
+        is_silent = getattr(error, 'error', None) == 'no_answer'
+        return UNREACHABLE if is_silent else NOT_AUTHORIZED
     return FINE if account.state.is_saved else NO_STORE
 
 
@@ -98,6 +99,7 @@ def logout(case: Case, _answers: Answers) -> int:
 def token(case: Case, answers: Answers) -> int:
     """Write a fresh access token to standard output, and nothing else."""
     account = case.account
+    case.auth.check()
     account.load()
     header = account.header(http.user_agent(case.site))
     token = account.authorization.token

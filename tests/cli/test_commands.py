@@ -112,7 +112,8 @@ def test_a_mistake_in_the_configuration_is_status_2(
         f'{place.format(netloc=wiki.netloc)} = _oauth2.OAuth2Auth('
         f"'{stranger.client.id}', 'secret', redirect_uri='127.0.0.1:80')\n"
     )
-    shows('', 2, words)
+    for option in '', '-token':
+        shows(option, 2, words)
 
 
 def test_a_misspelled_host_is_named(owner, wiki):
@@ -358,8 +359,7 @@ def test_a_secret_in_the_place_of_the_client_id_is_not_shown(stranger, shows):
     client = copy.copy(stranger.client)
     client.id = client.secret
     stranger.use_oauth(client=client)
-    assert client.secret not in shows('-token', 1)
-    for option in ('-json', '-login', '-refresh'):
+    for option in ('-json', '-login', '-refresh', '-token'):
         assert client.secret not in shows(option, 2)
 
 
@@ -379,3 +379,13 @@ def test_a_key_that_pywikibot_does_not_find_is_named(owner, wiki, shows):
     for option in options:
         # The token is for another address.
         assert 'does not find' not in shows(option, 2)
+
+
+@pytest.mark.slow
+def test_a_login_that_the_wiki_does_not_answer_is_status_3(stranger, wiki):
+    stranger.use_oauth()
+    wiki.fail_next('status', times=4, path='profile', status=503)
+    with stranger.terminal('oauth2', '-login') as terminal:
+        terminal.type(wiki.approve(terminal.address) + '\n')
+        assert 'Run this again when the wiki answers.' in terminal.wait()
+    assert terminal.process.returncode == 3
