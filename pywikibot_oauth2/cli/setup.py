@@ -93,8 +93,17 @@ class Setup:
         if self._keeps_client():
             return
         given, choose = self.answers.given, self.answers.choose
-        kind = choose('kind', _KINDS, 'Which kind of client?')
-        url = given.get('callback-url') or registration.CALLBACK_URL
+        kinds, url = _KINDS, registration.CALLBACK_URL
+        entry = host.entry_for(self.wiki)
+        if isinstance(entry, OAuth2Auth):
+            # What no option asks for stays as it is.
+            if entry.client.owner_only:
+                kinds = {'owner-only': kinds['owner-only'], **kinds}
+            with contextlib.suppress(errors.ConfigurationError):
+                entry.client.check()
+                url = entry.client.redirect_uri or url
+        kind = choose('kind', kinds, 'Which kind of client?')
+        url = given.get('callback-url') or url
         # None stands for an owner-only client from now on.
         self._callback_url = url if kind == 'browser' else None
         ways = {'id': _WAYS['id']} if given.get('client-id') else {}

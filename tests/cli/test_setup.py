@@ -127,9 +127,11 @@ def test_a_second_run_changes_nothing_and_a_reset_the_token_only(
         unattended(options, keys=client.access_token)
         assert state(owner) == (before, clients)
     shows('-setup', 2, 'Replace that client?', typed='')
-    unattended('-grants:patrol')
+    shows('-setup -grants:patrol -yes -stdin', 0, keys=keys)
     assert len(state(owner)[1]) == len(clients) + 1
     *_, client = wiki.oauth.clients.values()
+    # The kind was not asked for.
+    assert client.owner_only
     before, _ = state(owner)
     shows('-reset -yes -stdin', 0, keys=keys)
     name = '.pywikibot-oauth2-2.json'
@@ -153,6 +155,12 @@ def test_a_client_that_cannot_be_used_is_replaced_and_this_is_explained(
     words = 'misconfigured.\nA value of 40 characters is not', 'Which kind of'
     shown = refused('', 2, *words, typed='')
     assert owner.client.secret not in shown
+
+
+def test_a_new_client_has_the_callback_url_of_the_one_before(owner, refused):
+    owner.use_oauth()
+    words = f"json', redirect_uri={owner.client.redirect_uri!r})\n"
+    refused('-kind:browser -by:api', 2, words, typed='y\nn\n')
 
 
 def test_the_changes_are_shown_without_the_secrets_around_them(owner, refused):
