@@ -92,7 +92,8 @@ _ADVICE: dict[type | str | None, str] = {
     'other_wiki': 'Nothing was sent. If user-config.py is right, run this in a'
         ' terminal:\n  {login}',
     'fixed_token': 'If this keeps happening, the token was reset or belongs to'
-        ' another wiki. To get a new one, run:\n  pwb oauth2 -reset{options}',
+        ' another wiki. Put the right one into the configuration, or get a new'
+        ' one:\n  pwb oauth2 -reset{options}',
     'not_owner_only': 'Edits made with its token would be anonymous. Remove'
         ' owner_only=True from user-config.py and run:\n  {login}',
     'other_account': 'Correct usernames[…] in user-config.py, or authorize the'

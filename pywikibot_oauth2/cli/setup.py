@@ -71,7 +71,7 @@ class Setup:
             login = messages.login_command(self.wiki, self.username)
             folder = shlex.quote(as_filename(self.username))
             raise impossible(
-                f'user-config.py has a client for {self.site} already, which'
+                f'user-config.py already has a client for {self.site}, which'
                 f' {other} uses. If it is approved and not owner-only, it'
                 f' also works for {self.username}:\n  {login}\nOtherwise, use'
                 f' another client in a separate folder:\n  mkdir {folder}\n'
@@ -138,7 +138,7 @@ class Setup:
         status = examine(Case(self.site))
         name = client.shown_id or 'one with an access token'
         pywikibot.info(
-            f'user-config.py has a client already: {name} ({client.kind}),'
+            f'user-config.py already has a client: {name} ({client.kind}),'
             f' {status.state}.'
         )
         # The login explains what else may be wrong.
@@ -257,7 +257,7 @@ class Setup:
             url = form_address(self.wiki, self.username, callback_url)
             pywikibot.info(
                 f'Log in to the wiki as {self.username} and open this page.'
-                ' Tick the grants that the bot needs and accept the terms:'
+                ' Tick the grants that the bot needs, and accept the policy:'
                 f'\n\n{url}\n\n{registration.grants_table()}\n'
             )
             if self.answers.opens_browser:

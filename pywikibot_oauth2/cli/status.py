@@ -200,7 +200,8 @@ def _ask_api(status: Status, case: Case) -> None:
         raise errors.EndpointError(f'{case.wiki}: {words}')
     elif 'anon' in info or case.account.state.header is None:
         status.refuse(
-            'The wiki does not accept the token, or treats it as anonymous.'
+            'The wiki does not accept the token, or treats requests with it'
+            ' as anonymous.'
         )
     elif name != case.username:
         status.refuse(

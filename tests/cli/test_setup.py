@@ -144,7 +144,7 @@ def test_a_second_run_changes_nothing_and_a_reset_the_token_only(
 def test_a_client_stays_while_the_stored_token_cannot_be_read(owner, refused):
     owner.use_oauth()
     owner.write('pywikibot-Bot.oauth2.json', '{')
-    refused('-yes', 4, f'already: {owner.client.id} (confidential), store')
+    refused('-yes', 4, f'client: {owner.client.id} (confidential), store')
 
 
 def test_a_client_that_cannot_be_used_is_replaced_and_this_is_explained(
