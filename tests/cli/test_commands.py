@@ -299,6 +299,9 @@ def test_a_client_that_is_no_longer_there_is_named(owner, wiki, shows):
 
 def test_a_damaged_token_file_is_status_4_and_left_alone(owner, shows):
     owner.token_file().write_text('{"version": 1, "auth')
+    # It is reported when the site is created, and by the login.
+    shown = owner.alone('login').stdout
+    assert shown.count('  pwb login -site:sandbox:en\n') == 2
     for option in ('-json', '-refresh', '-logout', '-login', '-token'):
         shown = shows(option, 4, 'It was left as it is.')
         assert shown.count('pwb login') == shown.count('-site:sandbox:en') > 0
