@@ -43,7 +43,10 @@ FORMATS |= {'extra_between_edits': 'g', 'refused': 'g', 'warnings': 'g'}
 
 def main():
     """Measure all parts, or those that are named; --short is for the test."""
-    names = [name for name in sys.argv if name in PARTS] or PARTS
+    names = [name for name in sys.argv[1:] if name != '--short'] or PARTS
+    unknown = ', '.join(sorted({*names} - {*PARTS}))
+    if unknown:
+        sys.exit(f'There is no {unknown}, only {", ".join(PARTS)}, --short.')
     short = '--short' in sys.argv
     start = time.perf_counter()
     tables, figures = {}, {}

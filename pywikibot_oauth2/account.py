@@ -765,6 +765,8 @@ class Account:
     # Reports
 
     def _warn(self, error: OAuth2Error, note: str = '') -> None:
+        # A store does not know for which wiki it is asked.
+        error.wiki = error.wiki or self.wiki
         self._policy.warn(error.about(self.user, self.client.shown_id), note)
 
     def _warn_unsaved(self, error: StoreError) -> None:

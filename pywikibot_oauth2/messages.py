@@ -92,7 +92,8 @@ _ADVICE: dict[type | str | None, str] = {
     'other_wiki': 'Nothing was sent. If user-config.py is right, run this in a'
         ' terminal:\n  {login}',
     'fixed_token': 'If this keeps happening, the token was reset or belongs to'
-        ' another wiki. To get a new one, run:\n  pwb oauth2 -reset{options}',
+        ' another wiki. Put the right one into the configuration, or get a new'
+        ' one:\n  pwb oauth2 -reset{options}',
     'not_owner_only': 'Edits made with its token would be anonymous. Remove'
         ' owner_only=True from user-config.py and run:\n  {login}',
     'other_account': 'Correct usernames[…] in user-config.py, or authorize the'
@@ -244,6 +245,16 @@ THROUGH_PROXY = (
     ' of the environment, and so does the access token. Set'
     ' NO_PROXY=127.0.0.1,localhost in the environment.'
 )
+#: Where a fixed access token is.
+CONFIGURATION = (
+    'the configuration (user-config.py, or the file, command or environment'
+    ' that it reads)'
+)
+#: What to do instead of logging out with a fixed access token.
+FIXED_LOGOUT = (
+    f'The access token is in {CONFIGURATION}: remove it there. To invalidate'
+    ' it, reset or disable the client'
+)
 
 # What an error code of api.php may mean under OAuth 2.0.
 _API_ERRORS = {
@@ -293,6 +304,8 @@ def of_api_error(
     meaning = _API_ERRORS.get('permissiondenied' if code in _RIGHTS else code)
     if meaning is None:
         return None
+    if code == 'cannotlogout' and client.access_token is not None:
+        meaning = f'{FIXED_LOGOUT}.'
     clients = _clients(wiki)
     grant = GRANT_OF.get(_RIGHTS.get(code) or action)
     meaning = meaning.format(

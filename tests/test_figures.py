@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import benchmarks.__main__
 from benchmarks import expiry
 from tests import stress
 from tests.harness import TOP
@@ -32,6 +33,12 @@ def test_the_benchmarks_measure_what_their_last_line_names(tmp_path):
         r' refused=0 warnings=0',
         last,
     )
+
+
+def test_a_misspelled_benchmark_is_refused(monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['benchmarks', 'expyri'])
+    with pytest.raises(SystemExit, match='There is no expyri, only authentic'):
+        benchmarks.__main__.main()
 
 
 def test_without_mediawiki_the_benchmarks_say_how_to_install_it(monkeypatch):

@@ -239,6 +239,13 @@ def test_other_error_codes_are_left_to_pywikibot():
     assert f'The client is owner-only: {LIST}' in text
 
 
+def test_a_fixed_access_token_is_not_forgotten_by_pwb_oauth2():
+    fixed = OAuth2Client(access_token='abc')
+    text = messages.of_api_error(EN, fixed, 'cannotlogout', 'logout')
+    assert 'pwb oauth2 -logout' not in text
+    assert 'is in the configuration (user-config.py, or the' in text
+
+
 def test_rights_that_the_token_lacks_are_named_with_their_grants():
     missing = messages.missing_rights(
         ['edit', 'move', 'delete', 'read', 'x'], ['edit', 'read', 'protect']

@@ -41,7 +41,8 @@ def login(case: Case, answers: Answers) -> int:
         manager.login()
     except NoUsernameError as error:
         pywikibot.error(error)
-        return NOT_AUTHORIZED
+        is_silent = getattr(error, 'error', None) == 'no_answer'
+        return UNREACHABLE if is_silent else NOT_AUTHORIZED
     return FINE if account.state.is_saved else NO_STORE
 
 
@@ -76,9 +77,7 @@ def logout(case: Case, _answers: Answers) -> int:
     account, site = case.account, case.site
     if case.client.access_token is not None:
         raise impossible(
-            f'the access token of {account.user} is in the configuration'
-            ' (user-config.py or the credentials file): remove it there. To'
-            ' invalidate it, reset or disable the client:\n'
+            f'{messages.FIXED_LOGOUT}:\n'
             f'  {registration.page(case.wiki, "list")}'
         )
     pywikibot.info(
@@ -100,6 +99,7 @@ def logout(case: Case, _answers: Answers) -> int:
 def token(case: Case, answers: Answers) -> int:
     """Write a fresh access token to standard output, and nothing else."""
     account = case.account
+    case.auth.check()
     account.load()
     header = account.header(http.user_agent(case.site))
     token = account.authorization.token
@@ -165,8 +165,8 @@ def export(case: Case, _answers: Answers) -> int:
     account = case.account
     if case.client.access_token is not None:
         raise impossible(
-            'The access token is in the configuration (user-config.py or the'
-            ' credentials file): copy it from there.'
+            f'The access token is in {messages.CONFIGURATION}: copy it from'
+            ' there.'
         )
     found = account.forget('moved to another machine.')
     if found is None:

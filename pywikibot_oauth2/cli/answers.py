@@ -33,7 +33,7 @@ def paste(question: str) -> str:
     """Ask for a line that may be longer than 1,024 characters."""
     if not can_paste():
         return str(pywikibot.input(question, password=True))
-    pywikibot.info(f'{question} (it is not shown), and press Enter:')
+    pywikibot.info(f'{question} (it is not shown) and press Enter:')
     with HiddenLine() as hidden:
         while (pasted := hidden.poll(60)) is None:
             pass
@@ -64,10 +64,11 @@ class Answers:
         with _asking(name):
             return str(pywikibot.input(question, default=default)).strip()
 
-    def choose(self, name: str, choices: dict[str, str]) -> str:
+    def choose(self, name: str, choices: dict[str, str], title: str) -> str:
         """Return one of several choices, the first one by default."""
         names = list(choices)
         if name not in self.given and not self.takes_all:
+            pywikibot.info(f'\n{title}')
             for number, choice in enumerate(names, 1):
                 pywikibot.info(f'  {number}  {choice}: {choices[choice]}')
         answer = self.ask(name, 'Which one?', names[0])

@@ -133,10 +133,10 @@ def changed(
 
 
 def diff(before: str, after: str) -> str:
-    """Return the changes as a diff."""
+    """Return the changes as a diff, without lines that may hold secrets."""
     old, new = (text.splitlines(keepends=True) for text in (before, after))
     names = 'user-config.py', 'user-config.py (new)'
-    return ''.join(difflib.unified_diff(old, new, *names))
+    return ''.join(difflib.unified_diff(old, new, *names, n=0))
 
 
 def rehearse(path: Path, content: str, credentials: Path) -> None:

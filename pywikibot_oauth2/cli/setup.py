@@ -19,7 +19,7 @@ from pywikibot_oauth2.cli import config_file, registration
 from pywikibot_oauth2.cli.answers import Answers, impossible
 from pywikibot_oauth2.cli.registration import form_address, proposal
 from pywikibot_oauth2.cli.sites import Case, configured_account, find_site
-from pywikibot_oauth2.cli.status import EXITS, examine
+from pywikibot_oauth2.cli.status import examine
 from pywikibot_oauth2.cli.wiki import WikiSession, extension_version
 from pywikibot_oauth2.client import Credentials, OAuth2Client
 from pywikibot_oauth2.errors import printable
@@ -71,7 +71,7 @@ class Setup:
             login = messages.login_command(self.wiki, self.username)
             folder = shlex.quote(as_filename(self.username))
             raise impossible(
-                f'user-config.py has a client for {self.site} already, which'
+                f'user-config.py already has a client for {self.site}, which'
                 f' {other} uses. If it is approved and not owner-only, it'
                 f' also works for {self.username}:\n  {login}\nOtherwise, use'
                 f' another client in a separate folder:\n  mkdir {folder}\n'
@@ -92,15 +92,23 @@ class Setup:
         )
         if self._keeps_client():
             return
-        pywikibot.info('\nWhich kind of client?')
-        given = self.answers.given
-        is_browser = self.answers.choose('kind', _KINDS) == 'browser'
-        url = given.get('callback-url') or registration.CALLBACK_URL
+        given, choose = self.answers.given, self.answers.choose
+        kinds, url = _KINDS, registration.CALLBACK_URL
+        entry = host.entry_for(self.wiki)
+        if isinstance(entry, OAuth2Auth):
+            # What no option asks for stays as it is.
+            if entry.client.owner_only:
+                kinds = {'owner-only': kinds['owner-only'], **kinds}
+            with contextlib.suppress(errors.ConfigurationError):
+                entry.client.check()
+                url = entry.client.redirect_uri or url
+        kind = choose('kind', kinds, 'Which kind of client?')
+        url = given.get('callback-url') or url
         # None stands for an owner-only client from now on.
-        self._callback_url = url if is_browser else None
-        pywikibot.info('\nHow is the client registered?')
+        self._callback_url = url if kind == 'browser' else None
         ways = {'id': _WAYS['id']} if given.get('client-id') else {}
-        way = self.answers.choose('by', {**ways, **_WAYS})
+        ways |= _WAYS
+        way = choose('by', ways, 'How is the client registered?')
         if way == 'api':
             write = self._plan(None, self._callback_url)
             write(self._register())
@@ -111,30 +119,34 @@ class Setup:
     def _keeps_client(self) -> bool:
         """Return whether the client in user-config.py stays.
 
-        It does by default, unless it is refused or an option asks for
+        It does by default, unless it is unusable or an option asks for
         something else.
         """
         given, entry = self.answers.given, host.entry_for(self.wiki)
-        if not isinstance(entry, OAuth2Auth) or given.get('by') == 'id':
+        if not isinstance(entry, OAuth2Auth):
+            return False
+        # The values of a client that is named are asked for and tried.
+        if 'client-id' in given or given.get('by') == 'id':
             return False
         client, grants = entry.client, _names(given.get('grants', ''))
         its_values = {
             'kind': 'owner-only' if client.owner_only else 'browser',
-            'client-id': client.client_id,
             'callback-url': client.redirect_uri,
         }
         if any(given.get(key, its) != its for key, its in its_values.items()):
             return False
         status = examine(Case(self.site))
-        if EXITS[status.state] > 1 or status.state == 'refused':
+        name = client.shown_id or 'one with an access token'
+        pywikibot.info(
+            f'user-config.py already has a client: {name} ({client.kind}),'
+            f' {status.state}.'
+        )
+        # The login explains what else may be wrong.
+        if status.state in ('misconfigured', 'refused'):
+            pywikibot.info(status.reason)
             return False
         if not {*grants} <= {*(status.grants or grants)}:
             return False
-        name = client.shown_id or 'with an access token'
-        pywikibot.info(
-            f'user-config.py has a client already: {name} ({client.kind}),'
-            f' {status.state}.'
-        )
         return not self.answers.confirms('Replace that client?', default=False)
 
     def _register(self) -> OAuth2Client:
@@ -245,7 +257,7 @@ class Setup:
             url = form_address(self.wiki, self.username, callback_url)
             pywikibot.info(
                 f'Log in to the wiki as {self.username} and open this page.'
-                ' Tick the grants that the bot needs and accept the terms:'
+                ' Tick the grants that the bot needs, and accept the policy:'
                 f'\n\n{url}\n\n{registration.grants_table()}\n'
             )
             if self.answers.opens_browser:

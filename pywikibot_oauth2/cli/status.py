@@ -121,7 +121,7 @@ def examine(case: Case) -> Status:
     """
     client, kept_in = case.client, case.username and case.place
     if client.access_token is not None:
-        kept_in = 'the configuration (user-config.py or the credentials file)'
+        kept_in = messages.CONFIGURATION
     ids = str(case.site), case.username, client.shown_id or None
     status = Status(*ids, client.kind, kept_in)
     try:
@@ -200,7 +200,8 @@ def _ask_api(status: Status, case: Case) -> None:
         raise errors.EndpointError(f'{case.wiki}: {words}')
     elif 'anon' in info or case.account.state.header is None:
         status.refuse(
-            'The wiki does not accept the token, or treats it as anonymous.'
+            'The wiki does not accept the token, or treats requests with it'
+            ' as anonymous.'
         )
     elif name != case.username:
         status.refuse(
@@ -294,7 +295,10 @@ def text(status: Status, now: float) -> str:
 def _rights(rights: list[str]) -> str:
     present = [right for right in _RIGHTS if right in rights]
     missing = [right for right in _RIGHTS if right not in rights]
-    words = f'{", ".join(present)} and {len(rights) - len(present)} more'
+    more = len(rights) - len(present)
+    words = f'{", ".join(present)} and {more} more'
+    if not present:
+        words = f'{more} in all'
     return words + (f'; not: {", ".join(missing)}' if missing else '')
 
 

@@ -83,7 +83,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             if isinstance(error, errors.AuthorizationError):
                 raise messages.advised(error) from None
             text = messages.explain(error, client)
-            raise errors.AuthorizationError(text) from None
+            raise errors.AuthorizationError(text, error=error.error) from None
         return True
 
     def _is_in_block(

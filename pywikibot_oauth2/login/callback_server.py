@@ -186,7 +186,7 @@ class CallbackServer:
             headers.get('Sec-Fetch-Mode', 'navigate') != 'navigate'
             or headers.get('Sec-Fetch-Dest', 'document') != 'document'
             or 'Sec-Purpose' in headers
-            or 'Upgrade' in headers
+            or 'Sec-WebSocket-Key' in headers
             or not self._fields.issubset(fields)
             or not self._is_answer(f'?{query}')
         ):

@@ -67,6 +67,12 @@ def test_a_family_without_a_usable_address_does_not_hide_other_sites(
     shows('-all', 0, 'sandbox:en\n  account        Bot\n')
 
 
+def test_the_status_of_a_token_without_the_usual_rights(owner, wiki, shows):
+    client = wiki.register(owner_only=True, grants=('basic',))
+    owner.use_fixed_token(client.access_token)
+    shows('', 0, '  rights         5 in all; not: bot, ')
+
+
 @pytest.mark.parametrize('stage', ['rejected', 'expired', 'disabled'])
 def test_the_status_names_the_stage_of_the_client(owner, wiki, shows, stage):
     wiki.set_stage(owner.client, 'proposed')
@@ -106,7 +112,8 @@ def test_a_mistake_in_the_configuration_is_status_2(
         f'{place.format(netloc=wiki.netloc)} = _oauth2.OAuth2Auth('
         f"'{stranger.client.id}', 'secret', redirect_uri='127.0.0.1:80')\n"
     )
-    shows('', 2, words)
+    for option in '', '-token':
+        shows(option, 2, words)
 
 
 def test_a_misspelled_host_is_named(owner, wiki):
@@ -292,6 +299,9 @@ def test_a_client_that_is_no_longer_there_is_named(owner, wiki, shows):
 
 def test_a_damaged_token_file_is_status_4_and_left_alone(owner, shows):
     owner.token_file().write_text('{"version": 1, "auth')
+    # It is reported when the site is created, and by the login.
+    shown = owner.alone('login').stdout
+    assert shown.count('  pwb login -site:sandbox:en\n') == 2
     for option in ('-json', '-refresh', '-logout', '-login', '-token'):
         shown = shows(option, 4, 'It was left as it is.')
         assert shown.count('pwb login') == shown.count('-site:sandbox:en') > 0
@@ -352,8 +362,7 @@ def test_a_secret_in_the_place_of_the_client_id_is_not_shown(stranger, shows):
     client = copy.copy(stranger.client)
     client.id = client.secret
     stranger.use_oauth(client=client)
-    assert client.secret not in shows('-token', 1)
-    for option in ('-json', '-login', '-refresh'):
+    for option in ('-json', '-login', '-refresh', '-token'):
         assert client.secret not in shows(option, 2)
 
 
@@ -373,3 +382,13 @@ def test_a_key_that_pywikibot_does_not_find_is_named(owner, wiki, shows):
     for option in options:
         # The token is for another address.
         assert 'does not find' not in shows(option, 2)
+
+
+@pytest.mark.slow
+def test_a_login_that_the_wiki_does_not_answer_is_status_3(stranger, wiki):
+    stranger.use_oauth()
+    wiki.fail_next('status', times=4, path='profile', status=503)
+    with stranger.terminal('oauth2', '-login') as terminal:
+        terminal.type(wiki.approve(terminal.address) + '\n')
+        assert 'Run this again when the wiki answers.' in terminal.wait()
+    assert terminal.process.returncode == 3

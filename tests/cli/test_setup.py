@@ -127,9 +127,11 @@ def test_a_second_run_changes_nothing_and_a_reset_the_token_only(
         unattended(options, keys=client.access_token)
         assert state(owner) == (before, clients)
     shows('-setup', 2, 'Replace that client?', typed='')
-    unattended('-grants:patrol')
+    shows('-setup -grants:patrol -yes -stdin', 0, keys=keys)
     assert len(state(owner)[1]) == len(clients) + 1
     *_, client = wiki.oauth.clients.values()
+    # The kind was not asked for.
+    assert client.owner_only
     before, _ = state(owner)
     shows('-reset -yes -stdin', 0, keys=keys)
     name = '.pywikibot-oauth2-2.json'
@@ -137,6 +139,34 @@ def test_a_second_run_changes_nothing_and_a_reset_the_token_only(
     shows('', 0)
     wiki.disable_client(client)
     shows('-setup', 2, 'Which kind of client?', typed='')
+
+
+def test_a_client_stays_while_the_stored_token_cannot_be_read(owner, refused):
+    owner.use_oauth()
+    owner.write('pywikibot-Bot.oauth2.json', '{')
+    refused('-yes', 4, f'client: {owner.client.id} (confidential), store')
+
+
+def test_a_client_that_cannot_be_used_is_replaced_and_this_is_explained(
+    owner, refused
+):
+    owner.use_oauth(secret='')
+    edit_file(owner.config, owner.client.id, owner.client.secret)
+    words = 'misconfigured.\nA value of 40 characters is not', 'Which kind of'
+    shown = refused('', 2, *words, typed='')
+    assert owner.client.secret not in shown
+
+
+def test_a_new_client_has_the_callback_url_of_the_one_before(owner, refused):
+    owner.use_oauth()
+    words = f"json', redirect_uri={owner.client.redirect_uri!r})\n"
+    refused('-kind:browser -by:api', 2, words, typed='y\nn\n')
+
+
+def test_the_changes_are_shown_without_the_secrets_around_them(owner, refused):
+    owner.use_oauth()
+    options = '-kind:owner-only -by:api', 2, 'Write these changes?'
+    assert owner.client.secret not in refused(*options, typed='n\n')
 
 
 def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner):

@@ -174,6 +174,8 @@ def test_each_answer_is_passed_on_and_the_browser_is_answered_at_once(
     server, uri
 ):
     marks = {'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document'}
+    # That of "curl --http2"
+    marks['Upgrade'] = 'h2c'
     # An earlier one may not have completed the login.
     for query in (CALLBACK, f'?code={"f" * 8000}&state={STATE}'):
         page = fetch(uri, f'/{query}', **marks)
@@ -202,7 +204,7 @@ def refusals():
         mode, dest = marks.split()
         fields = f'Sec-Fetch-Mode: {mode}', f'Sec-Fetch-Dest: {dest}'
         yield 400, get, HOST, *fields
-    for field in ('Sec-Purpose: prefetch;prerender', 'Upgrade: websocket'):
+    for field in 'Sec-Purpose: prefetch;prerender', 'Sec-WebSocket-Key: x':
         yield 400, get, HOST, field
     for method in ('POST', 'HEAD', 'PUT', 'OPTIONS', 'ANY'):
         yield 405, f'{method} /{CALLBACK} HTTP/1.1', HOST
