@@ -496,26 +496,10 @@ class Account:
         :param problem: why the stored token cannot be read; None if it can
         """
         authorization = self._to_renew(refused)
-        save: Save | None = self._store_directly
-        note = ''
         # The process waits for the answer before it ends.
         _mark(self, is_unsaved=True)
-        if problem is not None:
-            if self._serves(refused):
-                raise problem
-            # A store that is unreachable keeps new tokens somewhere else.
-            is_kept = isinstance(problem, StoreUnreachableError)
-            if authorization is not None and not is_kept:
-                save = None
-                note = f'The new token{self.of_user} will be only in memory.'
-            self._warn(problem, note)
-        elif authorization is not None:
-            try:
-                save = self._store.reserve(*self._key)
-            except StoreError:
-                # There may be room for the token itself.
-                if self._serves(refused):
-                    raise
+        will_ask = authorization is not None
+        save = self._place(refused, problem, will_ask=will_ask)
         if authorization is None:
             return
         token = authorization.token
@@ -539,6 +523,34 @@ class Account:
         except EndpointError as error:
             self._lost_answer = authorization.token, error
             raise
+
+    def _place(
+        self,
+        refused: str | None,
+        problem: StoreError | None,
+        *,
+        will_ask: bool,
+    ) -> Save | None:
+        """Return a function that stores the answer; None if nothing can.
+
+        :raises StoreError: there is no place for it, and the old token serves
+        """
+        if problem is None:
+            try:
+                return self._store.reserve(*self._key) if will_ask else None
+            except StoreError:
+                if self._serves(refused):
+                    raise
+                # There may be room for the token itself.
+                return self._store_directly
+        if self._serves(refused):
+            raise problem
+        # A store that is unreachable keeps new tokens somewhere else.
+        is_kept, note = isinstance(problem, StoreUnreachableError), ''
+        if will_ask and not is_kept:
+            note = f'The new token{self.of_user} will be only in memory.'
+        self._warn(problem, note)
+        return self._store_directly if is_kept else None
 
     def _to_renew(self, refused: str | None) -> Authorization | None:
         """Return the authorization, if it can be renewed or was refused.
