@@ -220,29 +220,31 @@ def account_in(
     return normalized(names.get(code) or names.get('*'))
 
 
-def is_wikimedia(site: KnownSite | BaseSite) -> bool:
-    """Return whether a site is one of the Wikimedia Foundation's wikis."""
+def meta_of(site: KnownSite | BaseSite) -> str | None:
+    """Return the Meta of a wiki of the Wikimedia Foundation.
+
+    Clients and tokens are for all wikis that have the same Meta. The beta
+    wikis have one of their own, which Pywikibot knows since 11.0; most of
+    them have families since 11.8, which are not Wikimedia's there.
+    """
     from pywikibot.family import WikimediaFamily
 
-    return isinstance(site.family, WikimediaFamily)
+    # wikiversity:beta is not a beta wiki.
+    _, is_beta, domain = netloc_of(site).partition('.beta.')
+    if is_beta and domain in ('wmcloud.org', 'wmflabs.org'):
+        return f'https://meta.wikimedia.beta.{domain}/w'
+    # Lingua Libre belongs to Wikimedia France.
+    if site.family.name == 'lingualibre' or not isinstance(
+        site.family, WikimediaFamily
+    ):
+        return None
+    return 'https://meta.wikimedia.org/w'
 
 
 def central_wiki(wiki: str) -> str:
-    """Return the wiki that has the pages about clients and grants.
-
-    For the wikis of the Wikimedia Foundation, that is Meta; for its beta
-    wikis, it is their own Meta.
-    """
-    from pywikibot.family import Family
-
+    """Return the wiki that has the pages about clients and grants."""
     site = known_site(wiki)
-    if site is None or not is_wikimedia(site):
-        return wiki
-    meta = Family.load('meta')
-    code = 'beta' if site.code == 'beta' else 'meta'
-    # Pywikibot 9.0 has no beta wiki of Meta.
-    known = KnownSite(meta, code).wiki if code in meta.langs else None
-    return known or wiki
+    return (meta_of(site) if site else None) or wiki
 
 
 def special_page(wiki: str, name: str) -> str:
@@ -470,7 +472,7 @@ def check_wildcards(auth: object) -> None:
             continue
         # Whoever operates a host has all of its wikis.
         operators = {
-            netloc: 'Wikimedia' if is_wikimedia(site) else site.family.name
+            netloc: meta_of(site) or site.family.name
             for site in configured_sites()
             if (netloc := netloc_of(site)) and is_match(key, netloc)
         }

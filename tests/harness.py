@@ -26,6 +26,7 @@ import termios
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 from tests.sandbox import browser
@@ -104,6 +105,11 @@ def edit_file(path, old, new):
 
 def pwb(*arguments):
     """Return the command that runs pwb with these arguments."""
+    # Before 9.4, pwb does not find scripts of other packages.
+    if arguments[:1] == ('oauth2',) and re.match(
+        r'9\.[0-3]\.', version('pywikibot')
+    ):
+        return [sys.executable, '-m', 'pywikibot_oauth2', *arguments[1:]]
     program = Path(sysconfig.get_path('scripts'), 'pwb')
     return [sys.executable, str(program), *arguments]
 

@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import venv
+from configparser import ConfigParser
 from pathlib import Path
 
 
@@ -22,9 +23,19 @@ TOP = Path(__file__).parent.parent
 TESTS = (
     'tests/test_auth.py',
     'tests/test_blocks.py',
+    'tests/test_host.py',
+    'tests/test_leaks.py',
+    'tests/test_messages.py',
+    'tests/test_package.py',
+    'tests/test_protocol.py',
+    'tests/test_session.py',
+    'tests/login/test_conversation.py',
     'tests/login/test_manager.py',
     'tests/cli/test_commands.py',
+    'tests/cli/test_setup.py',
+    'tests/journeys',
 )
+OPTIONS = ('-q', '-p', 'no:cacheprovider', '-p', 'no:randomly', '-n', '2')
 
 
 def pip(python, *arguments):
@@ -54,7 +65,11 @@ def environment(version):
             pip(python, *needed, f'{TOP}[test]', scripts)
         except subprocess.CalledProcessError:
             # The first releases of 9 have none; pip has said why.
-            pip(python, *needed, str(TOP), 'pytest>=8')
+            setup = ConfigParser()
+            setup.read(TOP / 'setup.cfg')
+            tests = setup['options.extras_require']['test'].split()
+            tests.remove('pywikibot-scripts')
+            pip(python, *needed, str(TOP), *tests)
         (folder / 'installed').touch()
     return python
 
@@ -63,8 +78,8 @@ def main():
     failed = []
     for version in sys.argv[1:] or newest_versions():
         print(f'Pywikibot {version}', flush=True)
-        command = [environment(version), '-m', 'pytest', '-q', *TESTS]
-        command += ['-p', 'no:cacheprovider']
+        command = [environment(version), '-m', 'pytest', *OPTIONS]
+        command += ['--dist', 'worksteal', '-m', 'not slow', *TESTS]
         if subprocess.run(command, cwd=TOP).returncode:
             failed.append(version)
     if failed:

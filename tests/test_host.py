@@ -249,20 +249,36 @@ def test_a_family_in_family_files_is_found(own_families, usernames, family):
         host.wiki_of_site(site)
 
 
-def test_wikimedia_has_its_special_pages_on_meta(usernames, monkeypatch):
-    usernames['wikipedia']['*'] = usernames['commons']['*'] = 'Bot'
-    beta = host.KnownSite(Family.load('commons'), 'beta').wiki
-    meta, page = 'https://meta.wikimedia.org/w', 'OAuthManageMyGrants'
-    for wiki, central in (
-        (EN, meta),
-        (COMMONS, meta),
-        (beta, beta.replace('commons', 'meta')),
-        (OWN['a'], OWN['a']),
+@pytest.mark.parametrize(
+    ('family', 'code', 'meta'),
+    [
+        ('wikipedia', 'en', 'meta.wikimedia.org'),
+        ('commons', 'commons', 'meta.wikimedia.org'),
+        ('wikiversity', 'beta', 'meta.wikimedia.org'),
+        # The domain of the beta wikis depends on the version of Pywikibot.
+        ('commons', 'beta', 'meta.wikimedia.beta.{}'),
+        ('wikidata', 'beta', 'meta.wikimedia.beta.{}'),
+        ('b', 'b', 'meta.wikimedia.beta.wmcloud.org'),
+        # Others have theirs on themselves.
+        ('c', 'c', None),
+        ('lingualibre', 'lingualibre', None),
+    ],
+)
+def test_wikimedia_has_its_special_pages_on_meta(
+    usernames, monkeypatch, family, code, meta
+):
+    monkeypatch.setattr(Family, '_families', {})
+    for name, url in (
+        ('b', 'https://de.wikipedia.beta.wmcloud.org/w/api.php'),
+        ('c', 'https://meta.beta.wmcloud.org.evil.example/api.php'),
     ):
-        shown = f'{central}/index.php?title=Special:{page}'
-        assert host.special_page(wiki, page) == shown
-    monkeypatch.delitem(Family.load('meta').langs, 'beta')
-    assert host.central_wiki(beta) == beta
+        monkeypatch.setitem(config.family_files, name, url)
+    usernames[family][code] = 'Bot'
+    site = host.KnownSite(Family.load(family), code)
+    domain = host.netloc_of(site).partition('.beta.')[2]
+    central = f'https://{meta.format(domain)}/w' if meta else site.wiki
+    shown = f'{central}/index.php?title=Special:OAuthManageMyGrants'
+    assert host.special_page(site.wiki, 'OAuthManageMyGrants') == shown
 
 
 @pytest.mark.parametrize(

@@ -320,7 +320,8 @@ def _names(text: str) -> list[str]:
 
 def keys_for(its_site: BaseSite, username: str) -> set[str]:
     """Return keys for a site and, on Wikimedia, the account's other sites."""
-    if not host.is_wikimedia(its_site):
+    meta = host.meta_of(its_site)
+    if meta is None:
         # As Pywikibot looks it up: a family may have it in capitals.
         return {host.netloc_of(its_site)}
     its_wiki, keys = host.wiki_of_site(its_site), set()
@@ -329,7 +330,7 @@ def keys_for(its_site: BaseSite, username: str) -> set[str]:
         if site.username != username:
             if site.wiki != its_wiki:
                 others.append(host.netloc_of(site))
-        elif site.wiki and host.is_wikimedia(site):
+        elif site.wiki and host.meta_of(site) == meta:
             wikis.add(site.wiki)
     for wiki in wikis:
         key = host.narrow_key(wiki)

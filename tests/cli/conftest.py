@@ -43,7 +43,7 @@ def start_pywikibot(patch, owner, command):
     patch.chdir(owner.folder)
     patch.setattr(sys, 'argv', command)
     patch.setattr(pywikibot, 'argvu', list(command))
-    if hasattr(bot, '_user_override'):  # from Pywikibot 11 on
+    if hasattr(bot, '_user_override'):  # since Pywikibot 11
         patch.setattr(bot, '_user_override', None)
     # Pywikibot would take settings that exist already for imported names.
     for name in [name for name in vars(config) if name[0] != '_']:

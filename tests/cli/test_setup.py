@@ -451,6 +451,16 @@ def test_a_key_is_narrow_enough_for_the_accounts(monkeypatch, username, key):
     assert subject.keys_for(site, username) == {key, *oauth1}
 
 
+def test_beta_wikis_and_others_get_no_token_of_wikimedia(monkeypatch):
+    monkeypatch.setitem(config.usernames, '*', {'*': 'Bot'})
+    keys = subject.keys_for(offline_site('commons', 'commons'), 'Bot')
+    assert {'*.wikimedia.org', '*.wikipedia.org'} <= keys
+    assert not any('.beta.' in key or 'libre' in key for key in keys)
+    keys = subject.keys_for(offline_site('beta', 'commons'), 'Bot')
+    assert keys
+    assert all('.beta.' in key for key in keys)
+
+
 @pytest.mark.slow
 def test_a_second_client_is_registered_under_another_name(wiki, unattended):
     of_bot = 'Pywikibot of Bot'
