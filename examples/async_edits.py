@@ -58,7 +58,7 @@ async def add_lines(
                     add_line, session, site, title, line
                 )
             except pywikibot.exceptions.Error as error:
-                # All others edit nevertheless.
+                # The other users still edit.
                 done = f'{session.user} could not edit {title}: {error}'
         pywikibot.stdout(done)
 

@@ -78,7 +78,7 @@ def create_app() -> Flask:
     }
     # Pywikibot makes bots wait between two edits; people do so anyway.
     pywikibot.config.put_throttle = 0
-    # It would ask for the answer in the terminal of the server.
+    # Pywikibot would ask for the answer in the terminal of the server.
     pywikibot.config.solve_captcha = False
     # Nobody is logged in here: this is only the wiki.
     wiki = pywikibot.Site(settings['SITE'])
@@ -237,7 +237,7 @@ def create_app() -> Flask:
             403,
         )
 
-    # A StoreError: the tool has another client now.
+    # A StoreError means that the tool now has another client.
     @app.errorhandler(StoreError)
     @app.errorhandler(AuthorizationEndedError)
     def ended(_error: pywikibot.exceptions.Error) -> tuple[str, int]:

@@ -201,9 +201,9 @@ class Account:
             token as long as the token lasts for one more request
         :return: the header; None if there is no token
         :raises ClientRefusedError: the wiki refuses the client
-        :raises ConfigurationError: secrets would go to the wrong wiki
-        :raises EndpointError: no usable answer came, and the old token
-            has expired
+        :raises ConfigurationError: secrets would go to the wrong wiki or
+            account, or a fork has copied the refresh token
+        :raises EndpointError: no usable answer came, and no token is valid
         :raises StoreError: what is stored cannot be used
         """
         with self._lock.held:
@@ -439,7 +439,7 @@ class Account:
         """Renew the token, or keep using the old one while it is valid."""
         refusal = self.state.refusal
         if refusal is not None and refusal.error == NOT_APPROVED:
-            # The token shows whether the client is still refused. A refresh
+            # A request shows whether the client is still refused. A renewal
             # might use up the refresh token.
             self._set(replace(self.state, refusal=None))
             return
@@ -545,7 +545,7 @@ class Account:
                 return self._store_directly
         if self._serves(refused):
             raise problem
-        # A store that is unreachable keeps new tokens somewhere else.
+        # An unreachable store keeps new tokens somewhere else.
         is_kept, note = isinstance(problem, StoreUnreachableError), ''
         if will_ask and not is_kept:
             note = f'The new token{self.of_user} will be only in memory.'
@@ -729,7 +729,7 @@ class Account:
         self._set(State(new))
 
     def _store_directly(self, data: Mapping[str, object]) -> None:
-        """Store an authorization in a place that was not reserved."""
+        """Store an authorization without reserving space first."""
         self._store.save(*self._key, data)
 
     def _save(
@@ -806,7 +806,7 @@ class Account:
 # Nobody can be told of a session that the program has dropped, and a web tool
 # whose database is out of order may drop many.
 _unsaved: weakref.WeakSet[Account] = weakref.WeakSet()
-# Held for microseconds: other threads go on while the process ends.
+# Held for microseconds only. Other threads may run while the process ends.
 _unsaved_lock = ForkSafeLock()
 
 if hasattr(os, 'register_at_fork'):
@@ -829,8 +829,8 @@ def _marked() -> list[Account]:
 
 @functools.cache
 def _store_as_child_ends(_process: int) -> None:
-    """Store the tokens of a child made by multiprocessing, without atexit."""
-    # While another thread imports it, the function is not there yet.
+    """Store tokens when a multiprocessing child ends: it skips atexit."""
+    # The function is missing while another thread imports the module.
     module = sys.modules.get('multiprocessing')
     if getattr(module, 'parent_process', bool)():
         from multiprocessing.util import Finalize

@@ -65,9 +65,9 @@ def query(site: BaseSite, **parameters: str) -> dict[str, object]:
 def own_rights(site: BaseSite, username: str) -> list[str]:
     """Return the rights of the account itself; [] if they are unknown.
 
-    A wiki leaves out the rights, of any account, that the grants of the
-    request do not include (seen on MediaWiki 1.39), so this request carries
-    neither token nor cookies.
+    A wiki shows only those rights of an account that the grants of the
+    request include (seen on MediaWiki 1.39), so this request carries neither
+    a token nor cookies.
     """
     ask = {'list': 'users', 'ususers': username, 'usprop': 'rights'}
     with contextlib.suppress(

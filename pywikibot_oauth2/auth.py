@@ -65,7 +65,7 @@ class OAuth2Auth(AuthBase):
     :param clock: returns the seconds since 1970 UTC; for tests
     :param unknown: not used; detects misspelled options
     :raises ConfigurationError: a value is invalid
-    :raises SystemExit: the same while Pywikibot reads user-config.py
+    :raises SystemExit: a value in user-config.py is invalid
     """
 
     #: Held during a login: a terminal can ask one question at a time.
@@ -200,8 +200,8 @@ class OAuth2Auth(AuthBase):
 
         :raises ConfigurationError: the request would be made by the wrong
             account
-        :raises EndpointError: the token has expired and could not be
-            renewed
+        :raises EndpointError: the expired token could not be renewed
+        :raises OAuth2Error: a change by rest.php would be anonymous
         """
         url, routes = request.url or '', self._routes
         # Most requests to api.php are posted, without a query string.
@@ -445,7 +445,7 @@ def _tell_if_unused(reference: weakref.ref[OAuth2Auth]) -> None:
     No request is sent to a misspelled host, so nothing else would notice it.
     """
     auth = reference()
-    # The commands of pwb oauth2 use no site of Pywikibot.
+    # The commands of pwb oauth2 use sites that had_a_site() does not notice.
     is_told = host.had_a_site() or 'pywikibot_oauth2.cli' in sys.modules
     if auth is None or not is_told:
         return

@@ -28,7 +28,7 @@ class Authorization(NamedTuple):
     :param user: the account; None if it is not known yet
     :param token: the token; None if there is none
     :param ended: why the authorization has ended, or None
-    :param generation: the higher, the newer; 0 if it was not given yet
+    :param generation: the higher, the newer; 0 until a token is obtained
     """
 
     client_id: str

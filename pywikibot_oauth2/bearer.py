@@ -93,7 +93,7 @@ class BearerAuth(AuthBase):
 
         :param error: why there is none; None if there is no authorization
         :param is_change: whether it may make a change by rest.php, which
-            does not know assert=user
+            ignores assert=user
         :raises OAuth2Error: the request must not be sent
         """
         if error is not None:
@@ -174,7 +174,7 @@ class BearerAuth(AuthBase):
         if meaning is Meaning.WRONG_COOKIE:
             self.account.keep_cookies(sent, None)
         elif meaning is Meaning.CLIENT_UNUSABLE:
-            # Otherwise, Pywikibot would end while it creates the site.
+            # Otherwise, Pywikibot would exit while it creates the site.
             header = self.account.refuse(sent)
         else:
             header = self._replace(sent, again.headers.get('User-Agent'))

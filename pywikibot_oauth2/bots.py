@@ -84,8 +84,8 @@ class BotPolicy(Policy):
 class BotAuth(BearerAuth):
     """Sends Pywikibot's requests for one account.
 
-    Without a token, requests are sent anyway: those that change something by
-    api.php carry assert=user, and the login manager runs before them.
+    Without a token, requests are sent anyway, except changes by rest.php:
+    changes by api.php carry assert=user, and the login manager runs first.
     """
 
     needs_token = False

@@ -124,7 +124,7 @@ class OAuth2Client:
     :raises ConfigurationError: a value is invalid
     """
 
-    # pytest and JSON encoders show all fields of a dataclass.
+    # Not a dataclass: pytest and JSON encoders show all fields of those.
     __slots__ = (*Credentials._fields, 'owner_only', 'redirect_uri')
 
     def __init__(

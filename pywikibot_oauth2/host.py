@@ -328,7 +328,7 @@ def leads_to_change(request: PreparedRequest) -> bool:
 def may_change_by_rest(request: PreparedRequest) -> bool:
     """Return whether a request may make a change by rest.php.
 
-    With an access token, it needs no CSRF token.
+    With an access token, such a change needs no CSRF token.
     """
     path = (request.url or '').partition('?')[0]
     is_for_rest = '/rest.php/' in path and '/transform/' not in path

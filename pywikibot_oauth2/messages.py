@@ -206,7 +206,7 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
         folder=shlex.quote(os.path.dirname(hint)),
         clients=_clients(error.wiki) if error.wiki else 'the wiki',
     )
-    # An error of a request has been advised already.
+    # The error of a request contains the advice already.
     return str(error) if advice in str(error) else f'{error}\n{advice}'
 
 

@@ -130,7 +130,7 @@ REFUSALS = (
     Row('token', (400,), 'invalid_request', 'Check the `client_secret`',
         Meaning.CLIENT_REFUSED,
         ('master token: confidential client without client_secret',)),
-    # Not server trouble: the client ID is misspelled, or was deleted.
+    # Not server trouble: the client ID is wrong, or the client was deleted.
     Row('refresh', (500,), 'server_error', 'The authorization server'
         ' encountered an unexpected condition which prevented it from'
         ' fulfilling the request: Client with identifier ',

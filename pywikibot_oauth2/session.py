@@ -221,8 +221,8 @@ class OAuth2Session(AuthBase):
         :raises AuthorizationEndedError: the wiki refuses for good, or
             there is nothing to refresh with
         :raises ClientRefusedError: the wiki refuses the client
-        :raises ConfigurationError: the client is not owner-only, a fork has
-            copied the session, or the wiki is not reached by https
+        :raises ConfigurationError: the client is not owner-only or not the
+            user's, a fork copied the session, or the wiki has no https
         :raises EndpointError: the wiki gave no usable answer; the refresh
             token is kept
         """
@@ -244,8 +244,8 @@ class OAuth2Session(AuthBase):
 
         :return: the profile with username, groups, rights and grants, among
             others; None if there is no token or the wiki does not accept it
-        :raises ClientRefusedError: nobody may use the client
-        :raises ConfigurationError: the wiki is not reached by https
+        :raises ClientRefusedError: the wiki refuses the client
+        :raises ConfigurationError: as :meth:`refresh`
         :raises EndpointError: the wiki gave no usable answer
         """
         account, agent = self._account, self._user_agent
@@ -315,7 +315,7 @@ class OAuth2Session(AuthBase):
         :raises AuthorizationEndedError: the session is not authorized yet,
             or the authorization has ended
         :raises ClientRefusedError: the wiki refuses the client
-        :raises ConfigurationError: the wiki is not reached by https
+        :raises ConfigurationError: as :meth:`refresh`
         :raises EndpointError: the token has expired and could not be
             renewed
         """
@@ -344,9 +344,9 @@ class OAuth2Session(AuthBase):
         name of the session's user. Do not hold the block across a
         ``yield``.
 
-        :raises ConfigurationError: when entered, if a block of another
-            user is open here or ``authenticate`` has something else for
-            the wiki; when left, if blocks are left out of order
+        :raises ConfigurationError: when entered, if the wiki has no https,
+            ``authenticate`` has something else for it or a block of another
+            user is open here; when left, if blocks are left out of order
         """
         host.require_safe_transport(self._wiki)
         host.install_login_manager()

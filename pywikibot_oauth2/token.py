@@ -39,7 +39,7 @@ class Header(str):
     __slots__ = ()
 
     def __getitem__(self, key: SupportsIndex | slice) -> Header:
-        # Some of them shorten long strings first.
+        # Some of these tools shorten long strings first.
         return Header(super().__getitem__(key))
 
     def __repr__(self) -> str:

@@ -30,7 +30,7 @@ def read_line() -> str:
 
 
 def paste(question: str) -> str:
-    """Ask for a line that may be longer than 1,024 characters."""
+    """Ask for a secret that a terminal might truncate."""
     if not can_paste():
         return str(pywikibot.input(question, password=True))
     pywikibot.info(f'{question} (it is not shown) and press Enter:')

@@ -133,7 +133,7 @@ def changed(
 
 
 def diff(before: str, after: str) -> str:
-    """Return the changes as a diff, without lines that may hold secrets."""
+    """Return a diff without unchanged lines, which may contain secrets."""
     old, new = (text.splitlines(keepends=True) for text in (before, after))
     names = 'user-config.py', 'user-config.py (new)'
     return ''.join(difflib.unified_diff(old, new, *names, n=0))

@@ -125,7 +125,7 @@ class Setup:
         given, entry = self.answers.given, host.entry_for(self.wiki)
         if not isinstance(entry, OAuth2Auth):
             return False
-        # The values of a client that is named are asked for and tried.
+        # These options ask for the values of another registered client.
         if 'client-id' in given or given.get('by') == 'id':
             return False
         client, grants = entry.client, _names(given.get('grants', ''))

@@ -110,7 +110,7 @@ def _authentication(site: BaseSite, wiki: str) -> OAuth2Auth:
             what = 'has OAuth 1.0a credentials'
         option = f' -site:{site}' if _is_chosen(Path(config.base_dir)) else ''
         reason = (
-            f'user-config.py {what} for {site}. To set OAuth 2.0 up, run:\n'
+            f'user-config.py {what} for {site}. To set up OAuth 2.0, run:\n'
             f'  pwb oauth2 -setup{option}'
         )
     raise errors.ConfigurationError(reason, error='no_entry')

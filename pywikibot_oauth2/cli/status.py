@@ -157,7 +157,7 @@ def _examine(status: Status, case: Case) -> None:
         _ask_api(status, case)
     header, refusal = account.state.header, account.state.error()
     if refusal is not None:
-        # Also after "-login", which may have met it.
+        # The request above may have met it, or "-login".
         raise refusal
     if header is None:
         ended = account.authorization.ended

@@ -83,7 +83,7 @@ class WikiSession(requests.Session):
             jar.load(ignore_discard=True)
         self.cookies.update(jar)
         info = self.userinfo() if jar else {}
-        # With a bot password, the wiki does not tell the e-mail address.
+        # A login with a bot password does not show the e-mail address.
         if info.get('name') == self._username and 'email' in info:
             return True
         self.cookies.clear()

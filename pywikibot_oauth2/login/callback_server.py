@@ -178,10 +178,10 @@ class CallbackServer:
         if path != self._path:
             return HTTPStatus.NOT_FOUND, _NOTHING
         fields = parse_qsl(query, keep_blank_values=True)
-        # Any web page can embed the address as an image, but browsers then
-        # say so (Fetch Metadata), as they do if a page is loaded in advance.
-        # Other programs lack these headers, and so do the WebSockets of
-        # Chromium.
+        # Any web page can embed the address as an image, or have it loaded in
+        # advance, but browsers then say so (Fetch Metadata). Other programs
+        # do not send these headers, and neither does Chromium for a
+        # WebSocket, which has a key.
         if (
             headers.get('Sec-Fetch-Mode', 'navigate') != 'navigate'
             or headers.get('Sec-Fetch-Dest', 'document') != 'document'

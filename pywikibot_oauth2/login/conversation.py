@@ -198,9 +198,9 @@ class Conversation:
 
 
 def patiently(ask: Callable[[], _T]) -> _T:
-    """Ask again if the wiki gives no answer, after a person clicked "Allow".
+    """Ask the wiki up to four times, because a person has clicked "Allow".
 
-    :raises EndpointError: the wiki gives no answer
+    :raises EndpointError: the wiki gave no usable answer
     """
     waits = [1, 2, 4]
     while True:
@@ -208,7 +208,7 @@ def patiently(ask: Callable[[], _T]) -> _T:
             return ask()
         except errors.EndpointError as error:
             if not waits:
-                # Nothing is kept, unlike when a token is renewed.
+                # Unlike after a failed renewal, no authorization is kept.
                 error.error = 'no_answer'
                 raise
             wait = waits.pop(0)

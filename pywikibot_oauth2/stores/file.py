@@ -93,7 +93,7 @@ class FileStore(Store):
     def _next_version(
         self, account: str, client_id: str, space: int
     ) -> Callable[[Data | None], None]:
-        """Create the next version of the file, with some space reserved.
+        """Create the next version of the file, and reserve space in it.
 
         :return: a function that stores an authorization; None removes it
         """
@@ -316,7 +316,7 @@ def draft(
     and replaces the file as a whole or not at all; it may be called once.
 
     :param suffix: the suffix of the temporary file
-    :param space: the minimum space in bytes; 0 for none
+    :param space: the bytes to reserve at least; 0 reserves none
     :raises OSError: the place cannot be reserved; EBUSY if the file itself
         is a mount, which cannot be replaced
     """

@@ -66,8 +66,8 @@ class RedisStore(Store):
         prefix: str = 'pywikibot-oauth2:',
         lock_timeout: float = 120,
     ) -> None:
-        # It may be None, if it comes from the environment. A TypeError would
-        # show the line of user-config.py with the client secret.
+        # A URL from the environment may be None. The traceback of a TypeError
+        # would show the line of user-config.py with the client secret.
         match = re.fullmatch(_URL, str(url))
         self._url = url if match else ''
         # The address without any part of the password.
