@@ -27,9 +27,16 @@ from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.protocol import OAuth2Wiki
 from pywikibot_oauth2.token import Token
 from tests.harness import at_once
-from tests.helpers import HOUR, client_of, on_both, raises, set_up_pywikibot
+from tests.helpers import (
+    HOUR,
+    client_of,
+    on_both,
+    raises,
+    set_up_pywikibot,
+    shown,
+)
 from tests.sandbox import Sandbox
-from tests.stores.contract import listening, shown
+from tests.stores.contract import listening
 
 
 CALLBACK = 'http://localhost:12345/oauth/callback'
