@@ -492,21 +492,24 @@ def test_a_wiki_that_fails_is_waited_for_and_then_an_error(live, said):
     assert live.who() == 'Bot'
 
 
-def test_the_waits_grow_and_have_a_limit(bench, said):
+def test_the_waits_grow_and_have_a_limit(bench, said, monkeypatch):
     def wait(attempt, retry_after=None):
         return policy.wait(EndpointError('', retry_after=retry_after), attempt)
 
-    config.retry_wait, config.retry_max, config.max_retries = 0.1, 0.2, 9
+    config.retry_wait, config.retry_max, config.max_retries = 5, 8, 9
+    waited = []
+    monkeypatch.setattr(pywikibot, 'sleep', waited.append)
     policy = bench.auth.route(bench.wiki.url, 'Bot').policy
     assert wait(0)
     assert wait(1)
     assert wait(5)
-    assert wait(0, retry_after=0.3)
+    assert wait(0, retry_after=600)
     assert not wait(9)
     assert not wait(0, retry_after=601)
+    assert waited == [5, 8, 8, 600]
     # What has just been said is not repeated.
-    waited = [re.search(r'Waiting (\S+) seconds', text)[1] for text in said]
-    assert waited == ['0.1', '0.2', '0.3']
+    told = [re.search(r'Waiting (\S+) seconds', text)[1] for text in said]
+    assert told == ['5.0', '8.0', '600.0']
 
 
 @pytest.mark.parametrize('is_bot', [False, True])

@@ -107,7 +107,7 @@ def test_threads_get_the_same_authorization_url(make, monkeypatch):
     def begin(wiki):
         begun.append(wiki)
         with contextlib.suppress(threading.BrokenBarrierError):
-            both.wait(0.5)  # for another thread to get here
+            both.wait(0.1)  # for another thread to get here
         return usual(wiki)
 
     begun, both, usual = [], threading.Barrier(2), OAuth2Wiki.begin
