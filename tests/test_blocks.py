@@ -698,10 +698,9 @@ def test_another_entry_in_authenticate_is_reported(wiki, session):
     assert config.authenticate == {wiki.netloc: password}
 
 
-def test_a_proxy_for_this_machine_is_reported_once(session, monkeypatch):
-    for name in ('NO_PROXY', 'no_proxy'):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv('HTTP_PROXY', 'http://127.0.0.1:1')
+def test_a_proxy_for_this_machine_is_reported_by_one_block(
+    session, local_proxy
+):
     with listening() as said:
         for _ in range(2):
             with session.use():
