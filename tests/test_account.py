@@ -489,6 +489,7 @@ def test_what_cannot_be_used_is_named_and_left_alone(due, change, words):
     assert not due.wiki.requests
     # Nor does what is renewed from memory replace it.
     assert due.accepts(due.account.header())
+    assert 'The new token of Bot will be only in memory.' in due.said
     assert due.path.read_bytes() == kept
 
 
