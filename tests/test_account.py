@@ -286,7 +286,7 @@ def test_a_token_without_a_refresh_token_ends_when_it_is_refused(bot):
 
 
 @on_both
-def test_of_two_that_refresh_because_a_lock_was_lost_none_ends_it(
+def test_of_two_that_refresh_because_a_lock_was_lost_neither_ends_it(
     due, store, like
 ):
     def race(step):

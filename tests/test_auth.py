@@ -190,7 +190,9 @@ def test_the_address_of_a_family_need_not_be_in_normal_form(
     assert is_found
 
 
-def test_no_secret_goes_to_a_stored_address_that_is_not_a_wikis(live, said):
+def test_no_secret_goes_to_a_stored_address_that_pywikibot_does_not_know(
+    live, said
+):
     bot = live.bot
     moved = bot.stored._replace(wiki=f'{live.wiki.url}/~mallory')
     bot.store.save('Bot', bot.registered.id, moved.serialize())

@@ -205,9 +205,7 @@ def test_completing_may_be_tried_again_after_a_failure(wiki, make, registered):
      ('with secret', '1.43'), ('with secret', 'master'),
      ('without secret', 'master')],
 )  # fmt: skip
-def test_the_whole_way_with_the_session_stored_in_between(
-    wiki, make, kind, like
-):
+def test_a_session_may_be_stored_at_any_step(wiki, make, kind, like):
     client = None
     if kind != 'confidential':
         fields = {'redirect_uri': CALLBACK, 'confidential': False}
@@ -428,7 +426,7 @@ def test_nothing_is_sent_in_plain_text_to_another_machine(session):
 
 
 @on_both
-def test_a_secret_in_the_place_of_the_client_id_is_not_shown(
+def test_an_error_hides_a_secret_in_the_place_of_the_client_id(
     wiki, make, registered, like
 ):
     secret = registered.secret

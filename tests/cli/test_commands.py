@@ -348,7 +348,9 @@ def test_nothing_secret_is_written_anywhere_else(stranger, wiki):
     assert not [text for text in shown if any(s in text for s in wiki.secrets)]
 
 
-def test_a_secret_in_the_place_of_the_client_id_is_not_shown(stranger, shows):
+def test_no_command_shows_a_secret_in_the_place_of_the_client_id(
+    stranger, shows
+):
     client = copy.copy(stranger.client)
     client.id = client.secret
     stranger.use_oauth(client=client)

@@ -88,7 +88,7 @@ def refused(owner, shows):
     return refused
 
 
-def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
+def test_a_password_is_enough_for_a_setup_without_a_browser(owner, wiki):
     # It may end with a space.
     wiki.accounts.users['Bot'].password += ' '
     with owner.terminal('oauth2', '-setup') as terminal:

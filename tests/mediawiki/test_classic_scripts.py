@@ -326,7 +326,7 @@ def test_reads_are_get_and_changes_are_post(farm, owner, tmp_path):
     assert wiki.count('/api.php', method='POST') == 1
 
 
-def test_the_status_names_the_grants_for_what_the_account_may(owner):
+def test_the_status_names_the_grants_for_what_the_account_may_do(owner):
     shown = owner.alone('oauth2').stdout
     assert 'rollback (grant "Rollback changes to pages")' in shown
     assert 'createpage (' not in shown
