@@ -62,6 +62,15 @@ def lost():
 
 
 @pytest.fixture
+def said():
+    """Return the warnings that Pywikibot prints."""
+    from tests.helpers import listening
+
+    with listening() as texts:
+        yield texts
+
+
+@pytest.fixture
 def local_proxy(monkeypatch):
     """Let the environment send requests to this machine through a proxy."""
     for name in ('NO_PROXY', 'no_proxy'):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import sys
@@ -16,6 +17,7 @@ import pytest
 import pywikibot
 import pywikibot.login
 from pywikibot import config
+from pywikibot.bot import init_handlers
 from pywikibot.comms import http
 from pywikibot.data.api import CachedRequest
 from pywikibot.family import Family
@@ -166,6 +168,21 @@ def shown(error, files=''):
                 texts.append(repr(frame.f_locals))
         errors += filter(None, (each.__cause__, each.__context__))
     return '\n'.join(texts)
+
+
+@contextmanager
+def listening(level=logging.WARNING):
+    """Collect what Pywikibot logs within a `with` block."""
+    texts = []
+    handler = logging.Handler(level)
+    handler.emit = lambda record: texts.append(record.getMessage())
+    init_handlers()  # it removes the handlers that were there before
+    logger = logging.getLogger('pywiki')
+    logger.addHandler(handler)
+    try:
+        yield texts
+    finally:
+        logger.removeHandler(handler)
 
 
 def in_thread(call, *arguments):

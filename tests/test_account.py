@@ -26,8 +26,7 @@ from pywikibot_oauth2 import (
 from pywikibot_oauth2.account import Account, Policy, _unsaved, store_the_rest
 from pywikibot_oauth2.stores import MemoryStore
 from tests.harness import TOP, at_once, wait_until
-from tests.helpers import HOUR, SECONDS, Bot, Fork, on_both, raises
-from tests.stores.contract import listening
+from tests.helpers import HOUR, SECONDS, Bot, Fork, listening, on_both, raises
 
 
 # The sandbox has threads when a test forks.

@@ -37,7 +37,6 @@ from tests.helpers import (
 from tests.sandbox import Sandbox
 from tests.sandbox.content import SESSION_COOKIE
 from tests.sandbox.server import Response, json_response
-from tests.stores.contract import listening
 
 
 DEAD = 'mwoauth-invalid-authorization'
@@ -142,12 +141,6 @@ def live(bench):
     """Return a bench whose bot has a live token."""
     bench.header = bench.bot.log_in()
     return bench
-
-
-@pytest.fixture
-def said():
-    with listening() as texts:
-        yield texts
 
 
 # Which requests

@@ -33,10 +33,10 @@ from tests.helpers import (
     client_of,
     in_thread,
     leave_pywikibot,
+    listening,
     set_up_pywikibot,
 )
 from tests.sandbox import Sandbox
-from tests.stores.contract import listening
 
 
 WHO = {'action': 'query', 'meta': 'userinfo', 'format': 'json'}

@@ -8,8 +8,7 @@ import pytest
 import requests
 
 from pywikibot_oauth2 import OAuth2Client, OAuth2Error, OAuth2Session
-from tests.helpers import HOUR, Bot, PatientPolicy, shown
-from tests.stores.contract import listening
+from tests.helpers import HOUR, Bot, PatientPolicy, listening, shown
 
 
 @pytest.fixture

@@ -30,13 +30,13 @@ from tests.harness import at_once
 from tests.helpers import (
     HOUR,
     client_of,
+    listening,
     on_both,
     raises,
     set_up_pywikibot,
     shown,
 )
 from tests.sandbox import Sandbox
-from tests.stores.contract import listening
 
 
 CALLBACK = 'http://localhost:12345/oauth/callback'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +9,6 @@ from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 import pytest
-from pywikibot.bot import init_handlers
 
 from pywikibot_oauth2.errors import StoreError
 from tests.helpers import SECONDS, raises, shown
@@ -38,21 +36,6 @@ def keep(store, data):
     key = data['user'], data['client_id']
     with store.lock(*key):
         store.save(*key, data)
-
-
-@contextmanager
-def listening(level=logging.WARNING):
-    """Collect what Pywikibot logs within a `with` block."""
-    texts = []
-    handler = logging.Handler(level)
-    handler.emit = lambda record: texts.append(record.getMessage())
-    init_handlers()  # it removes the handlers that were there before
-    logger = logging.getLogger('pywiki')
-    logger.addHandler(handler)
-    try:
-        yield texts
-    finally:
-        logger.removeHandler(handler)
 
 
 @contextmanager
