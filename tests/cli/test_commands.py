@@ -8,6 +8,7 @@ import json
 import pytest
 
 from pywikibot_oauth2 import FileStore, StoreError
+from pywikibot_oauth2.cli import status
 from tests.harness import Owner, dialogs, edit_file, grants, pwb, wait_until
 from tests.sandbox.config import FAMILY
 
@@ -55,6 +56,21 @@ def test_the_status_tells_everything_that_is_known(owner, wiki, shows):
     assert data['missing']['upload'] == 'Upload new files'
     assert data['access_token_expires_at'].endswith('+00:00')
     assert owner.client.secret not in shown
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'words'),
+    [
+        (-60, 'expired at 2027-01-15 07:59 UTC'),
+        (59, 'until 2027-01-15 08:00 UTC (1 min from now)'),
+        (3600 + 60, 'until 2027-01-15 09:01 UTC (1 h 1 min from now)'),
+        (86400 + 7260, 'until 2027-01-16 10:01 UTC (1 d 2 h from now)'),
+        (1e12, 'has no practical expiry'),
+    ],
+)
+def test_the_status_says_how_long_a_token_is_valid(seconds, words):
+    now = 1_800_000_000
+    assert status._expiry(now + seconds, now) == words
 
 
 def test_a_family_without_a_usable_address_does_not_hide_other_sites(
