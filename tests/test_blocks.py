@@ -553,19 +553,23 @@ def test_no_csrf_token_outlives_its_access_token_between_two_visits(
     tool, wiki, session
 ):
     tool.configure_bot(has_farm=True)
-    for is_renewed in (False, False, True):
+    for visit in ('first', 'unchanged', 'expired', 'refreshed'):
         # A web tool creates the session anew for each visit.
         session = OAuth2Session.deserialize(
             session.serialize(), session.client, clock=wiki.clock
         )
-        if is_renewed:
+        if visit == 'expired':
+            wiki.clock.advance(HOUR)
+        elif visit == 'refreshed':
             session.refresh()
         for code in ('en', 'de'):
             edit_in_block(session, lambda user, code=code: append(user, code))
-        wiki.clock.advance(HOUR)
     for each in (wiki, tool.other):
-        assert editors(each) == [session.user] * 3
+        assert editors(each) == [session.user] * 4
         assert {request.error for request in each.requests} == {None}
+        # One that is still good is kept.
+        asked = [request.form.get('meta') or '' for request in each.requests]
+        assert sum('tokens' in meta for meta in asked) == 3
 
 
 # Asynchronous code
