@@ -284,6 +284,14 @@ def test_an_unusable_answer_is_not_taken_for_a_refusal(
     shows('', 3, 'unreachable')
 
 
+def test_a_refusal_by_the_api_is_not_taken_for_an_unusable_answer(
+    owner, wiki, shows
+):
+    answer = {'error': {'code': 'readapidenied', 'info': 'You may not.'}}
+    wiki.fail_next('rewrite', path='/api.php', change=lambda _: answer)
+    shows('', 1, 'refused: readapidenied: You may not.')
+
+
 def test_what_a_private_wiki_does_not_tell_is_unknown(owner, wiki, shows):
     def hide(data):
         return data if 'userinfo' in data['query'] else {'error': {}}
