@@ -426,6 +426,21 @@ def test_a_token_that_the_wiki_refused_is_not_sent_again_meanwhile(valid):
     assert valid.accepts(valid.account.header())
 
 
+def test_a_client_that_the_api_refuses_has_a_pause_unless_a_token_is_newer(
+    valid,
+):
+    account = valid.account
+    new = account.replace(valid.old)
+    assert account.refuse(valid.old) == new
+    assert account.state.refusal is None
+    assert account.refuse(new) is None
+    client = f'does not accept the client {valid.client.client_id}: '
+    assert client in str(account.state.refusal)
+    fixed = valid.another(client=OAuth2Client(access_token='a.b.c'))
+    fixed.refuse(fixed.header())
+    assert 'the client of the fixed access token: ' in str(fixed.state.refusal)
+
+
 @on_both
 def test_an_answer_lost_before_the_expiry_is_noticed_at_the_next_request(
     near, like
