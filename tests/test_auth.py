@@ -245,7 +245,7 @@ def test_a_route_that_changes_hands_is_reported(live, said):
 def test_a_proxy_for_this_machine_is_reported_once(live, said, local_proxy):
     for _ in range(2):
         live.auth.route(live.wiki.url, 'Bot')
-    (text,) = said
+        (text,) = said
     assert 'through a proxy' in text
 
 
