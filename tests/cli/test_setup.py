@@ -126,7 +126,8 @@ def test_a_second_run_changes_nothing_and_a_reset_the_token_only(
     for options in ('', f'-client-id:{client.id} -by:id', '-grants:editpage'):
         unattended(options, keys=client.access_token)
         assert state(owner) == (before, clients)
-    shows('-setup', 2, 'Replace that client?', typed='')
+    words = f'already: {client.id} (owner-only), authorized.'
+    shows('-setup', 2, words, 'Replace that client?', typed='')
     unattended('-grants:patrol')
     assert len(state(owner)[1]) == len(clients) + 1
     *_, client = wiki.oauth.clients.values()
