@@ -62,6 +62,23 @@ def lost():
 
 
 @pytest.fixture
+def said():
+    """Return the warnings that Pywikibot prints."""
+    from tests.helpers import listening
+
+    with listening() as texts:
+        yield texts
+
+
+@pytest.fixture
+def local_proxy(monkeypatch):
+    """Let the environment send requests to this machine through a proxy."""
+    for name in ('NO_PROXY', 'no_proxy'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv('HTTP_PROXY', 'http://127.0.0.1:1')
+
+
+@pytest.fixture
 def clock(request):
     """Return a clock that a test can advance.
 

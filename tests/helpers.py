@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import sys
 import time
+import traceback
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import pywikibot
 import pywikibot.login
 from pywikibot import config
+from pywikibot.bot import init_handlers
 from pywikibot.comms import http
 from pywikibot.data.api import CachedRequest
 from pywikibot.family import Family
@@ -27,6 +31,7 @@ from tests.sandbox.config import write_family
 
 
 SECONDS = 20  # more than anything here takes
+TESTS = str(Path(__file__).parent) + os.sep
 HOUR = 3600  # the lifetime of a token, unless a test says otherwise
 
 on_both = pytest.mark.parametrize('like', ['1.43', 'master'])
@@ -147,6 +152,37 @@ def raises(kind, words='', **facts):
         yield info
     assert words in str(info.value)
     assert {name: getattr(info.value, name) for name in facts} == facts
+
+
+def shown(error, files=''):
+    """Return all that a tool can show of an exception: locals, causes.
+
+    :param files: a part of the paths of the files whose locals are shown
+    """
+    texts, errors = [], [error]
+    for each in errors:
+        texts += [str(each), repr(each), repr(each.args), repr(vars(each))]
+        for frame, _ in traceback.walk_tb(each.__traceback__):
+            file = frame.f_code.co_filename
+            if files in file and not file.startswith(TESTS):
+                texts.append(repr(frame.f_locals))
+        errors += filter(None, (each.__cause__, each.__context__))
+    return '\n'.join(texts)
+
+
+@contextmanager
+def listening(level=logging.WARNING):
+    """Collect what Pywikibot logs within a `with` block."""
+    texts = []
+    handler = logging.Handler(level)
+    handler.emit = lambda record: texts.append(record.getMessage())
+    init_handlers()  # it removes the handlers that were there before
+    logger = logging.getLogger('pywiki')
+    logger.addHandler(handler)
+    try:
+        yield texts
+    finally:
+        logger.removeHandler(handler)
 
 
 def in_thread(call, *arguments):

@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from requests.cookies import cookiejar_from_dict
@@ -33,8 +33,7 @@ from pywikibot_oauth2.account import (
 )
 from pywikibot_oauth2.stores import MemoryStore
 from tests.harness import TOP, at_once, wait_until
-from tests.helpers import HOUR, SECONDS, Bot, Fork, on_both, raises
-from tests.stores.contract import listening
+from tests.helpers import HOUR, SECONDS, Bot, Fork, listening, on_both, raises
 
 
 # The sandbox has threads when a test forks.
@@ -293,7 +292,7 @@ def test_a_token_without_a_refresh_token_ends_when_it_is_refused(bot):
 
 
 @on_both
-def test_of_two_that_refresh_because_a_lock_was_lost_none_ends_it(
+def test_of_two_that_refresh_because_a_lock_was_lost_neither_ends_it(
     due, store, like
 ):
     def race(step):
@@ -434,6 +433,21 @@ def test_a_token_that_the_wiki_refused_is_not_sent_again_meanwhile(valid):
     assert valid.accepts(valid.account.header())
 
 
+def test_a_client_that_the_api_refuses_has_a_pause_unless_a_token_is_newer(
+    valid,
+):
+    account = valid.account
+    new = account.replace(valid.old)
+    assert account.refuse(valid.old) == new
+    assert account.state.refusal is None
+    assert account.refuse(new) is None
+    client = f'does not accept the client {valid.client.client_id}: '
+    assert client in str(account.state.refusal)
+    fixed = valid.another(client=OAuth2Client(access_token='a.b.c'))
+    fixed.refuse(fixed.header())
+    assert 'the client of the fixed access token: ' in str(fixed.state.refusal)
+
+
 @on_both
 def test_an_answer_lost_before_the_expiry_is_noticed_at_the_next_request(
     near, like
@@ -496,6 +510,7 @@ def test_what_cannot_be_used_is_named_and_left_alone(due, change, words):
     assert not due.wiki.requests
     # Nor does what is renewed from memory replace it.
     assert due.accepts(due.account.header())
+    assert 'The new token of Bot will be only in memory.' in due.said
     assert due.path.read_bytes() == kept
 
 
@@ -681,16 +696,20 @@ class Program:
 
     :ivar calls: the users whose sessions it was to store
     :ivar pause: the seconds that it takes
+    :ivar now: the time, which passes while it stores or the process waits
     :ivar fails: whether it cannot
     """
 
     def __init__(self, bot):
         self.bot, self.calls, self.pause = bot, [], 0
-        self.fails = True
+        self.now, self.fails = 0, True
+
+    def sleep(self, seconds):
+        self.now += seconds
 
     def store(self, session):
         self.calls.append(session.user)
-        time.sleep(self.pause)
+        self.sleep(self.pause)
         if self.fails:
             raise OSError('The database is out of order.')
 
@@ -706,8 +725,11 @@ class Program:
 
 @pytest.fixture
 def program(bot, monkeypatch):
-    monkeypatch.setattr('pywikibot_oauth2.account._LAST_SECONDS', 0.5)
-    return Program(bot)
+    program = Program(bot)
+    clock = SimpleNamespace(monotonic=lambda: program.now, sleep=program.sleep)
+    monkeypatch.setattr('pywikibot_oauth2.account.time', clock)
+    monkeypatch.setattr('pywikibot_oauth2.account._LAST_SECONDS', 0.1)
+    return program
 
 
 def test_a_session_that_was_dropped_does_not_stay_in_memory(program):
@@ -719,10 +741,11 @@ def test_a_session_that_was_dropped_does_not_stay_in_memory(program):
 
 def test_an_end_takes_seconds_however_many_tokens_cannot_be_stored(program):
     kept = [program.session(f'Kept {number}') for number in range(20)]
-    program.pause = 0.2
+    program.pause = 0.04
     with listening() as said:
         store_the_rest()
-    assert 20 < len(program.calls) < 30
+    # After each login, and then for as long as there is time.
+    assert len(program.calls) == 20 + 3
     # All are reported.
     for session in kept:
         text = f'The new token of {session.user} is lost.'
@@ -731,7 +754,7 @@ def test_an_end_takes_seconds_however_many_tokens_cannot_be_stored(program):
 
 def test_an_end_takes_as_long_as_tokens_can_be_stored(program):
     kept = [program.session(f'Kept {number}') for number in range(5)]
-    program.pause, program.fails = 0.2, False
+    program.pause, program.fails = 0.04, False
     with listening() as said:
         store_the_rest()
     assert len(program.calls) == 2 * len(kept)

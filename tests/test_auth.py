@@ -38,7 +38,6 @@ from tests.helpers import (
 from tests.sandbox import Sandbox
 from tests.sandbox.content import SESSION_COOKIE
 from tests.sandbox.server import Response, json_response
-from tests.stores.contract import listening
 
 
 DEAD = 'mwoauth-invalid-authorization'
@@ -145,12 +144,6 @@ def live(bench):
     return bench
 
 
-@pytest.fixture
-def said():
-    with listening() as texts:
-        yield texts
-
-
 # Which requests
 
 
@@ -191,14 +184,16 @@ def test_the_address_of_a_family_need_not_be_in_normal_form(
     assert is_found
 
 
-def test_no_secret_goes_to_a_stored_address_that_is_not_a_wikis(live, said):
+def test_no_secret_goes_to_a_stored_address_that_pywikibot_does_not_know(
+    live, said
+):
     bot = live.bot
     moved = bot.stored._replace(wiki=f'{live.wiki.url}/~mallory')
     bot.store.save('Bot', bot.registered.id, moved.serialize())
     live.wiki.clock.advance(HOUR)
     live.who()
     assert not [each for each in live.wiki.requests if 'mallory' in each.path]
-    assert '/~mallory, not for' in said[0]
+    assert f'in {bot.path} is for {moved.wiki}, not for' in said[0]
     # One that Pywikibot knows is asked, although it has no account there.
     config.usernames['sandbox'].pop('en')
     moved = bot.stored._replace(wiki=live.wiki.url)
@@ -248,13 +243,10 @@ def test_a_route_that_changes_hands_is_reported(live, said):
     assert (before.wikis, after.wikis) == (set(), {url})
 
 
-def test_a_proxy_for_this_machine_is_reported_once(live, said, monkeypatch):
-    for name in ('NO_PROXY', 'no_proxy'):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv('HTTP_PROXY', 'http://127.0.0.1:1')
+def test_a_proxy_for_this_machine_is_reported_once(live, said, local_proxy):
     for _ in range(2):
         live.auth.route(live.wiki.url, 'Bot')
-    (text,) = said
+        (text,) = said
     assert 'through a proxy' in text
 
 
@@ -509,21 +501,24 @@ def test_a_wiki_that_fails_is_waited_for_and_then_an_error(live, said):
     assert live.who() == 'Bot'
 
 
-def test_the_waits_grow_and_have_a_limit(bench, said):
+def test_the_waits_grow_and_have_a_limit(bench, said, monkeypatch):
     def wait(attempt, retry_after=None):
         return policy.wait(EndpointError('', retry_after=retry_after), attempt)
 
-    config.retry_wait, config.retry_max, config.max_retries = 0.1, 0.2, 9
+    config.retry_wait, config.retry_max, config.max_retries = 5, 8, 9
+    waited = []
+    monkeypatch.setattr(pywikibot, 'sleep', waited.append)
     policy = bench.auth.route(bench.wiki.url, 'Bot').policy
     assert wait(0)
     assert wait(1)
     assert wait(5)
-    assert wait(0, retry_after=0.3)
+    assert wait(0, retry_after=600)
     assert not wait(9)
     assert not wait(0, retry_after=601)
+    assert waited == [5, 8, 8, 600]
     # What has just been said is not repeated.
-    waited = [re.search(r'Waiting (\S+) seconds', text)[1] for text in said]
-    assert waited == ['0.1', '0.2', '0.3']
+    told = [re.search(r'Waiting (\S+) seconds', text)[1] for text in said]
+    assert told == ['5.0', '8.0', '600.0']
 
 
 @pytest.mark.parametrize('is_bot', [False, True])

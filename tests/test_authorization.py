@@ -50,6 +50,8 @@ def test_a_new_token_and_an_end_follow_in_the_next_generation():
 def test_it_is_stored_with_exactly_these_fields():
     assert GIVEN.serialize() == STORED
     assert Authorization.deserialize(STORED) == GIVEN
+    new = Authorization('id', WIKI)
+    assert Authorization.deserialize(new.serialize()) == new
     ended = {'token': None, 'ended': 'x', 'generation': 4}
     assert GIVEN.end('x').serialize() == {**STORED, **ended}
     assert Authorization.deserialize({**STORED, **ended}) == GIVEN.end('x')

@@ -34,10 +34,10 @@ from tests.helpers import (
     client_of,
     in_thread,
     leave_pywikibot,
+    listening,
     set_up_pywikibot,
 )
 from tests.sandbox import Sandbox
-from tests.stores.contract import listening
 
 
 WHO = {'action': 'query', 'meta': 'userinfo', 'format': 'json'}
@@ -560,19 +560,23 @@ def test_no_csrf_token_outlives_its_access_token_between_two_visits(
     tool, wiki, session
 ):
     tool.configure_bot(has_farm=True)
-    for is_renewed in (False, False, True):
+    for visit in ('first', 'unchanged', 'expired', 'refreshed'):
         # A web tool creates the session anew for each visit.
         session = OAuth2Session.deserialize(
             session.serialize(), session.client, clock=wiki.clock
         )
-        if is_renewed:
+        if visit == 'expired':
+            wiki.clock.advance(HOUR)
+        elif visit == 'refreshed':
             session.refresh()
         for code in ('en', 'de'):
             edit_in_block(session, lambda user, code=code: append(user, code))
-        wiki.clock.advance(HOUR)
     for each in (wiki, tool.other):
-        assert editors(each) == [session.user] * 3
+        assert editors(each) == [session.user] * 4
         assert {request.error for request in each.requests} == {None}
+        # One that is still good is kept.
+        asked = [request.form.get('meta') or '' for request in each.requests]
+        assert sum('tokens' in meta for meta in asked) == 3
 
 
 # Asynchronous code
@@ -705,13 +709,11 @@ def test_another_entry_in_authenticate_is_reported(wiki, session):
     assert config.authenticate == {wiki.netloc: password}
 
 
-def test_a_proxy_for_this_machine_is_reported_once(session, monkeypatch):
-    for name in ('NO_PROXY', 'no_proxy'):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv('HTTP_PROXY', 'http://127.0.0.1:1')
+def test_a_proxy_for_this_machine_is_reported_by_one_block(
+    session, local_proxy
+):
     with listening() as said:
         for _ in range(2):
             with session.use():
-                pass
-    (text,) = said
+                (text,) = said
     assert 'through a proxy' in text

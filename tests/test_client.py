@@ -24,8 +24,7 @@ from pywikibot_oauth2 import (
 from pywikibot_oauth2 import client as client_module
 from pywikibot_oauth2.client import Credentials
 from tests.harness import Owner
-from tests.helpers import raises
-from tests.stores.contract import shown
+from tests.helpers import raises, shown
 
 
 CLIENT_ID = '0123456789abcdef' * 2

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import traceback
 
 import pytest
 import requests
 
 from pywikibot_oauth2 import OAuth2Client, OAuth2Error, OAuth2Session
-from tests.helpers import HOUR, Bot, PatientPolicy
-from tests.stores.contract import listening
+from tests.helpers import HOUR, Bot, PatientPolicy, listening, shown
 
 
 @pytest.fixture
@@ -30,20 +28,6 @@ def parts(secret):
     """Return what would give a secret away; all JWTs begin alike."""
     half = len(secret) // 2
     return secret[half:] if secret.startswith('eyJ') else secret[:half]
-
-
-def shown_by(error):
-    """Return what tools show of an exception: locals, chained errors."""
-    seen = traceback.TracebackException.from_exception(
-        error, capture_locals=True, limit=-30
-    )
-    texts, pending = [''.join(seen.format())], [error]
-    while pending:
-        each = pending.pop()
-        texts += [repr(each), repr(each.args), repr(vars(each))]
-        chained = (each.__cause__, each.__context__)
-        pending += [other for other in chained if other is not None]
-    return '\n'.join(texts)
 
 
 def check(wiki, *texts):
@@ -70,7 +54,7 @@ def test_no_error_of_a_renewal_shows_a_secret(bot, printed, kind):
         account.header()
     except OAuth2Error as error:
         assert kind != 'refused'
-        check(bot.wiki, shown_by(error))
+        check(bot.wiki, shown(error))
     else:
         assert kind == 'refused'
     known = [account.state, account.authorization, account.client, account]
@@ -87,5 +71,5 @@ def test_no_traceback_of_a_session_shows_the_code_or_the_header(bot, printed):
     bot.wiki.fail_next('html')
     with pytest.raises(OAuth2Error) as caught:
         requests.get(bot.wiki.api_url, auth=session)
-    check(bot.wiki, *map(shown_by, [first.value, caught.value]), printed())
+    check(bot.wiki, *map(shown, [first.value, caught.value]), printed())
     assert repr(session.token.header) == '<Authorization header>'

@@ -12,7 +12,6 @@ import re
 import socket
 import threading
 import time
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from itertools import chain, repeat
@@ -34,7 +33,7 @@ from pywikibot_oauth2.errors import EndpointError, OAuth2Error
 from pywikibot_oauth2.protocol import Meaning, OAuth2Wiki, parse_callback
 from pywikibot_oauth2.token import Token
 from tests import recordings
-from tests.helpers import client_of, raises
+from tests.helpers import client_of, raises, shown
 from tests.raw import RawServer, recorded, response
 from tests.sandbox.oauth import make_jwt
 from tests.strategies import answers, anything, examples, good
@@ -76,7 +75,8 @@ def talk(
     wiki = OAuth2Wiki(OAuth2Client('an-id', secret), server.url, **options)
     token, pending = Token(*SECRETS[1:3]), PendingLogin('s', SECRETS[3], uri)
     if step == 'exchange':
-        return wiki.exchange(pending, SECRETS[4])
+        callback = f'?code={SECRETS[4]}&state=s'
+        return wiki.exchange(pending, parse_callback(callback, pending))
     if step == 'client_credentials':
         return wiki.client_credentials()
     argument = token if step == 'refresh' else token.header
@@ -84,12 +84,7 @@ def talk(
 
 
 def assert_silent(error, secrets):
-    """Check that nothing that is shown of an error is secret."""
-    shown = ''.join(traceback.format_exception(error)) + repr(vars(error))
-    while error is not None:
-        shown += repr(error.args)
-        error = error.__cause__ or error.__context__
-    assert [secret for secret in secrets if secret in shown] == []
+    assert not [secret for secret in secrets if secret in shown(error)]
 
 
 @contextlib.contextmanager

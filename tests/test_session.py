@@ -27,9 +27,16 @@ from pywikibot_oauth2.authorization import Authorization
 from pywikibot_oauth2.protocol import OAuth2Wiki
 from pywikibot_oauth2.token import Token
 from tests.harness import at_once
-from tests.helpers import HOUR, client_of, on_both, raises, set_up_pywikibot
+from tests.helpers import (
+    HOUR,
+    client_of,
+    listening,
+    on_both,
+    raises,
+    set_up_pywikibot,
+    shown,
+)
 from tests.sandbox import Sandbox
-from tests.stores.contract import listening, shown
 
 
 CALLBACK = 'http://localhost:12345/oauth/callback'
@@ -100,7 +107,7 @@ def test_threads_get_the_same_authorization_url(make, monkeypatch):
     def begin(wiki):
         begun.append(wiki)
         with contextlib.suppress(threading.BrokenBarrierError):
-            both.wait(0.5)  # for another thread to get here
+            both.wait(0.1)  # for another thread to get here
         return usual(wiki)
 
     begun, both, usual = [], threading.Barrier(2), OAuth2Wiki.begin
@@ -198,9 +205,7 @@ def test_completing_may_be_tried_again_after_a_failure(wiki, make, registered):
      ('with secret', '1.43'), ('with secret', 'master'),
      ('without secret', 'master')],
 )  # fmt: skip
-def test_the_whole_way_with_the_session_stored_in_between(
-    wiki, make, kind, like
-):
+def test_a_session_may_be_stored_at_any_step(wiki, make, kind, like):
     client = None
     if kind != 'confidential':
         fields = {'redirect_uri': CALLBACK, 'confidential': False}
@@ -421,7 +426,7 @@ def test_nothing_is_sent_in_plain_text_to_another_machine(session):
 
 
 @on_both
-def test_a_secret_in_the_place_of_the_client_id_is_not_shown(
+def test_an_error_hides_a_secret_in_the_place_of_the_client_id(
     wiki, make, registered, like
 ):
     secret = registered.secret

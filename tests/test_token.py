@@ -178,6 +178,7 @@ def test_nothing_of_it_is_shown():
         assert REFRESH not in show(token)
     assert ACCESS not in repr(token.header)
     # As rich shows a long string
+    assert token.header[:6] == 'Bearer'
     assert 'Bearer' not in repr(token.header[:80])
 
 

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from pywikibot_oauth2 import FileStore, StoreError
+from pywikibot_oauth2.cli import status
 from tests.harness import Owner, dialogs, edit_file, grants, pwb, wait_until
 from tests.sandbox.config import FAMILY
 
@@ -55,6 +56,21 @@ def test_the_status_tells_everything_that_is_known(owner, wiki, shows):
     assert data['missing']['upload'] == 'Upload new files'
     assert data['access_token_expires_at'].endswith('+00:00')
     assert owner.client.secret not in shown
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'words'),
+    [
+        (-60, 'expired at 2027-01-15 07:59 UTC'),
+        (59, 'until 2027-01-15 08:00 UTC (1 min from now)'),
+        (3600 + 60, 'until 2027-01-15 09:01 UTC (1 h 1 min from now)'),
+        (86400 + 7260, 'until 2027-01-16 10:01 UTC (1 d 2 h from now)'),
+        (1e12, 'has no practical expiry'),
+    ],
+)
+def test_the_status_says_how_long_a_token_is_valid(seconds, words):
+    now = 1_800_000_000
+    assert status._expiry(now + seconds, now) == words
 
 
 def test_a_family_without_a_usable_address_does_not_hide_other_sites(
@@ -275,6 +291,14 @@ def test_an_unusable_answer_is_not_taken_for_a_refusal(
     shows('', 3, 'unreachable')
 
 
+def test_a_refusal_by_the_api_is_not_taken_for_an_unusable_answer(
+    owner, wiki, shows
+):
+    answer = {'error': {'code': 'readapidenied', 'info': 'You may not.'}}
+    wiki.fail_next('rewrite', path='/api.php', change=lambda _: answer)
+    shows('', 1, 'refused: readapidenied: You may not.')
+
+
 def test_what_a_private_wiki_does_not_tell_is_unknown(owner, wiki, shows):
     def hide(data):
         return data if 'userinfo' in data['query'] else {'error': {}}
@@ -358,7 +382,9 @@ def test_nothing_secret_is_written_anywhere_else(stranger, wiki):
     assert not [text for text in shown if any(s in text for s in wiki.secrets)]
 
 
-def test_a_secret_in_the_place_of_the_client_id_is_not_shown(stranger, shows):
+def test_no_command_shows_a_secret_in_the_place_of_the_client_id(
+    stranger, shows
+):
     client = copy.copy(stranger.client)
     client.id = client.secret
     stranger.use_oauth(client=client)

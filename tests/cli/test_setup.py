@@ -88,7 +88,7 @@ def refused(owner, shows):
     return refused
 
 
-def test_from_a_password_to_an_edit_without_a_browser(owner, wiki):
+def test_a_password_is_enough_for_a_setup_without_a_browser(owner, wiki):
     # It may end with a space.
     wiki.accounts.users['Bot'].password += ' '
     with owner.terminal('oauth2', '-setup') as terminal:
@@ -126,7 +126,8 @@ def test_a_second_run_changes_nothing_and_a_reset_the_token_only(
     for options in ('', f'-client-id:{client.id} -by:id', '-grants:editpage'):
         unattended(options, keys=client.access_token)
         assert state(owner) == (before, clients)
-    shows('-setup', 2, 'Replace that client?', typed='')
+    words = f'a client: {client.id} (owner-only), authorized.'
+    shows('-setup', 2, words, 'Replace that client?', typed='')
     shows('-setup -grants:patrol -yes -stdin', 0, keys=keys)
     assert len(state(owner)[1]) == len(clients) + 1
     *_, client = wiki.oauth.clients.values()

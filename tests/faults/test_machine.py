@@ -153,7 +153,7 @@ def test_dying_at_any_step_loses_no_more_than_the_answer(case, step):
     'goes on; before August 2026 message: pwb login, if the wiki acted on it',
 )
 @pytest.mark.parametrize('kind', ['hang_before', 'hang_after'])
-def test_a_process_dies_while_it_waits_for_the_answer(case, kind):
+def test_a_process_may_die_while_it_waits_for_the_answer(case, kind):
     old = case.refresh_token
     case.advance(DEAD)
     case.wiki.fail_next(kind)

@@ -211,22 +211,19 @@ def test_what_the_wiki_refuses_is_shown(tool, alice):
     assert alice.edit().status == 200
 
 
-@pytest.mark.parametrize(
-    ('reason', 'words'),
-    [({'captcha': {'type': 'simple', 'id': '1', 'question': '1 + 1'}},
-      'captcha'),
-     ({'code': 'x', 'info': 'y'}, 'did not save Guestbook')],
-)  # fmt: skip
-def test_an_edit_that_is_not_saved_is_not_said_to_be(
-    tool, alice, reason, words
-):
+def test_an_edit_that_is_not_saved_is_not_said_to_be(tool, alice):
     alice.log_in()
     assert alice.edit().status == 200
-    failure = {'edit': {'result': 'Failure', **reason}}
-    tool.wiki.fail_next('rewrite', path='api.php', change=lambda _: failure)
-    page = alice.edit()
-    assert page.status == 502
-    assert words in page.text
+    captcha = {'type': 'simple', 'id': '1', 'question': '1 + 1'}
+    for reason, words in (
+        ({'captcha': captcha}, 'captcha'),
+        ({'code': 'x', 'info': 'y'}, 'did not save Guestbook'),
+    ):
+        answer = {'edit': {'result': 'Failure', **reason}}
+        tool.wiki.fail_next('rewrite', path='api.php', change=lambda _: answer)
+        page = alice.edit()
+        assert page.status == 502
+        assert words in page.text
 
 
 # Who must not get in

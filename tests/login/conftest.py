@@ -14,8 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from pywikibot import config
 
-from tests.helpers import leave_pywikibot, set_up_pywikibot
-from tests.stores.contract import listening
+from tests.helpers import leave_pywikibot, listening, set_up_pywikibot
 
 
 class Person(webbrowser.BaseBrowser):

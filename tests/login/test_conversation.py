@@ -88,7 +88,7 @@ def test_a_click_on_allow_is_enough(wiki, person, said, begin):
     [r'.*', r'\?.*', r'(?<=\?).*', r'(?<=code=)\w+'],
     ids=['address', 'query', 'bare query', 'bare code'],
 )
-def test_the_answer_may_be_pasted_as(wiki, person, begin, pattern):
+def test_any_part_with_the_code_may_be_pasted(wiki, person, begin, pattern):
     person.does = lambda url: person.paste(
         f' <"{re.search(pattern, wiki.approve(url))[0]}"> '
     )
@@ -154,13 +154,15 @@ def test_a_click_on_cancel_ends_the_login_without_its_words(
     assert error.error == 'cancelled'
 
 
-def test_nobody_answers_and_no_browser_is_opened_on_request(person, begin):
+def test_a_login_ends_if_nobody_answers_and_opens_no_browser_on_request(
+    person, begin
+):
     with pytest.raises(AuthorizationError, match=r'within 0\.05 seconds'):
         begin(timeout=0.05, opens_browser=False)
     assert person.opened == []
 
 
-def test_the_terminal_is_closed_or_there_is_none(
+def test_a_login_ends_if_the_terminal_is_closed_or_there_is_none(
     person, begin, said, monkeypatch
 ):
     person.does = lambda _url: person.paste('\x04')

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from pywikibot import config
 
-from tests.stores.contract import listening
-
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -24,10 +22,3 @@ def store(place):
 @pytest.fixture
 def path(place):
     return place.path
-
-
-@pytest.fixture
-def said():
-    """Return the warnings that Pywikibot prints."""
-    with listening() as texts:
-        yield texts

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
-import traceback
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 import pytest
-from pywikibot.bot import init_handlers
 
 from pywikibot_oauth2.errors import StoreError
-from tests.helpers import SECONDS, raises
+from tests.helpers import SECONDS, raises, shown
 
 
 ACCOUNT, CLIENT = KEY = 'Bot', 'client'
@@ -39,21 +36,6 @@ def keep(store, data):
     key = data['user'], data['client_id']
     with store.lock(*key):
         store.save(*key, data)
-
-
-@contextmanager
-def listening(level=logging.WARNING):
-    """Collect what Pywikibot logs within a `with` block."""
-    texts = []
-    handler = logging.Handler(level)
-    handler.emit = lambda record: texts.append(record.getMessage())
-    init_handlers()  # it removes the handlers that were there before
-    logger = logging.getLogger('pywiki')
-    logger.addHandler(handler)
-    try:
-        yield texts
-    finally:
-        logger.removeHandler(handler)
 
 
 @contextmanager
@@ -101,18 +83,6 @@ def count(store, times):
 def count_in_process(place, times, wire):
     count(place.open(), times)
     wire.send('done')
-
-
-def shown(error):
-    """Return all that a tool can show of an exception."""
-    texts = []
-    while error is not None:
-        texts += [repr(error), str(vars(error))]
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            if 'pywikibot_oauth2' in frame.f_code.co_filename:
-                texts.append(repr(frame.f_locals))
-        error = error.__context__
-    return '\n'.join(texts)
 
 
 class StoreContract:

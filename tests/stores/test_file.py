@@ -26,7 +26,7 @@ from pywikibot.tools import as_filename
 from pywikibot_oauth2.errors import StoreError
 from pywikibot_oauth2.stores.file import FileStore
 from tests.faults.dying import die_at
-from tests.helpers import raises
+from tests.helpers import raises, shown
 from tests.stores import contract
 from tests.stores.contract import ACCOUNT, CLIENT, KEY, authorization, keep
 from tests.strategies import anything, examples, mixed, values
@@ -287,7 +287,7 @@ def test_a_damaged_file_is_reported_in_every_use_and_left_as_it_is(
         assert error.hint == str(path)
         assert str(path) in str(error)
         assert reason in str(error)
-        assert contract.SECRET not in contract.shown(error)
+        assert contract.SECRET not in shown(error)
     assert state(path) == before
     assert not drafts(folder)
 
