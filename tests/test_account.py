@@ -639,12 +639,8 @@ def end_early(folder, wiki, client_id, secret):
 def test_a_token_that_could_not_be_stored_is_stored_as_the_process_ends(
     bot, tmp_path, run
 ):
-    def answer_late(data):
-        time.sleep(0.5)
-        return data
-
     old = bot.log_in(expires_in=0.001)
-    bot.wiki.fail_next('rewrite', change=answer_late)
+    bot.wiki.fail_next('slow', delay=0.5)
     script = 'import sys\nfrom multiprocessing.context import ForkProcess\n'
     script += f'from tests.test_account import end_early\n{run}'
     command = [sys.executable, '-c', script, tmp_path, bot.wiki.url]
