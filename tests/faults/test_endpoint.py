@@ -156,10 +156,12 @@ def setting(name, value):
     'value',
     [
         fault(f'a token with {name}', 'goes on', value)
-        # More values are in tests/test_token.py.
         for name, value in {
-            'no expires_in': ..., 'expires_in -1': -1,
-            'expires_in 10**400': 10**400, 'expires_in NaN': float('nan'),
+            'no expires_in': ..., 'expires_in 0': 0, 'expires_in -1': -1,
+            "expires_in 'soon'": 'soon', "expires_in '3600'": '3600',
+            'expires_in 1e300': 1e300, 'expires_in 10**400': 10**400,
+            'expires_in NaN': float('nan'), 'expires_in null': None,
+            'expires_in true': True, 'expires_in []': [],
         }.items()
     ],
 )  # fmt: skip
@@ -181,13 +183,14 @@ def test_an_implausible_lifetime_is_treated_as_unknown(
     'a token without refresh_token',
     'goes on with the old one; if that is used up, message: pwb login',
 )
+@pytest.mark.parametrize('value', [..., None, '', 17])
 @pytest.mark.parametrize('life', [300, LIFE])
-def test_the_old_refresh_token_is_kept(new_case, life):
+def test_the_old_refresh_token_is_kept(new_case, value, life):
     case = new_case('master', life=life)
     bot = case.bot()
     old = case.refresh_token
     case.advance(life - 5)
-    case.wiki.fail_next('rewrite', change=setting('refresh_token', ...))
+    case.wiki.fail_next('rewrite', change=setting('refresh_token', value))
     case.edits(bot)
     assert case.refresh_token == old
     case.advance(life)
