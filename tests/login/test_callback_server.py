@@ -159,8 +159,8 @@ def test_ipv6_is_listened_on_and_localhost_in_both_families(
 
 
 def test_localhost_is_taken_if_one_family_is_and_the_other_is_released(ipv6):
-    with socket.create_server(('::1', 0), family=socket.AF_INET6) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
+    with socket.create_server(('::1', port), family=socket.AF_INET6):
         with pytest.raises(OSError, match='in use'):
             serve(f'http://localhost:{port}/')
         socket.create_server(('127.0.0.1', port)).close()

@@ -21,7 +21,7 @@ from pywikibot_oauth2.errors import (
 from pywikibot_oauth2.login import prompt
 from pywikibot_oauth2.login.conversation import Conversation
 from pywikibot_oauth2.protocol import OAuth2Wiki
-from tests.harness import free_port
+from tests.harness import free_port, wait_until
 
 
 @pytest.fixture
@@ -130,6 +130,8 @@ def test_after_a_code_that_was_refused_the_browser_may_come_again(
     def come_twice(url):
         callback = wiki.approve(url)
         person.go(callback.replace('code=', 'code=0'))
+        # The page arrives before the callback is passed on.
+        wait_until(lambda: exchanges(wiki))
         person.go(callback)
 
     person.does = come_twice
