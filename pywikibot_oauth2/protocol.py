@@ -39,7 +39,7 @@ from pywikibot_oauth2.errors import (
     printable,
     reason_of,
 )
-from pywikibot_oauth2.token import Header, Token, seconds
+from pywikibot_oauth2.token import Header, Hidden, Token, seconds
 
 
 if TYPE_CHECKING:
@@ -634,13 +634,11 @@ class _Fields(dict[str, object]):
         return f'<{type(self).__name__}>'
 
 
-class _Code(str):
-    """An authorization code, hidden from tools that show variables."""
+class _Code(Hidden):
+    """An authorization code."""
 
     __slots__ = ()
-
-    def __repr__(self) -> str:
-        return '<authorization code>'
+    what = 'authorization code'
 
 
 class _Answered(Exception):  # noqa: N818 - nothing went wrong

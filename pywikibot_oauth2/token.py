@@ -9,9 +9,13 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import SupportsIndex, TypeGuard
+from typing import TYPE_CHECKING, SupportsIndex, TypeGuard
 
 from pywikibot_oauth2.errors import EndpointError, StoreError
+
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 #: A token is due this many seconds before it expires, or a tenth of its
@@ -30,20 +34,30 @@ _PRACTICALLY_FOREVER = 100 * 365 * 86400.0
 _LAST_TIME = 1e15
 
 
-class Header(str):
-    """The value of an Authorization header, hidden from tools.
+class Hidden(str):
+    """A secret text, hidden from tools.
 
     Debuggers and traceback formatters show local variables by ``repr``.
+
+    :cvar what: what they show instead
     """
 
     __slots__ = ()
+    what = 'secret'
 
-    def __getitem__(self, key: SupportsIndex | slice) -> Header:
+    def __getitem__(self, key: SupportsIndex | slice) -> Self:
         # Some of these tools shorten long strings first.
-        return Header(super().__getitem__(key))
+        return type(self)(super().__getitem__(key))
 
     def __repr__(self) -> str:
-        return '<Authorization header>'
+        return f'<{self.what}>'
+
+
+class Header(Hidden):
+    """The value of an Authorization header."""
+
+    __slots__ = ()
+    what = 'Authorization header'
 
 
 @dataclass(frozen=True, repr=False, slots=True)

@@ -584,7 +584,10 @@ PENDING = PendingLogin(STATE, 'v' * 64, CALLBACK)
     ids=['absolute', 'with blanks', 'query', 'relative'],
 )  # fmt: skip
 def test_a_callback_brings_the_code(callback):
-    assert parse_callback(callback, PENDING) == CODE_VALUE
+    code = parse_callback(callback, PENDING)
+    assert code == CODE_VALUE
+    # Also where a tool shortens it first
+    assert CODE_VALUE[:8] not in repr(code) + repr(code[:80])
 
 
 CANCELLED = 'The authorization was cancelled.'
