@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import requests
 from pywikibot.comms import http
-from requests import RequestException
 
 from pywikibot_oauth2 import host
 from pywikibot_oauth2.errors import (
@@ -71,7 +70,7 @@ def own_rights(site: BaseSite, username: str) -> list[str]:
     """
     ask = {'list': 'users', 'ususers': username, 'usprop': 'rights'}
     with contextlib.suppress(
-        OAuth2Error, RequestException, ValueError, RecursionError
+        OAuth2Error, requests.RequestException, ValueError, RecursionError
     ):
         how = host.transport(host.wiki_of_site(site))
         response = requests.get(

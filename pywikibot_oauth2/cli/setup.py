@@ -65,9 +65,8 @@ class Setup:
         if not self.username:
             raise impossible('There was no answer.')
         # There is one entry of authenticate for a wiki.
-        is_used = isinstance(host.entry_for(self.wiki), OAuth2Auth)
         other = configured_account(self.site)
-        if is_used and other not in (None, self.username):
+        if self._old_client and other not in (None, self.username):
             login = messages.login_command(self.wiki, self.username)
             folder = shlex.quote(as_filename(self.username))
             raise impossible(
@@ -94,14 +93,14 @@ class Setup:
             return
         given, choose = self.answers.given, self.answers.choose
         kinds, url = _KINDS, registration.CALLBACK_URL
-        entry = host.entry_for(self.wiki)
-        if isinstance(entry, OAuth2Auth):
+        old = self._old_client
+        if old is not None:
             # What no option asks for stays as it is.
-            if entry.client.owner_only:
+            if old.owner_only:
                 kinds = {'owner-only': kinds['owner-only'], **kinds}
             with contextlib.suppress(errors.ConfigurationError):
-                entry.client.check()
-                url = entry.client.redirect_uri or url
+                old.check()
+                url = old.redirect_uri or url
         kind = choose('kind', kinds, 'Which kind of client?')
         url = given.get('callback-url') or url
         # None stands for an owner-only client from now on.
@@ -116,19 +115,25 @@ class Setup:
             client = self._usable_client(by_form=way == 'form')
             self._plan(client.client_id, client.redirect_uri)(client)
 
+    @property
+    def _old_client(self) -> OAuth2Client | None:
+        """The client that user-config.py has for the wiki, if any."""
+        entry = host.entry_for(self.wiki)
+        return entry.client if isinstance(entry, OAuth2Auth) else None
+
     def _keeps_client(self) -> bool:
         """Return whether the client in user-config.py stays.
 
         It does by default, unless it is unusable or an option asks for
         something else.
         """
-        given, entry = self.answers.given, host.entry_for(self.wiki)
-        if not isinstance(entry, OAuth2Auth):
+        given, client = self.answers.given, self._old_client
+        if client is None:
             return False
         # These options ask for the values of another registered client.
         if 'client-id' in given or given.get('by') == 'id':
             return False
-        client, grants = entry.client, _names(given.get('grants', ''))
+        grants = _names(given.get('grants', ''))
         its_values = {
             'kind': 'owner-only' if client.owner_only else 'browser',
             'callback-url': client.redirect_uri,

@@ -103,7 +103,7 @@ def test_the_status_names_the_stage_of_the_client(owner, wiki, shows, stage):
 def test_without_an_authorization_the_status_says_what_to_run(stranger, shows):
     shows('', 2, 'pwb oauth2 -setup -site:sandbox:en')
     config = stranger.config.rename(stranger.folder / 'other')
-    # Pywikibot's default, Test Wikipedia, is nobody's choice.
+    # Nobody has chosen Test Wikipedia, which is Pywikibot's default.
     shows('', 2, 'run:\n  pwb oauth2 -setup\n')
     config.rename(stranger.config)
     stranger.use_oauth()
