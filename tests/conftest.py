@@ -101,3 +101,22 @@ def wiki(clock, like):
     """Run a sandbox wiki with the test's clock."""
     with Sandbox(clock=clock, like=like) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def bench(monkeypatch, tmp_path, wiki):
+    """Return a Pywikibot that is configured for two wikis."""
+    from tests.bench import Bench, OtherWiki
+    from tests.helpers import leave_pywikibot, set_up_pywikibot
+
+    with OtherWiki() as other:
+        set_up_pywikibot(monkeypatch, tmp_path, en=wiki, other=other)
+        yield Bench(wiki, other, tmp_path)
+    leave_pywikibot()
+
+
+@pytest.fixture
+def live(bench):
+    """Return a bench whose bot has a live token."""
+    bench.header = bench.bot.log_in()
+    return bench

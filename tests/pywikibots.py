@@ -22,7 +22,9 @@ OLDEST = 9
 TOP = Path(__file__).parent.parent
 TESTS = (
     'tests/test_auth.py',
+    'tests/test_bearer.py',
     'tests/test_blocks.py',
+    'tests/test_bots.py',
     'tests/test_host.py',
     'tests/test_leaks.py',
     'tests/test_messages.py',
@@ -31,8 +33,7 @@ TESTS = (
     'tests/test_session.py',
     'tests/login/test_conversation.py',
     'tests/login/test_manager.py',
-    'tests/cli/test_commands.py',
-    'tests/cli/test_setup.py',
+    'tests/cli',
     'tests/journeys',
 )
 OPTIONS = ('-q', '-p', 'no:cacheprovider', '-p', 'no:randomly', '-n', '2')

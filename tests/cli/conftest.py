@@ -17,6 +17,11 @@ from tests.harness import Owner
 from tests.helpers import forget_sites, leave_pywikibot
 
 
+PROGRAM = sys.executable, '-m', 'pywikibot_oauth2'
+BY_API = '-kind:owner-only -by:api -yes -stdin'
+NOWHERE = 'http://127.0.0.1:9'
+
+
 @pytest.fixture(params=['1.43', 'master'])
 def like(request):
     """Return which server the wiki plays."""
@@ -84,3 +89,65 @@ def shows(stranger, capfd):
         return shown + output
 
     return shows
+
+
+@pytest.fixture
+def owner(stranger):
+    """Return somebody who has logged in."""
+    stranger.use_oauth()
+    stranger.authorize()
+    return stranger
+
+
+def block_the_place_of(path):
+    """Make a file unreadable and unwritable."""
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.fixture
+def keys(wiki):
+    """Return the line with Bot's password."""
+    return wiki.password('Bot') + '\n'
+
+
+def state(stranger):
+    """Return what a set-up changes: files, and clients on the wiki."""
+    files = {
+        path.name: path.read_text()
+        for path in stranger.folder.iterdir()
+        if path.is_file() and path.suffix in ('.py', '.json', '.bak')
+    }
+    clients = stranger.wiki.oauth.clients.values()
+    return files, {client.id: client.access_token for client in clients}
+
+
+def forget_configuration(stranger):
+    """Remove user-config.py and the family, as before the first set-up."""
+    for name in ('user-config.py', 'sandbox_family.py'):
+        (stranger.folder / name).unlink()
+
+
+@pytest.fixture
+def unattended(shows, keys):
+    """Return a function that sets up by the API, without a terminal."""
+
+    def unattended(options='', **changes):
+        stdin = {'keys': keys, **changes}
+        words = 'state          authorized'
+        return shows(f'-setup {BY_API} {options}', 0, words, **stdin)
+
+    return unattended
+
+
+@pytest.fixture
+def refused(stranger, shows):
+    """Return a function that checks that a set-up changes nothing."""
+
+    def refused(options, status, *words, **stdin):
+        before = state(stranger)
+        shown = shows(f'-setup {options}', status, *words, **stdin)
+        assert state(stranger) == before
+        return shown
+
+    return refused

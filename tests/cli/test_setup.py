@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import stat
 import subprocess
-import sys
-from urllib.parse import urlsplit
 
 import pytest
-import pywikibot
 from pywikibot import config
 
 from pywikibot_oauth2.cli import setup as subject
-from pywikibot_oauth2.cli import sites
-from pywikibot_oauth2.cli.answers import Answers
 from pywikibot_oauth2.cli.sites import offline_site
-from pywikibot_oauth2.errors import EndpointError
-from tests.harness import Owner, edit_file, editors, wait_until
-from tests.helpers import forget_sites
-from tests.sandbox import Sandbox
-from tests.sandbox.config import FAMILY
+from tests.cli.conftest import (
+    BY_API,
+    NOWHERE,
+    PROGRAM,
+    forget_configuration,
+    state,
+)
+from tests.harness import edit_file, editors, wait_until
 
 
-PROGRAM = sys.executable, '-m', 'pywikibot_oauth2'
-BY_API = '-kind:owner-only -by:api -yes -stdin'
 OF_BROWSER = '-kind:browser -by:api -yes -stdin -callback-url:'
-
-
-@pytest.fixture
-def owner(stranger):
-    return stranger
-
-
-@pytest.fixture
-def keys(wiki):
-    """Return the line with Bot's password."""
-    return wiki.password('Bot') + '\n'
 
 
 def answer_hidden(terminal, question, line):
@@ -46,52 +30,10 @@ def answer_hidden(terminal, question, line):
     terminal.type(f'{line}\n')
 
 
-def state(owner):
-    """Return what a set-up changes: files, and clients on the wiki."""
-    files = {
-        path.name: path.read_text()
-        for path in owner.folder.iterdir()
-        if path.is_file() and path.suffix in ('.py', '.json', '.bak')
-    }
-    clients = owner.wiki.oauth.clients.values()
-    return files, {client.id: client.access_token for client in clients}
-
-
-def forget_configuration(owner):
-    """Remove user-config.py and the family, as before the first set-up."""
-    for name in ('user-config.py', 'sandbox_family.py'):
-        (owner.folder / name).unlink()
-
-
-@pytest.fixture
-def unattended(shows, keys):
-    """Return a function that sets up by the API, without a terminal."""
-
-    def unattended(options='', **changes):
-        stdin = {'keys': keys, **changes}
-        words = 'state          authorized'
-        return shows(f'-setup {BY_API} {options}', 0, words, **stdin)
-
-    return unattended
-
-
-@pytest.fixture
-def refused(owner, shows):
-    """Return a function that checks that a set-up changes nothing."""
-
-    def refused(options, status, *words, **stdin):
-        before = state(owner)
-        shown = shows(f'-setup {options}', status, *words, **stdin)
-        assert state(owner) == before
-        return shown
-
-    return refused
-
-
-def test_a_password_is_enough_for_a_setup_without_a_browser(owner, wiki):
+def test_a_password_is_enough_for_a_setup_without_a_browser(stranger, wiki):
     # It may end with a space.
     wiki.accounts.users['Bot'].password += ' '
-    with owner.terminal('oauth2', '-setup') as terminal:
+    with stranger.terminal('oauth2', '-setup') as terminal:
         terminal.answer('Which one', '2')
         terminal.answer('How is the client registered?', '1')
         terminal.answer('Write these changes?', 'y')
@@ -101,14 +43,14 @@ def test_a_password_is_enough_for_a_setup_without_a_browser(owner, wiki):
         shown = terminal.wait()
     assert 'state          authorized' in shown
     assert 'pwb touch -site:sandbox:en -page:Sandbox' in shown
-    assert f'The old file is kept as {owner.config}.bak\n' in shown
+    assert f'The old file is kept as {stranger.config}.bak\n' in shown
     assert wiki.password('Bot') not in shown
     # The address of the policy is not wrapped.
     assert ':OAuthConsumerRegistration/propose/oauth2\n' in shown
-    credentials = owner.folder / '.pywikibot-oauth2.json'
+    credentials = stranger.folder / '.pywikibot-oauth2.json'
     assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
     assert editors(wiki) == []
-    assert owner.edit() == ''
+    assert stranger.edit() == ''
     assert editors(wiki) == ['Bot']
     # The session of the password has ended.
     assert any(
@@ -118,64 +60,70 @@ def test_a_password_is_enough_for_a_setup_without_a_browser(owner, wiki):
 
 @pytest.mark.slow
 def test_a_second_run_changes_nothing_and_a_reset_the_token_only(
-    owner, wiki, shows, unattended, keys
+    stranger, wiki, shows, unattended, keys
 ):
     unattended()
-    before, clients = state(owner)
+    before, clients = state(stranger)
     *_, client = wiki.oauth.clients.values()
     for options in ('', f'-client-id:{client.id} -by:id', '-grants:editpage'):
         unattended(options, keys=client.access_token)
-        assert state(owner) == (before, clients)
+        assert state(stranger) == (before, clients)
     words = f'a client: {client.id} (owner-only), authorized.'
     shows('-setup', 2, words, 'Replace that client?', typed='')
     shows('-setup -grants:patrol -yes -stdin', 0, keys=keys)
-    assert len(state(owner)[1]) == len(clients) + 1
+    assert len(state(stranger)[1]) == len(clients) + 1
     *_, client = wiki.oauth.clients.values()
     # The kind was not asked for.
     assert client.owner_only
-    before, _ = state(owner)
+    before, _ = state(stranger)
     shows('-reset -yes -stdin', 0, keys=keys)
     name = '.pywikibot-oauth2-2.json'
-    assert state(owner)[0][name] != before[name]
+    assert state(stranger)[0][name] != before[name]
     shows('', 0)
     wiki.disable_client(client)
     shows('-setup', 2, 'Which kind of client?', typed='')
 
 
-def test_a_client_stays_while_the_stored_token_cannot_be_read(owner, refused):
-    owner.use_oauth()
-    owner.write('pywikibot-Bot.oauth2.json', '{')
-    refused('-yes', 4, f'client: {owner.client.id} (confidential), store')
+def test_a_client_stays_while_the_stored_token_cannot_be_read(
+    stranger, refused
+):
+    stranger.use_oauth()
+    stranger.write('pywikibot-Bot.oauth2.json', '{')
+    refused('-yes', 4, f'client: {stranger.client.id} (confidential), store')
 
 
 def test_a_client_that_cannot_be_used_is_replaced_and_this_is_explained(
-    owner, refused
+    stranger, refused
 ):
-    owner.use_oauth(secret='')
-    edit_file(owner.config, owner.client.id, owner.client.secret)
+    stranger.use_oauth(secret='')
+    edit_file(stranger.config, stranger.client.id, stranger.client.secret)
     words = 'misconfigured.\nA value of 40 characters is not', 'Which kind of'
     shown = refused('', 2, *words, typed='')
-    assert owner.client.secret not in shown
+    assert stranger.client.secret not in shown
 
 
-def test_a_new_client_has_the_callback_url_of_the_one_before(owner, refused):
-    owner.use_oauth()
-    words = f"json', redirect_uri={owner.client.redirect_uri!r})\n"
+def test_a_new_client_has_the_callback_url_of_the_one_before(
+    stranger, refused
+):
+    stranger.use_oauth()
+    words = f"json', redirect_uri={stranger.client.redirect_uri!r})\n"
     refused('-kind:browser -by:api', 2, words, typed='y\nn\n')
 
 
-def test_the_changes_are_shown_without_the_secrets_around_them(owner, refused):
-    owner.use_oauth()
+def test_the_changes_are_shown_without_the_secrets_around_them(
+    stranger, refused
+):
+    stranger.use_oauth()
     options = '-kind:owner-only -by:api', 2, 'Write these changes?'
-    assert owner.client.secret not in refused(*options, typed='n\n')
+    assert stranger.client.secret not in refused(*options, typed='n\n')
 
 
-def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner):
-    client = owner.client
-    owner.has_browser()
+def test_a_client_that_is_at_hand_is_tried_and_logs_in(stranger):
+    client = stranger.client
+    stranger.has_browser()
     values = f'-client-id:{client.id}', f'-callback-url:{client.redirect_uri}'
     options = '-setup', '-kind:browser', '-by:id', *values
-    with owner.terminal('oauth2', *options) as terminal:
+    with stranger.terminal('oauth2', *options) as terminal:
         answer_hidden(terminal, 'Client secret', client.secret)
         terminal.answer('Write these changes?', 'y')
         shown = terminal.wait()
@@ -183,9 +131,9 @@ def test_a_client_that_is_at_hand_is_tried_and_logs_in(owner):
     assert 'state          authorized' in shown
 
 
-def test_an_access_token_may_be_longer_than_a_terminal_takes(owner):
-    options = '-kind:owner-only', '-by:id', f'-client-id:{owner.client.id}'
-    with owner.terminal('oauth2', '-setup', *options) as terminal:
+def test_an_access_token_may_be_longer_than_a_terminal_takes(stranger):
+    options = '-kind:owner-only', '-by:id', f'-client-id:{stranger.client.id}'
+    with stranger.terminal('oauth2', '-setup', *options) as terminal:
         answer_hidden(terminal, 'access token', 5000 * 'x')
         shown = terminal.wait()
     assert '(5000 characters)' in shown
@@ -193,9 +141,9 @@ def test_an_access_token_may_be_longer_than_a_terminal_takes(owner):
 
 
 def test_without_a_configuration_wiki_and_account_are_asked_for(
-    owner, wiki, refused
+    stranger, wiki, refused
 ):
-    forget_configuration(owner)
+    forget_configuration(stranger)
     words = 'Address of the wiki', 'Account of the bot'
     refused('', 2, *words, 'There was no answer.', typed=f'{wiki.url}\n\n')
     # It need not be typed as the wiki writes it.
@@ -204,7 +152,6 @@ def test_without_a_configuration_wiki_and_account_are_asked_for(
 
 
 BY_ID = '-client-id:{id} -by:id -yes -stdin'
-NOWHERE = 'http://127.0.0.1:9'
 
 
 @pytest.mark.parametrize(
@@ -232,7 +179,7 @@ NOWHERE = 'http://127.0.0.1:9'
     ],
 )
 def test_what_is_wrong_is_refused_before_anything_is_written(
-    owner, wiki, refused, keys, options, line, status, words
+    stranger, wiki, refused, keys, options, line, status, words
 ):
     bot = wiki.accounts.users['Bot']
     bot.email_confirmed = line != 'unconfirmed'
@@ -243,7 +190,7 @@ def test_what_is_wrong_is_refused_before_anything_is_written(
     if line == 'other':
         # The client ID is that of another client.
         keys = wiki.register(owner_only=True).access_token
-    options = options.format(id=owner.client.id)
+    options = options.format(id=stranger.client.id)
     shown = refused(options, status, words, keys=keys)
     # Neither user-config.py nor a login is the problem.
     assert 'user-config.py and run' not in shown
@@ -251,22 +198,22 @@ def test_what_is_wrong_is_refused_before_anything_is_written(
 
 
 def test_the_callback_url_of_the_option_is_registered(
-    owner, wiki, shows, keys
+    stranger, wiki, shows, keys
 ):
-    url = owner.client.redirect_uri
+    url = stranger.client.redirect_uri
     # Nobody can click Allow here.
     shows(f'-setup {OF_BROWSER}{url}', 1, keys=keys)
     *_, client = wiki.oauth.clients.values()
-    assert client is not owner.client
+    assert client is not stranger.client
     assert client.redirect_uri == url
-    assert f'redirect_uri={url!r}' in owner.config.read_text()
+    assert f'redirect_uri={url!r}' in stranger.config.read_text()
 
 
 def test_no_client_is_registered_for_a_file_that_would_not_load(
-    owner, refused, keys
+    stranger, refused, keys
 ):
     # The import is there, but within a string.
-    owner.configure('_x = """\nimport pywikibot_oauth2 as _oauth2\n"""\n')
+    stranger.configure('_x = """\nimport pywikibot_oauth2 as _oauth2\n"""\n')
     refused(BY_API, 2, "name '_oauth2' is not defined", keys=keys)
 
 
@@ -274,13 +221,13 @@ def test_no_client_is_registered_for_a_file_that_would_not_load(
     'entry', ["['*']['*'] = 'Bot'", "['sandbox'] = {'en': 'Bot'}"]
 )
 def test_what_is_not_agreed_to_is_not_written_or_registered(
-    owner, wiki, refused, entry
+    stranger, wiki, refused, entry
 ):
-    edit_file(owner.config, "['sandbox']['en'] = 'Bot'", entry)
+    edit_file(stranger.config, "['sandbox']['en'] = 'Bot'", entry)
     # Pywikibot looks the host up as the family has it.
     name = f'LocalHost:{wiki.netloc.partition(":")[2]}'
-    edit_file(owner.folder / 'sandbox_family.py', wiki.netloc, name)
-    owner.write('.pywikibot-oauth2.json', 'of another wiki')
+    edit_file(stranger.folder / 'sandbox_family.py', wiki.netloc, name)
+    stranger.write('.pywikibot-oauth2.json', 'of another wiki')
     entry = f'authenticate[{name!r}] = _oauth2.OAuth2Auth.from_file'
     words = f"\n+{entry}('.pywikibot-oauth2-2.json')\n", 'Write these changes?'
     options = '-kind:owner-only -by:api', 2, *words, 'Nothing was changed.'
@@ -303,6 +250,7 @@ QUESTIONS = [
     *('Which one', 'How is the client registered?', 'Write these changes?'),
     *('Grants,', 'accept it?', 'Password of Bot'),
 ]
+
 ANSWERS = ['2', '', '', '', '', '']
 
 
@@ -311,10 +259,10 @@ ANSWERS = ['2', '', '', '', '', '']
     [('\x03', 0, 130), ('\x03', 5, 130), ('\x04', 5, 2)],
 )
 def test_an_interrupted_question_leaves_nothing_half_done(
-    owner, key, last, status
+    stranger, key, last, status
 ):
-    before = state(owner)
-    with owner.terminal('oauth2', '-setup') as terminal:
+    before = state(stranger)
+    with stranger.terminal('oauth2', '-setup') as terminal:
         for question, answer in zip(QUESTIONS[:last], ANSWERS, strict=False):
             terminal.answer(question, answer)
         terminal.expect(QUESTIONS[last])
@@ -330,7 +278,7 @@ def test_an_interrupted_question_leaves_nothing_half_done(
         assert terminal.is_restored()
     assert ('There was no answer.' in shown) == (status == 2)
     assert 'Traceback' not in shown
-    assert state(owner) == before
+    assert state(stranger) == before
 
 
 @pytest.mark.parametrize('last', range(5))
@@ -342,65 +290,9 @@ def test_an_end_of_input_at_any_question_leaves_nothing_half_done(
     assert QUESTIONS[last + 1] not in refused('', 2, *words, typed=typed)
 
 
-# The password, which a reset asks for, too
-
-
-@pytest.fixture
-def reset(wiki, shows):
-    """Return a function that resets an owner-only client."""
-    client = wiki.register(owner_only=True)
-
-    def reset(owner, *words, **stdin):
-        old = client.access_token
-        owner.use_fixed_token(old)
-        options = '-reset -yes -stdin' if stdin else '-reset -yes'
-        words = 'The new values are kept in', *words
-        shows(options, 0, *words, owner=owner, **stdin)
-        assert client.access_token != old
-        credentials = owner.folder / '.pywikibot-oauth2.json'
-        stored = json.loads(credentials.read_text())
-        assert stored['access_token'] == client.access_token
-
-    return reset
-
-
-@pytest.mark.parametrize('kind', ['totp', 'email'])
-def test_a_second_factor_is_asked_for(owner, wiki, reset, keys, kind):
-    wiki.second_factor('Bot', kind, '123456')
-    # A mistyped code is asked for again.
-    words = 'Make user-config.py read them instead'
-    reset(owner, words, keys=f'{keys}654321\n123456\n')
-
-
-def test_what_pywikibot_has_is_not_asked_for(tmp_path, wiki, reset):
-    password = wiki.password('Bot')
-    owner = Owner(tmp_path, wiki, has_oauth=False, password=password)
-    assert 'Logged in' in owner.alone('login').stdout
-    cookies = tmp_path / 'pywikibot-Bot.lwp'
-    jar = cookies.read_text()
-    cookies.unlink()
-    reset(owner)  # with the password
-
-    cookies.write_text(jar)
-    (tmp_path / 'user-password.py').write_text('')
-    wiki.requests.clear()
-    reset(owner, "Using Pywikibot's stored login.")
-    # That login is neither repeated nor ended.
-    actions = {request.form.get('action') for request in wiki.requests}
-    assert not actions & {'clientlogin', 'login', 'logout'}
-
-    # One with a bot password is no use: it does not tell the e-mail address.
-    wiki.accounts.users['Bot'].denied.add('viewmyprivateinfo')
-    reset(owner, keys=f'{password}\n')
-    assert 'clientlogin' in {each.form.get('action') for each in wiki.requests}
-
-
-# Where the wiki is, and where the files are
-
-
 @pytest.mark.slow
 def test_another_account_does_not_take_the_client_of_the_first(
-    owner, wiki, shows, refused, unattended
+    stranger, wiki, shows, refused, unattended
 ):
     unattended()
     keys = wiki.password('Admin') + '\n'
@@ -409,32 +301,32 @@ def test_another_account_does_not_take_the_client_of_the_first(
     # The suggested command works, and so does the one that it suggests.
     folder, command = shown.splitlines()[-2:]
     assert folder.strip() == 'mkdir Admin'
-    (owner.folder / 'Admin').mkdir()
+    (stranger.folder / 'Admin').mkdir()
     start, setup, *options = command.partition(' -setup ')
     assert start == '  python3 -m pywikibot_oauth2'
     line = f'exec "$@" -setup {BY_API} {options[0]}'
-    shown = owner.in_shell(line, *PROGRAM, keys=keys).stdout
+    shown = stranger.in_shell(line, *PROGRAM, keys=keys).stdout
     _, command = shown.rstrip().rsplit('pwb touch ', 1)
     assert command.endswith(' -page:Sandbox -dir:Admin')
     options = command.replace('-page:Sandbox ', '')
     shows(options, 0, 'authorized')
-    assert owner.edit() == ''
+    assert stranger.edit() == ''
     assert editors(wiki) == ['Bot']
 
 
 @pytest.mark.slow
 def test_a_missing_folder_is_named_and_an_empty_one_is_used(
-    owner, wiki, refused, unattended, keys
+    stranger, wiki, refused, unattended, keys
 ):
-    forget_configuration(owner)
-    folder = owner.folder / 'none'
-    owner.environment['PYWIKIBOT_DIR'] = str(folder)
+    forget_configuration(stranger)
+    folder = stranger.folder / 'none'
+    stranger.environment['PYWIKIBOT_DIR'] = str(folder)
     options = f'-user:Bot -wiki:{wiki.url}'
     refused(f'{BY_API} {options}', 4, f'  mkdir -p {folder}', keys=keys)
     folder.mkdir()
     unattended(options)
     assert (folder / 'user-config.py').exists()
-    assert not owner.config.exists()
+    assert not stranger.config.exists()
 
 
 @pytest.mark.parametrize(
@@ -472,89 +364,19 @@ def test_a_second_client_is_registered_under_another_name(wiki, unattended):
     assert client.name == f'{of_bot} (3)'
 
 
-@pytest.fixture
-def moved(wiki):
-    """Return the wiki that another one redirects to, whatever is asked."""
-    with Sandbox(clock=wiki.clock, like=wiki.like) as other:
-        options = {'status': 301, 'location': f'{other.url}/api.php'}
-        wiki.fail_next('redirect', times=100, path='/', **options)
-        yield other
-
-
-def test_a_redirect_is_followed_to_the_wiki_that_is_set_up(
-    owner, wiki, moved, unattended
-):
-    forget_configuration(owner)
-    shown = unattended(f'-user:Bot -wiki:{wiki.url}/api.php')
-    assert f'{wiki.url}/api.php redirects to {moved.url}/api.php' in shown
-    assert f'authenticate[{moved.netloc!r}]' in owner.config.read_text()
-    assert not any(request.form.get('password') for request in wiki.requests)
-
-
-def test_a_family_whose_host_redirects_is_told_where(moved, refused, keys):
-    words = f'redirects to {moved.url}/api.php\nPut that host'
-    refused(BY_API, 3, words, keys=keys)
-
-
-def test_redirects_in_a_circle_end(owner, wiki, refused):
-    forget_configuration(owner)
-    location = f'{wiki.url}/loop/api.php'
-    wiki.fail_next('redirect', times=100, path='/', location=location)
-    options = f'-yes -user:Bot -wiki:{wiki.url}'
-    shown = refused(options, 3, 'No api.php was found')
-    assert 'authorization is kept' not in shown
-
-
-@pytest.mark.parametrize('option', ['-site:wikipedia:test', '-lang:test'])
-def test_a_site_that_is_named_needs_no_configuration(
-    tmp_path, monkeypatch, option
-):
-    monkeypatch.setattr(config, 'family', 'wikipedia')
-    monkeypatch.setattr(config, 'mylang', 'test')
-    monkeypatch.setattr(pywikibot, 'argvu', ['pwb', option])
-    site, url = sites.find_site(Answers([option]), tmp_path)
-    assert (str(site), url) == ('wikipedia:test', None)
-
-
-def test_the_address_of_a_page_or_of_the_api_finds_a_family(
-    tmp_path, monkeypatch
-):
-    wikis = {'a': 'wiki.test', 'b': 'wiki.test', 'c': 'c.test', 'd': 'd.test'}
-    wikis['e'] = urlsplit(NOWHERE).netloc
-    paths = {'a': '/a', 'b': '/mediawiki', 'c': '/mediawiki', 'd': '', 'e': ''}
-    text = FAMILY.format(langs=wikis, paths=paths)
-    family = tmp_path / 'sandbox_family.py'
-    family.write_text(text.replace("'http'", "'http' + 's' * (code < 'd')"))
-    monkeypatch.setitem(config.family_files, 'sandbox', str(family))
-    forget_sites(monkeypatch, tmp_path)
-    for address, code in (
-        ('https://c.test/wiki/Page', 'c'),
-        ('https://c.test/?title=Page', 'c'),
-        ('https://wiki.test/mediawiki/index.php/Page', 'b'),
-        # The address of a page, as it once was
-        ('http://wiki.test/a/index.php?title=X', 'a'),
-        # The next step reports that it is not https.
-        ('http://d.test/api.php', 'd'),
-        (f'{NOWHERE}/index.php', 'e'),
-    ):
-        site, url = sites.find_site(Answers([f'-wiki:{address}']), tmp_path)
-        assert (str(site), url) == (f'sandbox:{code}', None)
-    # This is another wiki on the host of a family.
-    with pytest.raises(EndpointError, match=f'found at {NOWHERE}/other, '):
-        sites.find_site(Answers([f'-wiki:{NOWHERE}/other/api.php']), tmp_path)
-
-
 @pytest.mark.parametrize('option', ['-setup', '-reset'])
-def test_nothing_is_issued_that_cannot_be_written(owner, wiki, option, keys):
+def test_nothing_is_issued_that_cannot_be_written(
+    stranger, wiki, option, keys
+):
     if option == '-reset':
         client = wiki.register(owner_only=True)
-        owner.use_fixed_token(client.access_token)
-    before = state(owner)
+        stranger.use_fixed_token(client.access_token)
+    before = state(stranger)
     # In this shell no file may grow, not even that of the coverage.
     line = 'unset COVERAGE_PROCESS_CONFIG; ulimit -f 0;'
     line += f' exec "$@" {option} {BY_API}'
-    done = owner.in_shell(line, *PROGRAM, keys=keys)
+    done = stranger.in_shell(line, *PROGRAM, keys=keys)
     assert done.returncode == 4, done.stdout
     assert 'cannot be written' in done.stdout
     assert 'Traceback' not in done.stdout
-    assert state(owner) == before
+    assert state(stranger) == before
