@@ -74,6 +74,10 @@ class OAuth2Auth(AuthBase):
     #: Lets the blocks of ``session.use()`` take precedence.
     heeds_blocks = True
 
+    #: Whether entries that match no site are reported when Python ends. They
+    #: are anyway if Pywikibot has used a site.
+    tells_if_unused = False
+
     def __init__(
         self,
         client_id: str | None = None,
@@ -445,9 +449,7 @@ def _tell_if_unused(reference: weakref.ref[OAuth2Auth]) -> None:
     No request is sent to a misspelled host, so nothing else would notice it.
     """
     auth = reference()
-    # The commands of pwb oauth2 use sites that had_a_site() does not notice.
-    is_told = host.had_a_site() or 'pywikibot_oauth2.cli' in sys.modules
-    if auth is None or not is_told:
+    if auth is None or not (auth.tells_if_unused or host.had_a_site()):
         return
     hosts = {host.netloc_of(site) for site in host.configured_sites()}
     used = {urlsplit(wiki).netloc for wiki in auth.wikis()}

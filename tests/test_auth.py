@@ -155,7 +155,8 @@ def test_a_host_without_a_site_is_reported_at_the_end(tmp_path, wiki):
         owner.configure(
             f"authenticate['{key}'] = _oauth2.OAuth2Auth('f' * 32)\n"
         )
-    shown = owner.python('import pywikibot; pywikibot.Site().mw_version')
-    assert "authenticate['*.wikipeda.org'] in user-config.py" in shown
-    assert shown.count('OAuth 2.0 was not used there') == 1
-    assert f'your sites are: {wiki.netloc}' in shown
+    script = owner.python('import pywikibot; pywikibot.Site().mw_version')
+    for shown in script, owner.alone('oauth2').stdout:
+        assert "authenticate['*.wikipeda.org'] in user-config.py" in shown
+        assert shown.count('OAuth 2.0 was not used there') == 1
+        assert f'your sites are: {wiki.netloc}' in shown

@@ -88,6 +88,7 @@ import requests
 from pywikibot import bot, config
 from pywikibot.exceptions import Error
 
+from pywikibot_oauth2.auth import OAuth2Auth
 from pywikibot_oauth2.cli import actions, setup, sites
 from pywikibot_oauth2.cli.actions import FINE, WRONG, write
 from pywikibot_oauth2.cli.answers import Answers
@@ -134,6 +135,8 @@ def main(*args: str) -> int:
         additional_text=excess if len(chosen) > 1 else '',
     ):
         return WRONG
+    # Pywikibot does not notice the sites of these commands.
+    OAuth2Auth.tells_if_unused = True
     answers, action = Answers(options), chosen[0] if chosen else ''
     case: Case | None = None
     try:
