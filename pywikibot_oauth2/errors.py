@@ -49,11 +49,17 @@ class OAuth2Error(Error):
         self.hint = hint
         self.retry_after = retry_after
 
-    def about(self, account: str | None, client_id: str | None) -> Self:
+    def about(
+        self,
+        account: str | None,
+        client_id: str | None,
+        wiki: str | None = None,
+    ) -> Self:
         """Add facts that were not known where the error arose.
 
         :return: the error itself
         """
+        self.wiki = self.wiki or wiki
         self.account = self.account or account
         self.client_id = self.client_id or client_id
         return self

@@ -133,9 +133,8 @@ def require_safe_transport(wiki: str) -> None:
     """Refuse a connection on which somebody could eavesdrop."""
     with contextlib.suppress(ValueError):
         parts = urlsplit(wiki)
-        if parts.hostname and parts.scheme == 'https':
-            return
-        if is_loopback(parts.hostname) and parts.scheme == 'http':
+        is_local = parts.scheme == 'http' and is_loopback(parts.hostname)
+        if is_local or (parts.scheme == 'https' and parts.hostname):
             return
     raise ConfigurationError(
         f'OAuth 2.0 needs https, but the address of the wiki is {wiki}',
@@ -250,6 +249,11 @@ def central_wiki(wiki: str) -> str:
 def special_page(wiki: str, name: str) -> str:
     """Return the address of a wiki's page about clients or grants."""
     return f'{central_wiki(wiki)}/index.php?title=Special:{name}'
+
+
+def client_page(wiki: str, name: str = 'list') -> str:
+    """Return the address of a page about clients, by default their list."""
+    return special_page(wiki, f'OAuthConsumerRegistration/{name}')
 
 
 def user_override() -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from pywikibot_oauth2 import host
@@ -86,9 +86,7 @@ _ADVICE: dict[type | str | None, str] = {
         '\n  -callback-url:http://127.0.0.1:8080/callback',
     'email_not_confirmed': 'Set and confirm it in the preferences of the'
         ' account.',
-    'cancelled': 'To start again, run:\n  {login}',
     'other_subject': 'To authorize again, run this in a terminal:\n  {login}',
-    'ended': 'To authorize again, run this in a terminal:\n  {login}',
     'other_wiki': 'Nothing was sent. If user-config.py is right, run this in a'
         ' terminal:\n  {login}',
     'fixed_token': 'If this keeps happening, the token was reset or belongs to'
@@ -204,14 +202,10 @@ def explain(error: OAuth2Error, client: OAuth2Client | None = None) -> str:
         hint=hint or 'the hosts of your wikis',
         path=shlex.quote(hint),
         folder=shlex.quote(os.path.dirname(hint)),
-        clients=_clients(error.wiki) if error.wiki else 'the wiki',
+        clients=host.client_page(error.wiki) if error.wiki else 'the wiki',
     )
     # The error of a request contains the advice already.
     return str(error) if advice in str(error) else f'{error}\n{advice}'
-
-
-def _clients(wiki: str) -> str:
-    return host.special_page(wiki, 'OAuthConsumerRegistration/list')
 
 
 def advised(error: _E, client: OAuth2Client | None = None) -> _E:
@@ -306,7 +300,7 @@ def of_api_error(
         return None
     if code == 'cannotlogout' and client.access_token is not None:
         meaning = f'{FIXED_LOGOUT}.'
-    clients = _clients(wiki)
+    clients = host.client_page(wiki)
     grant = GRANT_OF.get(_RIGHTS.get(code) or action)
     meaning = meaning.format(
         grant=f': "{grant}"' if grant else '',
@@ -329,6 +323,12 @@ def missing_rights(
     """
     missing = set(account_rights) - set(token_rights)
     return {right: GRANT_OF[right] for right in GRANT_OF if right in missing}
+
+
+def listed(missing: Mapping[str, str]) -> str:
+    """Return the result of :func:`missing_rights` as text."""
+    items = missing.items()
+    return ', '.join(f'{right} (grant "{grant}")' for right, grant in items)
 
 
 def unused_entry(key: str, hosts: Iterable[str]) -> str:

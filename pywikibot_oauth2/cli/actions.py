@@ -53,17 +53,15 @@ def refresh(case: Case, _answers: Answers) -> int:
         raise impossible(
             'the access token of an owner-only client is never renewed. If'
             ' the account was given a right, run "pwb oauth2 -reset", or reset'
-            f' the client at {registration.page(case.wiki, "list")}'
+            f' the client at {host.client_page(case.wiki)}'
             ' and replace the access token in the configuration.'
         )
     account.load()
     before = account.state.header
     if not account.can_renew:
-        raise errors.AuthorizationError(
+        raise errors.AuthorizationEndedError(
             'there is no authorization to renew, or the wiki did not issue a'
-            ' refresh token. Run:\n  '
-            + messages.login_command(case.wiki, account.user),
-            error='no_choice',
+            ' refresh token.'
         )
     account.refresh(http.user_agent(case.site))
     if account.state.header in (before, None):
@@ -77,8 +75,7 @@ def logout(case: Case, _answers: Answers) -> int:
     account, site = case.account, case.site
     if case.client.access_token is not None:
         raise impossible(
-            f'{messages.FIXED_LOGOUT}:\n'
-            f'  {registration.page(case.wiki, "list")}'
+            f'{messages.FIXED_LOGOUT}:\n  {host.client_page(case.wiki)}'
         )
     pywikibot.info(
         f'{account.user} is logged out of {site}. The token is no longer'
@@ -206,10 +203,7 @@ def import_(case: Case, _answers: Answers) -> int:
         ours = f'{account.user} and the client {case.client.shown_id}'
     if not is_ours:
         raise errors.ConfigurationError(
-            f'The line is for {theirs}, not for {ours}.',
-            error=code,
-            wiki=case.wiki,
-            account=account.user,
+            f'The line is for {theirs}, not for {ours}.', error=code
         )
     account.adopt(found)
     if not account.state.is_saved:
@@ -229,7 +223,5 @@ def _read_line() -> str:
 def _not_authorized(case: Case) -> errors.AuthorizationEndedError:
     return errors.AuthorizationEndedError(
         f'{case.username} has not authorized the client, or the authorization'
-        ' has ended.',
-        wiki=case.account.wiki,
-        account=case.username,
+        ' has ended.'
     )

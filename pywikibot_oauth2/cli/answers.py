@@ -64,14 +64,16 @@ class Answers:
         with _asking(name):
             return str(pywikibot.input(question, default=default)).strip()
 
-    def choose(self, name: str, choices: dict[str, str], title: str) -> str:
-        """Return one of several choices, the first one by default."""
+    def choose(
+        self, name: str, title: str, choices: dict[str, str], default: str
+    ) -> str:
+        """Return one of several choices, which may be given by number."""
         names = list(choices)
         if name not in self.given and not self.takes_all:
             pywikibot.info(f'\n{title}')
             for number, choice in enumerate(names, 1):
                 pywikibot.info(f'  {number}  {choice}: {choices[choice]}')
-        answer = self.ask(name, 'Which one?', names[0])
+        answer = self.ask(name, 'Which one?', default)
         if answer.isdigit() and 0 < int(answer) <= len(names):
             return names[int(answer) - 1]
         if answer not in names:

@@ -15,11 +15,6 @@ CALLBACK_URL = 'http://127.0.0.1:8080/callback'
 _TYPES = ['authorization_code', 'refresh_token']
 
 
-def page(wiki: str, name: str) -> str:
-    """Return the address of a page about clients."""
-    return host.special_page(wiki, f'OAuthConsumerRegistration/{name}')
-
-
 def form_address(wiki: str, username: str, callback_url: str | None) -> str:
     """Return the address of the form with its fields filled in.
 
@@ -41,7 +36,7 @@ def form_address(wiki: str, username: str, callback_url: str | None) -> str:
         fields['wpcallbackUrl'] = callback_url
         fields['wpoauth2GrantTypes[]'] = _TYPES
     query = urlencode(fields, doseq=True)
-    return f'{page(wiki, "propose/oauth2")}&{query}'
+    return f'{host.client_page(wiki, "propose/oauth2")}&{query}'
 
 
 def proposal(
@@ -96,4 +91,4 @@ The wiki then shows the client ID and the client secret, once. An administrator
 has to approve the client within 30 days, or it expires; until then it works
 for {name} only. An owner-only client is approved at once. Your clients are
 listed at
-{page(wiki, 'list')}"""
+{host.client_page(wiki)}"""

@@ -92,22 +92,20 @@ class Setup:
         if self._keeps_client():
             return
         given, choose = self.answers.given, self.answers.choose
-        kinds, url = _KINDS, registration.CALLBACK_URL
+        kind, url = 'browser', registration.CALLBACK_URL
         old = self._old_client
         if old is not None:
             # What no option asks for stays as it is.
-            if old.owner_only:
-                kinds = {'owner-only': kinds['owner-only'], **kinds}
+            kind = 'owner-only' if old.owner_only else kind
             with contextlib.suppress(errors.ConfigurationError):
                 old.check()
                 url = old.redirect_uri or url
-        kind = choose('kind', kinds, 'Which kind of client?')
+        kind = choose('kind', 'Which kind of client?', _KINDS, kind)
         url = given.get('callback-url') or url
         # None stands for an owner-only client from now on.
         self._callback_url = url if kind == 'browser' else None
-        ways = {'id': _WAYS['id']} if given.get('client-id') else {}
-        ways |= _WAYS
-        way = choose('by', ways, 'How is the client registered?')
+        way = 'id' if given.get('client-id') else 'api'
+        way = choose('by', 'How is the client registered?', _WAYS, way)
         if way == 'api':
             write = self._plan(None, self._callback_url)
             write(self._register())
@@ -157,7 +155,7 @@ class Setup:
     def _register(self) -> OAuth2Client:
         """Register a client with the REST API."""
         grants, callback_url = self._grants(), self._callback_url
-        policy = registration.page(self.wiki, 'propose/oauth2')
+        policy = host.client_page(self.wiki, 'propose/oauth2')
         # A question would be wrapped in the middle of the address.
         pywikibot.info(
             'By registering a client, you accept the application policy of'
@@ -207,15 +205,7 @@ class Setup:
                 f' be added later:\n{registration.grants_table()}'
             )
         question = 'Grants, separated by commas:'
-        text = self.answers.ask('grants', question, _DEFAULT_GRANTS)
-        grants = _names(text)
-        known = {*messages.GRANTS, 'basic'}
-        unknown = [name for name in grants if name not in known]
-        if unknown:
-            pywikibot.warning(
-                f'Not a grant that bots usually need: {", ".join(unknown)}'
-            )
-        return grants
+        return _names(self.answers.ask('grants', question, _DEFAULT_GRANTS))
 
     def _usable_client(self, *, by_form: bool) -> OAuth2Client:
         """Ask for the values of a client, and try them."""
@@ -242,7 +232,7 @@ class Setup:
             is_unusable = getattr(error, 'is_unusable', False)
             if is_unusable or error.error == 'no_choice':
                 raise
-            clients = registration.page(self.wiki, 'list')
+            clients = host.client_page(self.wiki)
             raise impossible(
                 f'{error}\nNothing was written. Compare the values with those'
                 f' at\n  {clients}\nand run the command again.'

@@ -84,10 +84,7 @@ class Case:
 
     def explain(self, error: errors.OAuth2Error) -> str:
         """Return what went wrong, and what can be done about it."""
-        if isinstance(error, errors.StoreError):
-            # A store does not know for which wiki it is asked.
-            error.wiki = error.wiki or self.wiki
-            error.account = error.account or self.username
+        error.about(self.username, self.client.shown_id, self.wiki)
         return messages.explain(error, self.client)
 
 

@@ -175,7 +175,6 @@ def _examine(status: Status, case: Case) -> None:
     with contextlib.suppress(errors.EndpointError, errors.ClientRefusedError):
         profile = endpoints.profile(header) or {}
         status.grants = _printable(profile.get('grants'))
-    with contextlib.suppress(errors.EndpointError, errors.ClientRefusedError):
         for entry in endpoints.own_clients(header):
             if entry.get('client_key') == case.client.client_id:
                 status.client = _registration(entry, case)
@@ -274,8 +273,7 @@ def text(status: Status, now: float) -> str:
         state += ': ' + status.reason.replace('\n', '\n' + 17 * ' ')
     grants, rights = status.grants, status.rights
     limits, expiry = status.ratelimits, status.expires_at
-    missing = (status.missing or {}).items()
-    lacks = [f'{right} (grant "{grant}")' for right, grant in missing]
+    missing = status.missing and messages.listed(status.missing)
     rows = [
         ('account', status.account),
         ('client', client),
@@ -283,7 +281,7 @@ def text(status: Status, now: float) -> str:
         ('state', state),
         ('grants', None if grants is None else ', '.join(grants) or 'none'),
         ('rights', None if rights is None else _rights(rights)),
-        ('missing', lacks and f'the account may also {", ".join(lacks)}'),
+        ('missing', missing and f'the account may also {missing}'),
         ('limits', None if limits is None else _limits(limits)),
         ('access token', None if expiry is None else _expiry(expiry, now)),
         ('kept in', status.kept_in),

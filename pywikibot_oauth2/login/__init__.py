@@ -78,8 +78,8 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
                     return bool(own_login())
                 self._log_in(auth, wiki, account)
         except errors.OAuth2Error as error:
-            error.wiki = error.wiki or wiki
-            error.about(self.username, client.shown_id if client else None)
+            client_id = client.shown_id if client else None
+            error.about(self.username, client_id, wiki)
             if isinstance(error, errors.AuthorizationError):
                 raise messages.advised(error) from None
             text = messages.explain(error, client)
@@ -250,13 +250,6 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             return text
         own = own_rights(self.site, self.username)
         missing = messages.missing_rights(own, map(str, rights))
-        lacks: dict[str, list[str]] = {}
-        for right, title in missing.items():
-            lacks.setdefault(title, []).append(right)
-        if lacks:
-            words = [f'"{name}" ({", ".join(lacks[name])})' for name in lacks]
-            text += (
-                '\nThe account itself may do more, which would need the grants'
-                f' {"; ".join(words)}.'
-            )
+        if missing:
+            text += f'\nThe account may also {messages.listed(missing)}.'
         return text

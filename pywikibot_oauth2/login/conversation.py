@@ -11,6 +11,7 @@ import time
 import webbrowser
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
@@ -132,19 +133,17 @@ class Conversation:
                 'If the browser runs on another computer, its last page does'
                 f' not load. In that case, paste {it}'
             )
-        uri, callback = self.client.redirect_uri, ''
-        if uri:
-            callback = f', or its callback URL may differ from {uri}'
-        page = 'OAuthConsumerRegistration/list'
-        clients = host.special_page(self.wiki, page)
+        uri = self.client.redirect_uri
+        other = f', or its callback URL may differ from {uri}' if uri else ''
         pywikibot.info(
             f'To let this program act as {self.user} on {self.site}, open this'
             ' address in a browser and click "Allow":'
             f'\n\n{url}\n\n{how}\n'
             'If the wiki shows an error instead of "Allow", press Ctrl-C: the'
             ' browser will not return here. The client may be unknown, not'
-            f' yet approved, expired or disabled{callback}. Your clients are'
-            f' listed at\n  {clients}\nWaiting for {timeout:g} seconds.'
+            f' yet approved, expired or disabled{other}. Your clients are'
+            f' listed at\n  {host.client_page(self.wiki)}\n'
+            f'Waiting for {timeout:g} seconds.'
         )
 
     def _wait(
@@ -165,7 +164,9 @@ class Conversation:
             if callback is None:
                 continue
             try:
-                return self._exchange(callback)
+                code = parse_callback(callback, self._pending)
+                exchange = self.endpoints.exchange
+                return patiently(partial(exchange, self._pending, code))
             except errors.AnswerNotAcceptedError as error:
                 pywikibot.warning(
                     f'{error}\nWaiting for another answer. If necessary, open'
@@ -190,11 +191,6 @@ class Conversation:
         if re.fullmatch('[0-9a-fA-F]{64,}', text):
             return f'?code={text}&state={self._pending.state}'
         return text if '?' in text else f'?{text}'
-
-    def _exchange(self, callback: str) -> Token:
-        """Complete the login."""
-        code = parse_callback(callback, self._pending)
-        return patiently(lambda: self.endpoints.exchange(self._pending, code))
 
 
 def patiently(ask: Callable[[], _T]) -> _T:

@@ -43,8 +43,8 @@ def test_a_script_asks_in_the_browser_and_may_be_run_again_after_cancel(
     owner.has_browser('--cancel')
     shown = owner.in_terminal(owner.script(), '1')
     assert (
-        'The authorization was cancelled.\nTo start again, run:\n'
-        '  pwb login -site:sandbox:en\n'
+        'The authorization was cancelled.\nRun this in a terminal to try'
+        ' again:\n  pwb login -site:sandbox:en\n'
     ) in shown
     assert not owner.token_file().exists()
     owner.has_browser()

@@ -103,10 +103,10 @@ def test_rights_that_the_token_lacks_are_listed_with_their_grants(
 ):
     wiki.add_user('Bot', groups=('bot', 'sysop'))
     Bench(wiki, grants=('basic', 'editpage')).log_in()
-    (line,) = [text for text in said if 'The account itself may do' in text]
+    (line,) = [text for text in said if 'The account may also' in text]
     last = line.splitlines()[-1]
-    assert '"Delete pages, revisions, and log entries" (delete' in last
-    assert '"High-volume (bot) access" (bot' in last
+    assert 'delete (grant "Delete pages, revisions, and log entr' in last
+    assert 'bot (grant "High-volume (bot) access")' in last
     assert 'minoredit' not in last
 
 
