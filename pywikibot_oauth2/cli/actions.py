@@ -43,7 +43,7 @@ def login(case: Case, answers: Answers) -> int:
         pywikibot.error(error)
         is_silent = getattr(error, 'error', None) == 'no_answer'
         return UNREACHABLE if is_silent else NOT_AUTHORIZED
-    return FINE if account.state.is_saved else NO_STORE
+    return FINE
 
 
 def refresh(case: Case, _answers: Answers) -> int:
@@ -67,7 +67,7 @@ def refresh(case: Case, _answers: Answers) -> int:
     if account.state.header in (before, None):
         return NOT_AUTHORIZED
     pywikibot.info(f'{case.site}: the token was renewed.')
-    return FINE if account.state.is_saved else NO_STORE
+    return FINE
 
 
 def logout(case: Case, _answers: Answers) -> int:

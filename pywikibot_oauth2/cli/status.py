@@ -130,6 +130,9 @@ def examine(case: Case) -> Status:
         status.state, status.reason = state_of(error), case.explain(error)
         if isinstance(error, errors.ClientRefusedError):
             status.accepted = False
+    if status.state == 'authorized' and not case.account.state.is_saved:
+        status.state = 'store unusable'
+        status.reason = 'The new token could not be stored.'
     token = None
     with contextlib.suppress(errors.ConfigurationError):
         token = case.account.authorization.token

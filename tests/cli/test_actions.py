@@ -23,12 +23,16 @@ def test_a_refresh_gets_a_new_token_at_once(owner, wiki, shows):
 
 
 @pytest.mark.usefixtures('owner')
-def test_a_new_token_that_is_only_in_memory_is_status_4(shows, monkeypatch):
+@pytest.mark.parametrize('option', ['-refresh', '', '-login'])
+def test_a_new_token_that_is_only_in_memory_is_status_4(
+    wiki, shows, monkeypatch, option
+):
     def save(_):
         raise StoreError('There is no room.')
 
     monkeypatch.setattr(FileStore, 'reserve', lambda *_: save)
-    shows('-refresh', 4, 'There is no room.', 'the token was renewed')
+    wiki.expire_access_tokens()
+    shows(option, 4, 'There is no room.', 'unusable, and the wiki accepts')
 
 
 def test_only_the_token_is_written(owner, wiki, shows):
