@@ -21,7 +21,7 @@ from pywikibot_oauth2.login import OAuth2LoginManager
 from pywikibot_oauth2.login.prompt import is_terminal
 
 
-FINE, NOT_AUTHORIZED, WRONG, UNREACHABLE, NO_STORE = range(5)
+FINE, NOT_AUTHORIZED, WRONG, UNREACHABLE = range(4)
 
 
 def login(case: Case, answers: Answers) -> int:
@@ -207,10 +207,9 @@ def import_(case: Case, _answers: Answers) -> int:
         )
     account.adopt(found)
     if not account.state.is_saved:
-        pywikibot.info(
+        raise errors.StoreError(
             'Nothing was imported. Import the same line again later.'
         )
-        return NO_STORE
     pywikibot.info(f'The token is kept in {case.place}')
     return FINE
 
