@@ -270,7 +270,7 @@ def parse_callback(callback: str, pending: PendingLogin) -> str:
     elif not is_ours or len(codes) > 1:
         reason = 'The address belongs to another login, or its end is missing.'
     else:
-        return _Code(codes[0])
+        return Hidden(codes[0])
     raise AnswerNotAcceptedError(reason)
 
 
@@ -374,11 +374,11 @@ class OAuth2Wiki:
         fields = _Fields(refresh_token=token.refresh_token)
         new = self._token('refresh', fields, previous=token)
         if not new.is_same_subject(token):
+            subs = [printable(t.claims().get('sub')) for t in (new, token)]
             raise self._error(
                 EndpointError,
                 f'{self._wiki} answered a refresh with a token for another'
-                f' account (sub {new.claims().get("sub")!r} instead of'
-                f' {token.claims().get("sub")!r}).',
+                f' account (sub {" instead of ".join(subs)}).',
                 'other_subject',
             )
         return new
@@ -491,7 +491,7 @@ class OAuth2Wiki:
             fields['include_client_id'] = True
         fields['client_secret'] = self._client.client_secret
         response = self._send(session, method, 'access_token', fields)
-        body = self._content(response, to)
+        body = _Fields(self._content(response, to))
         try:
             return Token.from_reply(body, self._clock(), previous)
         except EndpointError as error:
@@ -632,13 +632,6 @@ class _Fields(dict[str, object]):
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__}>'
-
-
-class _Code(Hidden):
-    """An authorization code."""
-
-    __slots__ = ()
-    what = 'authorization code'
 
 
 class _Answered(Exception):  # noqa: N818 - nothing went wrong

@@ -37,7 +37,9 @@ def check(wiki, *texts):
         assert not [each for each in secrets if each in text]
 
 
-@pytest.mark.parametrize('kind', ['refused', 'client', 'trouble', 'lost'])
+@pytest.mark.parametrize(
+    'kind', ['refused', 'client', 'trouble', 'lost', 'odd']
+)
 def test_no_error_of_a_renewal_shows_a_secret(bot, printed, kind):
     bot.log_in()
     client = OAuth2Client(bot.registered.id, bot.registered.secret)
@@ -48,6 +50,8 @@ def test_no_error_of_a_renewal_shows_a_secret(bot, printed, kind):
         bot.wiki.revoke('Bot', bot.registered)
     elif kind == 'client':
         bot.wiki.set_stage(bot.registered, 'disabled')
+    elif kind == 'odd':
+        bot.wiki.fail_next('rewrite', change=lambda d: d | {'access_token': 1})
     else:
         bot.wiki.fail_next('html' if kind == 'trouble' else 'reset_after')
     try:
