@@ -123,10 +123,10 @@ def printable(text: object) -> str:
     """Return a text from a wiki as one short line, safe for a terminal.
 
     Control characters, which could move the cursor or overwrite the
-    screen, become spaces.
+    screen, become spaces, and so do the marks of Pywikibot's colors.
     """
     line = [char if char.isprintable() else ' ' for char in str(text)[:1000]]
-    return ' '.join(''.join(line).split())[:300]
+    return ' '.join(''.join(line).replace('<<', ' ').split())[:300]
 
 
 def reason_of(error: Exception) -> str:

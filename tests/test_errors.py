@@ -34,6 +34,8 @@ def test_an_error_is_one_of_pywikibot_and_carries_its_facts(kind):
     [
         ('a\n b\tc\x1b[2J\x00 ', 'a b c [2J'),
         ('\udcff\u202ex', 'x'),
+        # In "<<black>>", Pywikibot would see a color.
+        ('a<<<<black>>', 'a black>>'),
         ('é' * 400, 'é' * 300),
         (None, 'None'),
     ],
