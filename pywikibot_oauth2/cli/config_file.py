@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tokenize
@@ -155,11 +154,10 @@ def replace(path: Path, content: str) -> Path | None:
     backup = None
     with reported(path), draft(path, path.suffix) as (_, put):
         if path.exists():
-            backup = _free_path(
-                path.with_name(f'{path.name}.bak'), f'{path.name}.bak{{}}', 1
-            )
-            backup.touch(mode=0o600)
-            shutil.copyfile(path, backup)
+            name = f'{path.name}.bak'
+            backup = _free_path(path.with_name(name), f'{name}{{}}', 1)
+            with draft(backup) as (_, keep):
+                keep(path.read_bytes())
         put(content.encode())
     return backup
 
@@ -189,6 +187,8 @@ def run_python(
     environment.pop('PYWIKIBOT_NO_USER_CONFIG', None)
     return subprocess.run(
         [sys.executable, *arguments, f'-dir:{folder}'],
+        # Python imports modules from its working directory.
+        cwd=folder,
         env=environment,
         # Piped input is for the questions of this process.
         stdin=None if is_terminal() else subprocess.DEVNULL,

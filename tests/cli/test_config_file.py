@@ -118,6 +118,16 @@ def test_a_line_of_the_owner_for_the_same_credentials_is_loaded(tmp_path):
         config_file.rehearse(path, new, tmp_path / '.one.json')
 
 
+def test_nothing_in_the_working_directory_is_run(tmp_path, monkeypatch):
+    shared, folder = tmp_path / 'shared', tmp_path / 'mine'
+    for each in shared, folder:
+        each.mkdir()
+    (shared / 'pywikibot.py').write_text('raise SystemExit("planted")')
+    monkeypatch.chdir(shared)
+    path = folder / 'user-config.py'
+    config_file.rehearse(path, '', folder / '.one.json')
+
+
 def test_a_link_stays_one_and_each_old_file_is_kept(tmp_path):
     path, target = tmp_path / 'user-config.py', tmp_path / 'real.py'
     target.write_text('# old\n')
