@@ -281,8 +281,9 @@ class OAuth2Auth(AuthBase):
 
         :raises ConfigurationError: it cannot work
         """
+        client = self.client
         try:
-            self.client.check()
+            client.check()
         except ConfigurationError as error:
             error.wiki = self._a_wiki()
             raise
@@ -293,14 +294,15 @@ class OAuth2Auth(AuthBase):
             if (
                 isinstance(other, OAuth2Auth)
                 and other is not self
-                and other.client.same_registration(self.client)
-                and other.client != self.client
+                and other.client.same_registration(client)
+                # A wiki can issue the ID of another wiki's client.
+                and (other.client != client or client.kind == 'public')
             ):
                 raise ConfigurationError(
                     f'authenticate[{key!r}] and'
                     f' authenticate[{host.entries_of(self)[0]!r}] differ in'
                     ' the secret, the callback URL or the kind of the client'
-                    f' {self.client.client_id}.',
+                    f' {client.client_id}, or have no secret.',
                     error='two_clients',
                 )
         self._is_checked = True

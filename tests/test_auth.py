@@ -126,7 +126,7 @@ def test_a_proxy_for_this_machine_is_reported_once(live, said, local_proxy):
 
 @pytest.mark.parametrize(
     ('key', 'words'),
-    [('x', 'differ in the secret'), ('', "'nonsense' is not a client ID"),
+    [('x', 'differ in the secret'), ('public', 'have no secret'), ('', "'nonsense' is not a client ID"),
      ('0.0.0.0', 'needs https')],
 )  # fmt: skip
 def test_a_configuration_that_cannot_work_is_reported_and_nothing_sent(
@@ -135,6 +135,11 @@ def test_a_configuration_that_cannot_work_is_reported_and_nothing_sent(
     auth, url = live.auth, live.wiki.api_url
     if key == 'x':
         config.authenticate[key] = OAuth2Auth(live.bot.registered.id, 'x')
+    elif key == 'public':
+        # A wiki can issue the ID of another wiki's client.
+        for each in live.other, live.wiki:
+            auth = OAuth2Auth(live.bot.registered.id)
+            config.authenticate[each.netloc] = auth
     elif key:
         config.authenticate[key] = auth
         url = config.family_files['plain'] = f'http://{key}/api.php'
