@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from pywikibot_oauth2.host import is_loopback
 
@@ -129,9 +129,7 @@ class CallbackServer:
         self, redirect_uri: str, is_answer: Callable[[str], bool]
     ) -> None:
         host, port = loopback_address(redirect_uri)
-        parts = urlsplit(redirect_uri)
-        self._path = parts.path or '/'
-        self._fields = set(parse_qsl(parts.query, keep_blank_values=True))
+        self._path = urlsplit(redirect_uri).path or '/'
         self._is_answer = is_answer
         self.callbacks: queue.SimpleQueue[str] = queue.SimpleQueue()
         name = f'[{host}]' if ':' in host else host
@@ -177,7 +175,6 @@ class CallbackServer:
         path, _, query = target.partition('?')
         if path != self._path:
             return HTTPStatus.NOT_FOUND, _NOTHING
-        fields = parse_qsl(query, keep_blank_values=True)
         # Any web page can embed the address as an image, or have it loaded in
         # advance, but browsers then say so (Fetch Metadata). Other programs
         # do not send these headers, and neither does Chromium for a
@@ -187,7 +184,6 @@ class CallbackServer:
             or headers.get('Sec-Fetch-Dest', 'document') != 'document'
             or 'Sec-Purpose' in headers
             or 'Sec-WebSocket-Key' in headers
-            or not self._fields.issubset(fields)
             or not self._is_answer(f'?{query}')
         ):
             return HTTPStatus.BAD_REQUEST, _FOREIGN
