@@ -37,12 +37,14 @@ _ENTRY = re.compile(
 )
 
 
-def credentials_path(folder: Path, client_id: str | None = None) -> Path:
-    """Return the path of a client's credentials file, or a free path."""
+def credentials_path(folder: Path, known: Mapping[str, str]) -> Path:
+    """Return the path of the file with these credentials, or a free path."""
     stem = CREDENTIALS.removesuffix('.json')
     for path in sorted(folder.glob(f'{stem}*.json')):
-        with contextlib.suppress(OSError):
-            if client_id and client_id in path.read_text(errors='replace'):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            # Another wiki can issue the same client ID.
+            found = json.loads(path.read_bytes())
+            if known and known.items() <= found.items():
                 return path
     return _free_path(folder / CREDENTIALS, f'{stem}-{{}}.json', 2)
 
@@ -53,10 +55,9 @@ def require_room(path: Path) -> None:
         pass
 
 
-def write_credentials(path: Path, values: Mapping[str, str | None]) -> None:
+def write_credentials(path: Path, values: Mapping[str, str]) -> None:
     """Write a credentials file, with mode 0600 from its first byte."""
-    given = {name: value for name, value in values.items() if value}
-    content = json.dumps(given, indent=1) + '\n'
+    content = json.dumps(values, indent=1) + '\n'
     with reported(path), draft(path) as (_, put):
         put(content.encode())
 
@@ -200,8 +201,7 @@ def run_python(
 
 def _free_path(path: Path, pattern: str, first: int) -> Path:
     """Return a path; if it exists, one with a number."""
-    for number in itertools.count(first):
-        if not path.exists():
-            break
-        path = path.with_name(pattern.format(number))
+    numbers = itertools.count(first)
+    while path.exists():
+        path = path.with_name(pattern.format(next(numbers)))
     return path

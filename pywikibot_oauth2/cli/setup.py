@@ -111,7 +111,8 @@ class Setup:
             write(self._register())
         else:
             client = self._usable_client(by_form=way == 'form')
-            self._plan(client.client_id, client.redirect_uri)(client)
+            known = old if old and client.same_registration(old) else client
+            self._plan(known, client.redirect_uri)(client)
 
     @property
     def _old_client(self) -> OAuth2Client | None:
@@ -272,12 +273,12 @@ class Setup:
         return OAuth2Client(client_id, secret, redirect_uri=callback_url)
 
     def _plan(
-        self, client_id: str | None, callback_url: str | None
+        self, known: OAuth2Client | None, callback_url: str | None
     ) -> Callable[[OAuth2Client], None]:
         """Ask for consent to the changes; return what writes them."""
         path = self.folder / 'user-config.py'
         before = config_file.read(path)
-        credentials = config_file.credentials_path(self.folder, client_id)
+        credentials = config_file.credentials_path(self.folder, _values(known))
         is_known = bool(before.strip()) and bool(configured_account(self.site))
         after = config_file.changed(
             before,
@@ -297,9 +298,7 @@ class Setup:
             self.answers.agree('Write these changes?')
 
         def write(client: OAuth2Client) -> None:
-            names = Credentials._fields
-            values = {name: getattr(client, name) for name in names}
-            config_file.write_credentials(credentials, values)
+            config_file.write_credentials(credentials, _values(client))
             pywikibot.info(f'The credentials are kept in {credentials}')
             if changes:
                 backup = config_file.replace(path, after)
@@ -307,6 +306,12 @@ class Setup:
                     pywikibot.info(f'The old file is kept as {backup}')
 
         return write
+
+
+def _values(client: OAuth2Client | None) -> dict[str, str]:
+    """Return what is kept in the credentials file of a client."""
+    given = {name: getattr(client, name, '') for name in Credentials._fields}
+    return {name: value for name, value in given.items() if value}
 
 
 def _names(text: str) -> list[str]:
@@ -384,7 +389,9 @@ def reset(case: Case, answers: Answers) -> int:
             'Only an owner-only client whose client ID is known can be reset.'
         )
     answers.agree('The old access token stops working at once. Reset it?')
-    path = config_file.credentials_path(Path(config.base_dir), client_id)
+    path = config_file.credentials_path(
+        Path(config.base_dir), {**_values(case.client), 'client_id': client_id}
+    )
     config_file.require_room(path)
     with WikiSession(host.central_wiki(case.wiki), user) as session:
         session.log_in(case.site, answers)

@@ -91,13 +91,14 @@ def test_a_file_that_is_not_utf_8_is_reported(tmp_path, content):
 
 
 def test_a_client_finds_its_credentials_and_another_one_a_free_path(tmp_path):
-    first = config_file.credentials_path(tmp_path, 'a' * 32)
-    config_file.write_credentials(first, {'client_id': 'a' * 32})
+    known = {'client_id': 'a', 'client_secret': 'b'}
+    first = config_file.credentials_path(tmp_path, known)
+    config_file.write_credentials(first, known)
     assert first.stat().st_mode & 0o777 == 0o600
-    assert config_file.credentials_path(tmp_path, 'a' * 32) == first
+    assert config_file.credentials_path(tmp_path, known) == first
     (tmp_path / '.pywikibot-oauth2-a.json').mkdir()
-    for client_id in ('b' * 32, None):
-        path = config_file.credentials_path(tmp_path, client_id)
+    for other in known | {'client_secret': 'a'}, {}:
+        path = config_file.credentials_path(tmp_path, other)
         assert path.name == '.pywikibot-oauth2-2.json'
 
 
@@ -119,11 +120,10 @@ def test_a_line_of_the_owner_for_the_same_credentials_is_loaded(tmp_path):
 
 
 def test_nothing_in_the_working_directory_is_run(tmp_path, monkeypatch):
-    shared, folder = tmp_path / 'shared', tmp_path / 'mine'
-    for each in shared, folder:
-        each.mkdir()
-    (shared / 'pywikibot.py').write_text('raise SystemExit("planted")')
-    monkeypatch.chdir(shared)
+    (tmp_path / 'pywikibot.py').write_text('raise SystemExit("planted")')
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / 'mine'
+    folder.mkdir()
     path = folder / 'user-config.py'
     config_file.rehearse(path, '', folder / '.one.json')
 

@@ -18,6 +18,7 @@ from tests.cli.conftest import (
     state,
 )
 from tests.harness import edit_file, editors, wait_until
+from tests.sandbox import Sandbox
 
 
 OF_BROWSER = '-kind:browser -by:api -yes -stdin -callback-url:'
@@ -56,6 +57,24 @@ def test_a_password_is_enough_for_a_setup_without_a_browser(stranger, wiki):
     assert any(
         request.form.get('action') == 'logout' for request in wiki.requests
     )
+
+
+def test_a_wiki_that_issues_the_id_of_another_client_gets_no_token_of_it(
+    stranger, shows
+):
+    mine, path = stranger.client, stranger.folder / '.pywikibot-oauth2.json'
+    setup = f'-setup -kind:browser -by:id -yes -stdin -client-id:{mine.id}'
+    setup += f' -callback-url:{mine.redirect_uri}'
+    shows(setup, 1, keys=mine.secret)
+    stranger.authorize()
+    before = path.read_text()
+    with Sandbox() as thief:
+        theirs = thief.register(redirect_uri=mine.redirect_uri)
+        thief.oauth.clients[mine.id] = theirs
+        options = f'{setup} -wiki:{thief.url}/api.php -user:Bot'
+        shows(options, 2, 'differ in the secret', keys=theirs.secret)
+        assert not any(each.bearer for each in thief.requests)
+    assert path.read_text() == before
 
 
 @pytest.mark.slow
@@ -102,20 +121,13 @@ def test_a_client_that_cannot_be_used_is_replaced_and_this_is_explained(
     assert stranger.client.secret not in shown
 
 
-def test_a_new_client_has_the_callback_url_of_the_one_before(
+def test_a_change_keeps_the_callback_url_and_shows_no_secret_around_it(
     stranger, refused
 ):
     stranger.use_oauth()
     words = f"json', redirect_uri={stranger.client.redirect_uri!r})\n"
-    refused('-kind:browser -by:api', 2, words, typed='y\nn\n')
-
-
-def test_the_changes_are_shown_without_the_secrets_around_them(
-    stranger, refused
-):
-    stranger.use_oauth()
-    options = '-kind:owner-only -by:api', 2, 'Write these changes?'
-    assert stranger.client.secret not in refused(*options, typed='n\n')
+    shown = refused('-kind:browser -by:api', 2, words, typed='y\nn\n')
+    assert stranger.client.secret not in shown
 
 
 def test_a_client_that_is_at_hand_is_tried_and_logs_in(stranger):
