@@ -239,11 +239,12 @@ class OAuth2Auth(AuthBase):
         """Return whether a request belongs to the user of a block.
 
         All wikis of a farm accept the tokens of one client, but Pywikibot
-        must know the wiki, and authenticate must name it without a wildcard
-        that is too wide.
+        must know the wiki, and authenticate must name it with the secret of
+        that client, and without a wildcard that is too wide.
         """
         return wiki == block.wiki or (
             block.client.same_registration(self.client)
+            and block.client.client_secret == self.client.client_secret
             and host.entry_for(wiki) is self
             and host.known_site(wiki) is not None
             and self._can_work()

@@ -673,8 +673,9 @@ def test_the_token_goes_to_no_other_wiki(tool, wiki, session, has_bot):
         f'{tool.other.url}/rest.php/v1/page/X',
     ]
     edit_in_block(session, edit)
-    # The other wiki is configured for another client.
-    config.authenticate[tool.other.netloc] = foreign = OAuth2Auth('f' * 32)
+    # The other wiki has another client, or has issued the ID of this one.
+    values = ('f' * 32,) if has_bot else (session.client.client_id, 'x')
+    config.authenticate[tool.other.netloc] = foreign = OAuth2Auth(*values)
     with session.use():
         for url in urls:
             for each in (config.authenticate[wiki.netloc], foreign, session):
