@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-from urllib.parse import urlsplit
-
 import pytest
 
 from tests.faults.case import fault, injects
@@ -71,15 +68,4 @@ def test_a_denial_without_a_state_is_not_quoted(case, login):
     assert 'cancelled' in shown
     assert 'evil' not in shown
     case.owner.log_in()
-    case.goes_on()
-
-
-@injects('callback: a request that never ends', 'the login goes on')
-def test_a_request_that_never_ends_holds_nothing_up(case, login):
-    address, callback = login.address, urlsplit(case.client.redirect_uri)
-    place = callback.hostname, callback.port
-    with socket.create_connection(place) as wire:
-        wire.sendall(b'GET /')
-        login.type(case.wiki.approve(address) + '\n')
-        assert LOGGED_IN in login.wait()
     case.goes_on()
