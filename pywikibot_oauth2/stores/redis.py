@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from pywikibot_oauth2.errors import StoreError
+from pywikibot_oauth2.errors import StoreError, printable
 from pywikibot_oauth2.stores import Data, Save, Store
 from pywikibot_oauth2.stores.file import parse
 
@@ -168,9 +168,10 @@ class RedisStore(Store):
                     )
                 return question(self._connected)
             except redis.RedisError as error:
-                raise self._error(
-                    'unreachable', f'{self._server} cannot be used: {error}'
-                ) from None
+                # Redis repeats the arguments of an unknown command.
+                reason = printable(str(error).partition(', with args')[0])
+                message = f'{self._server} cannot be used: {reason}'
+                raise self._error('unreachable', message) from None
         raise self._error(
             'bad_url',
             'The URL of RedisStore is not the address of a Redis server, such'

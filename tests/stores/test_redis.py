@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -12,7 +14,7 @@ import redis
 
 from pywikibot_oauth2.errors import StoreError, StoreUnreachableError
 from pywikibot_oauth2.stores.redis import RedisStore
-from tests.helpers import Fork, in_thread, raises, shown
+from tests.helpers import SECONDS, Fork, in_thread, raises, shown
 from tests.stores import contract
 from tests.stores.contract import ACCOUNT, CLIENT, KEY, authorization, keep
 from tests.stores.redis_server import RedisServer
@@ -139,6 +141,20 @@ def test_a_wrong_password_is_reported_and_not_shown(server):
 
 
 @needs_server
+def test_an_unknown_command_is_reported_without_its_arguments():
+    # As of Redis 5, which does not know HELLO.
+    words = b"-ERR unknown command, with args beginning with: 'a-word'\r\n"
+    with socket.create_server(('127.0.0.1', 0)) as old:
+        url = f'redis://:a-word@127.0.0.1:{old.getsockname()[1]}/0'
+        with ThreadPoolExecutor(1) as pool:
+            tried = pool.submit(RedisStore(url).load, *KEY)
+            with old.accept()[0] as connection:
+                connection.recv(9999)
+                connection.sendall(words)
+                error = tried.exception(SECONDS)
+    assert str(error).endswith('cannot be used: unknown command')
+
+
 def test_an_answer_that_cannot_be_decoded_is_not_shown(server):
     server.ask('SET', NAME, b'{"a-secret": "\xff"}')
     error = refusal(RedisStore(f'{server.url}?decode_responses=True'))
