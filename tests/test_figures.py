@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-import benchmarks.__main__
-from benchmarks import expiry
 from tests import stress
 from tests.harness import TOP
 from tests.sandbox.config import environment
@@ -33,19 +31,6 @@ def test_the_benchmarks_measure_what_their_last_line_names(tmp_path):
         r' refused=0 warnings=0',
         last,
     )
-
-
-def test_a_misspelled_benchmark_is_refused(monkeypatch):
-    monkeypatch.setattr(sys, 'argv', ['benchmarks', 'expyri'])
-    with pytest.raises(SystemExit, match='There is no expyri, only authentic'):
-        benchmarks.__main__.main()
-
-
-def test_without_mediawiki_the_benchmarks_say_how_to_install_it(monkeypatch):
-    monkeypatch.setattr(expiry, 'KINDS', expiry.KINDS[2:])
-    monkeypatch.setenv('PATH', '')
-    monkeypatch.delenv('CI', raising=False)
-    assert 'apt-get install mediawiki' in str(expiry.measure())
 
 
 @pytest.mark.parametrize('like', ['1.43', 'master'])

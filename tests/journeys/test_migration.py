@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from tests.harness import Owner, editors
 from tests.journeys.conftest import stops
 
@@ -43,20 +41,3 @@ def test_a_wrong_configuration_is_reported_before_a_password_is_asked_for(
     owner.config.write_text(text.replace(owner.client.id, 'no client ID'))
     shown = stops(owner, last='Correct it in user-config.py.')
     assert 'password' not in shown
-
-
-BOUND_EARLY = """
-import pywikibot
-from pywikibot.site import APISite
-APISite.login = lambda self, *_, **_options: None
-print(pywikibot.Site().siteinfo['generator'])
-"""
-
-
-# What else it says is in tests/test_host.py.
-def test_a_pywikibot_that_logs_in_differently_sends_no_request(owner, wiki):
-    done = owner.in_shell('exec "$@"', sys.executable, '-c', BOUND_EARLY)
-    assert done.returncode == 1
-    assert 'pywikibot-oauth2 does not support Pywikibot' in done.stdout
-    assert 'Traceback' not in done.stdout
-    assert wiki.requests == []
