@@ -31,13 +31,6 @@ def test_a_mistake_in_the_configuration_is_status_2(
         shows(option, 2, words)
 
 
-def test_a_misspelled_host_is_named(owner, wiki):
-    edit_file(owner.config, wiki.netloc, 'wiki.exmaple')
-    for option in ('-json', '-all'):
-        shown = owner.alone('oauth2', option).stdout
-        assert "authenticate['wiki.exmaple'] in user-config.py is not" in shown
-
-
 def test_an_account_that_is_missing_is_named(owner, shows):
     edit_file(owner.config, "usernames['sandbox']['en'] = 'Bot'", '')
     for option in ('-logout', '-login', '-refresh', '-token'):
