@@ -391,6 +391,17 @@ def test_retry_after_is_respected_but_not_beyond_the_expiry(
     assert near.account.header() != near.old
 
 
+def test_a_login_serves_while_the_store_cannot_be_locked(bot, store):
+    account, given = bot.another(store), bot.authorization()
+    store.fails['lock'] = 1
+    account.adopt(given)
+    assert account.header() == given.token.header
+    assert not account.state.is_saved
+    assert 'only in memory' in bot.said
+    bot.wiki.clock.advance(10)
+    assert account.header() == given.token.header == bot.stored.token.header
+
+
 def test_a_token_that_is_stored_late_is_left_alone_for_as_long(near, store):
     account = near.another(store)
     store.fails['save'] = 2
