@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -59,6 +60,19 @@ def lost():
     """Drop what a test could not store, lest it be stored at the exit."""
     yield
     account._unsaved.clear()
+
+
+@pytest.fixture
+def keeps_garbage():
+    """Collect no garbage in a test whose input is nested too deeply.
+
+    A finalizer that runs at the limit of recursion fails, and with it the
+    test.
+    """
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture

@@ -272,6 +272,7 @@ def test_they_come_from_a_file_that_nobody_else_can_read(path):
         OAuth2Auth.from_file(3)
 
 
+@pytest.mark.usefixtures('keeps_garbage')
 @pytest.mark.parametrize(
     'content',
     [SECRET, '', '[]', '{}', f'{{"client_secret": "{SECRET}"', 'null', '\xff',

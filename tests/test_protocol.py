@@ -673,6 +673,7 @@ def outcome(function, *arguments):
 # After some malformed answers urllib3 leaves it to the garbage collector to
 # close the connection.
 @pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning')
+@pytest.mark.usefixtures('keeps_garbage')
 @each_step
 @examples(60)
 @given(answer=answers)

@@ -140,6 +140,7 @@ def test_two_tokens_are_of_one_account_if_their_subjects_are(
     assert tokens[1].is_same_subject(tokens[0]) == is_same
 
 
+@pytest.mark.usefixtures('keeps_garbage')
 @pytest.mark.parametrize(
     'token',
     ['abc', 'a.b', 'a.b.c', 'a..c', f'a.{"W1tb" * 50_000}.c', 'a.MQ.c'],

@@ -124,6 +124,7 @@ class StoreContract:
             assert seen == data
             assert store.load(data['user'], 'three') is None
 
+    @pytest.mark.usefixtures('keeps_garbage')
     @pytest.mark.parametrize(
         'content',
         [b'', b'{"a": "a-secret-token"', b'["a-secret-token"]', b'[' * 10**5],

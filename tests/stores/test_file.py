@@ -296,6 +296,7 @@ NESTED = b'"NESTED"', b'[' * 900 + b']' * 900
 LONG = b'"NESTED"', b'9' * 5000
 
 
+@pytest.mark.usefixtures('keeps_garbage')
 @examples(150)
 @given(
     st.binary(max_size=100)
