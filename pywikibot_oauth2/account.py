@@ -12,7 +12,7 @@ import sys
 import time
 import weakref
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pywikibot.logging import warning
 
@@ -33,12 +33,12 @@ from pywikibot_oauth2.token import Header, Token
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from requests.cookies import RequestsCookieJar
 
     from pywikibot_oauth2.client import OAuth2Client
-    from pywikibot_oauth2.stores import Save, Store
+    from pywikibot_oauth2.stores import Data, Save, Store
 
 
 # Seconds until a token that could not be stored is stored again.
@@ -52,8 +52,6 @@ _UNKNOWN = 1 << 40
 _LAST_SECONDS = 5
 # Seconds for which a client that the wiki refused is not tried again.
 _REFUSED_PAUSE = 60
-
-_E = TypeVar('_E', bound=OAuth2Error)
 
 
 class Policy:
@@ -93,6 +91,7 @@ class State:
     :ivar cookies: the cookies that the wiki set for this access token
     :ivar not_before: the time before which no renewal is attempted
     :ivar refusal: why there is no header although there is a token
+    :ivar lost: the error in place of the last answer about this token
     :ivar header: the Authorization header, which follows from the rest
     :ivar due: when the header needs attention, in seconds since 1970 UTC;
         it follows from the rest, too
@@ -103,6 +102,7 @@ class State:
     cookies: RequestsCookieJar | None = None
     not_before: float = -math.inf
     refusal: ClientRefusedError | None = None
+    lost: str = ''
     header: Header | None = None
     due: float = -math.inf
 
@@ -145,7 +145,6 @@ class Account:
         '_busy_pid',
         '_forks',
         '_lock',
-        '_lost_answer',
         '_policy',
         '_store',
         '_wiki',
@@ -175,8 +174,6 @@ class Account:
         self._lock = ForkSafeLock()
         self._forks = locks.forks
         self._busy_pid: int | None = None
-        # The token that was sent, and the error instead of an answer.
-        self._lost_answer: tuple[Token | None, EndpointError] | None = None
         fixed = client.access_token
         token = None if fixed is None else Token(fixed)
         self._set(State(Authorization(client.client_id, wiki, user, token)))
@@ -207,15 +204,14 @@ class Account:
         :raises StoreError: what is stored cannot be used
         """
         with self._lock.held:
-            if self.authorization.generation == 0 and not self._is_busy:
-                # A process that starts with a valid token needs no lock.
-                self._look()
-            if (
-                not self._is_busy
-                and self._needs_care(refused)
-                and not (is_bound and self._lasts())
-            ):
-                self._renew(user_agent, refused)
+            if not self._is_busy:
+                if self.authorization.generation == 0:
+                    # A process that starts with a valid token needs no lock.
+                    self._look()
+                if self._needs_care(refused) and not (
+                    is_bound and self._lasts()
+                ):
+                    self._renew(user_agent, refused)
             return self.state.header
 
     def replace(
@@ -231,9 +227,7 @@ class Account:
         if self.client.access_token is None:
             return self.header(user_agent, refused=refused)
         message = f'{self.wiki} did not accept the fixed access token.'
-        self._policy.warn(
-            self._error(AuthorizationEndedError, message, 'fixed_token')
-        )
+        self._warn(AuthorizationEndedError(message, error='fixed_token'))
         return self.state.header
 
     def refuse(self, sent: str) -> Header | None:
@@ -249,7 +243,7 @@ class Account:
                     f'{self.wiki} does not accept the client {name}:'
                     f' {NOT_APPROVED}.'
                 )
-                error = self._error(ClientRefusedError, message, NOT_APPROVED)
+                error = ClientRefusedError(message, error=NOT_APPROVED)
                 error.is_unusable = True
                 self._pause(error)
             return self.state.header
@@ -330,9 +324,9 @@ class Account:
         """
         with self._lock.held:
             try:
-                with undisturbed(self._store.lock(*self._key)):
-                    self._set(self._following(authorization))
-                    self._save(self._store_directly)
+                with self._exclusive():
+                    state = self._following(authorization)
+                    self._keep(state, self._store_directly)
             except StoreError as error:
                 self._set(self._following(authorization))
                 self._warn_unsaved(error)
@@ -407,7 +401,7 @@ class Account:
 
     @property
     def _is_busy(self) -> bool:
-        """Whether a signal handler interrupted the renewal in this thread."""
+        """Whether a handler has interrupted a change in this thread."""
         return self._busy_pid == os.getpid()
 
     def _needs_care(self, refused: str | None) -> bool:
@@ -427,8 +421,8 @@ class Account:
         looking in the store avoids a refused request.
         """
         self._look()
-        token = self._usable_token
-        return token is not None and self.clock() < token.last_use
+        token = self.authorization.token
+        return token is not None and self._left > token.leeway / 6
 
     def _look(self) -> None:
         """Adopt what is stored if it is newer; errors are reported later."""
@@ -447,7 +441,7 @@ class Account:
             try:
                 self._renew_once(user_agent, refused)
             except (ClientRefusedError, EndpointError, StoreError) as error:
-                error.about(self.user, self.client.shown_id)
+                self._about(error)
                 if self._serves(refused):
                     self._put_off(error)
                     return
@@ -467,43 +461,81 @@ class Account:
         is_forced: bool = False,
     ) -> None:
         """Adopt a newer token from the store; otherwise ask the wiki."""
-        key = self._key
-        self._busy_pid = os.getpid()
-        try:
-            with undisturbed(self._store.lock(*key)):
-                try:
-                    self._take(self._store.load(*key), refused)
-                    if not self.state.is_saved:
-                        self._save(self._store_directly)
-                except StoreError as error:
-                    self._ask(user_agent, refused, error)
-                else:
-                    if is_forced or self._needs_care(refused):
-                        self._ask(user_agent, refused)
-                finally:
-                    _mark(self, is_unsaved=not self.state.is_saved)
-        finally:
-            self._busy_pid = None
+        problem = None
+        with self._exclusive() as key:
+            try:
+                self._take(self._store.load(*key), refused)
+            except StoreError as error:
+                if self._serves(refused):
+                    raise
+                problem = error
+            else:
+                if not self.state.is_saved:
+                    self._keep(self.state, self._store_directly)
+                if not (is_forced or self._needs_care(refused)):
+                    return
+            if self._may_ask(refused):
+                self._ask(user_agent, refused, problem)
+            elif problem is not None:
+                self._warn(problem)
+
+    def _may_ask(self, refused: str | None) -> bool:
+        """Return whether the token can be renewed or was refused.
+
+        :raises ConfigurationError: a fork has copied its refresh token
+        """
+        may_ask = self.can_renew or refused is not None
+        if (
+            may_ask
+            and self._forks != locks.forks
+            and not self._store.is_shared
+            and not self.client.owner_only
+        ):
+            message = (
+                'A session that was created before a fork cannot be refreshed'
+                ' in the child process: both processes would use the same'
+                ' refresh token.'
+            )
+            raise self._about(ConfigurationError(message, error='fork'))
+        return may_ask
+
+    def _place(
+        self, refused: str | None, problem: StoreError | None
+    ) -> Save | None:
+        """Return a function that stores the answer; None if nothing can.
+
+        :param problem: why the stored token cannot be read; None if it can
+        :raises StoreError: there is no place for it, and the old token serves
+        """
+        if problem is None:
+            try:
+                return self._store.reserve(*self._key)
+            except StoreError:
+                # There may be room for the token itself.
+                if self._serves(refused):
+                    raise
+        elif isinstance(problem, StoreUnreachableError):
+            # Such a store keeps new tokens somewhere else.
+            self._warn(problem)
+        else:
+            note = f'The new token{self.of_user} will be only in memory.'
+            self._warn(problem, note)
+            return None
+        return self._store_directly
 
     def _ask(
         self,
         user_agent: str | None,
         refused: str | None,
-        problem: StoreError | None = None,
+        problem: StoreError | None,
     ) -> None:
-        """Ask the wiki for a new token, and store the answer.
-
-        :param problem: why the stored token cannot be read; None if it can
-        """
-        authorization = self._to_renew(refused)
+        """Ask the wiki for a new token, and store the answer."""
+        authorization = self.authorization
+        token = authorization.token
         # The process waits for the answer before it ends.
         _mark(self, is_unsaved=True)
-        will_ask = authorization is not None
-        save = self._place(refused, problem, will_ask=will_ask)
-        if authorization is None:
-            return
-        token = authorization.token
         try:
+            save = self._place(refused, problem)
             wiki = OAuth2Wiki(
                 self.client, authorization.wiki, user_agent, self.clock
             )
@@ -516,61 +548,14 @@ class Account:
                 token = wiki.refresh(token)
             new = authorization.with_token(token)
             data = new.serialize()
-            self._set(State(new, is_saved=False))
-            self._save(save, data)
+            self._keep(State(new, is_saved=False), save, data)
         except AuthorizationEndedError as error:
             self._end(error, save)
         except EndpointError as error:
-            self._lost_answer = authorization.token, error
+            self._set(replace(self.state, lost=str(error)))
             raise
-
-    def _place(
-        self,
-        refused: str | None,
-        problem: StoreError | None,
-        *,
-        will_ask: bool,
-    ) -> Save | None:
-        """Return a function that stores the answer; None if nothing can.
-
-        :raises StoreError: there is no place for it, and the old token serves
-        """
-        if problem is None:
-            try:
-                return self._store.reserve(*self._key) if will_ask else None
-            except StoreError:
-                if self._serves(refused):
-                    raise
-                # There may be room for the token itself.
-                return self._store_directly
-        if self._serves(refused):
-            raise problem
-        # An unreachable store keeps new tokens somewhere else.
-        is_kept, note = isinstance(problem, StoreUnreachableError), ''
-        if will_ask and not is_kept:
-            note = f'The new token{self.of_user} will be only in memory.'
-        self._warn(problem, note)
-        return self._store_directly if is_kept else None
-
-    def _to_renew(self, refused: str | None) -> Authorization | None:
-        """Return the authorization, if it can be renewed or was refused.
-
-        :raises ConfigurationError: a fork has copied its refresh token
-        """
-        if not (self.can_renew or refused):
-            return None
-        if (
-            self._forks != locks.forks
-            and not self._store.is_shared
-            and not self.client.owner_only
-        ):
-            message = (
-                'A session that was created before a fork cannot be refreshed'
-                ' in the child process: both processes would use the same'
-                ' refresh token.'
-            )
-            raise self._error(ConfigurationError, message, 'fork')
-        return self.authorization
+        finally:
+            _mark(self, is_unsaved=not self.state.is_saved)
 
     def _end(self, error: AuthorizationEndedError, save: Save | None) -> None:
         """Record that the authorization has ended, if it really has.
@@ -579,7 +564,7 @@ class Account:
         in the meantime, so the store is read again first. While it cannot be
         read, no end is stored.
         """
-        before = self.authorization
+        before, lost = self.authorization, self.state.lost
         assert before.token is not None
         try:
             if self._take(self._store.load(*self._key), before.token.header):
@@ -587,48 +572,41 @@ class Account:
         except OAuth2Error:
             save = None
         reason = str(error)
-        if self._lost_answer and self._lost_answer[0] is before.token:
+        if lost:
             reason += (
-                ' The previous attempt got no usable answer'
-                f' ({self._lost_answer[1]}); if the wiki acted on it, the new'
-                ' token was lost with that answer.'
+                f' The previous attempt got no usable answer ({lost}); if the'
+                ' wiki acted on it, the new token was lost with that answer.'
             )
-        self._set(State(before.end(reason), is_saved=False))
-        self._save(save)
+        self._keep(State(before.end(reason), is_saved=False), save)
         message = f'The authorization{self.of_user} has ended: {reason}'
-        self._policy.warn(
-            self._error(AuthorizationEndedError, message, 'ended')
-        )
+        self._warn(AuthorizationEndedError(message, error='ended'))
 
     def _serves(self, refused: str | None) -> bool:
         """Return whether the current token is neither refused nor expired."""
-        token = self._usable_token
-        return (
-            refused is None
-            and token is not None
-            and token.is_valid(self.clock())
-        )
+        return refused is None and self._left > 0
 
     @property
-    def _usable_token(self) -> Token | None:
-        """The token that requests carry, if any."""
-        return self.authorization.token if self.state.header else None
+    def _left(self) -> float:
+        """Seconds until the token that requests carry expires."""
+        token = self.authorization.token
+        if token is None or self.state.header is None:
+            return 0
+        expiry = math.inf if token.expires_at is None else token.expires_at
+        return expiry - self.clock()
 
     def _pause(self, refusal: ClientRefusedError) -> None:
         """Use no token until a new one comes, or the pause is over."""
+        self._about(refusal)
         until = self.clock() + _REFUSED_PAUSE
         self._set(replace(self.state, refusal=refusal, not_before=until))
 
     def _put_off(self, error: OAuth2Error) -> None:
         """Keep using the old token, and try again later."""
-        self._warn(error, f'The old token{self.of_user} is still valid.')
-        token = self._usable_token
-        assert token is not None
-        now = self.clock()
-        left = (token.expires_at or math.inf) - now
+        left = self._left
         # A tenth of the time left, so that there are several attempts.
         wait = min(left, max(left / 10, error.retry_after or 0), 86400)
-        self._set(replace(self.state, not_before=now + wait))
+        self._set(replace(self.state, not_before=self.clock() + wait))
+        self._warn(error, f'The old token{self.of_user} is still valid.')
 
     # The store
 
@@ -638,15 +616,33 @@ class Account:
         return self.user or '', self.client.client_id
 
     @contextlib.contextmanager
+    def _exclusive(self) -> Iterator[tuple[str, str]]:
+        """Exclude all other processes; the caller holds the thread lock.
+
+        :return: the key under which the authorization is stored
+        :raises OAuth2Error: this thread would wait for itself
+        """
+        if self._is_busy:
+            message = (
+                f'A handler tried to change the token{self.of_user} while it'
+                ' was being changed.'
+            )
+            raise self._about(OAuth2Error(message))
+        key, self._busy_pid = self._key, os.getpid()
+        try:
+            with undisturbed(self._store.lock(*key)):
+                yield key
+        finally:
+            self._busy_pid = None
+
+    @contextlib.contextmanager
     def _newest(self) -> Iterator[Authorization]:
         """Provide the newest authorization, and exclude everybody else."""
-        with self._lock.held, undisturbed(self._store.lock(*self._key)):
-            self._take(self._store.load(*self._key))
+        with self._lock.held, self._exclusive() as key:
+            self._take(self._store.load(*key))
             yield self.authorization
 
-    def _take(
-        self, data: Mapping[str, object] | None, refused: str | None = None
-    ) -> bool:
+    def _take(self, data: Data | None, refused: str | None = None) -> bool:
         """Adopt the stored authorization if it is newer than the current one.
 
         If both have the same generation, because a lock was lost, the stored
@@ -674,7 +670,7 @@ class Account:
             self._set(replace(self.state, is_saved=False))
         return is_newer
 
-    def _checked(self, data: Mapping[str, object]) -> Authorization:
+    def _checked(self, data: Data) -> Authorization:
         """Return a stored authorization after checking whose it is.
 
         :raises ConfigurationError: secrets would go to the wrong wiki
@@ -696,7 +692,7 @@ class Account:
                 f' {self._store.where(self.user or "")} is for'
                 f' {stored.wiki}, not for {self._wiki}.'
             )
-            raise self._error(ConfigurationError, message, 'other_wiki')
+            raise self._about(ConfigurationError(message, error='other_wiki'))
         return stored
 
     def _unusable(self, code: str, reason: str) -> StoreError:
@@ -728,18 +724,23 @@ class Account:
         self._store_directly(new.serialize())
         self._set(State(new))
 
-    def _store_directly(self, data: Mapping[str, object]) -> None:
+    def _store_directly(self, data: Data) -> None:
         """Store an authorization without reserving space first."""
         self._store.save(*self._key, data)
 
-    def _save(
-        self, save: Save | None, data: Mapping[str, object] | None = None
+    def _keep(
+        self, state: State, save: Save | None, data: Data | None = None
     ) -> None:
-        """Store the authorization; if that fails, only warn."""
+        """Adopt a state that is not saved yet, and store its authorization.
+
+        :param save: stores it, which may fail; None if nothing can
+        :param data: the serialized authorization, if it is at hand
+        """
+        self._set(state)
         if save is None:
             return
         try:
-            save(data or self.authorization.serialize())
+            save(data or state.authorization.serialize())
         except StoreError as error:
             # The pause begins now. Otherwise, the new token would be due, and
             # its refresh token would be used up, at the next request.
@@ -777,27 +778,15 @@ class Account:
     # Reports
 
     def _warn(self, error: OAuth2Error, note: str = '') -> None:
-        # A store does not know for which wiki it is asked.
-        error.wiki = error.wiki or self.wiki
-        self._policy.warn(error.about(self.user, self.client.shown_id), note)
+        self._policy.warn(self._about(error), note)
 
     def _warn_unsaved(self, error: StoreError) -> None:
-        if self.authorization.is_complete:
-            self._warn(
-                error, f'The new token{self.of_user} is only in memory.'
-            )
-        else:
-            self._warn(error)
+        note = f'The new token{self.of_user} is only in memory.'
+        self._warn(error, note if self.authorization.is_complete else '')
 
-    def _error(self, kind: type[_E], message: str, error: str) -> _E:
-        """Return an error with the facts about this account."""
-        return kind(
-            message,
-            wiki=self.wiki,
-            account=self.user,
-            client_id=self.client.shown_id,
-            error=error,
-        )
+    def _about(self, error: OAuth2Error) -> OAuth2Error:
+        """Add the facts about this account to an error."""
+        return error.about(self.user, self.client.shown_id, self.wiki)
 
 
 # The accounts whose token has to be stored before this process ends: it is
@@ -805,9 +794,8 @@ class Account:
 #
 # Nobody can be told of a session that the program has dropped, and a web tool
 # whose database is out of order may drop many.
-_unsaved: weakref.WeakSet[Account] = weakref.WeakSet()
-# Held for microseconds only. Other threads may run while the process ends.
-_unsaved_lock = ForkSafeLock()
+_unsaved: weakref.WeakValueDictionary[int, Account]
+_unsaved = weakref.WeakValueDictionary()
 
 if hasattr(os, 'register_at_fork'):
     # The parent process has these tokens, or will have newer ones.
@@ -816,15 +804,18 @@ if hasattr(os, 'register_at_fork'):
 
 def _mark(account: Account, *, is_unsaved: bool) -> None:
     """Record whether a token has to be stored before the process ends."""
-    with _unsaved_lock.held:
-        (_unsaved.add if is_unsaved else _unsaved.discard)(account)
     if is_unsaved:
+        _unsaved[id(account)] = account
         _store_as_child_ends(os.getpid())
+    else:
+        _unsaved.pop(id(account), None)
 
 
 def _marked() -> list[Account]:
-    with _unsaved_lock.held:
-        return list(_unsaved)
+    # Unlike the values, this list is made in one step: other threads may run
+    # while the process ends.
+    found = (reference() for reference in _unsaved.valuerefs())
+    return [account for account in found if account is not None]
 
 
 @functools.cache
@@ -845,19 +836,17 @@ def store_the_rest() -> None:
     server that is started again takes some seconds.
     """
     end = time.monotonic() + _LAST_SECONDS
-    late = StoreError('There was no time to store it.')
-    errors: dict[Account, OAuth2Error] = {}
-    while _unsaved:
-        for account in _marked():
-            error = account.store_at_exit()
+    errors: dict[Account, OAuth2Error | None] = {}
+    while accounts := _marked():
+        for account in accounts:
+            error = errors[account] = account.store_at_exit()
             # As long as tokens can be stored, none is given up.
-            if error is not None:
-                errors[account] = error
-                if time.monotonic() > end:
-                    break
+            if error is not None and time.monotonic() > end:
+                break
         if time.monotonic() > end:
             break
         time.sleep(0.5 if _unsaved else 0)
+    late = StoreError('There was no time to store it.')
     for account in _marked():
-        account.report_loss(errors.get(account, late))
+        account.report_loss(errors.get(account) or late)
         _mark(account, is_unsaved=False)

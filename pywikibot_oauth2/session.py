@@ -201,8 +201,8 @@ class OAuth2Session(AuthBase):
         try:
             code = parse_callback(callback, pending)
         except AuthorizationError as error:
-            error.wiki = self._wiki
-            raise error.about(self.user, self.client.shown_id) from None
+            facts = self.user, self.client.shown_id, self._wiki
+            raise error.about(*facts) from None
         finally:
             # Tools that show variables would show the code in it.
             del callback

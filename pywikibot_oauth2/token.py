@@ -73,9 +73,8 @@ class Token:
     :ivar header: the Authorization header; MediaWiki compares its scheme
         case-sensitively, and with "bearer" a request is silently anonymous
         (recorded)
+    :ivar leeway: seconds before its expiry from which it is renewed
     :ivar due: when to renew the token, in seconds since 1970 UTC
-    :ivar last_use: the time after which it may expire during a request,
-        in seconds since 1970 UTC
     """
 
     access_token: str
@@ -83,16 +82,16 @@ class Token:
     expires_at: float | None = None
     lifetime: float | None = None
     header: Header = field(init=False, compare=False)
+    leeway: float = field(init=False, compare=False)
     due: float = field(init=False, compare=False)
-    last_use: float = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         expiry = math.inf if self.expires_at is None else self.expires_at
         leeway = min(LEEWAY, (self.lifetime or math.inf) / 10)
         header = Header(f'Bearer {self.access_token}')
         object.__setattr__(self, 'header', header)
+        object.__setattr__(self, 'leeway', leeway)
         object.__setattr__(self, 'due', expiry - leeway)
-        object.__setattr__(self, 'last_use', expiry - leeway / 6)
 
     @classmethod
     def from_reply(

@@ -20,6 +20,7 @@ from pywikibot_oauth2 import (
     ConfigurationError,
     FileStore,
     OAuth2Client,
+    OAuth2Error,
     OAuth2Session,
     StoreError,
 )
@@ -28,7 +29,6 @@ from pywikibot_oauth2.account import (
     Policy,
     _mark,
     _marked,
-    _unsaved,
     store_the_rest,
 )
 from pywikibot_oauth2.stores import MemoryStore
@@ -262,6 +262,23 @@ def test_a_signal_handler_may_use_the_account_during_a_refresh(due):
     assert seen == [due.old, new]
 
 
+def test_a_handler_does_not_wait_for_a_lock_of_its_own_thread(due, store):
+    # One that reports the warnings of a store on the wiki, for example.
+    def report(step):
+        steps.append(step)
+        if step == 'save':
+            assert account.header() == given.token.header
+            with raises(OAuth2Error, 'while it was being changed'):
+                account.forget()
+
+    account, given = due.another(store), due.authorization(expires_in=0.001)
+    due.wiki.clock.advance(1)
+    steps, store.before = [], report
+    account.adopt(given)
+    assert steps.count('lock') == 1
+    assert due.stored.token == given.token
+
+
 def test_a_token_without_a_shared_store_is_not_renewed_after_a_fork(valid):
     bot, account = valid, valid.another(MemoryStore())
     account.adopt(bot.authorization())
@@ -382,6 +399,8 @@ def test_what_could_not_be_stored_is_not_given_up_for_an_end(due, store):
 def test_retry_after_is_respected_but_not_beyond_the_expiry(
     near, asked_to_wait, waited
 ):
+    # What shows the warning may use the token.
+    near.policy.warn = lambda *_: near.account.header()
     near.wiki.fail_next('status', status=429, retry_after=asked_to_wait)
     for seconds in (0, waited - 1):
         near.wiki.clock.advance(seconds)
@@ -636,7 +655,7 @@ def end_early(folder, wiki, client_id, secret):
     store = SpoiledStore(folder, save=3)
     end_early.kept = Account(client, store, 'Bot', wiki, policy=Policy())
     threading.Thread(target=end_early.kept.header, daemon=True).start()
-    wait_until(lambda: end_early.kept in _unsaved)
+    wait_until(lambda: end_early.kept in _marked())
 
 
 @pytest.mark.parametrize(
@@ -671,7 +690,7 @@ def test_an_end_waits_for_a_renewal_but_that_of_a_child_does_not(bot):
         # The wiki does not answer meanwhile.
         with bot.wiki.lock:
             pool.submit(bot.account.header)
-            wait_until(lambda: bot.account in _unsaved)
+            wait_until(lambda: bot.account in _marked())
             Fork(store_the_rest).result()
         store_the_rest()
         assert bot.stored.token.header != old
