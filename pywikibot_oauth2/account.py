@@ -676,16 +676,20 @@ class Account:
         :raises ConfigurationError: secrets would go to the wrong wiki
         :raises StoreError: it is damaged, or is for another account or client
         """
+        code = 'damaged'
         try:
             stored = Authorization.deserialize(data)
+            if (stored.user or '', stored.client_id) != self._key:
+                code = 'other_account'
+                raise StoreError(
+                    f'it is for {stored.user} and the client'
+                    f' {stored.client_id}, not for {self.user} and the client'
+                    f' {self.client.shown_id}'
+                )
         except StoreError as error:
-            raise self._unusable('damaged', str(error)) from None
-        if (stored.user or '', stored.client_id) != self._key:
-            reason = (
-                f'it is for {stored.user} and the client {stored.client_id},'
-                f' not for {self.user} and the client {self.client.shown_id}'
-            )
-            raise self._unusable('other_account', reason)
+            place = self._store.where(self.user or '')
+            message = f'{place} cannot be used: {error}. It was left as it is.'
+            raise StoreError(message, error=code, hint=place) from None
         if stored.wiki != self._wiki and not self._policy.trusts(stored.wiki):
             message = (
                 f'The authorization{self.of_user} in'
@@ -694,14 +698,6 @@ class Account:
             )
             raise self._about(ConfigurationError(message, error='other_wiki'))
         return stored
-
-    def _unusable(self, code: str, reason: str) -> StoreError:
-        place = self._store.where(self.user or '')
-        return StoreError(
-            f'{place} cannot be used: {reason}. It was left as it is.',
-            error=code,
-            hint=place,
-        )
 
     def _following(self, authorization: Authorization) -> State:
         """Return the state with a higher generation than any other."""
