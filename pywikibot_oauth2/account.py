@@ -88,6 +88,8 @@ class Policy:
 class State:
     """Everything that changes, replaced as a whole.
 
+    :ivar save_at: when to try again to store the authorization, in seconds
+        since 1970 UTC; None if it is stored
     :ivar cookies: the cookies that the wiki set for this access token
     :ivar not_before: the time before which no renewal is attempted
     :ivar refusal: why there is no header although there is a token
@@ -98,13 +100,18 @@ class State:
     """
 
     authorization: Authorization
-    is_saved: bool = True
+    save_at: float | None = None
     cookies: RequestsCookieJar | None = None
     not_before: float = -math.inf
     refusal: ClientRefusedError | None = None
     lost: str = ''
     header: Header | None = None
     due: float = -math.inf
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the store has the authorization."""
+        return self.save_at is None
 
     def error(self) -> ClientRefusedError | None:
         """Return a copy of the refusal, to be raised.
@@ -385,7 +392,7 @@ class Account:
             with self._newest() as found:
                 if not self.state.is_saved:
                     self._store_directly(found.serialize())
-                self._set(replace(self.state, is_saved=True))
+                self._set(replace(self.state, save_at=None))
         except OAuth2Error as error:
             return error
         finally:
@@ -548,7 +555,7 @@ class Account:
                 token = wiki.refresh(token)
             new = authorization.with_token(token)
             data = new.serialize()
-            self._keep(State(new, is_saved=False), save, data)
+            self._keep(State(new, self._save_at), save, data)
         except AuthorizationEndedError as error:
             self._end(error, save)
         except EndpointError as error:
@@ -577,7 +584,7 @@ class Account:
                 f' The previous attempt got no usable answer ({lost}); if the'
                 ' wiki acted on it, the new token was lost with that answer.'
             )
-        self._keep(State(before.end(reason), is_saved=False), save)
+        self._keep(State(before.end(reason), self._save_at), save)
         message = f'The authorization{self.of_user} has ended: {reason}'
         self._warn(AuthorizationEndedError(message, error='ended'))
 
@@ -632,6 +639,8 @@ class Account:
         try:
             with undisturbed(self._store.lock(*key)):
                 yield key
+                # Delayed signals, whose handlers may change it, come next.
+                self._busy_pid = None
         finally:
             self._busy_pid = None
 
@@ -667,7 +676,7 @@ class Account:
             self._set(State(stored))
         elif ahead < 0:
             # The store went back in time.
-            self._set(replace(self.state, is_saved=False))
+            self._set(replace(self.state, save_at=self._save_at))
         return is_newer
 
     def _checked(self, data: Data) -> Authorization:
@@ -710,7 +719,7 @@ class Account:
             step = _UNKNOWN
         newest = max(found.generation for found in known)
         return State(
-            authorization._replace(generation=newest + step), is_saved=False
+            authorization._replace(generation=newest + step), self._save_at
         )
 
     def _replace_stored(self, authorization: Authorization) -> None:
@@ -740,12 +749,17 @@ class Account:
         except StoreError as error:
             # The pause begins now. Otherwise, the new token would be due, and
             # its refresh token would be used up, at the next request.
-            self._set(replace(self.state, is_saved=False))
+            self._set(replace(self.state, save_at=self._save_at))
             self._warn_unsaved(error)
         else:
-            self._set(replace(self.state, is_saved=True))
+            self._set(replace(self.state, save_at=None))
 
     # The state
+
+    @property
+    def _save_at(self) -> float:
+        """When to try again to store what cannot be stored now."""
+        return self.clock() + _SAVE_AGAIN
 
     def _set(self, state: State) -> None:
         """Replace the state; this is the only place that does."""
@@ -758,8 +772,8 @@ class Account:
             due = math.inf
             if self.is_automatic and self._is_renewable(state.authorization):
                 due = max(token.due, state.not_before)
-            if not state.is_saved:
-                due = min(due, self.clock() + _SAVE_AGAIN)
+            if state.save_at is not None:
+                due = min(due, state.save_at)
         self.state = replace(state, header=header, due=due)
         _mark(self, is_unsaved=not state.is_saved)
 

@@ -62,7 +62,6 @@ class OAuth2Error(Error):
         self.wiki = self.wiki or wiki
         self.account = self.account or account
         self.client_id = self.client_id or client_id
-        self.wiki = self.wiki or wiki
         return self
 
 

@@ -277,6 +277,13 @@ def test_a_handler_does_not_wait_for_a_lock_of_its_own_thread(due, store):
     account.adopt(given)
     assert steps.count('lock') == 1
     assert due.stored.token == given.token
+    # A signal takes effect when the change has been completed.
+    number = signal.SIGTERM
+    store.before = lambda step: step == 'save' and signal.raise_signal(number)
+    usual = signal.signal(number, lambda *_: account.forget())
+    account.adopt(given)
+    signal.signal(number, usual)
+    assert due.stored.ended == 'logged out'
 
 
 def test_a_token_without_a_shared_store_is_not_renewed_after_a_fork(valid):
@@ -429,7 +436,11 @@ def test_a_token_that_is_stored_late_is_left_alone_for_as_long(near, store):
     assert near.accepts(account.header())
     assert not account.state.is_saved
     assert 'only in memory' in near.said
-    near.wiki.clock.advance(HOUR - 40)
+    kept = account.state
+    near.wiki.clock.advance(5)
+    account.keep_cookies(kept.header, cookiejar_from_dict({'a': '1'}))
+    assert account.state.due == kept.due
+    near.wiki.clock.advance(HOUR - 45)
     near.wiki.fail_next('status', status=429, retry_after=30)
     header = account.header()
     assert near.stored.token.header != header
