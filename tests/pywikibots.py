@@ -5,7 +5,8 @@ that are named on the command line::
 
     python -m tests.pywikibots 9.0.0
 
-Each has a virtual environment of its own, which is kept.
+Each has a virtual environment of its own, which is kept. The oldest has the
+oldest supported versions of the other requirements, too.
 """
 
 from __future__ import annotations
@@ -53,6 +54,11 @@ def newest_versions():
     return [newest[major] for major in sorted(newest) if major >= OLDEST]
 
 
+def oldest_requirements(text):
+    oldest = re.findall(r'(?m)^([\w-]+)>=([\d.]+)$', text)
+    return [f'{name}=={number}.*' for name, number in oldest]
+
+
 def environment(version):
     """Create a virtual environment for a version; return its Python."""
     folder = TOP / '.venv' / 'pywikibots' / version
@@ -60,14 +66,17 @@ def environment(version):
     if not (folder / 'installed').exists():
         venv.create(folder, clear=True, with_pip=True)
         scripts = f'pywikibot-scripts=={version.partition(".")[0]}.*'
-        needed = ['install', '--quiet', f'pywikibot=={version}', '--editable']
+        setup = ConfigParser()
+        setup.read(TOP / 'setup.cfg')
+        needed = ['install', '--quiet', f'pywikibot=={version}']
+        if version.startswith(f'{OLDEST}.'):
+            needed += oldest_requirements(setup['options']['install_requires'])
+        needed.append('--editable')
         try:
             # It needs a Pywikibot at least as new as itself.
             pip(python, *needed, f'{TOP}[test]', scripts)
         except subprocess.CalledProcessError:
             # The first releases of 9 have none; pip has said why.
-            setup = ConfigParser()
-            setup.read(TOP / 'setup.cfg')
             tests = setup['options.extras_require']['test'].split()
             tests.remove('pywikibot-scripts')
             pip(python, *needed, str(TOP), *tests)

@@ -116,7 +116,7 @@ def test_the_authorization_url_has_exactly_these_fields():
     assert endpoints.authorization_url(pending, 'de').endswith('ui_locales=de')
     other = endpoints.begin()
     assert re.fullmatch(r'[\w-]{32}', other.state)
-    assert re.fullmatch(r'[\w.~-]{64}', other.verifier)
+    assert re.fullmatch(r'[\w.~-]{64,128}', other.verifier)
     assert pending.state != other.state
     assert pending.verifier != other.verifier
     public = OAuth2Wiki(OAuth2Client('id'), wiki)
