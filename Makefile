@@ -103,7 +103,8 @@ docs: $(VENV)/docs
 	    --builder html docs build/docs
 	@echo 'See build/docs/index.html'
 
-# What is published, checked, and imported as pip installs it.
+# What is published, checked, and imported as pip installs it. A relative link
+# would lead nowhere on the package index.
 dist: $(VENV)/lint
 	rm -rf dist build/lib build/bdist.*
 	$(BIN)/python -m build --no-isolation --outdir dist .
@@ -111,6 +112,8 @@ dist: $(VENV)/lint
 	$(BIN)/check-wheel-contents dist/*.whl
 	$(PYTHON) -m venv --clear build/wheel
 	build/wheel/bin/$(PIP) dist/*.whl
+	@! grep -E '\]\(([^h]|h[^t])' \
+	    build/wheel/lib/python*/site-packages/pywikibot_oauth2-*/METADATA
 	cd build && PYWIKIBOT_NO_USER_CONFIG=2 wheel/bin/python -c \
 	    'import pywikibot_oauth2 as o; print(o.__version__, o.__file__)'
 
