@@ -133,8 +133,8 @@ _ADVICE: dict[type | str | None, str] = {
     'missing_package': "Run:\n  pip install 'pywikibot-oauth2[{hint}]'",
     'no_space': 'Make room, or raise the quota; see:\n  df -h {folder}',
     'not_kept': 'See which keyring is in use:\n  keyring diagnose',
-    'not_replaceable': 'Mount its folder instead. For a token, you can also'
-        ' set PYWIKIBOT_OAUTH2_FOLDER to another folder in the environment.',
+    'not_replaceable': 'Mount its folder, and make it writable. For a'
+        ' token, you can also set PYWIKIBOT_OAUTH2_FOLDER to another folder.',
     'no_folder': 'Create the folder:\n  mkdir -p {folder}',
     'not_writable': 'The account that runs the bot must own the folder; see:'
         '\n  ls -ld {folder}',

@@ -36,6 +36,7 @@ _CODES = {
     errno.EBUSY: 'not_replaceable',
     errno.EDQUOT: 'no_space',
     errno.ENOSPC: 'no_space',
+    errno.EROFS: 'not_replaceable',
 }
 
 
@@ -264,8 +265,7 @@ def reported(
     except OSError as failure:
         code = _CODES.get(failure.errno or 0, error or 'not_writable')
         # A folder that cannot be entered seems not to exist, either.
-        is_missing = isinstance(failure, FileNotFoundError)
-        if is_missing and not os.path.exists(path.parent):
+        if failure.errno == errno.ENOENT and not os.path.exists(path.parent):
             code = 'no_folder'
         what = f'cannot be {done}: {failure.strerror or failure}'
         raise _left_alone(str(path), code, what) from None

@@ -471,6 +471,12 @@ def test_a_token_file_that_is_a_mount_is_refused(store, folder, path):
     assert store.load(*KEY) == authorization(text='new')
 
 
+def test_a_read_only_file_system_is_reported_as_such(folder):
+    what = '-t', 'tmpfs', '-o', 'ro,mode=700', 'tmpfs', str(folder)
+    with mount(*what), raises(StoreError, error='not_replaceable'):
+        FileStore(folder).reserve(*KEY)
+
+
 def fill(disk):
     """Fill a disk; return the file that fills it."""
     ballast = disk / 'ballast'
