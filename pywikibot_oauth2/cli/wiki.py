@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from http.cookiejar import LoadError, LWPCookieJar
+from http.cookiejar import LWPCookieJar
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -57,21 +57,25 @@ class WikiSession(requests.Session):
             token = self._token('login')
             answer = self.api(action='clientlogin', logintoken=token, **fields)
             answer = part(answer, 'clientlogin')
-            if answer.get('status') == 'PASS':
+            status, why = answer.get('status'), answer.get('messagecode')
+            if status == 'PASS':
                 self._is_ours = True
                 return
-            if answer.get('status') != 'UI':
+            words = printable(answer.get('message') or status)
+            if status == 'UI':
+                # A second factor, or a code that was e-mailed.
+                fields = {
+                    name: answers.hidden(f'{words} {printable(label)}')
+                    for name, label in _questions(answer).items()
+                }
+                fields['logincontinue'] = '1'
+            elif why == 'wrongpassword' and '-stdin' not in answers.options:
+                pywikibot.warning(words)
+                fields['password'] = answers.hidden(question)
+            else:
                 break
-            words = printable(answer.get('message') or '')
-            # A second factor, or a code that was e-mailed.
-            fields = {
-                name: answers.hidden(f'{words} {printable(label)}'.strip())
-                for name, label in _questions(answer).items()
-            }
-            fields['logincontinue'] = '1'
         raise errors.AuthorizationError(
-            f'{self._wiki} did not log {self._username} in:'
-            f' {printable(answer.get("message") or answer.get("status"))}',
+            f'{self._wiki} did not log {self._username} in: {words}',
             error='password',
         )
 
@@ -79,7 +83,7 @@ class WikiSession(requests.Session):
         """Use the cookies of Pywikibot's login; return whether they work."""
         name = f'pywikibot-{as_filename(self._username)}.lwp'
         jar = LWPCookieJar(config.datafilepath(name))
-        with contextlib.suppress(OSError, LoadError):
+        with contextlib.suppress(OSError):
             jar.load(ignore_discard=True)
         self.cookies.update(jar)
         info = self.userinfo() if jar else {}

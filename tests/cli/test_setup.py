@@ -40,7 +40,11 @@ def test_a_password_is_enough_for_a_setup_without_a_browser(stranger, wiki):
         terminal.answer('Write these changes?', 'y')
         terminal.answer('Grants, separated by commas', 'editpage,highvolume')
         terminal.answer('Do you accept it?', 'y')
-        answer_hidden(terminal, 'Password of Bot', wiki.password('Bot'))
+        answer_hidden(terminal, 'Password of Bot', 'mistyped')
+        # One more question, not the whole set-up again.
+        terminal.expect('WARNING: Incorrect username or password')
+        terminal.expect('Password of Bot', times=2)
+        answer_hidden(terminal, 'Password', wiki.password('Bot'))
         shown = terminal.wait()
     assert 'state          authorized' in shown
     assert 'pwb touch -site:sandbox:en -page:Sandbox' in shown
