@@ -186,7 +186,8 @@ def import_(case: Case, _answers: Answers) -> int:
     """Read an authorization from standard input, and keep it."""
     account, client_id = case.account, case.client.client_id
     try:
-        found = Authorization.deserialize(json.loads(_read_line()))
+        line = paste('Paste the line') if is_terminal() else read_line()
+        found = Authorization.deserialize(json.loads(line))
         is_ours = (
             host.entry_for(found.wiki) is case.auth
             and host.known_site(found.wiki, anywhere=True) is not None
@@ -212,11 +213,6 @@ def import_(case: Case, _answers: Answers) -> int:
         )
     pywikibot.info(f'The token is kept in {case.place}')
     return FINE
-
-
-def _read_line() -> str:
-    """Return a line of standard input, hidden if that is a terminal."""
-    return paste('Paste the line') if is_terminal() else read_line()
 
 
 def _not_authorized(case: Case) -> errors.AuthorizationEndedError:

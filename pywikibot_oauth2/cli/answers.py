@@ -25,7 +25,7 @@ def read_line() -> str:
     """Return a line of standard input; raise an error if there is none."""
     line = sys.stdin.readline() if sys.stdin else ''  # None if closed
     if not line:
-        raise impossible('Standard input has no line for that.')
+        raise impossible('A line of standard input is missing.')
     return line
 
 

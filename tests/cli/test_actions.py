@@ -108,7 +108,7 @@ def test_an_authorization_is_imported_again_by_a_hidden_paste(
         ('-all', '2>&1 >/dev/full', 4, 'No space left on device'),
         ('-token', '>&-', 4, 'cannot be written to: it is closed.'),
         ('-token', '2>&-', 0, ''),
-        ('-import', '<&-', 2, 'has no line for that'),
+        ('-import', '<&-', 2, 'A line of standard input is missing'),
     ],
 )
 def test_a_full_or_closed_stream_is_reported_and_exports_nothing(

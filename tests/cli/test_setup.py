@@ -177,7 +177,7 @@ BY_ID = '-client-id:{id} -by:id -yes -stdin'
         (f'-kind:owner-only {BY_ID}', 'a.b.c', 2, 'does not accept the acc'),
         (f'-kind:owner-only {BY_ID}', 'other', 2, 'does not accept the acc'),
         (BY_API, 'wrong', 1, 'did not log Bot in'),
-        (BY_API, '', 2, 'Standard input has no line for that.'),
+        (BY_API, '', 2, 'A line of standard input is missing.'),
         (BY_API, 'unconfirmed', 1, 'mail'),
         (BY_API, 'denied', 1, 'refused: '),
         (
