@@ -277,6 +277,7 @@ def text(status: Status, now: float) -> str:
     grants, rights = status.grants, status.rights
     limits, expiry = status.ratelimits, status.expires_at
     missing = status.missing and messages.listed(status.missing)
+    verb = 'looked' if status.state == 'not authorized' else 'kept'
     rows = [
         ('account', status.account),
         ('client', client),
@@ -287,7 +288,7 @@ def text(status: Status, now: float) -> str:
         ('missing', missing and f'the account may also {missing}'),
         ('limits', None if limits is None else _limits(limits)),
         ('access token', None if expiry is None else _expiry(expiry, now)),
-        ('kept in', status.kept_in),
+        (f'{verb} in', status.kept_in),
     ]
     lines = [f'  {name:<14} {value}' for name, value in rows if value]
     return '\n'.join([status.site, *lines])

@@ -182,7 +182,8 @@ class Conversation:
             text = line.poll(_POLL)
         except EOFError:
             raise errors.AuthorizationError(
-                'The terminal was closed.', error='no_terminal'
+                'Ctrl-D was pressed, or the terminal was closed.',
+                error='no_terminal',
             ) from None
         # A long address may be copied with line breaks or quotes in it.
         text = ''.join((text or '').split()).strip('\'"<>')

@@ -169,7 +169,7 @@ def test_a_login_ends_if_the_terminal_is_closed_or_there_is_none(
     person, begin, said, monkeypatch
 ):
     person.does = lambda _url: person.paste('\x04')
-    with pytest.raises(AuthorizationError, match='terminal was closed'):
+    with pytest.raises(AuthorizationError, match='Ctrl-D was pressed, or'):
         begin()
     said.clear()
     monkeypatch.setattr(sys, 'stdin', None)
