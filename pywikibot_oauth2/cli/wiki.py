@@ -69,9 +69,12 @@ class WikiSession(requests.Session):
                     for name, label in _questions(answer).items()
                 }
                 fields['logincontinue'] = '1'
-            elif why == 'wrongpassword' and '-stdin' not in answers.options:
+            elif why == 'wrongpassword' and (
+                # The first line may be for a wrong stored password.
+                password or '-stdin' not in answers.options
+            ):
                 pywikibot.warning(words)
-                fields['password'] = answers.hidden(question)
+                password, fields['password'] = None, answers.hidden(question)
             else:
                 break
         raise errors.AuthorizationError(

@@ -36,6 +36,13 @@ def test_a_second_factor_is_asked_for(stranger, wiki, reset, keys, kind):
     reset(stranger, words, keys=f'{keys}654321\n123456\n')
 
 
+def test_a_line_of_standard_input_replaces_a_wrong_stored_password(
+    tmp_path, wiki, reset, keys
+):
+    stranger = Owner(tmp_path, wiki, has_oauth=False, password='mistyped')
+    reset(stranger, 'WARNING: Incorrect username', keys=keys)
+
+
 def test_what_pywikibot_has_is_not_asked_for(tmp_path, wiki, reset):
     password = wiki.password('Bot')
     stranger = Owner(tmp_path, wiki, has_oauth=False, password=password)
