@@ -56,29 +56,35 @@ class Answers:
         self.given = dict(value.split(':', 1) for value in values)
 
     def ask(self, name: str, question: str, default: str = '') -> str:
-        """Return the value of an option, or ask for it."""
+        """Return the value of an option, or ask until there is one."""
         if name in self.given:
             return self.given[name]
         if self.takes_all and default:
             return default
         with _asking(name):
-            return str(pywikibot.input(question, default=default)).strip()
+            answer = ''
+            while not answer:
+                answer = pywikibot.input(question, default=default).strip()
+            return answer
 
     def choose(
         self, name: str, title: str, choices: dict[str, str], default: str
     ) -> str:
         """Return one of several choices, which may be given by number."""
-        names = list(choices)
+        numbers = {str(n): choice for n, choice in enumerate(choices, 1)}
         if name not in self.given and not self.takes_all:
             pywikibot.info(f'\n{title}')
-            for number, choice in enumerate(names, 1):
+            for number, choice in numbers.items():
                 pywikibot.info(f'  {number}  {choice}: {choices[choice]}')
-        answer = self.ask(name, 'Which one?', default)
-        if answer.isdigit() and 0 < int(answer) <= len(names):
-            return names[int(answer) - 1]
-        if answer not in names:
-            raise impossible(f'{answer!r} is not one of {", ".join(names)}.')
-        return answer
+        while True:
+            answer = self.ask(name, 'Which one?', default)
+            answer = numbers.get(answer, answer)
+            if answer in choices:
+                return answer
+            words = f'{answer!r} is not one of {", ".join(choices)}.'
+            if name in self.given:
+                raise impossible(words)
+            pywikibot.warning(words)
 
     def hidden(self, question: str, *, is_long: bool = False) -> str:
         """Ask for a secret, without showing it."""

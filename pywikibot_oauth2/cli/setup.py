@@ -59,11 +59,9 @@ class Setup:
         self.wiki = host.wiki_of_site(self.site)
         host.require_safe_transport(self.wiki)
         self.username = host.user_override() or self.site.username() or ''
-        if not self.username:
+        while not self.username:
             name = answers.ask('user', f'Account of the bot on {self.site}:')
             self.username = host.normalized(name) or ''
-        if not self.username:
-            raise impossible('There was no answer.')
         # There is one entry of authenticate for a wiki.
         other = configured_account(self.site)
         if self._old_client and other not in (None, self.username):
@@ -295,7 +293,8 @@ class Setup:
             pywikibot.info(f'\nChanges to {path}:\n\n{changes}')
         config_file.rehearse(path, after, credentials)
         if changes:
-            self.answers.agree('Write these changes?')
+            when = '' if known else ' once the client is registered'
+            self.answers.agree(f'Write these changes{when}?')
 
         def write(client: OAuth2Client) -> None:
             config_file.write_credentials(credentials, _values(client))
@@ -386,7 +385,9 @@ def reset(case: Case, answers: Answers) -> int:
     client_id = case.client.client_id or str(claims.get('aud') or '')
     if not case.client.owner_only or not client_id:
         raise impossible(
-            'Only an owner-only client whose client ID is known can be reset.'
+            f'The client for {case.site} is not owner-only, or its client ID'
+            ' is not known here. Its owner can reset it at\n'
+            f'  {host.client_page(case.wiki)}'
         )
     answers.agree('The old access token stops working at once. Reset it?')
     path = config_file.credentials_path(

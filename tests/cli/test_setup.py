@@ -37,7 +37,7 @@ def test_a_password_is_enough_for_a_setup_without_a_browser(stranger, wiki):
     with stranger.terminal('oauth2', '-setup') as terminal:
         terminal.answer('Which one', '2')
         terminal.answer('How is the client registered?', '1')
-        terminal.answer('Write these changes?', 'y')
+        terminal.answer('Write these changes once', 'y')
         terminal.answer('Grants, separated by commas', 'editpage,highvolume')
         terminal.answer('Do you accept it?', 'y')
         answer_hidden(terminal, 'Password of Bot', 'mistyped')
@@ -167,6 +167,14 @@ def test_without_a_configuration_wiki_and_account_are_asked_for(
     refused('-user:Bot', 2, 'has Extension:OAuth 1.', typed=wiki.url)
 
 
+def test_an_answer_that_cannot_be_used_is_asked_for_again(refused):
+    words = "WARNING: '²' is not one of browser, owner-only.", QUESTIONS[1]
+    refused('', 2, *words, typed='²\n2\n')
+    refused('-kind:9', 2, "ERROR: '9' is not one of", typed='')
+    options = '-kind:browser -by:id', 2, 'There was no answer.'
+    assert 'Client secret' not in refused(*options, typed='\n \n')
+
+
 BY_ID = '-client-id:{id} -by:id -yes -stdin'
 
 
@@ -245,7 +253,7 @@ def test_what_is_not_agreed_to_is_not_written_or_registered(
     edit_file(stranger.folder / 'sandbox_family.py', wiki.netloc, name)
     stranger.write('.pywikibot-oauth2.json', 'of another wiki')
     entry = f'authenticate[{name!r}] = _oauth2.OAuth2Auth.from_file'
-    words = f"\n+{entry}('.pywikibot-oauth2-2.json')\n", 'Write these changes?'
+    words = f"\n+{entry}('.pywikibot-oauth2-2.json')\n", 'these changes once'
     options = '-kind:owner-only -by:api', 2, *words, 'Nothing was changed.'
     shown = refused(*options, typed='n\n')
     # An account stays however it is configured.
@@ -263,7 +271,7 @@ def test_the_form_is_opened_filled_in(wiki, refused, monkeypatch):
 
 
 QUESTIONS = [
-    *('Which one', 'How is the client registered?', 'Write these changes?'),
+    *('Which one', 'How is the client registered?', 'these changes once'),
     *('Grants,', 'accept it?', 'Password of Bot'),
 ]
 

@@ -90,7 +90,9 @@ def test_without_an_authorization_the_status_says_what_to_run(stranger, shows):
     shows('', 2, 'run:\n  pwb oauth2 -setup\n')
     config.rename(stranger.config)
     stranger.use_oauth()
-    shows('', 1, 'Run "pwb login -site:sandbox:en"')
+    place = f'  looked in      {stranger.token_file()}\n'
+    shows('', 1, 'Run "pwb login -site:sandbox:en"', place)
+    shows('-reset', 2, 'for sandbox:en is not owner-only', stranger.wiki.url)
 
 
 @pytest.mark.parametrize(
