@@ -15,7 +15,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingTCPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from pywikibot_oauth2.host import is_loopback
@@ -23,7 +23,6 @@ from pywikibot_oauth2.host import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from email.message import Message
 
     #: The title and the text of a page.
     Page = tuple[str, str]
@@ -129,20 +128,20 @@ class CallbackServer:
         self, redirect_uri: str, is_answer: Callable[[str], bool]
     ) -> None:
         host, port = loopback_address(redirect_uri)
-        self._path = urlsplit(redirect_uri).path or '/'
-        self._is_answer = is_answer
         self.callbacks: queue.SimpleQueue[str] = queue.SimpleQueue()
         name = f'[{host}]' if ':' in host else host
-        self._names = {f'{name}:{port}'}
+        names = {f'{name}:{port}'}
         if port == 80:
-            self._names.add(name)  # browsers omit the default
+            names.add(name)  # browsers omit the default
+        path = urlsplit(redirect_uri).path or '/'
+        login = _Login(names, path, is_answer, self.callbacks)
         # Browsers use both addresses for 'localhost' (RFC 6761).
         hosts = ('127.0.0.1', '::1') if host == 'localhost' else (host,)
         self._servers: list[_Server] = []
         with contextlib.ExitStack() as opened:
             for host in hosts:
                 try:
-                    server = opened.enter_context(_Server(host, port, self))
+                    server = opened.enter_context(_Server(host, port, login))
                 except OSError as error:
                     # There may be no IPv6 on this machine.
                     missing = errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT
@@ -165,29 +164,14 @@ class CallbackServer:
             server.shutdown()
             server.server_close()
 
-    def reply(self, target: str, headers: Message) -> tuple[int, Page]:
-        """Return the status and the page that answer a request."""
-        hosts = headers.get_all('Host', [])
-        if len(hosts) != 1 or hosts[0].strip().lower() not in self._names:
-            # Another name that was made to resolve to this machine (DNS
-            # rebinding).
-            return HTTPStatus.MISDIRECTED_REQUEST, _NOTHING
-        path, _, query = target.partition('?')
-        if path != self._path:
-            return HTTPStatus.NOT_FOUND, _NOTHING
-        # Any web page can embed the address as an image, or have it loaded in
-        # advance, but browsers then say so (Fetch Metadata). Other programs
-        # do not send these headers, and neither does Chromium for a
-        # WebSocket, which has a key.
-        if (
-            headers.get('Sec-Fetch-Mode', 'navigate') != 'navigate'
-            or headers.get('Sec-Fetch-Dest', 'document') != 'document'
-            or 'Sec-Purpose' in headers
-            or 'Sec-WebSocket-Key' in headers
-            or not self._is_answer(f'?{query}')
-        ):
-            return HTTPStatus.BAD_REQUEST, _FOREIGN
-        return HTTPStatus.OK, _ARRIVED
+
+class _Login(NamedTuple):
+    """What belongs to the pending login, and where it is put."""
+
+    names: set[str]
+    path: str
+    is_answer: Callable[[str], bool]
+    callbacks: queue.SimpleQueue[str]
 
 
 class _Server(ThreadingTCPServer):
@@ -198,10 +182,10 @@ class _Server(ThreadingTCPServer):
     # On Windows, this would let a program take over the port of another.
     allow_reuse_address = os.name != 'nt'
 
-    def __init__(self, host: str, port: int, owner: CallbackServer) -> None:
+    def __init__(self, host: str, port: int, login: _Login) -> None:
         if ':' in host:
             self.address_family = socket.AF_INET6
-        self.owner = owner
+        self.login = login
         super().__init__((host, port), _Handler)
 
 
@@ -220,13 +204,37 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a GET, and then pass on a callback that was accepted."""
-        owner = self.server.owner
-        status, page = owner.reply(self.path, self.headers)
+        path, _, query = self.path.partition('?')
+        status, page = self._judge(path, f'?{query}')
         try:
             self._send(status, page)
         finally:
             if status == HTTPStatus.OK:
-                owner.callbacks.put(f'?{self.path.partition("?")[2]}')
+                self.server.login.callbacks.put(f'?{query}')
+
+    def _judge(self, path: str, callback: str) -> tuple[int, Page]:
+        """Return the status and the page that answer the request."""
+        login, headers = self.server.login, self.headers
+        hosts = headers.get_all('Host', [])
+        if len(hosts) != 1 or hosts[0].strip().lower() not in login.names:
+            # Another name that was made to resolve to this machine (DNS
+            # rebinding).
+            return HTTPStatus.MISDIRECTED_REQUEST, _NOTHING
+        if path != login.path:
+            return HTTPStatus.NOT_FOUND, _NOTHING
+        # Any web page can embed the address as an image, or have it loaded in
+        # advance, but browsers then say so (Fetch Metadata). Other programs
+        # do not send these headers, and neither does Chromium for a
+        # WebSocket, which has a key.
+        if (
+            headers.get('Sec-Fetch-Mode', 'navigate') != 'navigate'
+            or headers.get('Sec-Fetch-Dest', 'document') != 'document'
+            or 'Sec-Purpose' in headers
+            or 'Sec-WebSocket-Key' in headers
+            or not login.is_answer(callback)
+        ):
+            return HTTPStatus.BAD_REQUEST, _FOREIGN
+        return HTTPStatus.OK, _ARRIVED
 
     def send_error(self, code: int, *_: str | None) -> None:
         """Answer anything that is not a GET, or not HTTP at all."""
