@@ -49,17 +49,9 @@ def credentials_path(folder: Path, known: Mapping[str, str]) -> Path:
     return _free_path(folder / CREDENTIALS, f'{stem}-{{}}.json', 2)
 
 
-def require_room(path: Path) -> None:
-    """Check that a file can be written, before its content is known."""
-    with reported(path), draft(path):
-        pass
-
-
-def write_credentials(path: Path, values: Mapping[str, str]) -> None:
-    """Write a credentials file, with mode 0600 from its first byte."""
-    content = json.dumps(values, indent=1) + '\n'
-    with reported(path), draft(path) as (_, put):
-        put(content.encode())
+def content_of(credentials: Mapping[str, str]) -> bytes:
+    """Return the content of a credentials file."""
+    return f'{json.dumps(credentials, indent=1)}\n'.encode()
 
 
 def read(path: Path) -> str:

@@ -25,6 +25,7 @@ from pywikibot_oauth2.client import Credentials, OAuth2Client
 from pywikibot_oauth2.errors import printable
 from pywikibot_oauth2.login.conversation import open_browser
 from pywikibot_oauth2.protocol import OAuth2Wiki
+from pywikibot_oauth2.stores.file import draft, reported
 from pywikibot_oauth2.token import Token
 
 
@@ -297,7 +298,8 @@ class Setup:
             self.answers.agree(f'Write these changes{when}?')
 
         def write(client: OAuth2Client) -> None:
-            config_file.write_credentials(credentials, _values(client))
+            with reported(credentials), draft(credentials) as (_, keep):
+                keep(config_file.content_of(_values(client)))
             pywikibot.info(f'The credentials are kept in {credentials}')
             if changes:
                 backup = config_file.replace(path, after)
@@ -393,18 +395,18 @@ def reset(case: Case, answers: Answers) -> int:
     path = config_file.credentials_path(
         Path(config.base_dir), {**_values(case.client), 'client_id': client_id}
     )
-    config_file.require_room(path)
-    with WikiSession(host.central_wiki(case.wiki), user) as session:
-        session.log_in(case.site, answers)
-        reason = {'reason': 'reset by owner'}
-        answer = session.rest(f'/{client_id}/reset_secret', reason)
     is_new = not path.exists()
     # A client that gets its tokens with its secret has a new secret.
     name, field, options = 'client_secret', 'secret', ', owner_only=True'
     if token:
         name, field, options = 'access_token', 'access_token', ''
-    values = {'client_id': client_id, name: str(answer[field])}
-    config_file.write_credentials(path, values)
+    with WikiSession(host.central_wiki(case.wiki), user) as session:
+        session.log_in(case.site, answers)
+        with reported(path), draft(path) as (_, keep):
+            reason = {'reason': 'reset by owner'}
+            answer = session.rest(f'/{client_id}/reset_secret', reason)
+            values = {'client_id': client_id, name: str(answer[field])}
+            keep(config_file.content_of(values))
     pywikibot.info(f'The new values are kept in {path}')
     if is_new:
         pywikibot.warning(

@@ -93,8 +93,7 @@ def test_a_file_that_is_not_utf_8_is_reported(tmp_path, content):
 def test_a_client_finds_its_credentials_and_another_one_a_free_path(tmp_path):
     known = {'client_id': 'a', 'client_secret': 'b'}
     first = config_file.credentials_path(tmp_path, known)
-    config_file.write_credentials(first, known)
-    assert first.stat().st_mode & 0o777 == 0o600
+    first.write_bytes(config_file.content_of(known))
     assert config_file.credentials_path(tmp_path, known) == first
     (tmp_path / '.pywikibot-oauth2-a.json').mkdir()
     for other in known | {'client_secret': 'a'}, {}:
