@@ -68,9 +68,8 @@ if sys.argv[:1] == ['-m'] and '-setup' in sys.argv:
 import pywikibot
 
 from pywikibot_oauth2 import host
-from pywikibot_oauth2.auth import OAuth2Auth
+from pywikibot_oauth2.auth import OAuth2Auth as OAuth2Auth
 
 
 if TYPE_CHECKING:
     from pywikibot_oauth2._exports import *
-    from pywikibot_oauth2._exports import __all__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,18 @@ def test_all_and_dir_list_the_public_names():
     with pytest.raises(AttributeError, match="no attribute 'other'"):
         pywikibot_oauth2.other  # noqa: B018
     assert not hasattr(pywikibot_oauth2, '')
+
+
+def test_type_checkers_know_the_public_names(tmp_path):
+    pytest.importorskip('mypy')
+    names = ', '.join(pywikibot_oauth2.__all__)
+    program = f'from pywikibot_oauth2 import {names}'
+    top = Path(pywikibot_oauth2.__file__).parents[1]
+    subprocess.run(
+        [sys.executable, '-m', 'mypy', '--strict', '--follow-imports=silent',
+         '-c', program],
+        cwd=tmp_path, env={**os.environ, 'MYPYPATH': str(top)}, check=True,
+    )  # fmt: skip
 
 
 CONFIG = """
