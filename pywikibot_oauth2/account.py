@@ -411,10 +411,14 @@ class Account:
         """Whether a handler has interrupted a change in this thread."""
         return self._busy_pid == os.getpid()
 
+    def _is_refused(self, refused: str | None) -> bool:
+        """Return whether nobody has replaced the refused token yet."""
+        return refused is not None and self.state.header == refused
+
     def _needs_care(self, refused: str | None) -> bool:
-        """Return whether no other thread or process has renewed the token."""
-        if refused is not None:
-            return self.state.header == refused
+        """Return whether the token was refused or is due."""
+        if self._is_refused(refused):
+            return True
         state, now = self.state, self.clock()
         if state.refusal is not None:
             # A clock that is set back must not make the pause longer.
@@ -491,7 +495,7 @@ class Account:
 
         :raises ConfigurationError: a fork has copied its refresh token
         """
-        may_ask = self.can_renew or refused is not None
+        may_ask = self.can_renew or self._is_refused(refused)
         if (
             may_ask
             and self._forks != locks.forks
@@ -590,7 +594,7 @@ class Account:
 
     def _serves(self, refused: str | None) -> bool:
         """Return whether the current token is neither refused nor expired."""
-        return refused is None and self._left > 0
+        return not self._is_refused(refused) and self._left > 0
 
     @property
     def _left(self) -> float:
