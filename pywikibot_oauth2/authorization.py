@@ -82,7 +82,7 @@ class Authorization(NamedTuple):
         :raises StoreError: it is not such a dict, or a newer release
             wrote it
         """
-        fields = data if isinstance(data, dict) else {}
+        fields = data if isinstance(data, Mapping) else {}
         match {**dict.fromkeys(cls._fields), **fields}:
             case {'version': int(version)} if version > VERSION:
                 raise StoreError('a newer release wrote it')

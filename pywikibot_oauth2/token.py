@@ -155,7 +155,7 @@ class Token:
 
         :raises StoreError: it is not such a dict
         """
-        fields = data if isinstance(data, dict) else {}
+        fields = data if isinstance(data, Mapping) else {}
         access_token = fields.get('access_token')
         refresh_token = fields.get('refresh_token')
         expires_at = fields.get('expires_at')
