@@ -203,13 +203,18 @@ class Account:
         :param is_bound: whether the request carries a CSRF token, which
             belongs to the current access token; it is then sent with that
             token as long as the token lasts for one more request
-        :return: the header; None if there is no token
+        :return: the header; None if there is no token; a fixed access token
+            remains the same if it is refused
         :raises ClientRefusedError: the wiki refuses the client
         :raises ConfigurationError: secrets would go to the wrong wiki or
             account, or a fork has copied the refresh token
         :raises EndpointError: no usable answer came, and no token is valid
         :raises StoreError: what is stored cannot be used
         """
+        if refused is not None and self.client.access_token is not None:
+            message = f'{self.wiki} did not accept the fixed access token.'
+            self._warn(AuthorizationEndedError(message, error='fixed_token'))
+            return self.state.header
         with self._lock.held:
             if not self._is_busy:
                 if self.authorization.generation == 0:
@@ -220,22 +225,6 @@ class Account:
                 ):
                     self._renew(user_agent, refused)
             return self.state.header
-
-    def replace(
-        self, refused: str, user_agent: str | None = None
-    ) -> Header | None:
-        """Return a header to replace one that the wiki refused.
-
-        :param refused: the Authorization header that was sent
-        :return: the new header; None if there is none; for a fixed access
-            token, the same header again
-        :raises OAuth2Error: as :meth:`header`
-        """
-        if self.client.access_token is None:
-            return self.header(user_agent, refused=refused)
-        message = f'{self.wiki} did not accept the fixed access token.'
-        self._warn(AuthorizationEndedError(message, error='fixed_token'))
-        return self.state.header
 
     def refuse(self, sent: str) -> Header | None:
         """Use no token for a while, because api.php refuses the client.

@@ -210,7 +210,7 @@ class BearerAuth(AuthBase):
     def _replace(self, sent: str, user_agent: str | None) -> str | None:
         """Return a header to replace a refused one, or None."""
         try:
-            header = self.account.replace(sent, user_agent)
+            header = self.account.header(user_agent, refused=sent)
         except OAuth2Error as error:
             self.without_token(error)
             return None

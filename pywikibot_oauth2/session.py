@@ -248,22 +248,21 @@ class OAuth2Session(AuthBase):
         :raises ConfigurationError: as :meth:`refresh`
         :raises EndpointError: the wiki gave no usable answer
         """
-        account, agent = self._account, self._user_agent
-        before = account.state.header
-        header = account.header(agent)
-        self._auth.notice_renewal(before)
-        if header is None:
-            error = account.state.error()
-            if error is not None:
-                raise error
-            return None
-        found = self._endpoints().profile(header)
-        if found is None and account.is_automatic:
-            again = account.replace(header, agent)
-            self._auth.notice_renewal(header)
-            if again not in (None, header):
-                found = self._endpoints().profile(again)
-        return found
+        account, refused = self._account, None
+        for _ in range(2):
+            before = account.state.header
+            header = account.header(self._user_agent, refused=refused)
+            self._auth.notice_renewal(before)
+            if header in (None, refused):
+                break
+            found = self._endpoints().profile(header)
+            if found is not None or not account.is_automatic:
+                return found
+            refused = header
+        error = account.state.error()
+        if error is not None:
+            raise error
+        return None
 
     def serialize(self) -> dict[str, object]:
         """Return the session as a JSON-serializable dict.

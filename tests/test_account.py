@@ -44,7 +44,9 @@ pytestmark = pytest.mark.filterwarnings(
 YEAR = 365 * 86400
 BY = [
     pytest.param(lambda bot: bot.account.header(), id='due'),
-    pytest.param(lambda bot: bot.account.replace(bot.old), id='refused'),
+    pytest.param(
+        lambda bot: bot.account.header(refused=bot.old), id='refused'
+    ),
 ]
 
 
@@ -215,7 +217,7 @@ def test_a_login_wins_over_what_another_process_has_renewed(bot, was_read):
         bot.account.load()
     other = bot.another()
     other.load()
-    assert other.replace(old) != old
+    assert other.header(refused=old) != old
     given = bot.authorization()
     bot.account.adopt(given)
     assert bot.account.header() == given.token.header
@@ -227,7 +229,7 @@ def test_a_login_wins_over_what_another_process_has_renewed(bot, was_read):
 def test_a_wiki_that_hangs_holds_up_no_other_account_and_no_fork(due):
     def meanwhile(data):
         header = other.log_in()
-        assert other.accepts(other.account.replace(header))
+        assert other.accepts(other.account.header(refused=header))
         children.append(Fork(due.account.header))
         return data
 
@@ -309,7 +311,7 @@ def test_a_token_without_a_refresh_token_ends_when_it_is_refused(bot):
     bot.account.header()
     bot.wiki.clock.advance(HOUR)
     assert bot.account.header() == old, 'only the wiki can say so'
-    assert bot.account.replace(old) is None
+    assert bot.account.header(refused=old) is None
     assert bot.asked == 0
     assert 'There is no refresh token' in bot.said
     assert bot.stored.ended
@@ -334,7 +336,7 @@ def test_of_two_that_refresh_because_a_lock_was_lost_neither_ends_it(
     # Of two winners, the one that the wiki accepts is adopted.
     assert (first != second) == (like == 'master')
     if like == 'master':
-        assert due.account.replace(second) == first
+        assert due.account.header(refused=second) == first
     assert due.asked == 2
 
 
@@ -458,7 +460,7 @@ def test_a_token_that_the_wiki_refused_is_not_sent_again_meanwhile(valid):
     valid.policy.attempts = 9
     valid.wiki.disable_client(valid.registered)
     for ask in (
-        lambda: valid.account.replace(valid.old),
+        lambda: valid.account.header(refused=valid.old),
         valid.account.header,
     ):
         with pytest.raises(ClientRefusedError):
@@ -478,7 +480,7 @@ def test_a_client_that_the_api_refuses_has_a_pause_unless_a_token_is_newer(
     valid,
 ):
     account = valid.account
-    new = account.replace(valid.old)
+    new = account.header(refused=valid.old)
     assert account.refuse(valid.old) == new
     assert account.state.refusal is None
     assert account.refuse(new) is None
@@ -496,7 +498,7 @@ def test_an_answer_lost_before_the_expiry_is_noticed_at_the_next_request(
     near.wiki.fail_next('reset_after')
     assert near.account.header() == near.old, 'nothing else is known'
     assert not near.accepts(near.old)
-    new = near.account.replace(near.old)
+    new = near.account.header(refused=near.old)
     # On 1.43, a refresh token can be used only once.
     is_lost = like == '1.43'
     assert near.accepts(new) != is_lost
@@ -514,7 +516,7 @@ def test_a_login_makes_an_earlier_lost_answer_forgotten(near, where):
         near.log_in()
         near.account.load()
     near.wiki.revoke('Bot', near.registered)
-    assert near.account.replace(near.stored.token.header) is None
+    assert near.account.header(refused=near.stored.token.header) is None
     assert 'got no usable answer' not in near.stored.ended
 
 
@@ -525,7 +527,7 @@ def test_what_a_person_does_wins_over_a_token_that_could_not_be_stored(
     account = due.another(store)
     store.fails.update(reserve=9, save=9)
     for _ in range(2):
-        account.replace(account.header())
+        account.header(refused=account.header())
     assert not account.state.is_saved
     act(due)
     kept = due.stored
@@ -566,7 +568,7 @@ def test_cookies_are_kept_for_the_present_token_only(valid):
     assert kept(old, {'b': '2'}) == {'a': '1', 'b': '2'}
     assert kept(old, None) is None
     assert kept(old, {'a': '1'})
-    account.replace(old)
+    account.header(refused=old)
     assert account.state.cookies is None
     assert kept(old, {'dead': '1'}) is None
 
@@ -636,7 +638,7 @@ def test_logins_and_logouts_are_noticed_by_all_who_share_the_store(bot):
     assert not account.forget()
     assert bot.stored.ended == 'it was enough'
     assert account.header() is None
-    assert other.replace(old) is None
+    assert other.header(refused=old) is None
     assert bot.asked == 0
     # A bot that renews at the same time does not bring it back.
     assert bot.log_in() == other.header()

@@ -81,7 +81,7 @@ def test_a_request_that_was_late_is_repeated_with_the_newer_token(live, path):
             'GET', live.wiki.url + path, auth=live.auth, params=WHO
         ).prepare()
         account = live.auth.bearer_for(live.wiki.url, 'Bot').account
-        account.replace(live.header)
+        account.header(refused=live.header)
         for number in (1, 2):
             response = session.send(request)
             assert response.status_code == 200

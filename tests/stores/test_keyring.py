@@ -179,7 +179,7 @@ def test_a_login_while_the_keyring_is_locked_is_the_newest(bot, has_ended):
         # In another terminal, without a keyring
         header = bot.log_in()
         if not has_ended:
-            account.replace(account.header())
+            account.header(refused=account.header())
     assert account.header() == bot.another().header() == header
     assert bot.accepts(header)
 
