@@ -33,7 +33,7 @@ from pywikibot_oauth2.token import Token
 
 if TYPE_CHECKING:
     from pywikibot.site import BaseSite
-    from requests import PreparedRequest
+    from requests import PreparedRequest, Response
     from typing_extensions import Unpack
 
     class Options(TypedDict, total=False):
@@ -331,7 +331,15 @@ class OAuth2Session(AuthBase):
             # MediaWiki also takes parameters from the address of a POST;
             # those in its body take precedence.
             request.prepare_url(url, {'assert': 'user'})
+        request.hooks['response'].append(self._remain)
         return self._auth(request)
+
+    def _remain(self, response: Response, **_options: object) -> None:
+        """Do nothing: the hook is the reference that keeps the session.
+
+        Otherwise, on_change could not be called when a request that outlives
+        all other references, such as a prepared one, renews the token.
+        """
 
     @contextlib.contextmanager
     def use(self) -> Iterator[OAuth2Session]:

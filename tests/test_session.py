@@ -453,6 +453,17 @@ def test_the_program_is_told_once_of_each_change(wiki, make, registered):
     assert changes[-1]['ended'] == session.ended
 
 
+def test_a_prepared_request_keeps_its_session(wiki, session):
+    changes = []
+    again = stored(session, on_change=changes.append)
+    request = requests.Request('GET', wiki.api_url, auth=again).prepare()
+    del again
+    wiki.expire_access_tokens()
+    with requests.Session() as sender:
+        sender.send(request)
+    assert [each.is_complete for each in changes] == [True]
+
+
 def test_a_program_that_fails_to_store_is_told_again(wiki, make, registered):
     def store(session):
         calls.append(session.token and session.token.access_token)
