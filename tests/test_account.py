@@ -43,10 +43,8 @@ pytestmark = pytest.mark.filterwarnings(
 
 YEAR = 365 * 86400
 BY = [
-    pytest.param(lambda bot: bot.account.header(), id='due'),
-    pytest.param(
-        lambda bot: bot.account.header(refused=bot.old), id='refused'
-    ),
+    pytest.param(lambda it: it.account.header(), id='due'),
+    pytest.param(lambda it: it.account.header(refused=it.old), id='refused'),
 ]
 
 

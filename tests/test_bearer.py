@@ -11,7 +11,7 @@ from pywikibot import config
 from pywikibot.comms import http
 from requests.adapters import HTTPAdapter
 
-from pywikibot_oauth2 import AuthorizationEndedError, EndpointError, OAuth2Auth
+from pywikibot_oauth2 import EndpointError, OAuth2Auth
 from pywikibot_oauth2.bearer import BearerAuth
 from tests.bench import (
     DEAD,
@@ -171,17 +171,6 @@ def test_a_fixed_access_token_that_is_refused_is_used_again(
     token.expires = expires
     assert requests.get(bench.wiki.api_url, auth=bearer).ok
     assert bench.wiki.requests[-1].user == 'Bot'
-
-
-def test_what_needs_a_token_says_that_there_is_none(bench):
-    auth = BearerAuth(bench.bot.account)
-    for words in ('has not been given yet', 'has ended: it was enough'):
-        assert not auth.account.authorization.is_complete
-        with pytest.raises(AuthorizationEndedError, match=words) as caught:
-            bench.header_for(bench.wiki.api_url, auth)
-        assert caught.value.account == 'Bot'
-        bench.bot.log_in()
-        bench.bot.account.forget('it was enough')
 
 
 # Cookies

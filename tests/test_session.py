@@ -259,11 +259,12 @@ def test_refreshing_keeps_everything_if_it_fails(wiki, session, registered):
 
 
 def test_without_a_token_nothing_is_asked(wiki, make):
-    session = make()
-    with pytest.raises(AuthorizationEndedError, match='nothing to refresh'):
+    session = make(user='Bot')
+    facts = {'account': 'Bot', 'wiki': wiki.url}
+    with raises(AuthorizationEndedError, 'nothing to refresh', **facts):
         session.refresh()
     assert session.profile() is None
-    with pytest.raises(AuthorizationEndedError, match='not been given'):
+    with raises(AuthorizationEndedError, 'not been given', **facts):
         ask(wiki, session)
     assert wiki.requests == []
 
