@@ -66,8 +66,8 @@ class OAuth2Session(AuthBase):
     :param client: the client that is authorized
     :param wiki: a Pywikibot site, or the address of an api.php
     :param user: the account that it is for; None if not known yet
-    :param user_agent: the User-Agent of requests for tokens; None for the
-        one that Pywikibot has without a site
+    :param user_agent: the User-Agent of :meth:`complete`, :meth:`refresh` and
+        :meth:`profile`; None for the one that Pywikibot has without a site
     :param refreshes: whether a request refreshes a token that is due
     :param asserts_user: whether requests to api.php fail rather than be
         anonymous (``assert=user``, unless they have another ``assert``)
