@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -277,13 +278,19 @@ def test_a_handler_does_not_wait_for_a_lock_of_its_own_thread(due, store):
     account.adopt(given)
     assert steps.count('lock') == 1
     assert due.stored.token == given.token
-    # A signal takes effect when the change has been completed.
-    number = signal.SIGTERM
+
+
+@pytest.mark.parametrize('fails', [0, 1])
+def test_a_signal_takes_effect_when_a_change_is_over(valid, store, fails):
+    account, number = valid.another(store), signal.SIGTERM
     store.before = lambda step: step == 'save' and signal.raise_signal(number)
+    store.fails['save'] = fails
     usual = signal.signal(number, lambda *_: account.forget())
-    account.adopt(given)
+    with raises(StoreError, 'failed') if fails else nullcontext():
+        account.forget('tidied up')
     signal.signal(number, usual)
-    assert due.stored.ended == 'logged out'
+    ended = 'logged out' if fails else 'tidied up'
+    assert valid.stored.ended == ended
 
 
 def test_a_token_without_a_shared_store_is_not_renewed_after_a_fork(valid):
