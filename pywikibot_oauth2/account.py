@@ -605,7 +605,10 @@ class Account:
         left = self._left
         # A tenth of the time left, so that there are several attempts.
         wait = min(left, max(left / 10, error.retry_after or 0), 86400)
-        self._set(replace(self.state, not_before=self.clock() + wait))
+        # A store that does not work is left alone for a while, too.
+        save_at = self.state.save_at and self._save_at
+        not_before = self.clock() + wait
+        self._set(replace(self.state, save_at=save_at, not_before=not_before))
         self._warn(error, f'The old token{self.of_user} is still valid.')
 
     # The store
