@@ -41,10 +41,9 @@ def credentials_path(folder: Path, known: Mapping[str, str]) -> Path:
     """Return the path of the file with these credentials, or a free path."""
     stem = CREDENTIALS.removesuffix('.json')
     for path in sorted(folder.glob(f'{stem}*.json')):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
+        with contextlib.suppress(OSError, ValueError):
             # Another wiki can issue the same client ID.
-            found = json.loads(path.read_bytes())
-            if known and known.items() <= found.items():
+            if json.loads(path.read_bytes()) == known:
                 return path
     return _free_path(folder / CREDENTIALS, f'{stem}-{{}}.json', 2)
 

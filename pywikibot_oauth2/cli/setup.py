@@ -110,7 +110,10 @@ class Setup:
             write(self._register())
         else:
             client = self._usable_client(by_form=way == 'form')
-            known = old if old and client.same_registration(old) else client
+            # A new client without a secret could be anyone's.
+            known = None if client.kind == 'public' else client
+            if old is not None and client.same_registration(old):
+                known = old
             self._plan(known, client.redirect_uri)(client)
 
     @property

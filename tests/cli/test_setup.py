@@ -63,20 +63,26 @@ def test_a_password_is_enough_for_a_setup_without_a_browser(stranger, wiki):
     )
 
 
+@pytest.mark.parametrize('like', ['master'])
+@pytest.mark.parametrize('secrets', [(1, 1), (1, 0), (0, 0)])
 def test_a_wiki_that_issues_the_id_of_another_client_gets_no_token_of_it(
-    stranger, shows
+    stranger, shows, secrets
 ):
     mine, path = stranger.client, stranger.folder / '.pywikibot-oauth2.json'
     setup = f'-setup -kind:browser -by:id -yes -stdin -client-id:{mine.id}'
     setup += f' -callback-url:{mine.redirect_uri}'
-    shows(setup, 1, keys=mine.secret)
+    mine.confidential, is_confidential = secrets
+    shows(setup, 1, keys=f'{mine.secret * mine.confidential}\n')
     stranger.authorize()
     before = path.read_text()
-    with Sandbox() as thief:
-        theirs = thief.register(redirect_uri=mine.redirect_uri)
+    with Sandbox(like='master') as thief:
+        theirs = thief.register(
+            redirect_uri=mine.redirect_uri, confidential=is_confidential
+        )
         thief.oauth.clients[mine.id] = theirs
         options = f'{setup} -wiki:{thief.url}/api.php -user:Bot'
-        shows(options, 2, 'differ in the secret', keys=theirs.secret)
+        keys = f'{theirs.secret * is_confidential}\n'
+        shows(options, 2, 'differ in the secret', keys=keys)
         assert not any(each.bearer for each in thief.requests)
     assert path.read_text() == before
 
