@@ -797,8 +797,7 @@ class Account:
 #
 # Nobody can be told of a session that the program has dropped, and a web tool
 # whose database is out of order may drop many.
-_unsaved: weakref.WeakValueDictionary[int, Account]
-_unsaved = weakref.WeakValueDictionary()
+_unsaved = weakref.WeakValueDictionary[int, Account]()
 
 if hasattr(os, 'register_at_fork'):
     # The parent process has these tokens, or will have newer ones.
@@ -840,14 +839,12 @@ def store_the_rest() -> None:
     """
     end = time.monotonic() + _LAST_SECONDS
     errors: dict[Account, OAuth2Error | None] = {}
-    while accounts := _marked():
+    while (accounts := _marked()) and time.monotonic() < end:
         for account in accounts:
             error = errors[account] = account.store_at_exit()
             # As long as tokens can be stored, none is given up.
             if error is not None and time.monotonic() > end:
                 break
-        if time.monotonic() > end:
-            break
         time.sleep(0.5 if _unsaved else 0)
     late = StoreError('There was no time to store it.')
     for account in _marked():
