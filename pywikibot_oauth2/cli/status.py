@@ -178,6 +178,7 @@ def _examine(status: Status, case: Case) -> None:
     with contextlib.suppress(errors.EndpointError, errors.ClientRefusedError):
         profile = endpoints.profile(header) or {}
         status.grants = _printable(profile.get('grants'))
+    with contextlib.suppress(errors.EndpointError, errors.ClientRefusedError):
         for entry in endpoints.own_clients(header):
             if entry.get('client_key') == case.client.client_id:
                 status.client = _registration(entry, case)

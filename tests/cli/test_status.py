@@ -75,6 +75,8 @@ def test_the_status_of_a_token_without_the_usual_rights(owner, wiki, shows):
 @pytest.mark.parametrize('stage', ['rejected', 'expired', 'disabled'])
 def test_the_status_names_the_stage_of_the_client(owner, wiki, shows, stage):
     wiki.set_stage(owner.client, 'proposed')
+    # What the profile lacks, the list of clients may have.
+    wiki.fail_next('status', times=4, path='profile', status=503)
     shows('', 0, ', proposed\n', 'unless it is approved')
     wiki.set_stage(owner.client, stage)
     for code, option in ('not-approved', '-login'), ('access_denied', ''):
