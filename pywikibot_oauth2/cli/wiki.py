@@ -53,7 +53,7 @@ class WikiSession(requests.Session):
             'password': password or answers.hidden(question),
             'loginreturnurl': f'{self._wiki}/api.php',
         }
-        for _ in range(5):
+        while True:
             token = self._token('login')
             answer = self.api(action='clientlogin', logintoken=token, **fields)
             answer = part(answer, 'clientlogin')
@@ -62,11 +62,11 @@ class WikiSession(requests.Session):
                 self._is_ours = True
                 return
             words = printable(answer.get('message') or status)
-            if status == 'UI':
+            if status == 'UI' and (questions := _questions(answer)):
                 # A second factor, or a code that was e-mailed.
                 fields = {
                     name: answers.hidden(f'{words} {printable(label)}')
-                    for name, label in _questions(answer).items()
+                    for name, label in questions.items()
                 }
                 fields['logincontinue'] = '1'
             elif why == 'wrongpassword' and (

@@ -31,9 +31,9 @@ def reset(wiki, shows):
 @pytest.mark.parametrize('kind', ['totp', 'email'])
 def test_a_second_factor_is_asked_for(stranger, wiki, reset, keys, kind):
     wiki.second_factor('Bot', kind, '123456')
-    # A mistyped code is asked for again.
-    words = 'Make user-config.py read them instead'
-    reset(stranger, words, keys=f'{keys}654321\n123456\n')
+    # A mistyped code is asked for again, and every answer is tried.
+    words, mistyped = 'Make user-config.py read them instead', 4 * '654321\n'
+    reset(stranger, words, keys=f'{keys}{mistyped}123456\n')
 
 
 def test_a_line_of_standard_input_replaces_a_wrong_stored_password(
