@@ -320,7 +320,7 @@ class Account:
         """
         with self._lock.held:
             try:
-                with undisturbed(self._exclusive()):
+                with self._exclusive():
                     state = self._following(authorization)
                     self._keep(state, self._store_directly)
             except StoreError as error:
@@ -462,9 +462,9 @@ class Account:
     ) -> None:
         """Adopt a newer token from the store; otherwise ask the wiki."""
         problem = None
-        with undisturbed(self._exclusive()):
+        with self._exclusive() as key:
             try:
-                self._take(self._store.load(*self._key), refused)
+                self._take(self._store.load(*key), refused)
             except StoreError as error:
                 if self._serves(refused):
                     raise
@@ -619,9 +619,10 @@ class Account:
         return self.user or '', self.client.client_id
 
     @contextlib.contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        """Hold the store lock; the caller holds the thread lock.
+    def _exclusive(self) -> Iterator[tuple[str, str]]:
+        """Exclude all other processes; the caller holds the thread lock.
 
+        :return: the key under which the authorization is stored
         :raises OAuth2Error: this thread would wait for itself
         """
         if self._is_busy:
@@ -630,18 +631,17 @@ class Account:
                 ' was being changed.'
             )
             raise self._about(OAuth2Error(message))
-        self._busy_pid = os.getpid()
-        try:
-            with self._store.lock(*self._key):
-                yield
-        finally:
-            self._busy_pid = None
+        key = self._key
+        free = functools.partial(setattr, self, '_busy_pid', None)
+        lock, self._busy_pid = self._store.lock(*key), os.getpid()
+        with undisturbed(lock, free):
+            yield key
 
     @contextlib.contextmanager
     def _newest(self) -> Iterator[Authorization]:
         """Provide the newest authorization, and exclude everybody else."""
-        with self._lock.held, undisturbed(self._exclusive()):
-            self._take(self._store.load(*self._key))
+        with self._lock.held, self._exclusive() as key:
+            self._take(self._store.load(*key))
             yield self.authorization
 
     def _take(self, data: Data | None, refused: str | None = None) -> bool:

@@ -50,13 +50,15 @@ if hasattr(os, 'register_at_fork'):
 
 
 @contextlib.contextmanager
-def undisturbed(lock: AbstractContextManager[None]) -> Iterator[None]:
+def undisturbed(
+    lock: AbstractContextManager[None], free: Callable[[], object] = bool
+) -> Iterator[None]:
     """Hold a lock, and delay SIGINT, SIGTERM and SIGHUP until its release.
 
     Until a new token is stored, it exists nowhere else. A second signal
     takes effect at once, for a person who does not want to wait for the
     wiki. Waiting for the lock can be interrupted, and delayed signals take
-    effect after it has been released.
+    effect after it has been released and *free* has been called.
 
     Python runs signal handlers only in the main thread. While another
     thread refreshes, a signal therefore takes effect at once; so does one
@@ -84,6 +86,7 @@ def undisturbed(lock: AbstractContextManager[None]) -> Iterator[None]:
                         signal.signal(number, note)
             yield
     finally:
+        free()
         # SIGINT last: its usual handler raises an exception, after which no
         # other handler would be restored.
         for number, handler in reversed(usual.items()):
