@@ -51,18 +51,21 @@ if hasattr(os, 'register_at_fork'):
 
 @contextlib.contextmanager
 def undisturbed(
-    lock: AbstractContextManager[None], free: Callable[[], object] = bool
+    lock: AbstractContextManager[None],
+    free: Callable[[], object] = lambda: None,
 ) -> Iterator[None]:
     """Hold a lock, and delay SIGINT, SIGTERM and SIGHUP until its release.
 
     Until a new token is stored, it exists nowhere else. A second signal
     takes effect at once, for a person who does not want to wait for the
     wiki. Waiting for the lock can be interrupted, and delayed signals take
-    effect after it has been released and *free* has been called.
+    effect after it has been released.
 
     Python runs signal handlers only in the main thread. While another
     thread refreshes, a signal therefore takes effect at once; so does one
     that cannot be handled, such as SIGKILL.
+
+    :param free: called after the release, before delayed signals take effect
     """
     usual: dict[int, Callable[[int, FrameType | None], object] | int] = {}
     came: list[int] = []

@@ -45,9 +45,8 @@ class WikiSession(requests.Session):
         if self._borrow():
             pywikibot.info("Using Pywikibot's stored login.")
             return
-        known = ClientLoginManager(site=site, user=self._username)
-        password = known.password if '@' not in known.login_name else None
         question = f'Password of {self._username} (not shown):'
+        password = self._stored_password(site)
         fields = {
             'username': self._username,
             'password': password or answers.hidden(question),
@@ -81,6 +80,18 @@ class WikiSession(requests.Session):
             f'{self._wiki} did not log {self._username} in: {words}',
             error='password',
         )
+
+    def _stored_password(self, site: BaseSite) -> str | None:
+        """Return the password that Pywikibot has stored, if any."""
+        try:
+            known = ClientLoginManager(site=site, user=self._username)
+        except (OSError, ValueError):
+            # The error may quote a line with a password.
+            raise impossible(
+                'Pywikibot cannot read the file that password_file names in'
+                ' user-config.py.'
+            ) from None
+        return known.password if '@' not in known.login_name else None
 
     def _borrow(self) -> bool:
         """Use the cookies of Pywikibot's login; return whether they work."""
