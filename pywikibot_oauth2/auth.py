@@ -75,7 +75,7 @@ class OAuth2Auth(AuthBase):
     heeds_blocks = True
 
     #: Whether entries that match no site are reported when Python ends. They
-    #: are anyway if Pywikibot has used a site.
+    #: are always reported if Pywikibot has used a site.
     tells_if_unused = False
 
     def __init__(
@@ -303,7 +303,7 @@ class OAuth2Auth(AuthBase):
                     f'authenticate[{key!r}] and'
                     f' authenticate[{host.entries_of(self)[0]!r}] differ in'
                     ' the secret, the callback URL or the kind of the client'
-                    f' {client.client_id}, or have no secret.',
+                    f' {client.client_id}, or it has no secret.',
                     error='two_clients',
                 )
         self._is_checked = True

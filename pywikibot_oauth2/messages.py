@@ -108,8 +108,9 @@ _ADVICE: dict[type | str | None, str] = {
         ' authenticate are narrow enough:\n  {hint}',
     'oauth1': 'Remove the line with them from user-config.py, so that'
         ' Pywikibot starts again, and run:\n  pwb oauth2 -setup',
-    'two_clients': 'Put one OAuth2Auth object under both keys in'
-        ' user-config.py.',
+    'two_clients': 'If both wikis have one operator, put one OAuth2Auth object'
+        ' under both keys in user-config.py. If not, one wiki has copied'
+        " the other's client ID: remove its key.",
     'client_id': 'The client ID is what the wiki showed at registration as'
         ' "client application key". Correct it in user-config.py.',
     'redirect_uri': 'In user-config.py, redirect_uri must be the callback URL'
@@ -117,9 +118,8 @@ _ADVICE: dict[type | str | None, str] = {
     'damaged': f'If it is a file, start over {_AGAIN}',
     'no_credentials': 'The account that runs the bot must own it; see:'
         '\n  ls -l {path}',
-    'missing_file': 'Put it there again. Or take the line that names it out of'
-        ' user-config.py, without which Pywikibot starts again, and run:'
-        '\n  pwb oauth2 -setup',
+    'missing_file': 'Restore it, or remove the line that names it from'
+        ' user-config.py and run:\n  pwb oauth2 -setup',
     'newer_release': 'Run:\n  pip install --upgrade pywikibot-oauth2',
     'bad_url': 'Correct the URL of RedisStore in user-config.py.',
     'exposed_folder': 'Run:\n  chmod go-w {path}',

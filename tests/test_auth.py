@@ -126,7 +126,7 @@ def test_a_proxy_for_this_machine_is_reported_once(live, said, local_proxy):
 
 @pytest.mark.parametrize(
     ('key', 'words'),
-    [('x', 'differ in the secret'), ('public', 'have no secret'), ('', "'nonsense' is not a client ID"),
+    [('x', 'differ in the secret'), ('public', 'it has no secret'), ('', "'nonsense' is not a client ID"),
      ('0.0.0.0', 'needs https')],
 )  # fmt: skip
 def test_a_configuration_that_cannot_work_is_reported_and_nothing_sent(

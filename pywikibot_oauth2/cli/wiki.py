@@ -89,7 +89,7 @@ class WikiSession(requests.Session):
             # The error may quote a line with a password.
             raise impossible(
                 'Pywikibot cannot read the file that password_file names in'
-                ' user-config.py.'
+                ' user-config.py. Correct the file, or remove that line.'
             ) from None
         return known.password if '@' not in known.login_name else None
 
