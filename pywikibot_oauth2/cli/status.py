@@ -286,7 +286,7 @@ def text(status: Status, now: float) -> str:
         ('state', state),
         ('grants', None if grants is None else ', '.join(grants) or 'none'),
         ('rights', None if rights is None else _rights(rights)),
-        ('missing', missing and f'the account may also {missing}'),
+        ('missing', missing and f'the account also has {missing}'),
         ('limits', None if limits is None else _limits(limits)),
         ('access token', None if expiry is None else _expiry(expiry, now)),
         (f'{verb} in', status.kept_in),

@@ -250,6 +250,6 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
             return text
         own = own_rights(self.site, self.username)
         missing = messages.missing_rights(own, map(str, rights))
-        if missing:
-            text += f'\nThe account may also {messages.listed(missing)}.'
+        if more := messages.listed(missing):
+            text += f'\nThe account also has these rights: {more}.'
         return text

@@ -63,7 +63,7 @@ Exit statuses; with -all the highest counts:
 1   not authorized, logged out, or the wiki does not accept it any more
 2   wrong options, or user-config.py has to be corrected
 3   the wiki cannot be reached, or gave no usable answer
-4   the stored token cannot be read, or a new one cannot be stored
+4   stored data cannot be read, or new data could not be written
 130 interrupted by Ctrl-C
 
 .. hint:: Use :ref:`global options` ``-code``, ``-family``, ``-site`` or

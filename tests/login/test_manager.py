@@ -103,7 +103,7 @@ def test_rights_that_the_token_lacks_are_listed_with_their_grants(
 ):
     wiki.add_user('Bot', groups=('bot', 'sysop'))
     Bench(wiki, grants=('basic', 'editpage')).log_in()
-    (line,) = [text for text in said if 'The account may also' in text]
+    (line,) = [text for text in said if 'The account also has' in text]
     last = line.splitlines()[-1]
     assert 'delete (grant "Delete pages, revisions, and log entr' in last
     assert 'bot (grant "High-volume (bot) access")' in last
