@@ -1,4 +1,4 @@
-"""Completes setup.cfg: the package index needs the whole address of a link."""
+"""Completes setup.cfg: links on the package index must be absolute."""
 
 from __future__ import annotations
 

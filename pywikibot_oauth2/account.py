@@ -93,7 +93,7 @@ class State:
     :ivar cookies: the cookies that the wiki set for this access token
     :ivar not_before: the time before which no renewal is attempted
     :ivar refusal: why there is no header although there is a token
-    :ivar lost: the error in place of the last answer about this token
+    :ivar lost: the error that replaced the last answer about this token
     :ivar header: the Authorization header, which follows from the rest
     :ivar due: when the header needs attention, in seconds since 1970 UTC;
         it follows from the rest, too

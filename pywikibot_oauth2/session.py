@@ -335,7 +335,7 @@ class OAuth2Session(AuthBase):
         return self._auth(request)
 
     def _remain(self, response: Response, **_options: object) -> None:
-        """Do nothing: the hook is the reference that keeps the session.
+        """Do nothing: as a hook, this method keeps the session alive.
 
         Otherwise, on_change could not be called when a request that outlives
         all other references, such as a prepared one, renews the token.

@@ -56,7 +56,7 @@ class Answers:
         self.given = dict(value.split(':', 1) for value in values)
 
     def ask(self, name: str, question: str, default: str = '') -> str:
-        """Return the value of an option, or ask until there is one."""
+        """Return the value of an option, or ask until there is an answer."""
         if name in self.given:
             return self.given[name]
         if self.takes_all and default:
