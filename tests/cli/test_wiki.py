@@ -43,14 +43,16 @@ def test_a_line_of_standard_input_replaces_a_wrong_stored_password(
     reset(stranger, 'WARNING: Incorrect username', keys=keys)
 
 
-@pytest.mark.parametrize('content', [None, "('Bot', 'my-secret"])
+@pytest.mark.parametrize('content', [None, b"('Bot', 'my-secret\xff')"])
 def test_a_password_file_that_cannot_be_read_is_named(
     stranger, wiki, shows, content
 ):
     stranger.use_fixed_token(wiki.register(owner_only=True).access_token)
     stranger.configure("password_file = 'other.py'\n")
     if content is not None:
-        stranger.write('other.py', content)
+        path = stranger.folder / 'other.py'
+        path.touch(mode=0o600)
+        path.write_bytes(content)
     shown = shows('-reset -yes -stdin', 2, 'that password_file names')
     assert 'my-secret' not in shown
 
