@@ -30,6 +30,7 @@ def test_all_and_dir_list_the_public_names():
     assert not hasattr(pywikibot_oauth2, '')
 
 
+@pytest.mark.slow
 def test_type_checkers_know_the_public_names(tmp_path):
     pytest.importorskip('mypy')
     names = ', '.join(pywikibot_oauth2.__all__)
