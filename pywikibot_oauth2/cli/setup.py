@@ -106,7 +106,8 @@ class Setup:
         way = 'id' if given.get('client-id') else 'api'
         way = choose('by', 'How is the client registered?', _WAYS, way)
         if way == 'api':
-            write = self._plan(None, self._callback_url)
+            when = ' once the client is registered'
+            write = self._plan(None, self._callback_url, when)
             write(self._register())
         else:
             client = self._usable_client(by_form=way == 'form')
@@ -275,7 +276,10 @@ class Setup:
         return OAuth2Client(client_id, secret, redirect_uri=callback_url)
 
     def _plan(
-        self, known: OAuth2Client | None, callback_url: str | None
+        self,
+        known: OAuth2Client | None,
+        callback_url: str | None,
+        when: str = '',
     ) -> Callable[[OAuth2Client], None]:
         """Ask for consent to the changes; return what writes them."""
         path = self.folder / 'user-config.py'
@@ -297,7 +301,6 @@ class Setup:
             pywikibot.info(f'\nChanges to {path}:\n\n{changes}')
         config_file.rehearse(path, after, credentials)
         if changes:
-            when = '' if known else ' once the client is registered'
             self.answers.agree(f'Write these changes{when}?')
 
         def write(client: OAuth2Client) -> None:
