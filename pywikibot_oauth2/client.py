@@ -240,7 +240,7 @@ class OAuth2Client:
 
     def __reduce__(self) -> str:
         raise TypeError(
-            'An OAuth2Client holds a secret and cannot be pickled or copied.'
+            'An OAuth2Client holds a secret and cannot be pickled.'
         )
 
     def __deepcopy__(self, _memo: object = None) -> OAuth2Client:
