@@ -634,8 +634,11 @@ class Account:
         key = self._key
         free = functools.partial(setattr, self, '_busy_pid', None)
         lock, self._busy_pid = self._store.lock(*key), os.getpid()
-        with undisturbed(lock, free):
-            yield key
+        try:
+            with undisturbed(lock, free):
+                yield key
+        finally:
+            free()
 
     @contextlib.contextmanager
     def _newest(self) -> Iterator[Authorization]:
@@ -663,7 +666,7 @@ class Account:
         ahead = stored.generation - mine.generation
         is_newer = ahead > 0
         if ahead == 0 and stored.token is not None:
-            may_differ = mine.token is None or refused is not None
+            may_differ = mine.token is None or mine.token.header == refused
             is_newer = may_differ and stored.token.header != refused
         if is_newer:
             self._set(State(stored))

@@ -293,6 +293,40 @@ def test_a_signal_takes_effect_when_a_change_is_over(valid, store, fails):
     assert valid.stored.ended == ended
 
 
+def test_a_late_refusal_of_an_old_token_drops_nothing_of_the_new_one(near):
+    cookies = cookiejar_from_dict({'a': '1'})
+    near.account.keep_cookies(near.old, cookies)
+    near.wiki.fail_next('status', status=503)
+    assert near.account.header(refused='Bearer old') == near.old
+    assert near.account.state.cookies is cookies
+
+
+def test_an_interrupt_at_any_moment_leaves_the_account_usable(valid):
+    def interrupt(frame, event, arg):
+        # While coverage is measured, it has a trace function, too.
+        if account._busy_pid is not None and event == 'call':
+            calls.append(event)
+            if len(calls) > number:
+                sys.settrace(usual)
+                raise KeyboardInterrupt
+
+    account, usual, number = valid.another(MemoryStore()), sys.gettrace(), 0
+    is_over = False
+    while not is_over:
+        calls = []
+        sys.settrace(interrupt)
+        try:
+            account.adopt(valid.authorization())
+            is_over = True
+        except KeyboardInterrupt:
+            number += 1
+        finally:
+            sys.settrace(usual)
+        assert not account._is_busy
+    assert number > 10
+    assert account.state.header
+
+
 def test_a_token_without_a_shared_store_is_not_renewed_after_a_fork(valid):
     bot, account = valid, valid.another(MemoryStore())
     account.adopt(bot.authorization())

@@ -41,9 +41,10 @@ def credentials_path(folder: Path, known: Mapping[str, str]) -> Path:
     """Return the path of the file with these credentials, or a free path."""
     stem = CREDENTIALS.removesuffix('.json')
     for path in sorted(folder.glob(f'{stem}*.json')):
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             # Another wiki can issue the same client ID.
-            if json.loads(path.read_bytes()) == known:
+            found = json.loads(path.read_bytes()).items()
+            if known and {name: each for name, each in found if each} == known:
                 return path
     return _free_path(folder / CREDENTIALS, f'{stem}-{{}}.json', 2)
 

@@ -152,7 +152,9 @@ class WikiSession(requests.Session):
         try:
             response = self.post(url, allow_redirects=False, **how)
             answer = None if response.is_redirect else response.json()
-        except (requests.RequestException, ValueError) as error:
+        except (OSError, ValueError) as error:
+            # These include the errors of requests, and a missing file of
+            # certificates.
             raise errors.EndpointError(
                 f'{self._wiki} gave no usable answer'
                 f' ({type(error).__name__}).',

@@ -99,6 +99,11 @@ def test_a_client_finds_its_credentials_and_another_one_a_free_path(tmp_path):
     for other in known | {'client_secret': 'a'}, {}:
         path = config_file.credentials_path(tmp_path, other)
         assert path.name == '.pywikibot-oauth2-2.json'
+    # A person may have left what is not used empty.
+    first.write_bytes(config_file.content_of({**known, 'access_token': ''}))
+    assert config_file.credentials_path(tmp_path, known) == first
+    first.write_text('{}')
+    assert config_file.credentials_path(tmp_path, {}) != first
 
 
 def test_a_configuration_that_does_not_load_replaces_nothing(tmp_path):
