@@ -591,8 +591,7 @@ class Account:
         token = self.authorization.token
         if token is None or self.state.header is None:
             return 0
-        expiry = math.inf if token.expires_at is None else token.expires_at
-        return expiry - self.clock()
+        return token.left(self.clock())
 
     def _pause(self, refusal: ClientRefusedError) -> None:
         """Use no token until a new one comes, or the pause is over."""
@@ -638,6 +637,7 @@ class Account:
             with undisturbed(lock, free):
                 yield key
         finally:
+            # An interrupt may have come before that context began.
             free()
 
     @contextlib.contextmanager

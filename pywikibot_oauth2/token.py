@@ -121,9 +121,13 @@ class Token:
         expires_at = None if lifetime is None else now + lifetime
         return cls(access_token, refresh_token, expires_at, lifetime)
 
+    def left(self, now: float) -> float:
+        """Return the seconds until it expires, as far as is known."""
+        return math.inf if self.expires_at is None else self.expires_at - now
+
     def is_valid(self, now: float) -> bool:
         """Return whether it has not expired, as far as is known."""
-        return self.expires_at is None or now < self.expires_at
+        return self.left(now) > 0
 
     def is_same_subject(self, other: Token) -> bool:
         """Return whether another token is for the same account.
