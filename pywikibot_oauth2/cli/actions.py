@@ -51,7 +51,7 @@ def refresh(case: Case, _answers: Answers) -> int:
     account = case.account
     if case.client.access_token is not None:
         raise impossible(
-            'the access token of an owner-only client is never renewed. If'
+            'The access token of an owner-only client is never renewed. If'
             ' the account was given a right, run "pwb oauth2 -reset", or reset'
             f' the client at {host.client_page(case.wiki)}'
             ' and replace the access token in the configuration.'
@@ -60,7 +60,7 @@ def refresh(case: Case, _answers: Answers) -> int:
     before = account.state.header
     if not account.can_renew:
         raise errors.AuthorizationEndedError(
-            'there is no authorization to renew, or the wiki did not issue a'
+            'There is no authorization to renew, or the wiki did not issue a'
             ' refresh token.'
         )
     account.refresh(http.user_agent(case.site))
