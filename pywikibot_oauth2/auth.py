@@ -243,8 +243,7 @@ class OAuth2Auth(AuthBase):
         that client, and without a wildcard that is too wide.
         """
         return wiki == block.wiki or (
-            block.client.same_registration(self.client)
-            and block.client.client_secret == self.client.client_secret
+            block.accepts(self.client)
             and host.entry_for(wiki) is self
             and host.known_site(wiki) is not None
             and self._can_work()

@@ -98,6 +98,17 @@ class Block:
         """The client that the user has authorized."""
         return self.auth.account.client
 
+    def accepts(self, client: OAuth2Client) -> bool:
+        """Return whether a client is the one that the user has authorized.
+
+        Another wiki can issue the same client ID, but not the same secret.
+        """
+        ours = self.client
+        return (
+            ours.same_registration(client)
+            and ours.client_secret == client.client_secret
+        )
+
     @property
     def user(self) -> str | None:
         """The user's name as Pywikibot's sites have it, if it is known."""

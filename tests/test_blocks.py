@@ -17,7 +17,7 @@ import pywikibot
 import requests
 from pywikibot import config
 from pywikibot.comms import http
-from pywikibot.exceptions import Error
+from pywikibot.exceptions import Error, NoUsernameError
 
 from pywikibot_oauth2 import (
     AuthorizationEndedError,
@@ -28,6 +28,7 @@ from pywikibot_oauth2 import (
     blocks,
     host,
 )
+from pywikibot_oauth2.login import OAuth2LoginManager
 from tests.harness import at_once, editors, join
 from tests.helpers import (
     HOUR,
@@ -685,6 +686,9 @@ def test_the_token_goes_to_no_other_wiki(tool, wiki, session, has_bot):
         elsewhere = pywikibot.Site('de', 'sandbox', user=session.user)
         assert not elsewhere.logged_in()
         assert pywikibot.Page(elsewhere, 'Main Page').text
+        if not has_bot:
+            with pytest.raises(NoUsernameError, match='is not within a "with'):
+                OAuth2LoginManager(site=elsewhere, user=session.user).login()
     assert tool.other.requests
     for request in tool.other.requests:
         assert (request.bearer, request.cookies) == (None, {})

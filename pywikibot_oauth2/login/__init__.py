@@ -97,8 +97,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         """
         block = blocks.current_block()
         if block is not None and (
-            block.wiki == wiki
-            or (client and client.same_registration(block.client))
+            block.wiki == wiki or (client and block.accepts(client))
         ):
             if block.user != self.username:
                 reason = block.why_not(self.username)
