@@ -215,7 +215,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _judge(self, path: str, callback: str) -> tuple[int, Page]:
         """Return the status and the page that answer the request."""
         login, headers = self.server.login, self.headers
-        hosts = headers.get_all('Host', [])
+        # Since Python 3.14, a request without a version has a plain dict.
+        fields = headers.items()
+        hosts = [value for key, value in fields if key.lower() == 'host']
         if len(hosts) != 1 or hosts[0].strip().lower() not in login.names:
             # Another name that was made to resolve to this machine (DNS
             # rebinding).

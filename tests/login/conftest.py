@@ -9,9 +9,9 @@ import pty
 import sys
 import termios
 import webbrowser
-from urllib.request import ProxyHandler, build_opener
 
 import pytest
+import requests
 from pywikibot import config
 
 from tests.helpers import leave_pywikibot, listening, set_up_pywikibot
@@ -44,9 +44,9 @@ class Person(webbrowser.BaseBrowser):
 
     def go(self, url):
         """Visit an address as a browser does."""
-        opener = build_opener(ProxyHandler({}))
-        with contextlib.suppress(OSError):
-            opener.open(url, timeout=10).close()
+        with contextlib.suppress(OSError), requests.Session() as session:
+            session.trust_env = False  # no proxy
+            session.get(url, timeout=10)
 
     def type(self, keys):
         """Type these bytes, however long it takes to read them."""
