@@ -114,18 +114,21 @@ class Block:
         """The user's name as Pywikibot's sites have it, if it is known."""
         return host.normalized(self.auth.account.user)
 
-    @property
-    def is_usable(self) -> bool:
-        """Whether this thread or task may send requests within the block.
+    def is_for(self, user: str | None) -> bool:
+        """Return whether the work for a user belongs to the block.
 
-        In Python without a global interpreter lock, a thread inherits the
-        context in which it was started. The thread of an executor would
-        then act for the user who needed it first.
+        Without a global interpreter lock, a thread inherits the context in
+        which it was started. The thread of an executor, which was started
+        for one user, then works for all others.
+
+        :param user: the account; None for that of the site that sends the
+            current request, if a site does
         """
+        if self.place[0] == threading.get_ident():
+            return True
+        user = user or host.sending_user()
         inherits = getattr(sys.flags, 'thread_inherit_context', False)
-        return not self.has_ended and (
-            not inherits or self.place[0] == threading.get_ident()
-        )
+        return user == self.user or (user is None and not inherits)
 
     def authenticate(
         self, request: PreparedRequest, wiki: str
@@ -203,7 +206,7 @@ class Block:
         if self.user is not None:
             used = hash(self.auth.account.state.header), self.auth.wikis
             _last_used[self.wiki, self.user] = used
-        if _current_block.get() is not self:
+        if _current_block.get() is not self or self.place != _place():
             raise self.error(
                 f'The block of {self.user} was left out of order: blocks must'
                 ' be left where they were entered, the last one first.'
@@ -246,16 +249,19 @@ class Block:
             )
 
 
-def current_block() -> Block | None:
+def current_block(user: str | None = None) -> Block | None:
     """Return the block of the current thread or task; None if there is none.
 
-    :raises ConfigurationError: it has ended, or belongs to another thread
+    :param user: as for :meth:`Block.is_for`
+    :raises ConfigurationError: it has ended
     """
     block = None if _current_block is None else _current_block.get()
-    if block is not None and not block.is_usable:
+    if block is None or not block.is_for(user):
+        return None
+    if block.has_ended:
         raise block.error(
             f'This task or thread was started in a block of {block.user} that'
-            ' has ended, or that belongs to another thread.'
+            ' has ended.'
         )
     return block
 

@@ -294,7 +294,8 @@ def test_a_bot_edits_in_any_thread_and_for_no_user(
     user, errors = session.user, []
     with ThreadPoolExecutor(1) as pool:
         assert failure(append, 'Bot', code) is None
-        append('Bot', code)
+        # Starts Pywikibot's thread, which may inherit the block otherwise.
+        assert save_later('Bot', code) is None
         with session.use():
             assert failure(append, 'Bot', code) is None
             for change in (
@@ -601,6 +602,19 @@ def test_tasks_keep_their_sessions_while_others_run(tool, wiki):
     asyncio.run(main())
     assert Counter(tool.editors) == {each.user: 2 for each in sessions}
     check_that_all_belongs_together(wiki)
+
+
+def test_a_thread_of_a_block_works_for_its_user_or_for_a_bot(tool, session):
+    tool.configure_bot()
+
+    async def main():
+        with session.use():
+            for user in session.user, 'Bot', 'Admin':
+                await asyncio.to_thread(append, user)
+
+    with pytest.raises(Error, match='for Admin'):
+        asyncio.run(main())
+    assert tool.editors == [session.user, 'Bot']
 
 
 def test_a_task_of_a_block_acts_until_the_block_ends(tool, wiki, session):

@@ -95,7 +95,7 @@ class OAuth2LoginManager(pywikibot.login.ClientLoginManager):
         program that works for its users would be asked to authorize one of
         them.
         """
-        block = blocks.current_block()
+        block = blocks.current_block(self.username)
         if block is not None and (
             block.wiki == wiki or (client and block.accepts(client))
         ):
