@@ -93,7 +93,8 @@ def test_a_command_has_only_options_and_targets_that_exist(text):
         target = re.match(r'make ([a-z-]+)', line)
         assert target is None or target[1] in targets, line
         assert re.match(
-            r'(pwb (oauth2|login|touch)|make|chmod 600|python3 -m pip) ?', line
+            r'pwb (oauth2|login|touch)|make|chmod 600|python3 -m (pip|venv)|\. ',
+            line,
         ), 'a command that no test runs'
 
 
